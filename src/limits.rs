@@ -1,0 +1,99 @@
+//! Every bound of Palisade, with its unit and its reason. Nothing grows that has no line here.
+//!
+//! Bounds that an operator may move are the defaults of the config's `limits` section; the others are fixed.
+
+/// Longest segment of a tenant path, DataKey or class name, in bytes: the length of a DNS label (RFC 1035).
+pub const SEGMENT_BYTES_MAX: usize = 63;
+/// Deepest tenant, in segments.
+pub const TENANT_DEPTH_MAX: usize = 8;
+/// Deepest DataKey, in segments: a tenant's and as many again below it.
+pub const DATA_KEY_DEPTH_MAX: usize = 16;
+/// Deepest data class, in segments.
+pub const CLASS_DEPTH_MAX: usize = 8;
+/// Most data classes in one snapshot: a body's plan keeps them as a set of bits.
+pub const CLASSES_MAX: usize = 256;
+/// Most tenants in one snapshot.
+pub const TENANTS_MAX: usize = 1_000_000;
+/// Most routes in one snapshot.
+pub const ROUTES_MAX: usize = 16_384;
+/// Highest sensitivity level of a data class.
+pub const LEVEL_MAX: u8 = 9;
+
+/// Largest single file of a snapshot (policies, tenants, routes, OpenAPI, JWKS), in bytes.
+pub const SOURCE_FILE_BYTES_MAX: u64 = 16 << 20;
+/// Most files in one snapshot.
+pub const SOURCE_FILES_MAX: usize = 100_000;
+/// Deepest nesting of brackets, `!`, `-` and `if` in a policy text. Cedar's parser recurses: 100 nested parentheses
+/// overflow a 2 MiB stack and abort the process, so a text is scanned before it is parsed.
+pub const POLICY_NESTING_MAX: usize = 24;
+/// Most policies in one snapshot.
+pub const POLICIES_MAX: usize = 1_000_000;
+
+/// Longest bearer token or API key, in bytes.
+pub const CREDENTIAL_BYTES_MAX: usize = 8 << 10;
+/// Longest `kid` of a token or a key, in bytes: it is only ever compared.
+pub const KID_BYTES_MAX: usize = 128;
+/// Most roles, groups or scopes that one credential may carry, each.
+pub const CLAIM_VALUES_MAX: usize = 256;
+/// Longest principal id, role, group or scope, in bytes.
+pub const CLAIM_BYTES_MAX: usize = 256;
+/// Deepest delegation (`act` within `act`, RFC 8693).
+pub const DELEGATION_DEPTH_MAX: usize = 4;
+/// Most verified credentials that one worker remembers.
+pub const VERIFIED_CREDENTIALS_MAX: usize = 10_000;
+/// Longest that a verified credential is remembered, in seconds, however late it expires.
+pub const VERIFIED_SECONDS_MAX: u64 = 300;
+/// Largest allowed clock difference to an issuer, in seconds.
+pub const CLOCK_SKEW_SECONDS_MAX: u64 = 60;
+
+/// Most bytes of one request head (default).
+pub const HEAD_BYTES_MAX: usize = 32 << 10;
+/// Most header lines of one request (default).
+pub const HEADERS_MAX: usize = 100;
+/// Longest request target, in bytes (default).
+pub const TARGET_BYTES_MAX: usize = 8 << 10;
+/// Most segments of a request path.
+pub const PATH_SEGMENTS_MAX: usize = 64;
+/// Most bytes of one request body (default).
+pub const BODY_BYTES_MAX: u64 = 64 << 20;
+/// Most connections at once on one data listener (default), all workers together.
+pub const CONNECTIONS_MAX: usize = 10_000;
+/// Most streams at once on one HTTP/2 connection (default).
+pub const STREAMS_MAX: u32 = 100;
+/// Most idle upstream connections that one worker keeps (default).
+pub const UPSTREAM_IDLE_MAX: usize = 256;
+/// Most upstream connections that one worker has open, idle or not (default).
+pub const UPSTREAM_CONNECTIONS_MAX: usize = 4_096;
+/// Most bytes of a refused request's body that are read and thrown away to keep its connection.
+pub const DRAIN_BYTES_MAX: u64 = 64 << 10;
+
+/// Deepest nesting of a JSON body.
+pub const JSON_DEPTH_MAX: usize = 128;
+/// Longest key of a JSON body, in bytes as sent.
+pub const JSON_KEY_BYTES_MAX: usize = 1 << 10;
+/// Longest number of a JSON body, in bytes.
+pub const JSON_NUMBER_BYTES_MAX: usize = 1 << 10;
+/// Longest value that a mask looks at (keep last n, pseudonym), in bytes; a longer one is masked whole.
+pub const MASKED_VALUE_BYTES_MAX: usize = 64 << 10;
+/// Most states of one compiled body shape.
+pub const SHAPE_STATES_MAX: usize = 65_536;
+/// A compressed body may grow by this factor once [`INFLATE_FREE_BYTES`] are out.
+pub const INFLATE_RATIO_MAX: u64 = 100;
+/// The bytes that a compressed body may grow to whatever its ratio.
+pub const INFLATE_FREE_BYTES: u64 = 1 << 20;
+/// Largest redacted body that is sent whole with its exact length, in bytes; larger ones are streamed.
+pub const WHOLE_BODY_BYTES_MAX: usize = 64 << 10;
+
+/// Most bytes of decision records that wait for the writer, per worker (default). When full, requests are refused.
+pub const JOURNAL_BYTES_MAX: usize = 4 << 20;
+/// Longest single decision record, in bytes.
+pub const RECORD_BYTES_MAX: usize = 64 << 10;
+/// Longest text of one caller-made field in a record, in bytes; longer ones are cut and marked.
+pub const RECORD_FIELD_BYTES_MAX: usize = 2 << 10;
+/// Most policy ids in one record.
+pub const RECORD_REASONS_MAX: usize = 32;
+
+const _: () = assert!(DATA_KEY_DEPTH_MAX >= TENANT_DEPTH_MAX);
+const _: () = assert!(TARGET_BYTES_MAX < HEAD_BYTES_MAX);
+const _: () = assert!(CREDENTIAL_BYTES_MAX < HEAD_BYTES_MAX);
+const _: () = assert!(RECORD_BYTES_MAX < JOURNAL_BYTES_MAX);

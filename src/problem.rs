@@ -1,0 +1,133 @@
+//! A problem in a file that somebody wrote: what, where (file, line, column), and what to do.
+//!
+//! Never: stops at the first one. Whoever checks, collects.
+
+use std::sync::Arc;
+
+/// How bad a problem is. Only [`Severity::Error`] keeps a snapshot from going live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth a look; the snapshot is usable.
+    Warning,
+    /// The snapshot must not go live.
+    Error,
+}
+
+/// A place in a file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub struct Place {
+    /// The file, as the operator named it.
+    pub file: Arc<str>,
+    /// Line, from 1. `0` where the whole file is meant.
+    pub line: u32,
+    /// Column in characters, from 1. `0` where the whole line is meant.
+    pub column: u32,
+    /// How many characters are meant, from `column` on.
+    pub length: u32,
+}
+
+impl Place {
+    /// A whole file.
+    #[must_use]
+    pub fn file(file: impl Into<Arc<str>>) -> Self {
+        Self { file: file.into(), line: 0, column: 0, length: 0 }
+    }
+
+    /// The place of the bytes `offset..offset + length` of `text`.
+    #[must_use]
+    pub fn span(file: impl Into<Arc<str>>, text: &str, offset: usize, length: usize) -> Self {
+        let before = text.get(..offset).unwrap_or(text);
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+        let column = before.get(line_start..).unwrap_or("").chars().count() + 1;
+        let meant = text.get(offset..).unwrap_or("").get(..length).unwrap_or("").lines().next().unwrap_or("");
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Self { file: file.into(), line: number(line), column: number(column), length: number(meant.chars().count()) }
+    }
+}
+
+/// One problem.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Problem {
+    /// A stable name of the kind of problem, in kebab case: `unknown-class`.
+    pub code: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Where it is.
+    pub place: Place,
+    /// What is wrong: lower case, the user's words in backticks, no type names, one line.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl Problem {
+    /// An error without a hint.
+    #[must_use]
+    pub fn error(code: &'static str, place: Place, message: impl Into<String>) -> Self {
+        Self { code, severity: Severity::Error, place, message: message.into(), hint: None }
+    }
+
+    /// A warning without a hint.
+    #[must_use]
+    pub fn warning(code: &'static str, place: Place, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(code, place, message) }
+    }
+
+    /// The same problem with a hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// The name in `names` that `word` was most likely meant to be, for "did you mean".
+#[must_use]
+pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let far = word.chars().count() / 3 + 1;
+    names
+        .into_iter()
+        .map(|name| (distance(word, name), name))
+        .filter(|(distance, _)| *distance <= far)
+        .min()
+        .map(|(_, name)| name)
+}
+
+/// Levenshtein's distance, by the two-row method of Wagner and Fischer (1974).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut next = Vec::with_capacity(row.len());
+        let mut left = i + 1;
+        next.push(left);
+        for ((to, above_left), above) in b.iter().zip(&row).zip(row.iter().skip(1)) {
+            left = (above_left + usize::from(from != *to)).min(above + 1).min(left + 1);
+            next.push(left);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_is_counted_in_lines_and_characters_from_one() {
+        let place = Place::span("f", "aä\nxöyz\n", 7, 2);
+        assert_eq!((place.line, place.column, place.length), (2, 3, 2));
+        let past = Place::span("f", "ab", 9, 1);
+        assert_eq!((past.line, past.column, past.length), (1, 3, 0));
+    }
+
+    #[test]
+    fn a_misspelt_name_finds_its_neighbour_and_a_foreign_one_finds_none() {
+        let names = ["pii.contact", "pii.name", "billing"];
+        assert_eq!(nearest("pii.contcat", names), Some("pii.contact"));
+        assert_eq!(nearest("zebra", names), None);
+    }
+}
