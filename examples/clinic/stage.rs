@@ -81,9 +81,7 @@ impl Stage {
         let listener = listener(usual_ports, 9000)?;
         let app = listener.local_addr()?;
         tokio::spawn(app::serve(tokio::net::TcpListener::from_std(listener)?, Arc::clone(&window)));
-        // Both are held until both are known, so that they differ.
-        let (data, admin) = (self::listener(usual_ports, 8080)?, self::listener(usual_ports, 8081)?);
-        let (data, admin) = (data.local_addr()?, admin.local_addr()?);
+        let [data, admin] = free([8080, 8081], usual_ports)?;
         let config = folder.path().join("palisade.yaml");
         let text = std::fs::read_to_string(&config)?
             .replace("127.0.0.1:8080", &data.to_string())
@@ -335,6 +333,13 @@ fn listener(usual: bool, port: u16) -> Fallible<std::net::TcpListener> {
         if usual { std::net::TcpListener::bind(("127.0.0.1", port)).or_else(|_| any())? } else { any()? };
     listener.set_nonblocking(true)?;
     Ok(listener)
+}
+
+/// Two free addresses. Both are held until both are known, so that they differ, and let go before they are used.
+fn free(ports: [u16; 2], usual: bool) -> Fallible<[SocketAddr; 2]> {
+    let [one, two] = ports.map(|port| listener(usual, port));
+    let (one, two) = (one?, two?);
+    Ok([one.local_addr()?, two.local_addr()?])
 }
 
 fn copy(from: &Path, to: &Path) -> Fallible<()> {
