@@ -1,0 +1,357 @@
+//! Where the story plays: a copy of the configuration, the app, Palisade in front of it, and the decision log.
+//!
+//! Never: writes outside its temporary folder.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::PoisonError;
+use std::time::Duration;
+use std::time::Instant;
+
+use http::Method;
+use http::StatusCode;
+use serde_json::Value;
+
+use crate::Fallible;
+use crate::app;
+use crate::app::Window;
+use crate::check::Check;
+use crate::check::Outcome;
+use crate::palisade::Running;
+use crate::people::Keys;
+use crate::people::Person;
+use crate::show::Show;
+use crate::wire::Answer;
+use crate::wire::Call;
+
+/// How long anything may take to happen: a start, an edit, a line in the log.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// The proof that a caller brings.
+#[derive(Clone, Copy)]
+pub(crate) enum Proof {
+    /// A valid token.
+    Token(Person),
+    /// A token that has expired.
+    Expired(Person),
+    /// A token signed by somebody else's key.
+    Forged(Person),
+    /// The service's API key.
+    ApiKey,
+    /// None.
+    Nothing,
+}
+
+/// One call of the story.
+pub(crate) struct Step<'a> {
+    pub(crate) title: &'a str,
+    pub(crate) why: &'a str,
+    pub(crate) proof: Proof,
+    pub(crate) call: Call,
+    pub(crate) checks: Vec<Check>,
+}
+
+/// All that runs.
+pub(crate) struct Stage {
+    /// The copy of `config/`; removed with the stage.
+    folder: tempfile::TempDir,
+    running: Running,
+    window: Window,
+    pub(crate) app: SocketAddr,
+    pub(crate) keys: Keys,
+    stranger: Keys,
+    pub(crate) show: Show,
+    steps: usize,
+    checks: usize,
+    traces: u64,
+    failed: Vec<String>,
+}
+
+impl Stage {
+    /// Starts the app and Palisade. With `usual_ports` on 9000, 8080 and 8081 where these are free.
+    pub(crate) async fn set(usual_ports: bool) -> Fallible<Self> {
+        let folder = tempfile::tempdir()?;
+        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/clinic/config"), folder.path())?;
+        let keys = Keys::generate()?;
+        keys.install(folder.path())?;
+        let window = Window::default();
+        let listener = listener(usual_ports, 9000)?;
+        let app = listener.local_addr()?;
+        tokio::spawn(app::serve(tokio::net::TcpListener::from_std(listener)?, Arc::clone(&window)));
+        let [data, admin] = free([8080, 8081], usual_ports)?;
+        let config = folder.path().join("palisade.yaml");
+        let text = std::fs::read_to_string(&config)?
+            .replace("127.0.0.1:8080", &data.to_string())
+            .replace("127.0.0.1:8081", &admin.to_string())
+            .replace("127.0.0.1:9000", &app.to_string());
+        std::fs::write(&config, text)?;
+        let running = crate::palisade::start(&config, data, admin)?;
+        let stranger = Keys::generate()?;
+        let show = Show::new();
+        let (steps, checks, traces, failed) = (0, 0, 0, Vec::new());
+        let stage =
+            Self { folder, running, window, app, keys, stranger, show, steps, checks, traces, failed };
+        stage.wait_until_ready().await?;
+        Ok(stage)
+    }
+
+    pub(crate) fn data(&self) -> SocketAddr {
+        self.running.data
+    }
+
+    pub(crate) fn admin(&self) -> SocketAddr {
+        self.running.admin
+    }
+
+    pub(crate) fn config(&self) -> PathBuf {
+        self.folder.path().join("palisade.yaml")
+    }
+
+    async fn wait_until_ready(&self) -> Fallible<()> {
+        let started = Instant::now();
+        let probe = Call::new(Method::GET, "/readyz");
+        loop {
+            match probe.send(self.admin(), None).await {
+                Ok(answer) if answer.status == StatusCode::OK => return Ok(()),
+                Ok(_) | Err(_) if started.elapsed() < PATIENCE => tokio::time::sleep(PAUSE).await,
+                Ok(answer) => {
+                    return Err(format!("Palisade is not ready: {} {}", answer.status, answer.body).into());
+                }
+                Err(why) => return Err(format!("Palisade does not answer: {why}").into()),
+            }
+        }
+    }
+
+    /// Makes one call, shows it, and checks what the story says of it.
+    pub(crate) async fn play(&mut self, step: Step<'_>) -> Fallible<()> {
+        self.begin(step.title, step.why)?;
+        self.show_call(step.proof, &step.call)?;
+        let (answer, trace) = self.send(step.proof, &step.call).await?;
+        self.conclude(answer, &trace, &step.checks).await
+    }
+
+    /// Shows that a step begins.
+    pub(crate) fn begin(&mut self, title: &str, why: &str) -> Fallible<()> {
+        self.steps += 1;
+        self.show.step(self.steps, title, why)
+    }
+
+    /// Changes one thing in a file of the copy, and shows the change.
+    pub(crate) fn edit(&mut self, file: &str, from: &str, to: &str) -> Fallible<()> {
+        self.rewrite(file, &[(from, to)])
+    }
+
+    /// Changes several things in a file of the copy at once, and shows the changes.
+    pub(crate) fn rewrite(&mut self, file: &str, changes: &[(&str, &str)]) -> Fallible<()> {
+        let mut text = std::fs::read_to_string(self.folder.path().join(file))?;
+        for (from, to) in changes {
+            if !text.contains(from) {
+                return Err(format!("`{file}` does not contain `{from}`").into());
+            }
+            text = text.replace(from, to);
+            self.show.edit(file, from, to)?;
+        }
+        self.replace(file, &text)
+    }
+
+    /// Adds a file to the copy, or with `None` takes it away.
+    pub(crate) fn put(&mut self, file: &str, text: Option<&str>) -> Fallible<()> {
+        match text {
+            Some(text) => {
+                self.show.edit(file, "", text)?;
+                self.replace(file, text)
+            }
+            None => {
+                let path = self.folder.path().join(file);
+                self.show.edit(file, &std::fs::read_to_string(&path)?, "")?;
+                std::fs::remove_file(path)?;
+                Ok(())
+            }
+        }
+    }
+
+    /// Puts a whole file in place at once, as editors do, so that nobody reads half of it.
+    fn replace(&self, file: &str, text: &str) -> Fallible<()> {
+        let draft = self.folder.path().join(".draft");
+        std::fs::write(&draft, text)?;
+        std::fs::rename(draft, self.folder.path().join(file))?;
+        Ok(())
+    }
+
+    /// Repeats a call until its status is the first check's, then checks all.
+    pub(crate) async fn play_until(
+        &mut self,
+        proof: Proof,
+        call: &Call,
+        until: StatusCode,
+        checks: &[Check],
+    ) -> Fallible<()> {
+        let since = Instant::now();
+        self.show_call(proof, call)?;
+        loop {
+            let (answer, trace) = self.send(proof, call).await?;
+            if answer.status == until || since.elapsed() > PATIENCE {
+                self.show.row("live", &format!("after {} ms", since.elapsed().as_millis()))?;
+                return self.conclude(answer, &trace, checks).await;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Waits until `/readyz?verbose` speaks of this, and shows what it says.
+    pub(crate) async fn readiness_tells(&mut self, of: &str) -> Fallible<()> {
+        let since = Instant::now();
+        let probe = Call::new(Method::GET, "/readyz?verbose");
+        loop {
+            let answer = probe.send(self.admin(), None).await?;
+            let text = answer.body.as_str().map_or_else(|| answer.body.to_string(), str::to_owned);
+            let tells = text.contains(of);
+            if tells || since.elapsed() > PATIENCE {
+                self.show.row("call", "GET /readyz?verbose  (admin listener)")?;
+                self.show.row("answer", answer.status.as_str())?;
+                for line in text.lines() {
+                    self.show.row("", &format!("    {line}"))?;
+                }
+                self.note(tells, &format!("it names `{of}`"))?;
+                return self
+                    .note(answer.status == StatusCode::OK, "it stays ready: the last good snapshot serves");
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// The number of things that did not go as told.
+    pub(crate) fn finish(&mut self) -> Fallible<usize> {
+        self.show.summary(self.steps, self.checks, &self.failed)?;
+        Ok(self.failed.len())
+    }
+
+    fn note(&mut self, held: bool, what: &str) -> Fallible<()> {
+        self.checks += 1;
+        if !held {
+            self.failed.push(format!("step {}: {what}", self.steps));
+        }
+        self.show.check(held, what)
+    }
+
+    fn show_call(&mut self, proof: Proof, call: &Call) -> Fallible<()> {
+        let who = match proof {
+            Proof::Token(who) => format!("{}, {} of {}", who.name, who.role, who.tenant),
+            Proof::Expired(who) => format!("{}, with a token that expired a minute ago", who.name),
+            Proof::Forged(who) => {
+                format!("somebody who signed a token as {} with a key of their own", who.name)
+            }
+            Proof::ApiKey => "claims-robot, a service of acme with the role billing, by API key".to_owned(),
+            Proof::Nothing => "nobody in particular".to_owned(),
+        };
+        self.show.row("caller", &who)?;
+        self.show.row("call", &format!("{} {}", call.method, call.path))?;
+        if let Some(host) = call.host {
+            self.show.row("", &format!("host: {host}"))?;
+        }
+        for (name, value) in &call.headers {
+            self.show.row("", &format!("{name}: {value}"))?;
+        }
+        match &call.body {
+            Some(body) => self.show.row("", &body.to_string()),
+            None => Ok(()),
+        }
+    }
+
+    async fn send(&mut self, proof: Proof, call: &Call) -> Fallible<(Answer, String)> {
+        let call = match proof {
+            Proof::Token(who) => bearer(call, &self.keys.token(who, 3600)?),
+            Proof::Expired(who) => bearer(call, &self.keys.token(who, -60)?),
+            Proof::Forged(who) => bearer(call, &self.stranger.token(who, 3600)?),
+            Proof::ApiKey => call.clone().header("x-api-key", &self.keys.api_key),
+            Proof::Nothing => call.clone(),
+        };
+        self.traces += 1;
+        let trace = format!("{:032x}", 0xc11_1c00_0000_0000_u64 + self.traces);
+        drop(self.window.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let answer = call.send(self.running.data, Some(&trace)).await?;
+        Ok((answer, trace))
+    }
+
+    async fn conclude(&mut self, answer: Answer, trace: &str, checks: &[Check]) -> Fallible<()> {
+        let seen = self.window.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let record = self.record(trace).await?;
+        self.show.row("answer", answer.status.as_str())?;
+        if !answer.body.is_null() {
+            self.show.body(&answer.body, seen.as_ref().map(|seen| &seen.answer))?;
+        }
+        match &seen {
+            Some(seen) => {
+                let key =
+                    seen.headers.get("x-palisade-data-key").map_or("none", |key| key.to_str().unwrap_or("?"));
+                self.show.row("app", &format!("was called with x-palisade-data-key: {key}"))?;
+            }
+            None => self.show.row("app", "was not called")?,
+        }
+        match &record {
+            Some(record) => self.show.record(record)?,
+            None => self.show.row("record", "none")?,
+        }
+        let recorded = record.is_some();
+        let outcome = Outcome { answer, seen, record };
+        for check in checks {
+            self.note(check.holds(&outcome), &check.to_string())?;
+        }
+        if recorded { Ok(()) } else { self.note(false, "the decision log has a record of this call") }
+    }
+
+    /// The decision record of the call with this trace id.
+    async fn record(&self, trace: &str) -> Fallible<Option<Value>> {
+        let since = Instant::now();
+        let log = self.folder.path().join("decisions.ndjson");
+        loop {
+            let text = std::fs::read_to_string(&log).unwrap_or_default();
+            let of_trace = text.lines().rev().filter(|line| line.contains(trace));
+            let records = of_trace.filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            if let Some(record) = records.into_iter().find(|record| record.get("decision").is_some()) {
+                return Ok(Some(record));
+            }
+            if since.elapsed() > PATIENCE {
+                return Ok(None);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+fn bearer(call: &Call, token: &str) -> Call {
+    call.clone().header("authorization", format!("Bearer {token}"))
+}
+
+/// Listens on the usual port if that is asked for and it is free, else on any.
+fn listener(usual: bool, port: u16) -> Fallible<std::net::TcpListener> {
+    let any = || std::net::TcpListener::bind(("127.0.0.1", 0));
+    let listener =
+        if usual { std::net::TcpListener::bind(("127.0.0.1", port)).or_else(|_| any())? } else { any()? };
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Two free addresses. Both are held until both are known, so that they differ, and let go before they are used.
+fn free(ports: [u16; 2], usual: bool) -> Fallible<[SocketAddr; 2]> {
+    let [one, two] = ports.map(|port| listener(usual, port));
+    let (one, two) = (one?, two?);
+    Ok([one.local_addr()?, two.local_addr()?])
+}
+
+fn copy(from: &Path, to: &Path) -> Fallible<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            std::fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
