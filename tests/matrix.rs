@@ -64,7 +64,7 @@ fn head(caller: &str, action: usize, named: &[(Source, &str)]) -> String {
     };
     let host = match find(Source::Host) {
         Some(tenant) => tenant.rsplit('/').map(|label| format!("{label}.")).collect::<String>() + "app.test",
-        None => "localhost".into(),
+        None => "app.test".into(),
     };
     let header = find(Source::Header).map(|tenant| format!("x-tenant: {tenant}\r\n")).unwrap_or_default();
     format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n{header}{}", key(&caller.replace('/', "-")))
@@ -80,6 +80,7 @@ fn start() -> (Folder, Sidecar, Upstream) {
         Some(json_answer(&format!("\"{} {}\"", value("x-palisade-tenant"), value("x-palisade-data-key"))))
     });
     let folder = Folder::new(upstream.address);
+    folder.write("palisade.yaml", &folder.read("palisade.yaml").replace("tenancy: {", "tenancy: {host_suffix: app.test, "));
     let tree: String = COMPANIES
         .iter()
         .map(|company| format!("  {company}: {{region: eu, tier: gold, tenants: {{west: {{tenants: {{sf1: {{}}}}}}, east: {{}}}}}}\n"))
@@ -188,10 +189,10 @@ fn sources_that_disagree_are_refused_whatever_they_say() {
 fn a_tenant_that_nobody_knows_or_that_is_written_oddly_is_refused() {
     let (_folder, sidecar, upstream) = start();
     for spelling in ["nobody", "acme/nowhere", "acme/", "/acme", "ACME", "acme//west", "acm%65", "acme ,globex", "acme.west", "*", ""] {
-        let answer = sidecar.ask(&format!("GET /read HTTP/1.1\r\nx-tenant: {spelling}\r\n{}", key("acme")));
+        let answer = sidecar.ask(&format!("GET /read HTTP/1.1\r\nhost: app.test\r\nx-tenant: {spelling}\r\n{}", key("acme")));
         assert!(matches!(answer.status, 400 | 403), "{spelling:?}: {}", answer.status);
     }
-    let twice = format!("GET /read HTTP/1.1\r\nx-tenant: acme\r\nx-tenant: acme/west\r\n{}", key("acme"));
+    let twice = format!("GET /read HTTP/1.1\r\nhost: app.test\r\nx-tenant: acme\r\nx-tenant: acme/west\r\n{}", key("acme"));
     assert!(matches!(sidecar.ask(&twice).status, 400 | 403));
     assert_eq!(upstream.heads().len(), 0);
 }

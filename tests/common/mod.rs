@@ -128,7 +128,7 @@ upstream: {address: UPSTREAM, connect_timeout: 2s, response_timeout: 2s}
 policies: {directory: policies}
 model: {tenants: tenants.yaml, classes: classes.yaml, routes: [routes.yaml]}
 identity: {api_keys_file: api_keys.yaml, api_key_header: x-api-key}
-tenancy: {header: x-tenant, host_suffix: app.test, path: '/t/{tenant}'}
+tenancy: {header: x-tenant, path: '/t/{tenant}'}
 decision_log: {file: decisions.jsonl}
 log: {level: info, format: json}
 reload: {poll: 1s}
