@@ -27,6 +27,7 @@ use http::HeaderName;
 use http::HeaderValue;
 
 pub use authorized::Authorized;
+pub use authorized::Gate;
 pub use authorized::Permit;
 pub use ending::Ended;
 pub use forwarded::Broken;
@@ -54,7 +55,7 @@ pub use target::host;
 pub use target::normal_path;
 
 use crate::audit::Journal;
-use crate::audit::Trace;
+use crate::audit::trace::Trace;
 use crate::identity::Remembered;
 use crate::ids::DecisionId;
 use crate::model::TenantIx;
@@ -123,8 +124,8 @@ pub trait Counts {
     fn ended(&self, ended: &Finished<'_>);
     /// A record could not be written.
     fn lost(&self);
-    /// From time to time: hand over what was counted, and how many connections to the app are open.
-    fn flush(&self, upstream_open: usize);
+    /// A message that was logged away from the requests: how many connections to the app are open.
+    fn upstream_open(&self, open: usize);
 }
 
 /// What is counted of a request that ended.
@@ -217,6 +218,11 @@ impl<O> Worker<O> {
         }
     }
 
+    /// Microseconds since the request arrived.
+    fn since(&self, moment: &Moment) -> u64 {
+        self.clock.micros().saturating_sub(moment.started_us)
+    }
+
     fn moment(&self, peer: &Peer, headers: &http::HeaderMap) -> Moment {
         let count = self.count.replace(self.count.get().wrapping_add(1));
         // The seed spreads workers and restarts apart; the counter, mixed in whole, tells one worker's ids apart.
@@ -246,7 +252,7 @@ impl<O> Worker<O> {
         if known.generation != snapshot.generation() || known.keys.len() >= PSEUDONYM_KEYS_MAX {
             *known = PseudonymKeys { generation: snapshot.generation(), ..PseudonymKeys::default() };
         }
-        let path = snapshot.model().tenants.get(tenant)?.path.as_str();
+        let path = snapshot.model().tenants.get(tenant).path.as_str();
         Some(known.keys.entry(tenant.0).or_insert_with(|| PseudonymKey::new(secret, path)).clone())
     }
 }
@@ -304,8 +310,13 @@ async fn life<O: Origin>(
     flaw: Option<Flaw>,
 ) -> Result<Released<O::Body>, Refused> {
     let received = Received::new(request, flaw, &worker.settings.bounds)?;
-    let identified = received.identify(snapshot, worker, moment)?;
-    let authorized = identified.authorize(snapshot, worker, moment)?;
+    let authorized = match received.gate(snapshot, worker, moment)? {
+        Gate::Open(authorized) => authorized,
+        Gate::Guarded(received) => {
+            let identified = received.identify(snapshot, worker, moment)?;
+            identified.authorize(snapshot, worker, moment)?
+        }
+    };
     let forwarded = authorized.forward(snapshot, worker, moment).await?;
     forwarded.release().await
 }

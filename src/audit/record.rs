@@ -73,6 +73,8 @@ pub enum Answer<'a> {
     Deny {
         /// The refusal's code.
         code: &'a str,
+        /// What the code leaves open: one of a closed set of words.
+        detail: Option<&'a str>,
     },
 }
 
@@ -171,9 +173,10 @@ impl Decision<'_> {
         line.time("time", self.time_ms);
         match self.answer {
             Answer::Allow => line.word("decision", "allow"),
-            Answer::Deny { code } => {
+            Answer::Deny { code, detail } => {
                 line.word("decision", "deny");
                 line.text("code", code);
+                line.maybe_text("detail", detail);
             }
         }
         line.word("mode", "enforce");

@@ -6,14 +6,16 @@
 
 use std::sync::Arc;
 
-use crate::audit::DecisionLatency;
+use crate::audit::record::DecisionLatency;
 use crate::audit::Written;
 use crate::ids::DataKey;
 use crate::model::Found;
 use crate::model::Params;
 use crate::model::Route;
 use crate::model::TenantIx;
+use crate::identity::Principal;
 use crate::policy::Facts;
+use crate::policy::PolicyIx;
 use crate::policy::Verdict;
 use crate::redact::ClassIx;
 use crate::redact::Mask;
@@ -24,6 +26,8 @@ use crate::request::ending::Ending;
 use crate::request::identified::Identified;
 use crate::request::known::Known;
 use crate::request::known::Refused;
+use crate::request::received::Head;
+use crate::request::received::Received;
 use crate::request::refusal::Refusal;
 use crate::request::report;
 use crate::snapshot::Snapshot;
@@ -35,16 +39,64 @@ pub struct Permit {
     pub(super) request_plan: Arc<Plan>,
     pub(super) response_plan: Arc<Plan>,
     pub(super) written: Written,
-    pub(super) data_key: DataKey,
-    pub(super) target: TenantIx,
     pub(super) ending: Ending,
+}
+
+/// Who is behind an allowed request, and whose data it is about. A public route has neither.
+#[derive(Debug)]
+pub(super) struct Parties {
+    pub(super) principal: Arc<Principal>,
+    pub(super) caller: TenantIx,
+    pub(super) target: TenantIx,
+    pub(super) data_key: DataKey,
 }
 
 /// An allowed request.
 #[derive(Debug)]
 pub struct Authorized<B> {
-    pub(super) request: Identified<B>,
+    pub(super) head: Head,
+    pub(super) body: B,
+    pub(super) parties: Option<Parties>,
     pub(super) permit: Permit,
+}
+
+/// A request at the gate: a public route's may pass as it is, every other one has to say who calls.
+#[derive(Debug)]
+pub enum Gate<B> {
+    /// The route is public: its file says so, and it carries no classified data.
+    Open(Authorized<B>),
+    /// Everything else.
+    Guarded(Received<B>),
+}
+
+impl<B> Received<B> {
+    /// Lets a request to a public route pass, on record like every other.
+    ///
+    /// # Errors
+    /// A full journal.
+    pub fn gate<O>(self, snapshot: &Arc<Snapshot>, worker: &Worker<O>, moment: &Moment) -> Result<Gate<B>, Refused> {
+        let routes = &snapshot.model().routes;
+        let route = match routes.find(&self.head.method, self.head.path()) {
+            _ if !routes.any_public() => return Ok(Gate::Guarded(self)),
+            Found::Route(route, _) if route.public => route,
+            Found::Route(..) | Found::OtherMethod(_) | Found::None => return Ok(Gate::Guarded(self)),
+        };
+        let latency = DecisionLatency { authorize_us: worker.since(moment), ..DecisionLatency::default() };
+        let record = |line: &mut Vec<u8>| report::open(line, &self.head, route, snapshot, moment, latency);
+        match worker.journal.append(&mut { record }) {
+            Ok(written) => {
+                worker.counts.decided("allow", "public", latency.authorize_us);
+                let ending = Ending::new(worker, snapshot, moment, route.ix, Vec::new());
+                let (request_plan, response_plan) = (Arc::clone(&worker.nothing_hidden), Arc::clone(&worker.nothing_hidden));
+                let permit = Permit { request_plan, response_plan, written, ending };
+                Ok(Gate::Open(Authorized { head: self.head, body: self.body, parties: None, permit }))
+            }
+            Err(_) => {
+                let known = Known { route: Some(route.ix), ..Known::head(self.head) };
+                Err(Refused::new(Refusal::AuditUnavailable, known))
+            }
+        }
+    }
 }
 
 /// What policy said about one request.
@@ -56,6 +108,8 @@ pub(super) struct Judged<'a> {
     pub(super) now_ms: u64,
     pub(super) revealed: Vec<ClassIx>,
     pub(super) hidden: Vec<(ClassIx, Mask)>,
+    /// Policies that erred when a class was asked for. Their class is hidden.
+    pub(super) reveal_errors: Vec<PolicyIx>,
 }
 
 impl<B> Identified<B> {
@@ -69,7 +123,7 @@ impl<B> Identified<B> {
         worker: &Worker<O>,
         moment: &Moment,
     ) -> Result<Authorized<B>, Refused> {
-        let started_us = worker.clock.micros();
+        let identify_us = worker.since(moment);
         let (route, data_key, target) = match place(&self, snapshot) {
             Ok(found) => found,
             Err((refusal, route)) => return Err(self.refuse(refusal, route, None)),
@@ -84,18 +138,20 @@ impl<B> Identified<B> {
         }
         let (request_plan, response_plan) = plans(worker, snapshot, &judged);
         let latency = DecisionLatency {
-            identify_us: started_us.saturating_sub(moment.started_us),
-            authorize_us: worker.clock.micros().saturating_sub(started_us),
+            identify_us,
+            authorize_us: worker.since(moment).saturating_sub(identify_us),
         };
         let appended =
             worker.journal.append(&mut |line| report::allow(line, &self, &judged, snapshot, moment, latency));
         match appended {
             Ok(written) => {
                 worker.counts.decided("allow", "allowed", latency.authorize_us);
-                let Judged { route, data_key, hidden, .. } = judged;
+                let Judged { route, data_key, target, hidden, .. } = judged;
                 let ending = Ending::new(worker, snapshot, moment, route.ix, hidden);
-                let permit = Permit { request_plan, response_plan, written, data_key, target, ending };
-                Ok(Authorized { request: self, permit })
+                let permit = Permit { request_plan, response_plan, written, ending };
+                let Self { head, body, principal, tenancy, .. } = self;
+                let parties = Parties { principal, caller: tenancy.caller, target, data_key };
+                Ok(Authorized { head, body, parties: Some(parties), permit })
             }
             Err(_) => {
                 let said = (judged.data_key, judged.verdict, judged.now_ms);
@@ -171,7 +227,7 @@ fn data_key<B>(
         .map_err(|_| Refusal::BadDataKey)?;
     let owner = tenants.owner(&data_key).ok_or(Refusal::DataKeyElsewhere)?;
     // A host, header or path that names a tenant is a promise that the data is that tenant's.
-    let promised = request.named.iter().any(|named| !named.source.is_caller());
+    let promised = request.named.iter().any(|named| !named.source.is_of_caller());
     if promised && !tenants.is_within(owner, target) {
         return Err(Refusal::DataKeyElsewhere);
     }
@@ -205,8 +261,8 @@ fn judge<'a, B, O>(
     };
     let mut memory = worker.memory.borrow_mut();
     let asked = snapshot.policies().ask(model, &facts, &mut memory);
-    let mut verdict = asked.decide();
-    let (mut revealed, mut hidden) = (Vec::new(), Vec::new());
+    let verdict = asked.decide();
+    let (mut revealed, mut hidden, mut reveal_errors) = (Vec::new(), Vec::new(), Vec::new());
     if verdict.allowed {
         for class in &route.classes {
             let answer = asked.reveal(*class);
@@ -218,15 +274,15 @@ fn judge<'a, B, O>(
             }
             // An error hides its class, and it must not go unseen.
             for error in answer.errors {
-                if !verdict.reveal_errors.contains(&error) {
-                    verdict.reveal_errors.push(error);
+                if !reveal_errors.contains(&error) {
+                    reveal_errors.push(error);
                 }
             }
         }
     }
     let now_ms = asked.now_ms();
     drop(asked);
-    Judged { route, data_key, target, verdict, now_ms, revealed, hidden }
+    Judged { route, data_key, target, verdict, now_ms, revealed, hidden, reveal_errors }
 }
 
 /// The plans for the request's body and for the response's. What the caller may not see, the caller may not set: on

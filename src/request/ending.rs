@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use crate::audit::Journal;
 use crate::audit::Outcome;
-use crate::audit::OutcomeLatency;
-use crate::audit::Redaction;
+use crate::audit::record::OutcomeLatency;
+use crate::audit::record::Redaction;
 use crate::ids::DecisionId;
 use crate::model::RouteIx;
 use crate::redact::ClassIx;

@@ -29,9 +29,12 @@ use crate::redact::Redactor;
 use crate::request::Moment;
 use crate::request::Worker;
 use crate::request::authorized::Authorized;
+use crate::request::authorized::Parties;
 use crate::request::authorized::Permit;
 use crate::request::known::Refused;
+use crate::request::received::Head;
 use crate::request::refusal::Refusal;
+use crate::request::target::Unclear;
 use crate::snapshot::Snapshot;
 
 /// What stands behind Palisade: the app over the network, or a simulation of one.
@@ -142,14 +145,16 @@ impl<B: Body<Data = Bytes> + Unpin + 'static> Authorized<B> {
         worker: &Worker<O>,
         moment: &Moment,
     ) -> Result<Forwarded<O::Body>, Refused> {
-        let Self { request, mut permit } = self;
+        let Self { head, body, parties, mut permit } = self;
         let receipt = match (&mut permit.written).await {
             Ok(receipt) => receipt,
             Err(_) => return Err(permit.ending.refused(Refusal::AuditUnavailable)),
         };
-        let head_only = request.head.method == http::Method::HEAD;
+        let head_only = head.method == http::Method::HEAD;
         let sent = Sent::default();
-        let outbound = match outbound(request, &permit, &receipt, worker, snapshot, moment, &sent) {
+        let mut head = head;
+        identity_headers(&mut head, parties.as_ref(), worker, snapshot, moment);
+        let outbound = match outbound(head, body, &permit, &receipt, worker, &sent) {
             Ok(outbound) => outbound,
             Err(refusal) => return Err(permit.ending.refused(refusal)),
         };
@@ -177,16 +182,15 @@ fn failed(failure: Failure, sent: &Sent) -> Refusal {
     }
 }
 
+/// What an origin is given. It takes a permit and the receipt of its record to make one.
 fn outbound<B: Body<Data = Bytes> + Unpin, O>(
-    request: crate::request::identified::Identified<B>,
+    mut head: Head,
+    body: B,
     permit: &Permit,
     _receipt: &Receipt,
     worker: &Worker<O>,
-    snapshot: &Snapshot,
-    moment: &Moment,
     sent: &Sent,
 ) -> Result<http::Request<Outbound<B>>, Refusal> {
-    let crate::request::identified::Identified { mut head, body, principal, tenancy, .. } = request;
     let size = body.size_hint();
     if size.lower() > worker.settings.bounds.body_bytes {
         return Err(Refusal::BodyTooLarge);
@@ -218,13 +222,12 @@ fn outbound<B: Body<Data = Bytes> + Unpin, O>(
         bytes_max: worker.settings.bounds.body_bytes,
         length,
     };
-    identity_headers(&mut head, permit, &principal, tenancy, worker, snapshot, moment);
     let mut request = http::Request::new(body);
     *request.method_mut() = head.method;
     let mut uri = http::uri::Parts::default();
     uri.path_and_query = Some(head.target);
     *request.uri_mut() =
-        http::Uri::from_parts(uri).map_err(|_| Refusal::Unclear(crate::request::target::Unclear::Path))?;
+        http::Uri::from_parts(uri).map_err(|_| Refusal::Unclear(Unclear::Path))?;
     *request.headers_mut() = head.headers;
     Ok(request)
 }
@@ -243,28 +246,27 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Sets every header that only Palisade may set, over whatever stood there.
 fn identity_headers<O>(
-    head: &mut crate::request::received::Head,
-    permit: &Permit,
-    principal: &crate::identity::Principal,
-    tenancy: crate::tenancy::Tenancy,
+    head: &mut Head,
+    parties: Option<&Parties>,
     worker: &Worker<O>,
     snapshot: &Snapshot,
     moment: &Moment,
 ) {
-    let model = snapshot.model();
+    let tenants = &snapshot.model().tenants;
     let headers = &mut head.headers;
-    if !worker.settings.forward_credential {
-        headers.remove(header::AUTHORIZATION);
-        headers.remove(&worker.settings.api_key_header);
-    }
-    if let Some(name) = snapshot.places().header() {
+    if let Some(name) = &snapshot.places().header {
         headers.remove(name);
     }
-    let tenant = |ix| model.tenants.get(ix).map_or("", |tenant| tenant.path.as_str());
-    set(headers, TENANT, tenant(permit.target));
-    set(headers, CALLER_TENANT, tenant(tenancy.caller));
-    set(headers, DATA_KEY, &model.tenants.app_key(&permit.data_key));
-    set(headers, PRINCIPAL, &principal_header(principal));
+    if let Some(Parties { principal, caller, target, data_key }) = parties {
+        if !worker.settings.forward_credential {
+            headers.remove(header::AUTHORIZATION);
+            headers.remove(&worker.settings.api_key_header);
+        }
+        set(headers, TENANT, tenants.get(*target).path.as_str());
+        set(headers, CALLER_TENANT, tenants.get(*caller).path.as_str());
+        set(headers, DATA_KEY, &tenants.app_key(data_key));
+        set(headers, PRINCIPAL, &principal_header(principal));
+    }
     let mut id = [0; 36];
     let id = moment.id.encode(&mut id);
     set(headers, DECISION_ID, id);

@@ -69,7 +69,10 @@ fn who<O>(
         .map_err(|_| Refusal::AmbiguousCredential)?
         .ok_or(Refusal::Unidentified)?;
     let mut remembered = worker.remembered.borrow_mut();
-    remembered.verify(snapshot.keyring(), credential, moment.now_ms / 1_000).map_err(Refusal::BadCredential)
+    remembered
+        .verify(snapshot.keyring(), credential, moment.now_ms / 1_000)
+        .map(|verified| verified.principal)
+        .map_err(Refusal::BadCredential)
 }
 
 fn which_tenant(

@@ -4,14 +4,15 @@
 
 use std::sync::Arc;
 
-use crate::audit::Actor;
-use crate::audit::Answer;
-use crate::audit::Decision;
-use crate::audit::DecisionLatency;
-use crate::audit::Effect;
-use crate::audit::Http;
-use crate::audit::Reason;
-use crate::audit::TenantSource;
+use crate::audit::record::Actor;
+use crate::audit::record::Answer;
+use crate::audit::record::Decision;
+use crate::audit::record::DecisionLatency;
+use crate::audit::record::Effect;
+use crate::audit::record::Hidden;
+use crate::audit::record::Http;
+use crate::audit::record::Reason;
+use crate::audit::record::TenantSource;
 use crate::identity;
 use crate::identity::Auth;
 use crate::identity::Principal;
@@ -45,14 +46,15 @@ pub(super) fn allow<B>(
     let hidden: Vec<_> = judged
         .hidden
         .iter()
-        .map(|(ix, mask)| crate::audit::Hidden { class: name(*ix), mask: mask.kind() })
+        .map(|(ix, mask)| Hidden { class: name(*ix), mask: mask.kind() })
         .collect();
-    let said = Said::new(snapshot, Some(&judged.verdict));
+    let mut said = Said::new(snapshot, Some(&judged.verdict));
+    said.errors.extend(judged.reveal_errors.iter().map(|ix| snapshot.policies().id(*ix)));
     let sources = sources(&request.named);
     let actors = actors(Some(&request.principal));
     let record = Decision {
         answer: Answer::Allow,
-        tenant: snapshot.model().tenants.get(judged.target).map(|tenant| &tenant.path),
+        tenant: Some(&snapshot.model().tenants.get(judged.target).path),
         data_key: Some(&judged.data_key),
         tenant_sources: &sources,
         principal: Some(principal(&request.principal, &actors)),
@@ -67,6 +69,26 @@ pub(super) fn allow<B>(
         pathway: said.pathway,
         revealed: &revealed,
         hidden: &hidden,
+        ..blank(snapshot, moment)
+    };
+    record.encode(line);
+}
+
+/// Appends the record of a request to a public route.
+pub(super) fn open(
+    line: &mut Vec<u8>,
+    head: &Head,
+    route: &Route,
+    snapshot: &Snapshot,
+    moment: &Moment,
+    latency: DecisionLatency,
+) {
+    let record = Decision {
+        action: Some(route.action),
+        resource: Some(&route.id),
+        http: http(head, Some(route), None),
+        request_id: request_id(head),
+        latency,
         ..blank(snapshot, moment)
     };
     record.encode(line);
@@ -89,13 +111,13 @@ pub(super) fn refused<O>(
     let route = known.route.and_then(|ix| model.routes.get(ix));
     let sources = sources(&known.named);
     let actors = actors(known.principal.as_deref());
-    let now_us = worker.clock.micros();
+    let total_us = worker.since(moment);
     let tenancy = known.tenancy.and_then(|tenancy| model.tenants.get(tenancy.target));
     let owner =
         known.data_key.as_ref().and_then(|key| model.tenants.owner(key)).and_then(|ix| model.tenants.get(ix));
     let record = Decision {
         answer: Answer::Deny { code: row.code, detail: refusal.detail() },
-        tenant: owner.or(tenancy).map(|tenant| &tenant.path),
+        tenant,
         data_key: known.data_key.as_ref(),
         tenant_sources: &sources,
         principal: known.principal.as_deref().map(|known| principal(known, &actors)),
@@ -107,12 +129,11 @@ pub(super) fn refused<O>(
         },
         request_id: known.head.as_ref().and_then(request_id),
         now_ms: known.now_ms.unwrap_or(moment.now_ms),
-        latency: DecisionLatency { identify_us: 0, authorize_us: now_us.saturating_sub(moment.started_us) },
+        latency: DecisionLatency { identify_us: 0, authorize_us: total_us },
         reasons: &said.reasons,
         errors: &said.errors,
         ..blank(snapshot, moment)
     };
-    let total_us = now_us.saturating_sub(moment.started_us);
     worker.counts.decided("deny", row.code, total_us);
     worker.counts.ended(&Finished { route: known.route, status: row.status, total_us, hidden: &[] });
     // A refusal is given whether or not it can be put on record; what could not be is counted.
@@ -167,7 +188,7 @@ impl<'a> Said<'a> {
         let reason = |ix: &PolicyIx| Reason { policy_id: policies.id(*ix), effect };
         Self {
             reasons: verdict.reasons.iter().map(reason).collect(),
-            errors: verdict.errors.iter().chain(&verdict.reveal_errors).map(|ix| policies.id(*ix)).collect(),
+            errors: verdict.errors.iter().map(|ix| policies.id(*ix)).collect(),
             pathway: verdict.pathway.and_then(|ix| policies.pathway(ix)),
         }
     }
@@ -186,12 +207,12 @@ fn actors(principal: Option<&Principal>) -> Vec<Actor<'_>> {
     chain.map(|actor| Actor { kind: actor.kind.as_str(), id: &actor.id }).collect()
 }
 
-fn principal<'a>(principal: &'a Principal, actors: &'a [Actor<'a>]) -> crate::audit::Principal<'a> {
+fn principal<'a>(principal: &'a Principal, actors: &'a [Actor<'a>]) -> crate::audit::record::Principal<'a> {
     let (auth_method, issuer) = match &principal.auth {
         Auth::Jwt { issuer } => ("jwt", issuer),
         Auth::ApiKey { id } => ("api_key", id),
     };
-    crate::audit::Principal {
+    crate::audit::record::Principal {
         kind: principal.kind.as_str(),
         id: &principal.id,
         tenant: principal.tenant.as_ref(),
