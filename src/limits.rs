@@ -110,3 +110,18 @@ pub const ADDRESSES_KEPT_MAX: usize = 4_096;
 pub const NOW_STEP_MS: u64 = 100;
 
 const _: () = assert!(POLICY_NESTING_MAX < POLICY_CHAIN_MAX);
+/// Deepest nesting of a YAML or JSON file of a snapshot: its reader recurses, 30 KiB a level in a debug build, on a
+/// stack of 2 MiB.
+pub const DOCUMENT_DEPTH_MAX: usize = 48;
+/// Most values in one YAML or JSON file of a snapshot.
+pub const DOCUMENT_NODES_MAX: usize = 4_000_000;
+/// Most values that the aliases of one YAML file may stand for: they are read again each time.
+pub const DOCUMENT_ALIASED_NODES_MAX: usize = 100_000;
+/// Longest path template, route id or route group, in bytes.
+pub const ROUTE_NAME_BYTES_MAX: usize = 512;
+/// Most groups of one route.
+pub const ROUTE_GROUPS_MAX: usize = 32;
+/// Longest region, tier or own database key of a tenant, in bytes.
+pub const TENANT_WORD_BYTES_MAX: usize = 128;
+/// Most problems that are reported of one file.
+pub const PROBLEMS_MAX: usize = 1_000;
