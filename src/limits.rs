@@ -98,6 +98,18 @@ const _: () = assert!(TARGET_BYTES_MAX < HEAD_BYTES_MAX);
 const _: () = assert!(CREDENTIAL_BYTES_MAX < HEAD_BYTES_MAX);
 const _: () = assert!(RECORD_BYTES_MAX < JOURNAL_BYTES_MAX);
 
+/// Longest chain of operators, accesses and clauses in a policy text, summed over the brackets around a point. Each
+/// link nests the syntax tree by one, and checking, evaluating and freeing a tree recurse.
+pub const POLICY_CHAIN_MAX: usize = 128;
+/// Most policies, tenants, resources and fields that one worker keeps as Cedar entities, each kind by itself. An entity
+/// takes about 3 KiB.
+pub const ENTITIES_KEPT_MAX: usize = 4_096;
+/// Most source addresses that one worker keeps as Cedar values.
+pub const ADDRESSES_KEPT_MAX: usize = 4_096;
+/// `context.now` is cut to this many milliseconds, so that its value is made ten times a second and not per request.
+pub const NOW_STEP_MS: u64 = 100;
+
+const _: () = assert!(POLICY_NESTING_MAX < POLICY_CHAIN_MAX);
 /// Most issuers of tokens in one snapshot.
 pub const ISSUERS_MAX: usize = 1_024;
 /// Most keys in the JWKS of one issuer: a token's key is found by going through them.
