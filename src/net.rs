@@ -146,6 +146,7 @@ pub(crate) struct Station {
     tick: Rc<Cell<u32>>,
     draining: Cell<bool>,
     lines: RefCell<Vec<Weak<Line>>>,
+    every_tick: Box<dyn Fn(usize)>,
 }
 
 impl Station {
@@ -180,6 +181,9 @@ impl Station {
 
 /// Serves until `stop` says so, then drains. One call per worker, each on a thread of its own.
 ///
+/// Beside the worker, `make_worker` gives what is to be done a few times a second, told how many connections to the app
+/// are open.
+///
 /// # Errors
 /// The runtime or the listener cannot be set up.
 pub fn serve(
@@ -187,19 +191,21 @@ pub fn serve(
     settings: NetSettings,
     census: Arc<Census>,
     stop: watch::Receiver<bool>,
-    make_worker: impl FnOnce() -> Worker<Pool>,
+    make_worker: impl FnOnce() -> (Worker<Pool>, Box<dyn Fn(usize)>),
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let tasks = tokio::task::LocalSet::new();
     tasks.block_on(&runtime, async move {
         let listener = TcpListener::from_std(listener)?;
+        let (worker, every_tick) = make_worker();
         let station = Rc::new(Station {
-            worker: Rc::new(make_worker()),
+            worker: Rc::new(worker),
             settings,
             census,
             tick: Rc::new(Cell::new(1)),
             draining: Cell::new(false),
             lines: RefCell::default(),
+            every_tick,
         });
         let sweeping = tokio::task::spawn_local(sweep(Rc::clone(&station)));
         accept(&listener, &station, stop).await;
@@ -215,7 +221,7 @@ async fn sweep(station: Rc<Station>) {
         ticks.tick().await;
         station.tick.set(station.tick.get().wrapping_add(1));
         station.sweep();
-        station.worker.counts.flush(station.worker.origin.open());
+        (station.every_tick)(station.worker.origin.open());
     }
 }
 
@@ -265,6 +271,4 @@ async fn drain(listener: TcpListener, station: &Rc<Station>) {
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    // What the journal still holds must be with the writer before this thread ends.
-    station.worker.journal.flushed().await;
 }

@@ -58,8 +58,10 @@ use crate::audit::Journal;
 use crate::audit::trace::Trace;
 use crate::identity::Remembered;
 use crate::ids::DecisionId;
+use crate::model::RouteIx;
 use crate::model::TenantIx;
 use crate::policy::Memory;
+use crate::redact::ClassIx;
 use crate::redact::Plan;
 use crate::redact::PseudonymKey;
 use crate::snapshot::Live;
@@ -118,36 +120,40 @@ pub trait Clock {
 
 /// What is counted. The implementation counts; the steps say what happened.
 pub trait Counts {
-    /// A decision fell.
-    fn decided(&self, decision: &'static str, code: &'static str, policy_us: u64);
+    /// A decision fell: its code (`allowed`, `public`, or a refusal's) and how long policy took, in microseconds.
+    fn decided(&self, allowed: bool, code: &'static str, policy_us: u64);
     /// A request ended.
     fn ended(&self, ended: &Finished<'_>);
-    /// A record could not be written.
-    fn lost(&self);
-    /// A message that was logged away from the requests: how many connections to the app are open.
-    fn upstream_open(&self, open: usize);
+    /// A policy could not be evaluated.
+    fn policy_error(&self, policy_id: &str);
 }
 
 /// What is counted of a request that ended.
 #[derive(Debug)]
 pub struct Finished<'a> {
-    /// The route, where one was found.
-    pub route: Option<crate::model::RouteIx>,
+    /// The snapshot's generation, which gives the indexes their meaning.
+    pub generation: u64,
+    /// The route and its id, where one was found.
+    pub route: Option<(RouteIx, &'a str)>,
     /// The status that the client was sent.
     pub status: u16,
+    /// The code of the refusal that it ended in.
+    pub refusal: Option<&'static str>,
     /// The whole time, microseconds.
     pub total_us: u64,
-    /// Fields hidden, by class and mask.
+    /// From sending to the head of the app's answer, where there was one.
+    pub upstream_us: Option<u64>,
+    /// Values hidden, by class and mask.
     pub hidden: &'a [HiddenCount<'a>],
 }
 
 /// How often one data class was hidden.
 #[derive(Debug, Clone, Copy)]
 pub struct HiddenCount<'a> {
-    /// The class.
-    pub class: &'a str,
+    /// The class and its name.
+    pub class: (ClassIx, &'a str),
     /// The kind of mask.
-    pub mask: &'a str,
+    pub mask: &'static str,
     /// How many values.
     pub count: u64,
 }

@@ -45,7 +45,7 @@ pub struct Decision<'a> {
     /// The address that the connection came from.
     pub source_ip: Option<IpAddr>,
     /// The snapshot that decided.
-    pub snapshot: &'a Digest,
+    pub snapshot: Digest,
     /// Its generation in this process.
     pub generation: u64,
     /// The time that policies saw as `context.now`, in milliseconds since 1970.
@@ -234,7 +234,7 @@ impl Decision<'_> {
 
     /// The lists come last, so that the room that is left is theirs to use up.
     fn encode_why(&self, line: &mut Line<'_>) {
-        line.digest("snapshot", self.snapshot);
+        line.digest("snapshot", &self.snapshot);
         line.number("generation", self.generation);
         line.time("now", self.now_ms);
         line.object("latency_us", |line| {

@@ -13,7 +13,6 @@ use hyper_util::rt::TokioIo;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
-use crate::net::Pool;
 use crate::net::Station;
 use crate::net::upstream;
 use crate::net::wire::Line;

@@ -85,8 +85,8 @@ impl<B> Received<B> {
         let record = |line: &mut Vec<u8>| report::open(line, &self.head, route, snapshot, moment, latency);
         match worker.journal.append(&mut { record }) {
             Ok(written) => {
-                worker.counts.decided("allow", "public", latency.authorize_us);
-                let ending = Ending::new(worker, snapshot, moment, route.ix, Vec::new());
+                worker.counts.decided(true, "public", latency.authorize_us);
+                let ending = Ending::new(worker, snapshot, moment, route.ix);
                 let (request_plan, response_plan) = (Arc::clone(&worker.nothing_hidden), Arc::clone(&worker.nothing_hidden));
                 let permit = Permit { request_plan, response_plan, written, ending };
                 Ok(Gate::Open(Authorized { head: self.head, body: self.body, parties: None, permit }))
@@ -145,9 +145,9 @@ impl<B> Identified<B> {
             worker.journal.append(&mut |line| report::allow(line, &self, &judged, snapshot, moment, latency));
         match appended {
             Ok(written) => {
-                worker.counts.decided("allow", "allowed", latency.authorize_us);
-                let Judged { route, data_key, target, hidden, .. } = judged;
-                let ending = Ending::new(worker, snapshot, moment, route.ix, hidden);
+                worker.counts.decided(true, "allowed", latency.authorize_us);
+                let Judged { route, data_key, target, .. } = judged;
+                let ending = Ending::new(worker, snapshot, moment, route.ix);
                 let permit = Permit { request_plan, response_plan, written, ending };
                 let Self { head, body, principal, tenancy, .. } = self;
                 let parties = Parties { principal, caller: tenancy.caller, target, data_key };
@@ -203,10 +203,12 @@ fn place<'a, B>(
     let model = snapshot.model();
     let head = &request.head;
     let (route, params) = match model.routes.find(&head.method, head.path()) {
-        Found::Route(route, params) => (route, params),
+        Found::Route(route, params) => (route.ix, params),
         Found::OtherMethod(_) => return Err((Refusal::MethodNotAllowed, None)),
         Found::None => return Err((Refusal::NoRoute, None)),
     };
+    // Looked up again for a borrow of the snapshot alone.
+    let Some(route) = model.routes.get(route) else { return Err((Refusal::NoRoute, None)) };
     let placed = data_key(request, snapshot, route, &params);
     placed.map(|(data_key, target)| (route, data_key, target)).map_err(|refusal| (refusal, Some(route)))
 }
@@ -219,11 +221,11 @@ fn data_key<B>(
 ) -> Result<(DataKey, TenantIx), Refusal> {
     let tenants = &snapshot.model().tenants;
     let Tenancy { target, .. } = request.tenancy;
-    let named = tenants.get(target).ok_or(Refusal::DataKeyElsewhere)?;
+    let named = &tenants.get(target).path;
     let head = &request.head;
     let data_key = route
         .data_key
-        .resolve(&named.path, params, head.query(), &head.headers)
+        .resolve(named, params, head.query(), &head.headers)
         .map_err(|_| Refusal::BadDataKey)?;
     let owner = tenants.owner(&data_key).ok_or(Refusal::DataKeyElsewhere)?;
     // A host, header or path that names a tenant is a promise that the data is that tenant's.

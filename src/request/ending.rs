@@ -1,7 +1,8 @@
 //! How an allowed request ended: its outcome record, exactly one.
 //!
 //! Dropped without an end it records that too, as `aborted`: hyper drops our future when a client leaves.
-//! Never: waits. An outcome that finds the journal full is counted as lost, and the count shows as a gap.
+//! Never: waits. Nobody holds a request for its outcome: the decision that allowed it is on record already. One that
+//! the journal does not take is counted by the journal, and shows as a gap.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,9 +13,7 @@ use crate::audit::record::OutcomeLatency;
 use crate::audit::record::Redaction;
 use crate::ids::DecisionId;
 use crate::model::RouteIx;
-use crate::redact::ClassIx;
 use crate::redact::Hidden;
-use crate::redact::Mask;
 use crate::request::Clock;
 use crate::request::Counts;
 use crate::request::Finished;
@@ -58,11 +57,11 @@ pub struct Ending {
     route: RouteIx,
     started_us: u64,
     status: Option<u16>,
+    refusal: Option<&'static str>,
     sent: Sent,
     response_bytes: u64,
-    upstream_us: u64,
-    hidden: Hidden,
-    masks: Box<[(ClassIx, Mask)]>,
+    upstream_us: Option<u64>,
+    hidden: Option<Hidden>,
     snapshot: Arc<Snapshot>,
     journal: Rc<dyn Journal>,
     counts: Rc<dyn Counts>,
@@ -76,24 +75,18 @@ impl std::fmt::Debug for Ending {
 }
 
 impl Ending {
-    pub(super) fn new<O>(
-        worker: &Worker<O>,
-        snapshot: &Arc<Snapshot>,
-        moment: &Moment,
-        route: RouteIx,
-        masks: Vec<(ClassIx, Mask)>,
-    ) -> Self {
+    pub(super) fn new<O>(worker: &Worker<O>, snapshot: &Arc<Snapshot>, moment: &Moment, route: RouteIx) -> Self {
         Self {
             open: true,
             id: moment.id,
             route,
             started_us: moment.started_us,
             status: None,
+            refusal: None,
             sent: Sent::default(),
             response_bytes: 0,
-            upstream_us: 0,
-            hidden: Hidden::default(),
-            masks: masks.into(),
+            upstream_us: None,
+            hidden: None,
             snapshot: Arc::clone(snapshot),
             journal: Rc::clone(&worker.journal),
             counts: Rc::clone(&worker.counts),
@@ -109,7 +102,7 @@ impl Ending {
     pub(super) fn answered(&mut self, status: u16, sent: Sent, upstream_us: u64) {
         self.status = Some(status);
         self.sent = sent;
-        self.upstream_us = upstream_us;
+        self.upstream_us = Some(upstream_us);
     }
 
     /// So many bytes of the answer's body are on their way to the client.
@@ -119,7 +112,7 @@ impl Ending {
 
     /// What the redactor hid.
     pub(super) fn hid(&mut self, hidden: Hidden) {
-        self.hidden = hidden;
+        self.hidden = Some(hidden);
     }
 
     /// It ended.
@@ -131,6 +124,7 @@ impl Ending {
     pub(super) fn refused(mut self, refusal: Refusal) -> Refused {
         let row = refusal.row();
         self.status = Some(row.status);
+        self.refusal = Some(row.code);
         self.close(row.code);
         Refused::new(refusal, Known { recorded: true, ..Known::default() })
     }
@@ -140,19 +134,10 @@ impl Ending {
             return;
         }
         let total_us = self.clock.micros().saturating_sub(self.started_us);
-        let classes = &self.snapshot.model().classes;
-        let kind =
-            |ix| self.masks.iter().find(|(class, _)| *class == ix).map_or("drop", |(_, mask)| mask.kind());
-        let hidden: Vec<HiddenCount<'_>> = self
-            .hidden
-            .counts()
-            .filter_map(|(ix, count)| {
-                Some(HiddenCount { class: classes.get(ix)?.name.as_str(), mask: kind(ix), count })
-            })
-            .collect();
+        let hidden = self.hidden_counts();
         let redactions: Vec<Redaction<'_>> = hidden
             .iter()
-            .map(|hidden| Redaction { class: hidden.class, mask: hidden.mask, count: hidden.count })
+            .map(|hidden| Redaction { class: hidden.class.1, mask: hidden.mask, count: hidden.count })
             .collect();
         let outcome = Outcome {
             decision_id: self.id,
@@ -162,14 +147,29 @@ impl Ending {
             response_bytes: self.response_bytes,
             ended,
             redactions: &redactions,
-            latency: OutcomeLatency { upstream_us: self.upstream_us, redact_us: 0, total_us },
+            latency: OutcomeLatency { upstream_us: self.upstream_us.unwrap_or(0), redact_us: 0, total_us },
         };
-        // Nobody waits for an outcome: the decision that allowed it is on record already.
-        if self.journal.append(&mut |line| outcome.encode(line)).is_err() {
-            self.counts.lost();
-        }
-        let status = self.status.unwrap_or(499);
-        self.counts.ended(&Finished { route: Some(self.route), status, total_us, hidden: &hidden });
+        drop(self.journal.append(&mut |line| outcome.encode(line)));
+        let routes = &self.snapshot.model().routes;
+        self.counts.ended(&Finished {
+            generation: self.snapshot.generation(),
+            route: routes.get(self.route).map(|route| (self.route, &*route.id)),
+            // A client that left before it was sent a status: the number that others log for it.
+            status: self.status.unwrap_or(499),
+            refusal: self.refusal,
+            total_us,
+            upstream_us: self.upstream_us,
+            hidden: &hidden,
+        });
+    }
+
+    fn hidden_counts(&self) -> Vec<HiddenCount<'_>> {
+        let classes = &self.snapshot.model().classes;
+        let named = |(ix, mask, count): (crate::redact::ClassIx, &crate::redact::Mask, u64)| {
+            let class = (ix, classes.get(ix)?.name.as_str());
+            Some(HiddenCount { class, mask: mask.kind(), count })
+        };
+        self.hidden.iter().flat_map(Hidden::iter).filter_map(named).collect()
     }
 }
 

@@ -112,9 +112,8 @@ pub(super) fn refused<O>(
     let sources = sources(&known.named);
     let actors = actors(known.principal.as_deref());
     let total_us = worker.since(moment);
-    let tenancy = known.tenancy.and_then(|tenancy| model.tenants.get(tenancy.target));
-    let owner =
-        known.data_key.as_ref().and_then(|key| model.tenants.owner(key)).and_then(|ix| model.tenants.get(ix));
+    let owner = known.data_key.as_ref().and_then(|key| model.tenants.owner(key));
+    let tenant = owner.or(known.tenancy.map(|tenancy| tenancy.target)).map(|ix| &model.tenants.get(ix).path);
     let record = Decision {
         answer: Answer::Deny { code: row.code, detail: refusal.detail() },
         tenant,
@@ -134,12 +133,21 @@ pub(super) fn refused<O>(
         errors: &said.errors,
         ..blank(snapshot, moment)
     };
-    worker.counts.decided("deny", row.code, total_us);
-    worker.counts.ended(&Finished { route: known.route, status: row.status, total_us, hidden: &[] });
-    // A refusal is given whether or not it can be put on record; what could not be is counted.
-    if worker.journal.append(&mut |line| record.encode(line)).is_err() {
-        worker.counts.lost();
+    worker.counts.decided(false, row.code, total_us);
+    for id in &said.errors {
+        worker.counts.policy_error(id);
     }
+    worker.counts.ended(&Finished {
+        generation: snapshot.generation(),
+        route: route.map(|route| (route.ix, &*route.id)),
+        status: row.status,
+        refusal: Some(row.code),
+        total_us,
+        upstream_us: None,
+        hidden: &[],
+    });
+    // A refusal is given whether or not it can be put on record; the journal counts what it does not take.
+    drop(worker.journal.append(&mut |line| record.encode(line)));
     refusal
 }
 
@@ -209,8 +217,8 @@ fn actors(principal: Option<&Principal>) -> Vec<Actor<'_>> {
 
 fn principal<'a>(principal: &'a Principal, actors: &'a [Actor<'a>]) -> crate::audit::record::Principal<'a> {
     let (auth_method, issuer) = match &principal.auth {
-        Auth::Jwt { issuer } => ("jwt", issuer),
-        Auth::ApiKey { id } => ("api_key", id),
+        Auth::Jwt { issuer } => ("jwt", &**issuer),
+        Auth::ApiKey { id } => ("api_key", &**id),
     };
     crate::audit::record::Principal {
         kind: principal.kind.as_str(),

@@ -128,7 +128,7 @@ fn decision(facts: &Facts) -> (DecisionLine, DecisionLine) {
             status: facts.status,
         },
         source_ip: facts.source_ip,
-        snapshot: &snapshot,
+        snapshot,
         generation: facts.number,
         now_ms: now(facts),
         latency: record::DecisionLatency { identify_us: 3, authorize_us: facts.number },
