@@ -8,7 +8,7 @@ mod worker;
 
 pub use metrics::JournalCounters;
 pub use metrics::Metrics;
-pub use worker::Named;
+pub use worker::Label;
 pub use worker::WorkerMetrics;
 
 use tracing_subscriber::EnvFilter;
