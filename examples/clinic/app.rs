@@ -172,9 +172,8 @@ impl Call<'_> {
         for (name, new) in body {
             if name != "id" && name != "data_key" {
                 if let Value::Object(members) = &mut row.value {
-                    members.remove(name);
+                    members.insert(name.clone(), new.clone());
                 }
-                merge(&mut row.value, name, new);
             }
         }
         (StatusCode::OK, row.value.clone())

@@ -11,6 +11,8 @@
 mod app;
 mod check;
 mod data;
+mod edits;
+mod ground;
 mod palisade;
 mod people;
 mod show;
@@ -58,6 +60,7 @@ async fn run() -> Fallible<ExitCode> {
     let mut stage = Stage::set(serve).await?;
     introduce(&mut stage)?;
     story::tell(&mut stage).await?;
+    edits::tell(&mut stage).await?;
     let failed = stage.finish()?;
     if serve {
         invite(&mut stage)?;
@@ -67,19 +70,19 @@ async fn run() -> Fallible<ExitCode> {
 }
 
 fn introduce(stage: &mut Stage) -> Fallible<()> {
-    let (app, data, admin, config) = (stage.app, stage.data(), stage.admin(), stage.config());
+    let (app, data, admin) = (stage.app, stage.data(), stage.admin());
+    let (config, log) = (stage.config(), stage.decision_log());
     stage.show.headline("A clinic behind Palisade")?;
     stage.show.row("app", &format!("http://{app}  patients, encounters and claims of two companies"))?;
     stage.show.row("data", &format!("http://{data}  Palisade, in front of it"))?;
     stage.show.row("admin", &format!("http://{admin}  health and metrics"))?;
     stage.show.row("config", &config.display().to_string())?;
-    stage.show.row("log", &config.with_file_name("decisions.ndjson").display().to_string())?;
+    stage.show.row("log", &log.display().to_string())?;
     stage.show.row("tenants", "acme (acme/west with acme/west/sf1, acme/east) and globex (globex/north)")
 }
 
 fn invite(stage: &mut Stage) -> Fallible<()> {
-    let (data, admin, config) = (stage.data(), stage.admin(), stage.config());
-    let folder = config.parent().unwrap_or(&config).display().to_string();
+    let (data, admin, config) = (stage.data().port(), stage.admin().port(), stage.config());
     stage.show.headline("It keeps running. Credentials, for the shell:")?;
     for person in people::ALL {
         let Person { name, tenant, role } = person;
@@ -90,15 +93,17 @@ fn invite(stage: &mut Stage) -> Fallible<()> {
     stage.show.say(&format!("robot='x-api-key: {key}'  # billing service of acme"))?;
     stage.show.headline("Then, for example:")?;
     for line in [
-        format!("curl -sH \"$wim\" http://{data}/patients?limit=1"),
-        format!("curl -sH \"$frida\" http://{data}/patients/p-101"),
-        format!("curl -sH \"$cora\" -H 'x-tenant: acme/east' http://{data}/patients?limit=1"),
-        format!("curl -sH \"$gina\" http://{data}/companies/acme/sites/west/patients"),
-        format!("curl -sH \"$gus\" -H 'x-tenant: acme' -H 'x-purpose: audit' http://{data}/claims?limit=1"),
-        format!("curl -sH \"$robot\" http://{data}/claims/c-101"),
-        format!("curl -s 'http://{admin}/readyz?verbose'"),
-        format!("tail -f {folder}/decisions.ndjson"),
-        format!("$EDITOR {folder}/policies/roles.cedar"),
+        format!("curl -sH \"$wim\" http://localhost:{data}/patients?limit=1"),
+        format!("curl -sH \"$frida\" http://localhost:{data}/patients/p-101"),
+        format!("curl -sH \"$cora\" -H 'x-tenant: acme/east' http://localhost:{data}/patients?limit=1"),
+        format!("curl -sH \"$gina\" http://localhost:{data}/companies/acme/sites/west/patients"),
+        format!(
+            "curl -sH \"$gus\" -H 'x-tenant: acme' -H 'x-purpose: audit' http://localhost:{data}/claims?limit=1"
+        ),
+        format!("curl -sH \"$robot\" http://localhost:{data}/claims/c-101"),
+        format!("curl -s 'http://localhost:{admin}/readyz?verbose'"),
+        format!("tail -f {}", stage.decision_log().display()),
+        format!("$EDITOR {}/policies/roles.cedar", config.display()),
     ] {
         stage.show.say(&format!("  {line}"))?;
     }

@@ -30,7 +30,8 @@ pub(crate) fn start(config: &Path, data: SocketAddr, admin: SocketAddr) -> Falli
     let own = std::env::current_exe()?;
     let profile = own.parent().and_then(Path::parent).ok_or("the example lies in no target folder")?;
     let binary = profile.join("palisade");
-    let log = std::fs::File::create(config.with_file_name("palisade.log"))?;
+    let folder = config.parent().and_then(Path::parent).ok_or("the configuration lies in no folder")?;
+    let log = std::fs::File::create(folder.join("palisade.log"))?;
     let child = Command::new(&binary)
         .arg("run")
         .arg("--config")
