@@ -13,9 +13,9 @@ mod check;
 mod data;
 mod edits;
 mod ground;
-mod palisade;
 mod people;
 mod show;
+mod sidecar;
 mod stage;
 mod story;
 mod wire;
@@ -24,6 +24,8 @@ use std::process::ExitCode;
 
 use people::Person;
 use stage::Stage;
+use tokio::signal::unix::SignalKind;
+use tokio::signal::unix::signal;
 
 /// The example stops at the first thing it did not expect, and says what.
 type Fallible<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -34,9 +36,9 @@ const USAGE: &str =
 /// Long enough for a day of trying things out.
 const TOKEN_SECONDS: i64 = 12 * 3600;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    match run().await {
+fn main() -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(run())) {
         Ok(code) => code,
         Err(why) => {
             anstream::eprintln!("clinic: {why}");
@@ -64,7 +66,11 @@ async fn run() -> Fallible<ExitCode> {
     let failed = stage.finish()?;
     if serve {
         invite(&mut stage)?;
-        tokio::signal::ctrl_c().await?;
+        let mut stop = signal(SignalKind::terminate())?;
+        tokio::select! {
+            pressed = tokio::signal::ctrl_c() => pressed?,
+            _ = stop.recv() => {}
+        }
     }
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

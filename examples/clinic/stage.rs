@@ -23,10 +23,10 @@ use crate::check::Outcome;
 use crate::ground::copy;
 use crate::ground::free;
 use crate::ground::listener;
-use crate::palisade::Running;
 use crate::people::Keys;
 use crate::people::Person;
 use crate::show::Show;
+use crate::sidecar::Running;
 use crate::wire::Answer;
 use crate::wire::Call;
 
@@ -95,7 +95,7 @@ impl Stage {
             .replace("127.0.0.1:8081", &admin.to_string())
             .replace("127.0.0.1:9000", &app.to_string());
         std::fs::write(&file, text)?;
-        let running = crate::palisade::start(&file, data, admin)?;
+        let running = crate::sidecar::start_palisade(&file, data, admin)?;
         let stranger = Keys::generate()?;
         let show = Show::new();
         let (steps, checks, traces, failed) = (0, 0, 0, Vec::new());
@@ -142,9 +142,17 @@ impl Stage {
                 Ok(answer) if answer.status == StatusCode::OK => return Ok(()),
                 Ok(_) | Err(_) if started.elapsed() < PATIENCE => tokio::time::sleep(PAUSE).await,
                 Ok(answer) => {
-                    return Err(format!("Palisade is not ready: {} {}", answer.status, answer.body).into());
+                    return Err(format!(
+                        "Palisade is not ready: {} {}\n{}",
+                        answer.status,
+                        answer.body,
+                        self.running.said()
+                    )
+                    .into());
                 }
-                Err(why) => return Err(format!("Palisade does not answer: {why}").into()),
+                Err(why) => {
+                    return Err(format!("Palisade does not answer: {why}\n{}", self.running.said()).into());
+                }
             }
         }
     }
