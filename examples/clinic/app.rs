@@ -170,11 +170,11 @@ impl Call<'_> {
             return missing();
         };
         for (name, new) in body {
-            if name != "id" && name != "data_key" {
-                if let Value::Object(members) = &mut row.value {
-                    members.remove(name);
-                }
-                merge(&mut row.value, name, new);
+            let own = name == "id" || name == "data_key";
+            if let Value::Object(members) = &mut row.value
+                && !own
+            {
+                members.insert(name.clone(), new.clone());
             }
         }
         (StatusCode::OK, row.value.clone())

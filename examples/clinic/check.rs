@@ -38,6 +38,8 @@ pub(crate) enum Check {
     AppUntouched,
     /// The record says so.
     Recorded(&'static str),
+    /// The record counts hidden values of this class.
+    Counted(&'static str),
     /// The record names this policy.
     Because(&'static str),
 }
@@ -46,12 +48,15 @@ pub(crate) enum Check {
 pub(crate) struct Outcome {
     pub(crate) answer: Answer,
     pub(crate) seen: Option<Seen>,
+    /// Its decision record.
     pub(crate) record: Option<Value>,
+    /// The record of how it ended, where it was allowed.
+    pub(crate) ended: Option<Value>,
 }
 
 impl Check {
     pub(crate) fn holds(&self, outcome: &Outcome) -> bool {
-        let Outcome { answer, seen, record } = outcome;
+        let Outcome { answer, seen, record, ended } = outcome;
         let body = &answer.body;
         let app = |place: &str| seen.as_ref().and_then(|seen| seen.answer.pointer(place));
         match self {
@@ -91,6 +96,7 @@ impl Check {
                 record.as_ref().and_then(|record| record.get("decision")).and_then(Value::as_str)
                     == Some(decision)
             }
+            Self::Counted(class) => ended.as_ref().is_some_and(|ended| names(ended, class)),
             Self::Because(policy) => record.as_ref().is_some_and(|record| names(record, policy)),
         }
     }
@@ -122,6 +128,7 @@ impl fmt::Display for Check {
             Self::NotWritten(place) => write!(f, "`{place}` of the request did not reach the app"),
             Self::AppUntouched => write!(f, "the app was not called"),
             Self::Recorded(decision) => write!(f, "the decision log says `{decision}`"),
+            Self::Counted(class) => write!(f, "the record counts what was hidden of `{class}`"),
             Self::Because(policy) => write!(f, "the record names the policy `{policy}`"),
         }
     }

@@ -11,9 +11,11 @@
 mod app;
 mod check;
 mod data;
-mod palisade;
+mod edits;
+mod ground;
 mod people;
 mod show;
+mod sidecar;
 mod stage;
 mod story;
 mod wire;
@@ -22,6 +24,8 @@ use std::process::ExitCode;
 
 use people::Person;
 use stage::Stage;
+use tokio::signal::unix::SignalKind;
+use tokio::signal::unix::signal;
 
 /// The example stops at the first thing it did not expect, and says what.
 type Fallible<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -32,9 +36,9 @@ const USAGE: &str =
 /// Long enough for a day of trying things out.
 const TOKEN_SECONDS: i64 = 12 * 3600;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    match run().await {
+fn main() -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(run())) {
         Ok(code) => code,
         Err(why) => {
             anstream::eprintln!("clinic: {why}");
@@ -58,28 +62,33 @@ async fn run() -> Fallible<ExitCode> {
     let mut stage = Stage::set(serve).await?;
     introduce(&mut stage)?;
     story::tell(&mut stage).await?;
+    edits::tell(&mut stage).await?;
     let failed = stage.finish()?;
     if serve {
         invite(&mut stage)?;
-        tokio::signal::ctrl_c().await?;
+        let mut stop = signal(SignalKind::terminate())?;
+        tokio::select! {
+            pressed = tokio::signal::ctrl_c() => pressed?,
+            _ = stop.recv() => {}
+        }
     }
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn introduce(stage: &mut Stage) -> Fallible<()> {
-    let (app, data, admin, config) = (stage.app, stage.data(), stage.admin(), stage.config());
+    let (app, data, admin) = (stage.app, stage.data(), stage.admin());
+    let (config, log) = (stage.config(), stage.decision_log());
     stage.show.headline("A clinic behind Palisade")?;
     stage.show.row("app", &format!("http://{app}  patients, encounters and claims of two companies"))?;
     stage.show.row("data", &format!("http://{data}  Palisade, in front of it"))?;
     stage.show.row("admin", &format!("http://{admin}  health and metrics"))?;
     stage.show.row("config", &config.display().to_string())?;
-    stage.show.row("log", &config.with_file_name("decisions.ndjson").display().to_string())?;
+    stage.show.row("log", &log.display().to_string())?;
     stage.show.row("tenants", "acme (acme/west with acme/west/sf1, acme/east) and globex (globex/north)")
 }
 
 fn invite(stage: &mut Stage) -> Fallible<()> {
-    let (data, admin, config) = (stage.data(), stage.admin(), stage.config());
-    let folder = config.parent().unwrap_or(&config).display().to_string();
+    let (data, admin, config) = (stage.data().port(), stage.admin().port(), stage.config());
     stage.show.headline("It keeps running. Credentials, for the shell:")?;
     for person in people::ALL {
         let Person { name, tenant, role } = person;
@@ -90,15 +99,17 @@ fn invite(stage: &mut Stage) -> Fallible<()> {
     stage.show.say(&format!("robot='x-api-key: {key}'  # billing service of acme"))?;
     stage.show.headline("Then, for example:")?;
     for line in [
-        format!("curl -sH \"$wim\" http://{data}/patients?limit=1"),
-        format!("curl -sH \"$frida\" http://{data}/patients/p-101"),
-        format!("curl -sH \"$cora\" -H 'x-tenant: acme/east' http://{data}/patients?limit=1"),
-        format!("curl -sH \"$gina\" http://{data}/companies/acme/sites/west/patients"),
-        format!("curl -sH \"$gus\" -H 'x-tenant: acme' -H 'x-purpose: audit' http://{data}/claims?limit=1"),
-        format!("curl -sH \"$robot\" http://{data}/claims/c-101"),
-        format!("curl -s 'http://{admin}/readyz?verbose'"),
-        format!("tail -f {folder}/decisions.ndjson"),
-        format!("$EDITOR {folder}/policies/roles.cedar"),
+        format!("curl -sH \"$wim\" http://localhost:{data}/patients?limit=1"),
+        format!("curl -sH \"$frida\" http://localhost:{data}/patients/p-101"),
+        format!("curl -sH \"$cora\" -H 'x-tenant: acme/east' http://localhost:{data}/patients?limit=1"),
+        format!("curl -sH \"$gina\" http://localhost:{data}/companies/acme/sites/west/patients"),
+        format!(
+            "curl -sH \"$gus\" -H 'x-tenant: acme' -H 'x-purpose: audit' http://localhost:{data}/claims?limit=1"
+        ),
+        format!("curl -sH \"$robot\" http://localhost:{data}/claims/c-101"),
+        format!("curl -s 'http://localhost:{admin}/readyz?verbose'"),
+        format!("tail -f {}", stage.decision_log().display()),
+        format!("$EDITOR {}/policies/roles.cedar", config.display()),
     ] {
         stage.show.say(&format!("  {line}"))?;
     }

@@ -17,28 +17,25 @@ const BAD: Style = AnsiColor::Red.on_default().bold();
 const MASKED: Style = AnsiColor::Yellow.on_default();
 const LEAVES_MAX: usize = 16;
 const VALUE_CHARS_MAX: usize = 64;
+const TEXT_WIDTH: usize = 100;
 
-/// What a record says beside what every record says; the rest is left out here.
-const RECORD_DULL: [&str; 18] = [
-    "decision_id",
-    "time",
-    "time_ms",
-    "type",
-    "kind",
-    "seq",
-    "event",
-    "trace_id",
-    "span_id",
-    "parent_span_id",
-    "request_id",
-    "snapshot",
-    "generation",
-    "latency_us",
-    "http",
-    "mode",
-    "v",
-    "version",
+/// What is shown of a decision and its outcome, as JSON pointers (RFC 6901): who, what, and why.
+const RECORD: [(&str, &str); 12] = [
+    ("decision", "/decision"),
+    ("code", "/code"),
+    ("action", "/action"),
+    ("data_key", "/data_key"),
+    ("principal", "/principal"),
+    ("tenant_sources", "/tenant_sources"),
+    ("pathway", "/pathway"),
+    ("reasons", "/reasons"),
+    ("errors", "/errors"),
+    ("hidden", "/classes/hidden"),
+    ("ended", "/ended"),
+    ("redactions", "/redactions"),
 ];
+/// Who issued the credential is the same all through the story.
+const RECORD_DULL: &str = "issuer";
 
 /// The printer.
 pub(crate) struct Show(anstream::AutoStream<std::io::Stdout>);
@@ -61,7 +58,8 @@ impl Show {
 
     pub(crate) fn step(&mut self, number: usize, title: &str, why: &str) -> Fallible<()> {
         writeln!(self.0, "\n{BOLD}{number:>2}  {title}{BOLD:#}")?;
-        for line in wrapped(why, 100) {
+        let words: Vec<String> = why.split(' ').map(str::to_owned).collect();
+        for line in filled(&words, " ", TEXT_WIDTH) {
             writeln!(self.0, "    {DIM}{line}{DIM:#}")?;
         }
         Ok(())
@@ -104,25 +102,34 @@ impl Show {
     }
 
     /// What matters of a line of the decision log.
-    pub(crate) fn record(&mut self, record: &Value) -> Fallible<()> {
-        let Value::Object(members) = record else { return Ok(()) };
-        let shown = members.iter().filter(|(name, value)| {
-            let empty = value.is_null() || *value == &Value::Array(Vec::new());
-            !RECORD_DULL.contains(&name.as_str()) && !name.ends_with("digest") && !empty
-        });
-        let text =
-            shown.map(|(name, value)| format!("{name}={}", brief(value))).collect::<Vec<_>>().join("  ");
-        for (at, line) in wrapped(&text, 96).into_iter().enumerate() {
-            self.row(if at == 0 { "record" } else { "" }, &line)?;
+    pub(crate) fn record(&mut self, label: &str, record: &Value) -> Fallible<()> {
+        let items: Vec<String> = RECORD
+            .into_iter()
+            .filter_map(|(name, place)| Some((name, plain(record.pointer(place)?))))
+            .filter(|(_, text)| !text.is_empty())
+            .map(|(name, text)| format!("{name}={text}"))
+            .collect();
+        self.list(label, &items, "  ")
+    }
+
+    /// What was checked: the things that hold in a few lines, each that does not in one of its own.
+    pub(crate) fn checks(&mut self, held: &[String], failed: &[String]) -> Fallible<()> {
+        if !held.is_empty() {
+            let mut lines = filled(held, "; ", TEXT_WIDTH).into_iter();
+            writeln!(self.0, "    {GOOD}ok{GOOD:#}      {}", lines.next().unwrap_or_default())?;
+            for line in lines {
+                self.row("", &line)?;
+            }
+        }
+        for what in failed {
+            writeln!(self.0, "    {BAD}FAILED{BAD:#}  {what}")?;
         }
         Ok(())
     }
 
-    pub(crate) fn check(&mut self, held: bool, what: &str) -> Fallible<()> {
-        if held {
-            writeln!(self.0, "    {GOOD}ok{GOOD:#}      {what}")?;
-        } else {
-            writeln!(self.0, "    {BAD}FAILED{BAD:#}  {what}")?;
+    fn list(&mut self, label: &str, items: &[String], between: &str) -> Fallible<()> {
+        for (at, line) in filled(items, between, TEXT_WIDTH).into_iter().enumerate() {
+            self.row(if at == 0 { label } else { "" }, &line)?;
         }
         Ok(())
     }
@@ -196,16 +203,29 @@ fn brief(value: &Value) -> String {
     short
 }
 
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
+/// A part of a record without its punctuation: `permit:roles-read, forbid:ssn`.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        Value::Object(members) => {
+            let parts = members.iter().filter(|(name, _)| *name != RECORD_DULL);
+            parts.map(|(_, part)| plain(part)).collect::<Vec<_>>().join(":")
+        }
+        Value::Null => String::new(),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => brief(value),
+    }
+}
+
+/// Puts as many items on each line as fit.
+fn filled(items: &[String], between: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for item in items {
         match lines.last_mut() {
-            Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(word);
+            Some(line) if line.chars().count() + between.len() + item.chars().count() <= width => {
+                line.push_str(between);
+                line.push_str(item);
             }
-            Some(_) | None => lines.push(word.to_owned()),
+            Some(_) | None => lines.push(item.clone()),
         }
     }
     lines

@@ -16,13 +16,17 @@ use serde_json::Value;
 
 use crate::Fallible;
 use crate::app;
+use crate::app::Seen;
 use crate::app::Window;
 use crate::check::Check;
 use crate::check::Outcome;
-use crate::palisade::Running;
+use crate::ground::copy;
+use crate::ground::free;
+use crate::ground::listener;
 use crate::people::Keys;
 use crate::people::Person;
 use crate::show::Show;
+use crate::sidecar::Running;
 use crate::wire::Answer;
 use crate::wire::Call;
 
@@ -56,8 +60,10 @@ pub(crate) struct Step<'a> {
 
 /// All that runs.
 pub(crate) struct Stage {
-    /// The copy of `config/`; removed with the stage.
+    /// The copy of `config/` and the logs beside it; removed with the stage.
     folder: tempfile::TempDir,
+    /// The copy of `config/`.
+    config: PathBuf,
     running: Running,
     window: Window,
     pub(crate) app: SocketAddr,
@@ -74,26 +80,39 @@ impl Stage {
     /// Starts the app and Palisade. With `usual_ports` on 9000, 8080 and 8081 where these are free.
     pub(crate) async fn set(usual_ports: bool) -> Fallible<Self> {
         let folder = tempfile::tempdir()?;
-        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/clinic/config"), folder.path())?;
+        let config = folder.path().join("config");
+        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/clinic/config"), &config)?;
         let keys = Keys::generate()?;
-        keys.install(folder.path())?;
+        keys.install(&config)?;
         let window = Window::default();
         let listener = listener(usual_ports, 9000)?;
         let app = listener.local_addr()?;
         tokio::spawn(app::serve(tokio::net::TcpListener::from_std(listener)?, Arc::clone(&window)));
         let [data, admin] = free([8080, 8081], usual_ports)?;
-        let config = folder.path().join("palisade.yaml");
-        let text = std::fs::read_to_string(&config)?
+        let file = config.join("palisade.yaml");
+        let text = std::fs::read_to_string(&file)?
             .replace("127.0.0.1:8080", &data.to_string())
             .replace("127.0.0.1:8081", &admin.to_string())
             .replace("127.0.0.1:9000", &app.to_string());
-        std::fs::write(&config, text)?;
-        let running = crate::palisade::start(&config, data, admin)?;
+        std::fs::write(&file, text)?;
+        let running = crate::sidecar::start_palisade(&file, data, admin)?;
         let stranger = Keys::generate()?;
         let show = Show::new();
         let (steps, checks, traces, failed) = (0, 0, 0, Vec::new());
-        let stage =
-            Self { folder, running, window, app, keys, stranger, show, steps, checks, traces, failed };
+        let stage = Self {
+            folder,
+            config,
+            running,
+            window,
+            app,
+            keys,
+            stranger,
+            show,
+            steps,
+            checks,
+            traces,
+            failed,
+        };
         stage.wait_until_ready().await?;
         Ok(stage)
     }
@@ -106,8 +125,13 @@ impl Stage {
         self.running.admin
     }
 
+    /// The folder to edit.
     pub(crate) fn config(&self) -> PathBuf {
-        self.folder.path().join("palisade.yaml")
+        self.config.clone()
+    }
+
+    pub(crate) fn decision_log(&self) -> PathBuf {
+        self.folder.path().join("decisions.ndjson")
     }
 
     async fn wait_until_ready(&self) -> Fallible<()> {
@@ -118,9 +142,17 @@ impl Stage {
                 Ok(answer) if answer.status == StatusCode::OK => return Ok(()),
                 Ok(_) | Err(_) if started.elapsed() < PATIENCE => tokio::time::sleep(PAUSE).await,
                 Ok(answer) => {
-                    return Err(format!("Palisade is not ready: {} {}", answer.status, answer.body).into());
+                    return Err(format!(
+                        "Palisade is not ready: {} {}\n{}",
+                        answer.status,
+                        answer.body,
+                        self.running.said()
+                    )
+                    .into());
                 }
-                Err(why) => return Err(format!("Palisade does not answer: {why}").into()),
+                Err(why) => {
+                    return Err(format!("Palisade does not answer: {why}\n{}", self.running.said()).into());
+                }
             }
         }
     }
@@ -128,9 +160,14 @@ impl Stage {
     /// Makes one call, shows it, and checks what the story says of it.
     pub(crate) async fn play(&mut self, step: Step<'_>) -> Fallible<()> {
         self.begin(step.title, step.why)?;
-        self.show_call(step.proof, &step.call)?;
-        let (answer, trace) = self.send(step.proof, &step.call).await?;
-        self.conclude(answer, &trace, &step.checks).await
+        self.call(step.proof, &step.call, &step.checks).await
+    }
+
+    /// The same within a step that has begun.
+    pub(crate) async fn call(&mut self, proof: Proof, call: &Call, checks: &[Check]) -> Fallible<()> {
+        self.show_call(proof, call)?;
+        let (answer, trace) = self.send(proof, call).await?;
+        self.conclude(answer, &trace, checks).await
     }
 
     /// Shows that a step begins.
@@ -146,7 +183,7 @@ impl Stage {
 
     /// Changes several things in a file of the copy at once, and shows the changes.
     pub(crate) fn rewrite(&mut self, file: &str, changes: &[(&str, &str)]) -> Fallible<()> {
-        let mut text = std::fs::read_to_string(self.folder.path().join(file))?;
+        let mut text = std::fs::read_to_string(self.config.join(file))?;
         for (from, to) in changes {
             if !text.contains(from) {
                 return Err(format!("`{file}` does not contain `{from}`").into());
@@ -165,7 +202,7 @@ impl Stage {
                 self.replace(file, text)
             }
             None => {
-                let path = self.folder.path().join(file);
+                let path = self.config.join(file);
                 self.show.edit(file, &std::fs::read_to_string(&path)?, "")?;
                 std::fs::remove_file(path)?;
                 Ok(())
@@ -177,7 +214,7 @@ impl Stage {
     fn replace(&self, file: &str, text: &str) -> Fallible<()> {
         let draft = self.folder.path().join(".draft");
         std::fs::write(&draft, text)?;
-        std::fs::rename(draft, self.folder.path().join(file))?;
+        std::fs::rename(draft, self.config.join(file))?;
         Ok(())
     }
 
@@ -215,9 +252,13 @@ impl Stage {
                 for line in text.lines() {
                     self.show.row("", &format!("    {line}"))?;
                 }
-                self.note(tells, &format!("it names `{of}`"))?;
-                return self
-                    .note(answer.status == StatusCode::OK, "it stays ready: the last good snapshot serves");
+                return self.note(vec![
+                    (tells, format!("it names `{of}`")),
+                    (
+                        answer.status == StatusCode::OK,
+                        "it stays ready: the last good snapshot serves".to_owned(),
+                    ),
+                ]);
             }
             tokio::time::sleep(PAUSE).await;
         }
@@ -229,18 +270,10 @@ impl Stage {
         Ok(self.failed.len())
     }
 
-    fn note(&mut self, held: bool, what: &str) -> Fallible<()> {
-        self.checks += 1;
-        if !held {
-            self.failed.push(format!("step {}: {what}", self.steps));
-        }
-        self.show.check(held, what)
-    }
-
     fn show_call(&mut self, proof: Proof, call: &Call) -> Fallible<()> {
         let who = match proof {
             Proof::Token(who) => format!("{}, {} of {}", who.name, who.role, who.tenant),
-            Proof::Expired(who) => format!("{}, with a token that expired a minute ago", who.name),
+            Proof::Expired(who) => format!("{}, with a token that expired ten minutes ago", who.name),
             Proof::Forged(who) => {
                 format!("somebody who signed a token as {} with a key of their own", who.name)
             }
@@ -264,7 +297,7 @@ impl Stage {
     async fn send(&mut self, proof: Proof, call: &Call) -> Fallible<(Answer, String)> {
         let call = match proof {
             Proof::Token(who) => bearer(call, &self.keys.token(who, 3600)?),
-            Proof::Expired(who) => bearer(call, &self.keys.token(who, -60)?),
+            Proof::Expired(who) => bearer(call, &self.keys.token(who, -600)?),
             Proof::Forged(who) => bearer(call, &self.stranger.token(who, 3600)?),
             Proof::ApiKey => call.clone().header("x-api-key", &self.keys.api_key),
             Proof::Nothing => call.clone(),
@@ -278,40 +311,67 @@ impl Stage {
 
     async fn conclude(&mut self, answer: Answer, trace: &str, checks: &[Check]) -> Fallible<()> {
         let seen = self.window.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let record = self.record(trace).await?;
-        self.show.row("answer", answer.status.as_str())?;
-        if !answer.body.is_null() {
-            self.show.body(&answer.body, seen.as_ref().map(|seen| &seen.answer))?;
+        let record = self.recorded(|line| line.get("decision").is_some(), trace).await?;
+        let id = record.as_ref().and_then(|record| record.get("decision_id")).and_then(Value::as_str);
+        let ended = match id {
+            Some(id) if seen.is_some() => self.recorded(|line| line.get("ended").is_some(), id).await?,
+            Some(_) | None => None,
+        };
+        self.show_answer(&answer, seen.as_ref())?;
+        for (label, line) in [("record", &record), ("", &ended)] {
+            if let Some(line) = line {
+                self.show.record(label, line)?;
+            }
         }
-        match &seen {
+        let mut claims = vec![(record.is_some(), "the call is on record".to_owned())];
+        let outcome = Outcome { answer, seen, record, ended };
+        claims.extend(checks.iter().map(|check| (check.holds(&outcome), check.to_string())));
+        self.note(claims)
+    }
+
+    fn note(&mut self, claims: Vec<(bool, String)>) -> Fallible<()> {
+        self.checks += claims.len();
+        let (held, failed): (Vec<_>, Vec<_>) = claims.into_iter().partition(|(held, _)| *held);
+        let texts =
+            |claims: Vec<(bool, String)>| claims.into_iter().map(|(_, what)| what).collect::<Vec<_>>();
+        let (held, failed) = (texts(held), texts(failed));
+        self.show.checks(&held, &failed)?;
+        self.failed.extend(failed.into_iter().map(|what| format!("step {}: {what}", self.steps)));
+        Ok(())
+    }
+
+    fn show_answer(&mut self, answer: &Answer, seen: Option<&Seen>) -> Fallible<()> {
+        let text = |name| answer.body.get(name).and_then(Value::as_str);
+        match (text("code"), text("title")) {
+            (Some(code), Some(title)) => {
+                self.show.row("answer", &format!("{}  {code}: {title}", answer.status.as_str()))?;
+            }
+            _ => {
+                self.show.row("answer", answer.status.as_str())?;
+                if !answer.body.is_null() {
+                    self.show.body(&answer.body, seen.map(|seen| &seen.answer))?;
+                }
+            }
+        }
+        match seen {
             Some(seen) => {
                 let key =
                     seen.headers.get("x-palisade-data-key").map_or("none", |key| key.to_str().unwrap_or("?"));
-                self.show.row("app", &format!("was called with x-palisade-data-key: {key}"))?;
+                self.show.row("app", &format!("was called with x-palisade-data-key: {key}"))
             }
-            None => self.show.row("app", "was not called")?,
+            None => self.show.row("app", "was not called"),
         }
-        match &record {
-            Some(record) => self.show.record(record)?,
-            None => self.show.row("record", "none")?,
-        }
-        let recorded = record.is_some();
-        let outcome = Outcome { answer, seen, record };
-        for check in checks {
-            self.note(check.holds(&outcome), &check.to_string())?;
-        }
-        if recorded { Ok(()) } else { self.note(false, "the decision log has a record of this call") }
     }
 
-    /// The decision record of the call with this trace id.
-    async fn record(&self, trace: &str) -> Fallible<Option<Value>> {
+    /// The line of the decision log that has this text in it and is of this kind.
+    async fn recorded(&self, kind: impl Fn(&Value) -> bool, with: &str) -> Fallible<Option<Value>> {
         let since = Instant::now();
-        let log = self.folder.path().join("decisions.ndjson");
+        let log = self.decision_log();
         loop {
             let text = std::fs::read_to_string(&log).unwrap_or_default();
-            let of_trace = text.lines().rev().filter(|line| line.contains(trace));
-            let records = of_trace.filter_map(|line| serde_json::from_str::<Value>(line).ok());
-            if let Some(record) = records.into_iter().find(|record| record.get("decision").is_some()) {
+            let lines = text.lines().rev().filter(|line| line.contains(with));
+            let mut records = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            if let Some(record) = records.find(|record| kind(record)) {
                 return Ok(Some(record));
             }
             if since.elapsed() > PATIENCE {
@@ -324,34 +384,4 @@ impl Stage {
 
 fn bearer(call: &Call, token: &str) -> Call {
     call.clone().header("authorization", format!("Bearer {token}"))
-}
-
-/// Listens on the usual port if that is asked for and it is free, else on any.
-fn listener(usual: bool, port: u16) -> Fallible<std::net::TcpListener> {
-    let any = || std::net::TcpListener::bind(("127.0.0.1", 0));
-    let listener =
-        if usual { std::net::TcpListener::bind(("127.0.0.1", port)).or_else(|_| any())? } else { any()? };
-    listener.set_nonblocking(true)?;
-    Ok(listener)
-}
-
-/// Two free addresses. Both are held until both are known, so that they differ, and let go before they are used.
-fn free(ports: [u16; 2], usual: bool) -> Fallible<[SocketAddr; 2]> {
-    let [one, two] = ports.map(|port| listener(usual, port));
-    let (one, two) = (one?, two?);
-    Ok([one.local_addr()?, two.local_addr()?])
-}
-
-fn copy(from: &Path, to: &Path) -> Fallible<()> {
-    std::fs::create_dir_all(to)?;
-    for entry in std::fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &target)?;
-        } else {
-            std::fs::copy(entry.path(), target)?;
-        }
-    }
-    Ok(())
 }

@@ -69,7 +69,7 @@ impl Call {
         let stream = tokio::net::TcpStream::connect(to).await?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         let connection = tokio::spawn(connection);
-        let host = self.host.map_or_else(|| to.to_string(), str::to_owned);
+        let host = self.host.map_or_else(|| format!("localhost:{}", to.port()), str::to_owned);
         let mut request = Request::builder().method(self.method.clone()).uri(&self.path).header(HOST, host);
         for (name, value) in &self.headers {
             request = request.header(*name, value);
