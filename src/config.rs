@@ -118,6 +118,8 @@ pub struct Limits {
 /// The files that a snapshot is made from; relative ones are already relative to the config's folder.
 #[derive(Debug, Clone)]
 pub struct Files {
+    /// The config's folder, which names in a snapshot's digest are relative to.
+    pub base: PathBuf,
     /// Folder of policies.
     pub policies: PathBuf,
     /// The Cedar schema; `None`: the one that Palisade ships.

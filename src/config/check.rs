@@ -319,6 +319,7 @@ fn files(c: &mut Checker<'_>, raw: &raw::Raw) -> Files {
     let one = |path: &Option<String>| path.as_ref().map(|path| c.path(path));
     let many = |paths: &[String]| paths.iter().map(|path| c.path(path)).collect();
     Files {
+        base: c.path(""),
         policies: c.path(policies.unwrap_or_default()),
         schema: one(&raw.policies.schema),
         tenants: c.path(tenants.unwrap_or_default()),

@@ -8,6 +8,7 @@ use crate::identity::Algorithm;
 use crate::identity::ClaimNames;
 use crate::identity::Issuer;
 use crate::identity::Kind;
+use crate::identity::KindRule;
 use crate::ids::TenantPath;
 use crate::limits;
 use crate::problem::nearest;
@@ -16,13 +17,6 @@ use crate::tenancy::Places;
 
 use super::check::Checker;
 use super::raw;
-
-const ALGORITHMS: [(&str, Algorithm); 4] = [
-    ("RS256", Algorithm::Rs256),
-    ("PS256", Algorithm::Ps256),
-    ("ES256", Algorithm::Es256),
-    ("EdDSA", Algorithm::EdDsa),
-];
 
 pub(super) fn issuers(c: &mut Checker<'_>, raw: &raw::Identity) -> Vec<Issuer> {
     let mut issuers = Vec::with_capacity(raw.issuers.len());
@@ -78,7 +72,7 @@ fn one(c: &mut Checker<'_>, raw: &raw::Issuer, path: &str) -> Issuer {
             groups: name(&raw.claims.groups, "groups"),
             scopes: name(&raw.claims.scopes, "scope"),
         },
-        kind: kind(c, raw.kind.as_deref(), &under("kind")),
+        kind: kind(c, raw.kind.as_ref(), &under("kind")),
         typ: raw.typ.clone(),
         tenants: raw.tenants.as_deref().and_then(|text| tenant(c, text, &under("tenants"))),
     }
@@ -87,28 +81,28 @@ fn one(c: &mut Checker<'_>, raw: &raw::Issuer, path: &str) -> Issuer {
 fn algorithms(c: &mut Checker<'_>, written: &[String], path: &str) -> Vec<Algorithm> {
     let mut algorithms = Vec::with_capacity(written.len());
     for (at, name) in written.iter().enumerate() {
-        match ALGORITHMS.iter().find(|(known, _)| known == name) {
-            Some((_, algorithm)) => algorithms.push(*algorithm),
-            None => {
-                let near = nearest(name, ALGORITHMS.map(|(known, _)| known));
-                let hint = near.map_or("one of `RS256`, `PS256`, `ES256`, `EdDSA`".to_owned(), |n| {
-                    format!("did you mean `{n}`?")
-                });
-                c.bad_value(&format!("{path}.{at}"), "an algorithm that can be trusted here", &hint);
-            }
+        if let Some(algorithm) = Algorithm::parse(name) {
+            algorithms.push(algorithm);
+            continue;
         }
+        let all = Algorithm::ALL.map(Algorithm::as_str);
+        let hint = match nearest(name, all) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("one of `{}`", all.join("`, `")),
+        };
+        c.bad_value(&format!("{path}.{at}"), "an algorithm that can be trusted here", &hint);
     }
     algorithms
 }
 
-fn kind(c: &mut Checker<'_>, written: Option<&str>, path: &str) -> Kind {
+fn kind(c: &mut Checker<'_>, written: Option<&raw::Kind>, path: &str) -> KindRule {
     match written {
-        None | Some("user") => Kind::User,
-        Some("service") => Kind::Service,
-        Some(_) => {
-            c.bad_value(path, "a kind of principal", "write `user` or `service`");
-            Kind::User
-        }
+        None | Some(raw::Kind::Always(raw::KindName::User)) => KindRule::Always(Kind::User),
+        Some(raw::Kind::Always(raw::KindName::Service)) => KindRule::Always(Kind::Service),
+        Some(raw::Kind::Claim(rule)) => KindRule::Claim {
+            name: c.required(&format!("{path}.claim"), rule.claim.as_ref(), "name the claim").unwrap_or_default().to_owned(),
+            service: rule.service.as_deref().unwrap_or("service").to_owned(),
+        },
     }
 }
 

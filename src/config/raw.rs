@@ -184,7 +184,7 @@ pub(super) struct Issuer {
     pub(super) audiences: Vec<String>,
     /// File with the issuer's public keys (JWKS). Required.
     pub(super) jwks_file: Option<String>,
-    /// The algorithms that its keys may be used with: `RS256`, `PS256`, `ES256`, `EdDSA`. Default: what the keys say.
+    /// The algorithms that its keys may be used with, such as `RS256`, `PS256`, `ES256`, `EdDSA`. Default: what the keys say.
     pub(super) algorithms: Vec<String>,
     /// Allowed difference between the clocks, at most `60s`. Default: `30s`.
     pub(super) skew: Option<String>,
@@ -192,13 +192,47 @@ pub(super) struct Issuer {
     pub(super) typ: Option<String>,
     /// A tenant that this issuer belongs to: it can only name this tenant and those below it.
     pub(super) tenants: Option<String>,
-    /// What its tokens' subjects are: `user` or `service`. Default: `user`.
-    pub(super) kind: Option<String>,
+    /// What its tokens' subjects are: `user`, `service`, or a claim that says it. Default: `user`.
+    pub(super) kind: Option<Kind>,
     /// The names of the claims that are read.
     pub(super) claims: Claims,
 }
 
-/// The names of the claims that are read.
+/// What an issuer's subjects are.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(inline)]
+pub(super) enum Kind {
+    /// All of one kind.
+    Always(KindName),
+    /// As a claim says.
+    Claim(KindClaim),
+}
+
+/// A kind of principal.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub(super) enum KindName {
+    /// A person.
+    User,
+    /// A program.
+    Service,
+}
+
+/// A claim that tells services from users.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(inline)]
+pub(super) struct KindClaim {
+    /// The claim's name, or a JSON pointer. Required.
+    pub(super) claim: Option<String>,
+    /// The text of it that means a service. Default: `service`.
+    pub(super) service: Option<String>,
+}
+
+/// The names of the claims that are read: exact ones, or JSON pointers (`/realm_access/roles`). An empty name means that
+/// the tokens have no such claim.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(inline)]
