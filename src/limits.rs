@@ -106,3 +106,13 @@ pub const SOURCE_FOLDER_DEPTH_MAX: usize = 24;
 pub const PSEUDONYM_SECRET_BYTES_MIN: usize = 32;
 /// Most problems of one refused edit that are kept and logged.
 pub const PROBLEMS_KEPT_MAX: usize = 100;
+/// Most issuers of tokens in one snapshot.
+pub const ISSUERS_MAX: usize = 1_024;
+/// Most keys in the JWKS of one issuer: a token's key is found by going through them.
+pub const JWKS_KEYS_MAX: usize = 256;
+/// Most API keys in one snapshot.
+pub const API_KEYS_MAX: usize = 100_000;
+/// Longest id of an API key, in bytes.
+pub const API_KEY_ID_BYTES_MAX: usize = 64;
+/// Latest time that a token may name, in seconds since 1970: the end of the year 9999. Milliseconds are past it.
+pub const TOKEN_TIME_SECONDS_MAX: u64 = 253_402_300_799;
