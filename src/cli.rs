@@ -16,6 +16,7 @@ use crate::problem::Problem;
 
 mod check;
 mod eval;
+mod explain;
 mod facts;
 mod formats;
 mod healthcheck;

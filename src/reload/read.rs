@@ -189,7 +189,7 @@ impl<'a> Reader<'a> {
         names.sort_unstable();
         for name in names {
             let path = folder.join(&name);
-            let cedar = path.extension().is_some_and(|extension| extension == "cedar");
+            let cedar = is_policy(&name);
             let metadata = fs::metadata(&path);
             let is_folder = metadata.as_ref().is_ok_and(fs::Metadata::is_dir);
             if !cedar && !is_folder {
@@ -269,6 +269,12 @@ impl<'a> Reader<'a> {
         let fingerprint = Digest::of_parts([&sources.fingerprint().as_bytes()[..], &problems]);
         Reading { sources, problems: self.problems, settled, fingerprint, folders: self.folders }
     }
+}
+
+/// A policy file, or links of templates.
+fn is_policy(name: &std::ffi::OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    name.ends_with(b".cedar") || name.ends_with(b".links.yaml")
 }
 
 /// Neither hidden (`.x`, `..data`, `.#x`), nor an editor's backup (`x~`, `#x#`).
