@@ -116,3 +116,18 @@ pub const API_KEYS_MAX: usize = 100_000;
 pub const API_KEY_ID_BYTES_MAX: usize = 64;
 /// Latest time that a token may name, in seconds since 1970: the end of the year 9999. Milliseconds are past it.
 pub const TOKEN_TIME_SECONDS_MAX: u64 = 253_402_300_799;
+/// Deepest nesting of a YAML or JSON file of a snapshot: its reader recurses, 30 KiB a level in a debug build, on a
+/// stack of 2 MiB.
+pub const DOCUMENT_DEPTH_MAX: usize = 48;
+/// Most values in one YAML or JSON file of a snapshot.
+pub const DOCUMENT_NODES_MAX: usize = 4_000_000;
+/// Most values that the aliases of one YAML file may stand for: they are read again each time.
+pub const DOCUMENT_ALIASED_NODES_MAX: usize = 100_000;
+/// Longest path template, route id or route group, in bytes.
+pub const ROUTE_NAME_BYTES_MAX: usize = 512;
+/// Most groups of one route.
+pub const ROUTE_GROUPS_MAX: usize = 32;
+/// Longest region, tier or own database key of a tenant, in bytes.
+pub const TENANT_WORD_BYTES_MAX: usize = 128;
+/// Most problems that are reported of one file.
+pub const PROBLEMS_MAX: usize = 1_000;

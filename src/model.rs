@@ -1,1 +1,42 @@
-//! To be written.
+//! What Palisade knows of the world it stands in: the tree of tenants, the tree of data classes, the app's routes.
+//!
+//! Each is read from text once, checked whole, and immutable afterwards. All problems of a file are reported at once.
+//! Never: opens a file, or follows a reference out of the document that it was given.
+
+mod classes;
+mod forest;
+mod key_template;
+mod openapi;
+mod routes;
+mod routes_file;
+mod schema;
+mod template;
+mod tenants;
+mod tree;
+
+pub use classes::Classes;
+pub use classes::DataClass;
+pub use key_template::KeyTemplate;
+pub use key_template::KeyUnresolved;
+pub use routes::Found;
+pub use routes::Params;
+pub use routes::Route;
+pub use routes::RouteIx;
+pub use routes::Routes;
+pub use routes::RoutesBuilder;
+pub use tenants::Isolation;
+pub use tenants::Status;
+pub use tenants::Tenant;
+pub use tenants::TenantIx;
+pub use tenants::Tenants;
+
+/// The world of one snapshot.
+#[derive(Debug)]
+pub struct Model {
+    /// The tree of tenants.
+    pub tenants: Tenants,
+    /// The tree of data classes.
+    pub classes: Classes,
+    /// The app's routes.
+    pub routes: Routes,
+}

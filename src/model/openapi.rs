@@ -1,0 +1,248 @@
+//! Reads the routes of an OpenAPI 3.0 or 3.1 document, with the extensions `x-palisade-action`, `x-palisade-data-key`
+//! and `x-palisade-groups` (on an operation, its path item, or the whole document) and `x-palisade-class` (on a schema).
+//!
+//! Never: skips what it cannot follow. A reference that leads nowhere could have led to a class.
+
+use http::Method;
+
+use crate::ids::Action;
+use crate::model::classes::Classes;
+use crate::model::routes::Draft;
+use crate::model::routes_file::METHODS;
+use crate::model::routes_file::action;
+use crate::model::routes_file::action_of;
+use crate::model::routes_file::groups;
+use crate::model::schema::Document;
+use crate::model::schema::Graph;
+use crate::model::template::Template;
+use crate::model::tree::Node;
+use crate::model::tree::Reader;
+use crate::model::tree::Value;
+use crate::problem::Problem;
+
+const ACTION: &str = "x-palisade-action";
+const DATA_KEY: &str = "x-palisade-data-key";
+const GROUPS: &str = "x-palisade-groups";
+const CLASS: &str = "x-palisade-class";
+
+/// One operation, with the places of its bodies in the graph.
+struct Operation<'n> {
+    node: &'n Node,
+    item: &'n Node,
+    method: Method,
+    template: String,
+    path_key: &'n crate::model::tree::Key,
+    request: Vec<usize>,
+    response: Vec<usize>,
+    answers_array: bool,
+}
+
+pub(super) fn read(reader: &mut Reader, root: &Node, classes: &Classes) -> Vec<Draft> {
+    if !check_version(reader, root) {
+        return Vec::new();
+    }
+    check_extensions(reader, root, classes);
+    let mut document = Document::new(root);
+    let mut graph = Graph::new(&mut document, reader);
+    let base = base_path(reader, root);
+    let operations = operations(reader, &mut document, &mut graph, &base);
+    graph.expand(&mut document, reader, classes);
+    operations.into_iter().filter_map(|operation| draft(reader, root, &mut graph, operation)).collect()
+}
+
+fn check_version(reader: &mut Reader, root: &Node) -> bool {
+    if let Some(swagger) = root.get("swagger") {
+        reader.add(swagger.at, |place| {
+            Problem::error("unknown-version", place, "this is a Swagger 2.0 document")
+                .hint("convert it to OpenAPI 3.0 or 3.1")
+        });
+        return false;
+    }
+    let Some(version) = root.get("openapi") else {
+        reader.error("missing-key", root.at, "an OpenAPI document needs a key `openapi`");
+        return false;
+    };
+    let Some(text) = reader.text(version, "`openapi`") else { return false };
+    if !["3.0", "3.1"]
+        .iter()
+        .any(|known| text.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
+    {
+        let message = format!("version `{}` is not understood: only 3.0 and 3.1 are", text.escape_debug());
+        reader.error("unknown-version", version.at, message);
+        return false;
+    }
+    true
+}
+
+/// A misspelt extension or class would silently leave data unclassified, wherever it stands.
+fn check_extensions(reader: &mut Reader, root: &Node, classes: &Classes) {
+    let mut waiting = vec![root];
+    while let Some(node) = waiting.pop() {
+        waiting.extend(node.items());
+        for (key, node) in node.entries() {
+            waiting.push(node);
+            if key.text == CLASS {
+                for (name, at) in reader.texts(node, "a data class") {
+                    if classes.find(name).is_none() {
+                        reader.unknown("unknown-class", at, "a data class", name, classes.names());
+                    }
+                }
+            } else if key.text.starts_with("x-palisade")
+                && ![ACTION, DATA_KEY, GROUPS].contains(&key.text.as_str())
+            {
+                let known = [ACTION, DATA_KEY, GROUPS, CLASS];
+                reader.unknown("unknown-key", key.at, "an extension of Palisade", &key.text, known);
+            }
+        }
+    }
+}
+
+/// The path of the first server, which stands before every path of the document.
+fn base_path(reader: &mut Reader, root: &Node) -> String {
+    let Some(server) = root.get("servers").and_then(|servers| servers.items().first()) else {
+        return String::new();
+    };
+    let Some(node) = server.get("url") else { return String::new() };
+    let Some(url) = reader.text(node, "`url`") else { return String::new() };
+    let mut url = url.to_owned();
+    for (name, variable) in server.get("variables").map_or(&[][..], Node::entries) {
+        if let Some(default) = variable.get("default").and_then(Node::as_text) {
+            url = url.replace(&format!("{{{}}}", name.text), default);
+        }
+    }
+    let path = match url.split_once("://") {
+        Some((_, rest)) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or(""),
+        None => &url,
+    };
+    let path = path.trim_end_matches('/');
+    if !path.is_empty() && Template::parse(path).is_ok_and(|template| template.names.is_empty()) {
+        return path.to_owned();
+    }
+    if !path.is_empty() {
+        reader.add(node.at, |place| {
+            Problem::error("bad-path", place, "the path of this server cannot be worked out")
+                .hint("write it out: `https://api.example.com/v1`")
+        });
+    }
+    String::new()
+}
+
+fn operations<'n>(
+    reader: &mut Reader,
+    document: &mut Document<'n>,
+    graph: &mut Graph<'n>,
+    base: &str,
+) -> Vec<Operation<'n>> {
+    let mut operations = Vec::new();
+    let Some(paths) = document.root.get("paths") else { return operations };
+    for (path_key, item) in reader.map(paths, "`paths`") {
+        if path_key.text.starts_with("x-") {
+            continue;
+        }
+        let Some(item) = document.follow(reader, item) else { continue };
+        for (key, node) in reader.map(item, "a path item") {
+            let upper = key.text.to_ascii_uppercase();
+            let method =
+                METHODS.iter().chain(&["TRACE"]).find(|method| **method == upper && key.text != upper);
+            let Some(method) = method.and_then(|method| Method::from_bytes(method.as_bytes()).ok()) else {
+                continue;
+            };
+            reader.map(node, "an operation");
+            let (response, answers_array) = responses(reader, document, graph, node);
+            let request = node.get("requestBody").map(|body| content(reader, document, graph, body));
+            operations.push(Operation {
+                node,
+                item,
+                method,
+                template: format!("{base}{}", path_key.text),
+                path_key,
+                request: request.map(|request| request.0).unwrap_or_default(),
+                response,
+                answers_array,
+            });
+        }
+    }
+    operations
+}
+
+/// The schemas of all answers, errors included, and whether a good one is an array.
+fn responses<'n>(
+    reader: &mut Reader,
+    document: &mut Document<'n>,
+    graph: &mut Graph<'n>,
+    operation: &'n Node,
+) -> (Vec<usize>, bool) {
+    let (mut places, mut answers_array) = (Vec::new(), false);
+    let Some(responses) = operation.get("responses") else { return (places, false) };
+    for (status, response) in reader.map(responses, "`responses`") {
+        let (found, is_array) = content(reader, document, graph, response);
+        places.extend(found);
+        answers_array |= is_array && status.text.starts_with('2');
+    }
+    (places, answers_array)
+}
+
+/// The schemas of a body, of whatever media type: one that cannot be redacted must still be known to need it.
+fn content<'n>(
+    reader: &mut Reader,
+    document: &mut Document<'n>,
+    graph: &mut Graph<'n>,
+    body: &'n Node,
+) -> (Vec<usize>, bool) {
+    let (mut places, mut is_array) = (Vec::new(), false);
+    let Some(body) = document.follow(reader, body) else { return (places, false) };
+    let Some(content) = body.get("content") else { return (places, false) };
+    for (_, media) in reader.map(content, "`content`") {
+        let Some(media) = document.follow(reader, media) else { continue };
+        let Some(schema) = media.get("schema") else { continue };
+        places.push(graph.place(schema));
+        is_array |= document.is_array(reader, schema);
+    }
+    (places, is_array)
+}
+
+fn draft(reader: &mut Reader, root: &Node, graph: &mut Graph<'_>, operation: Operation<'_>) -> Option<Draft> {
+    let Operation { node, item, method, template, path_key, request, response, answers_array } = operation;
+    let extension = |key: &str| node.get(key).or_else(|| item.get(key)).or_else(|| root.get(key));
+    let action = match extension(ACTION) {
+        Some(written) => action(reader, written),
+        None => default_action(reader, node, &method, &template, answers_array),
+    };
+    let data_key = extension(DATA_KEY).and_then(|written| {
+        Some((reader.text(written, &format!("`{DATA_KEY}`"))?.to_owned(), reader.place(written.at)))
+    });
+    let id = node.get("operationId").and_then(|id| reader.text(id, "`operationId`"));
+    Some(Draft {
+        place: reader.place(node.get("operationId").map_or(node.at, |id| id.at)),
+        id: id.map(str::to_owned),
+        template_place: reader.place(path_key.at),
+        groups: extension(GROUPS).map(|written| groups(reader, written)).unwrap_or_default(),
+        request: graph.shape(reader, node, request),
+        response: graph.shape(reader, node, response),
+        action: action?,
+        method,
+        template,
+        data_key,
+    })
+}
+
+fn default_action(
+    reader: &mut Reader,
+    node: &Node,
+    method: &Method,
+    template: &str,
+    answers_array: bool,
+) -> Option<Action> {
+    let ends_in_parameter = Template::parse(template).is_ok_and(|template| template.ends_in_parameter);
+    if *method == Method::GET && answers_array && !ends_in_parameter {
+        return Some(Action::List);
+    }
+    let action = action_of(method);
+    if action.is_none() && matches!(node.value, Value::Map(_)) {
+        reader.error("missing-key", node.at, format!("an operation of method `{method}` needs `{ACTION}`"));
+    }
+    action
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,201 @@
+//! What finding a route promises, and what a routes file may say.
+
+use super::*;
+use crate::model::schema::tests::classes;
+use proptest::prelude::*;
+
+fn read(text: &str) -> Result<Routes, Vec<Problem>> {
+    let mut builder = RoutesBuilder::new();
+    builder.add_yaml("routes.yaml", text, &classes());
+    builder.finish()
+}
+
+const FILE: &str = "
+routes:
+  - {method: GET, path: /patients, action: list}
+  - method: GET
+    path: /patients/{id}
+    id: readPatient
+    groups: [chart]
+    response:
+      classes: {$.name: pii.name, '$.emails[*]': pii.contact.email}
+  - {method: PUT, path: '/patients/{patient}', data_key: '{path.patient}', request: {classes: {$.name: pii}}}
+  - {method: HEAD, path: /ping}
+  - {method: GET, path: '/files/{*rest}', data_key: '{header.x-site}'}
+";
+
+fn met(routes: &Routes, method: &Method, path: &str) -> String {
+    match routes.find(method, path) {
+        Found::Route(route, params) => {
+            let params: Vec<_> = params.iter().map(|(name, value)| format!(" {name}={value}")).collect();
+            format!("{}{}", route.id, params.concat())
+        }
+        Found::OtherMethod(methods) => format!("{methods:?}"),
+        Found::None => "none".to_owned(),
+    }
+}
+
+#[test]
+fn a_route_is_found_by_method_and_whole_segments() {
+    let routes = read(FILE).unwrap();
+    assert_eq!(met(&routes, &Method::GET, "/patients"), "GET /patients");
+    assert_eq!(met(&routes, &Method::GET, "/patients/7"), "readPatient id=7");
+    assert_eq!(met(&routes, &Method::PUT, "/patients/7"), "PUT /patients/{patient} patient=7");
+    assert_eq!(met(&routes, &Method::GET, "/files/a/b"), "GET /files/{*rest} rest=a/b");
+    for path in
+        ["/patients/", "/patients/7/", "/patients/7/x", "/patient", "/", "", "patients", "/files/", "/files"]
+    {
+        assert_eq!(met(&routes, &Method::GET, path), "none", "{path}");
+    }
+    assert_eq!(met(&routes, &Method::DELETE, "/patients/7"), "[PUT, GET, HEAD]");
+    assert_eq!(met(&routes, &Method::GET, "/ping"), "[HEAD]");
+}
+
+#[test]
+fn a_template_for_all_the_rest_is_met_only_where_no_other_is() {
+    let text = "routes: [{method: GET, path: '/{*all}'}, {method: PUT, path: '/{a}/{b}'}, {method: GET, path: '/a/{*rest}'}]";
+    let routes = read(text).unwrap();
+    assert_eq!(met(&routes, &Method::GET, "/a/b/c"), "GET /a/{*rest} rest=b/c");
+    assert_eq!(met(&routes, &Method::GET, "/x/y/z"), "GET /{*all} all=x/y/z");
+    assert_eq!(met(&routes, &Method::PUT, "/a/b"), "PUT /{a}/{b} a=a b=b");
+    assert_eq!(met(&routes, &Method::GET, "/a/b"), "[PUT]");
+    let text = "routes: [{method: GET, path: '/{*all}'}, {method: GET, path: '/{x}/{*rest}'}]";
+    let problems = read(text).unwrap_err();
+    assert_eq!(problems[0].message, "`/{x}/{*rest}` cannot be told from `/{*all}`");
+}
+
+#[test]
+fn a_head_request_meets_the_get_route() {
+    let routes = read(FILE).unwrap();
+    assert_eq!(met(&routes, &Method::HEAD, "/patients/7"), "readPatient id=7");
+    assert_eq!(met(&routes, &Method::HEAD, "/ping"), "HEAD /ping");
+}
+
+#[test]
+fn bodies_carry_the_classes_that_the_file_names() {
+    let routes = read(FILE).unwrap();
+    let classes = classes();
+    let (_, read) = routes.iter().find(|(_, route)| &*route.id == "readPatient").unwrap();
+    let names: Vec<_> = read.classes.iter().map(|class| classes.get(*class).unwrap().name.as_str()).collect();
+    assert_eq!(names, ["pii.contact.email", "pii.name"]);
+    assert_eq!((read.level, read.request.is_none(), read.action), (4, true, Action::Read));
+    assert_eq!(read.response_classes, read.classes);
+}
+
+#[test]
+fn every_problem_of_a_file_is_reported_with_its_place() {
+    let text = "
+routes:
+  - {method: get, path: /a}
+  - {methd: GET, path: /b, action: lst}
+  - {method: GET, path: b}
+  - {method: GET, path: '/c/{site}', data_key: '{path.siet}'}
+  - {method: GET, path: '/c/{x}'}
+  - {method: PUT, path: '/c/{x}', id: 'GET /c/{site}', data_key: '{pth.x}'}
+  - {method: GET, path: /d, response: {classes: {'x.name': pii, $.b: pii.nam}}}
+";
+    let said: Vec<_> = read(text)
+        .unwrap_err()
+        .into_iter()
+        .map(|p| (p.code, p.place.line, p.place.column, p.hint.unwrap_or_default()))
+        .collect();
+    let s = String::from;
+    assert_eq!(
+        said,
+        [
+            ("unknown-method", 3, 14, s("did you mean `GET`?")),
+            ("missing-key", 4, 5, s("")),
+            ("unknown-key", 4, 6, s("did you mean `method`?")),
+            ("unknown-action", 4, 36, s("did you mean `list`?")),
+            ("bad-path", 5, 25, s("")),
+            ("unknown-parameter", 6, 48, s("did you mean `{path.site}`?")),
+            ("duplicate-route", 7, 5, s("")),
+            ("duplicate-route-id", 8, 5, s("")),
+            ("bad-data-key", 8, 66, s("")),
+            ("bad-body-path", 9, 51, s("")),
+            ("unknown-class", 9, 70, s("did you mean `pii.name`?")),
+        ]
+    );
+}
+
+#[test]
+fn two_files_may_not_claim_one_call() {
+    let mut builder = RoutesBuilder::new();
+    builder.add_yaml("b.yaml", "routes: [{method: GET, path: '/a/{x}'}]", &classes());
+    builder.add_openapi("a.yaml", "openapi: 3.1.0\npaths: {'/a/{y}': {get: {}}}", &classes());
+    let problems = builder.finish().unwrap_err();
+    assert_eq!(problems.len(), 1);
+    assert_eq!((problems[0].code, &*problems[0].place.file), ("duplicate-route", "b.yaml"));
+    assert_eq!(problems[0].message, "`GET /a/{x}` is written twice: first in `a.yaml`, line 2");
+}
+
+#[test]
+fn the_order_of_files_does_not_show() {
+    let files =
+        ["routes: [{method: GET, path: /a}]", "routes: [{method: PUT, path: /a}, {method: GET, path: /0}]"];
+    let build = |order: [usize; 2]| {
+        let mut builder = RoutesBuilder::new();
+        for at in order {
+            builder.add_yaml(&format!("{at}.yaml"), files[at], &classes());
+        }
+        format!("{:?}", builder.finish().unwrap())
+    };
+    assert_eq!(build([0, 1]), build([1, 0]));
+}
+
+/// The slow twin: of the templates that fit, one without `{*rest}`, then a literal segment before a parameter.
+fn slow<'t>(templates: &[&'t str], path: &str) -> Option<&'t str> {
+    let path: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
+    let fits = |template: &&&str| {
+        let segments: Vec<&str> = template.split('/').skip(1).collect();
+        for (at, segment) in segments.iter().enumerate() {
+            let Some(value) = path.get(at) else { return false };
+            if segment.starts_with("{*") {
+                return !path[at..].join("/").is_empty();
+            }
+            if value.is_empty() || (!segment.starts_with('{') && value != segment) {
+                return false;
+            }
+        }
+        segments.len() == path.len()
+    };
+    let ranks = |template: &&&str| -> (bool, Vec<bool>) {
+        (
+            template.contains('*'),
+            template.split('/').skip(1).map(|segment| segment.starts_with('{')).collect(),
+        )
+    };
+    templates.iter().filter(fits).min_by_key(ranks).copied()
+}
+
+proptest! {
+    #[test]
+    fn matching_agrees_with_its_slow_twin_and_never_panics(
+        templates in proptest::collection::btree_set("(/(a|b|ab|\\{x\\})){1,4}|(/(a|b)){0,2}/\\{\\*r\\}", 1..12),
+        paths in proptest::collection::vec("(/(a|b|ab|c|ba|)){1,5}|\\PC{0,12}", 1..30),
+    ) {
+        // A name may stand once in a template.
+        let templates: Vec<String> = templates
+            .iter()
+            .map(|text| text.split("{x}").enumerate().fold(String::new(), |all, (at, part)| {
+                if at == 0 { part.to_owned() } else { format!("{all}{{x{at}}}{part}") }
+            }))
+            .collect();
+        let lines: Vec<String> =
+            templates.iter().map(|path| format!("- {{method: GET, path: '{path}', id: '{path}'}}\n")).collect();
+        let routes = read(&format!("routes:\n{}", lines.concat())).unwrap();
+        let names: Vec<&str> = templates.iter().map(String::as_str).collect();
+        for path in &paths {
+            let found = match routes.find(&Method::GET, path) {
+                Found::Route(route, params) => {
+                    let sound = |name: &str, value: &str| name.starts_with('r') || !value.contains('/');
+                    let all = params.iter().all(|(name, value)| !value.is_empty() && sound(name, value));
+                    prop_assert!(all, "a parameter is empty, or more than its segment");
+                    Some(&*route.id)
+                }
+                Found::OtherMethod(_) | Found::None => None,
+            };
+            prop_assert_eq!(found, slow(&names, path), "{}", path);
+        }
+    }
+}

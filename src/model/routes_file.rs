@@ -1,0 +1,161 @@
+//! Reads `routes.yaml`, where the routes of an app without an OpenAPI document are written by hand.
+
+use std::sync::Arc;
+
+use http::Method;
+
+use crate::ids::Action;
+use crate::limits;
+use crate::model::classes::Classes;
+use crate::model::routes::Draft;
+use crate::model::tree::Node;
+use crate::model::tree::Reader;
+use crate::problem::Problem;
+use crate::redact::Shape;
+use crate::redact::ShapeBuilder;
+
+const KEYS: [&str; 8] = ["method", "path", "id", "action", "data_key", "groups", "request", "response"];
+pub(super) const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+pub(super) fn read(reader: &mut Reader, root: &Node, classes: &Classes) -> Vec<Draft> {
+    reader.fields(root, "this file", &["routes"]);
+    let Some(routes) = root.get("routes") else {
+        reader.error("missing-key", root.at, "the file needs a key `routes`");
+        return Vec::new();
+    };
+    reader.list(routes, "`routes`").iter().filter_map(|node| read_route(reader, node, classes)).collect()
+}
+
+fn read_route(reader: &mut Reader, node: &Node, classes: &Classes) -> Option<Draft> {
+    reader.fields(node, "a route", &KEYS);
+    let method = need(reader, node, "method").and_then(|(text, node)| method(reader, text, node));
+    let path = need(reader, node, "path");
+    let id = node.get("id").and_then(|node| reader.text(node, "`id`"));
+    let written = node.get("action");
+    let action = written.and_then(|node| action(reader, node));
+    let data_key = node.get("data_key").and_then(|node| Some((reader.text(node, "`data_key`")?, node.at)));
+    let groups = node.get("groups").map(|node| groups(reader, node)).unwrap_or_default();
+    let request = node.get("request").and_then(|body| read_body(reader, body, classes));
+    let response = node.get("response").and_then(|body| read_body(reader, body, classes));
+    let (method, (template, template_node)) = (method?, path?);
+    let action = if written.is_some() { action } else { default_action(reader, node, &method) };
+    Some(Draft {
+        place: reader.place(node.at),
+        id: id.map(str::to_owned),
+        method,
+        template: template.to_owned(),
+        template_place: reader.place(template_node.at),
+        action: action?,
+        data_key: data_key.map(|(text, at)| (text.to_owned(), reader.place(at))),
+        groups,
+        request,
+        response,
+    })
+}
+
+fn need<'n>(reader: &mut Reader, node: &'n Node, key: &str) -> Option<(&'n str, &'n Node)> {
+    let Some(found) = node.get(key) else {
+        reader.error("missing-key", node.at, format!("a route needs a key `{key}`"));
+        return None;
+    };
+    Some((reader.text(found, &format!("`{key}`"))?, found))
+}
+
+fn method(reader: &mut Reader, text: &str, node: &Node) -> Option<Method> {
+    if METHODS.contains(&text) {
+        return Method::from_bytes(text.as_bytes()).ok();
+    }
+    let capitals = text.to_ascii_uppercase();
+    if METHODS.contains(&capitals.as_str()) {
+        let message = format!("`{text}` is not a method");
+        reader.add(node.at, |place| {
+            Problem::error("unknown-method", place, message).hint(format!("did you mean `{capitals}`?"))
+        });
+    } else {
+        reader.unknown("unknown-method", node.at, "a method", text, METHODS);
+    }
+    None
+}
+
+/// An action by its name.
+pub(super) fn action(reader: &mut Reader, node: &Node) -> Option<Action> {
+    let text = reader.text(node, "an action")?;
+    let found = Action::ALL.into_iter().find(|action| action.as_str() == text);
+    if found.is_none() {
+        let names = Action::ALL.map(Action::as_str);
+        reader.unknown("unknown-action", node.at, "an action", text, names);
+    }
+    found
+}
+
+/// What a method attempts where the file does not say. `OPTIONS` reads: it tells of the app, and is decided as that.
+pub(super) fn action_of(method: &Method) -> Option<Action> {
+    match method.as_str() {
+        "GET" | "HEAD" | "OPTIONS" => Some(Action::Read),
+        "POST" => Some(Action::Create),
+        "PUT" | "PATCH" => Some(Action::Update),
+        "DELETE" => Some(Action::Delete),
+        _ => None,
+    }
+}
+
+fn default_action(reader: &mut Reader, node: &Node, method: &Method) -> Option<Action> {
+    let action = action_of(method);
+    if action.is_none() {
+        reader.error("missing-key", node.at, format!("a route of method `{method}` needs a key `action`"));
+    }
+    action
+}
+
+/// The groups of a route.
+pub(super) fn groups(reader: &mut Reader, node: &Node) -> Vec<Box<str>> {
+    let mut groups: Vec<Box<str>> = Vec::new();
+    for (text, at) in reader.texts(node, "a group") {
+        if text.is_empty() || text.len() > limits::ROUTE_NAME_BYTES_MAX || text.chars().any(char::is_control)
+        {
+            let message =
+                format!("a group has 1 to {} bytes, no control characters", limits::ROUTE_NAME_BYTES_MAX);
+            reader.error("bad-name", at, message);
+        } else if !groups.iter().any(|group| **group == *text) {
+            groups.push(text.into());
+        }
+    }
+    if groups.len() > limits::ROUTE_GROUPS_MAX {
+        let message = format!("a route has at most {} groups", limits::ROUTE_GROUPS_MAX);
+        reader.error("too-many", node.at, message);
+    }
+    groups
+}
+
+fn read_body(reader: &mut Reader, body: &Node, classes: &Classes) -> Option<Arc<Shape>> {
+    reader.fields(body, "a body", &["classes"]);
+    let paths = body.get("classes")?;
+    let mut shape = ShapeBuilder::new();
+    for (key, node) in reader.map(paths, "`classes`") {
+        let Some(name) = reader.text(node, "a data class") else { continue };
+        let Some(class) = classes.find(name) else {
+            reader.unknown("unknown-class", node.at, "a data class", name, classes.names());
+            continue;
+        };
+        if let Err(error) = shape.path(&key.text, class) {
+            reader.error("bad-body-path", key.at_byte(error.at), error.message);
+        }
+    }
+    finish_shape(reader, body, shape)
+}
+
+/// The finished shape; `None` where no class stands in it.
+pub(super) fn finish_shape(reader: &mut Reader, body: &Node, shape: ShapeBuilder) -> Option<Arc<Shape>> {
+    match shape.build() {
+        Ok(shape) if shape.is_empty() => None,
+        Ok(shape) => Some(Arc::new(shape)),
+        Err(_) => {
+            let message = "the classes of this body make too large an automaton";
+            reader.add(body.at, |place| {
+                Problem::error("shape-too-large", place, message)
+                    .hint("use fewer `..` and `*`, or classify higher up")
+            });
+            None
+        }
+    }
+}

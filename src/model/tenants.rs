@@ -1,0 +1,360 @@
+//! The tree of tenants: who the customers are, what state each is in, and what the app calls their data.
+//!
+//! Never: answers for a tenant that is not in the file; an index of another snapshot is answered by `nobody`,
+//! a tenant that may do nothing.
+
+use crate::ids::DataKey;
+use crate::ids::TenantPath;
+use crate::limits;
+use crate::model::forest;
+use crate::model::forest::Entry;
+use crate::model::tree::Node;
+use crate::model::tree::Reader;
+use crate::problem::Problem;
+
+const KIND: forest::Kind = forest::Kind {
+    noun: "tenant",
+    children: "tenants",
+    separator: '/',
+    known: &["region", "tier", "status", "isolation", "data_key", "description", "tenants"],
+    check: |path| TenantPath::parse(path).map(drop),
+    duplicate: "duplicate-tenant",
+};
+
+/// The index of a tenant in one snapshot's [`Tenants`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TenantIx(pub u32);
+
+/// What state a tenant is in. Ordered by how much it takes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Status {
+    /// In normal use.
+    Active,
+    /// Being worked on.
+    Maintenance,
+    /// Not served for now, for example unpaid.
+    Suspended,
+    /// Cut off, for example because its credentials leaked.
+    Quarantined,
+}
+
+impl Status {
+    const ALL: [Self; 4] = [Self::Active, Self::Maintenance, Self::Suspended, Self::Quarantined];
+
+    /// The name that files and policies use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Maintenance => "maintenance",
+            Self::Suspended => "suspended",
+            Self::Quarantined => "quarantined",
+        }
+    }
+}
+
+/// May tenants above this one be permitted to see its data?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Isolation {
+    /// They may, where a policy says so.
+    Shared,
+    /// They may not, whatever a policy says.
+    Strict,
+}
+
+impl Isolation {
+    const ALL: [Self; 2] = [Self::Shared, Self::Strict];
+
+    /// The name that files and policies use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Shared => "shared",
+            Self::Strict => "strict",
+        }
+    }
+}
+
+/// A customer, or a part of one.
+#[derive(Debug, Clone)]
+pub struct Tenant {
+    /// Its path in the tree.
+    pub path: TenantPath,
+    /// The enclosing tenant.
+    pub parent: Option<TenantIx>,
+    /// Where its data is kept; empty where the file does not say.
+    pub region: Box<str>,
+    /// What it has paid for; empty where the file does not say.
+    pub tier: Box<str>,
+    /// Its state. A part without one of its own has the state of the whole.
+    pub status: Status,
+    /// Whether tenants above may see it. A part without one of its own is as its whole.
+    pub isolation: Isolation,
+    /// What the app's database calls its data, with the delimiter at the end: `1.2.5.`.
+    pub app_key: Option<Box<str>>,
+}
+
+/// The tree of tenants.
+#[derive(Debug)]
+pub struct Tenants {
+    /// In the order of their segments, so that a tenant's subtree is one run.
+    all: Vec<Tenant>,
+    /// One past the last tenant below each.
+    ends: Vec<u32>,
+    nobody: Tenant,
+}
+
+impl Tenants {
+    /// Reads `tenants.yaml`; with the tree come warnings.
+    ///
+    /// # Errors
+    /// All problems of the file at once.
+    pub fn parse(file: &str, text: &str) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
+        let mut reader = Reader::new(file);
+        let nobody = TenantPath::parse("nobody");
+        let (Some(root), Ok(path)) = (reader.parse(text), nobody) else { return Err(reader.into_problems()) };
+        let entries = forest::read(&mut reader, &root, &KIND);
+        if entries.len() > limits::TENANTS_MAX {
+            let message = format!("{} tenants are too many: at most {}", entries.len(), limits::TENANTS_MAX);
+            reader.error("too-many", root.at, message);
+            return Err(reader.into_problems());
+        }
+        let nobody = Tenant {
+            path,
+            parent: None,
+            region: "".into(),
+            tier: "".into(),
+            status: Status::Quarantined,
+            isolation: Isolation::Strict,
+            app_key: None,
+        };
+        let (all, ends) = (Vec::with_capacity(entries.len()), Vec::with_capacity(entries.len()));
+        let mut tenants = Self { all, ends, nobody };
+        for entry in &entries {
+            tenants.add(&mut reader, entry);
+        }
+        if entries.is_empty() && !reader.has_errors() {
+            reader.add(root.at, |place| {
+                Problem::warning("no-tenants", place, "there is no tenant, so every request will be refused")
+            });
+        }
+        if !reader.has_errors() {
+            tenants.check_app_keys(&mut reader, &entries);
+        }
+        if reader.has_errors() { Err(reader.into_problems()) } else { Ok((tenants, reader.into_problems())) }
+    }
+
+    fn add(&mut self, reader: &mut Reader, entry: &Entry<'_>) {
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let Ok(path) = TenantPath::parse(&entry.path) else { return };
+        let parent = entry.parent.map(|parent| TenantIx(number(parent)));
+        let above = parent.map_or(&self.nobody, |parent| self.get(parent));
+        let (mut status, mut isolation) = (Status::Active, Isolation::Shared);
+        if parent.is_some() {
+            (status, isolation) = (above.status, above.isolation);
+        }
+        if let Some(node) = entry.field("status")
+            && let Some(own) = one_of(reader, node, "status", Status::ALL, Status::as_str)
+        {
+            if own < status {
+                let message = format!(
+                    "`{}` is {} although the tenant above it is {}",
+                    path,
+                    own.as_str(),
+                    status.as_str()
+                );
+                reader.add(node.at, |place| Problem::warning("status-above", place, message));
+            }
+            status = own;
+        }
+        if let Some(node) = entry.field("isolation") {
+            isolation =
+                one_of(reader, node, "isolation", Isolation::ALL, Isolation::as_str).unwrap_or(isolation);
+        }
+        let region = entry.field("region").and_then(|node| word(reader, node, "a region"));
+        let tier = entry.field("tier").and_then(|node| word(reader, node, "a tier"));
+        let app_key = entry.field("data_key").and_then(|node| app_key(reader, node));
+        if let Some(node) = entry.field("description") {
+            reader.text(node, "a description");
+        }
+        let region = region.unwrap_or_else(|| above.region.clone());
+        let tier = tier.unwrap_or_else(|| above.tier.clone());
+        self.all.push(Tenant { path, parent, region, tier, status, isolation, app_key });
+        self.ends.push(number(entry.end));
+    }
+
+    /// The app selects by `starts_with`, so no tenant's key may be the start of a key outside its own subtree.
+    fn check_app_keys(&self, reader: &mut Reader, entries: &[Entry<'_>]) {
+        if self.all.iter().all(|tenant| tenant.app_key.is_none()) {
+            return;
+        }
+        let mut keys: Vec<(String, TenantIx)> =
+            self.iter().map(|(at, tenant)| (self.app_key(&tenant.path.data_key()), at)).collect();
+        keys.sort();
+        let mut open: Vec<&(String, TenantIx)> = Vec::new();
+        for key in &keys {
+            while open.last().is_some_and(|(outer, _)| !key.0.starts_with(outer.as_str())) {
+                open.pop();
+            }
+            if let Some((_, outer)) = open.iter().find(|(_, outer)| !self.is_within(key.1, *outer)) {
+                let named = if self.get(key.1).app_key.is_some() { key.1 } else { *outer };
+                let (inner, outer) = (self.get(key.1), self.get(*outer));
+                let Some(entry) = usize::try_from(named.0).ok().and_then(|at| entries.get(at)) else {
+                    continue;
+                };
+                let message = format!(
+                    "the app's key of `{}` starts with the key of `{}`, which does not enclose it",
+                    inner.path, outer.path
+                );
+                let place = entry.field("data_key").map_or(entry.at, |node| node.at);
+                reader.error("overlapping-data-key", place, message);
+            }
+            open.push(key);
+        }
+    }
+
+    /// The tenant of a path.
+    #[must_use]
+    pub fn find(&self, path: &str) -> Option<TenantIx> {
+        let at =
+            self.all.binary_search_by(|tenant| forest::by_segments(tenant.path.as_str(), path, '/')).ok()?;
+        u32::try_from(at).ok().map(TenantIx)
+    }
+
+    /// A tenant by its index. An index that no tenant has is answered by one that may do nothing.
+    #[must_use]
+    pub fn get(&self, tenant: TenantIx) -> &Tenant {
+        usize::try_from(tenant.0).ok().and_then(|at| self.all.get(at)).unwrap_or(&self.nobody)
+    }
+
+    /// The deepest tenant whose own DataKey encloses `key`.
+    #[must_use]
+    pub fn owner(&self, key: &DataKey) -> Option<TenantIx> {
+        let after = |tenant: &Tenant| forest::by_segments(tenant.path.as_str(), key.as_str(), '/').is_le();
+        // The last tenant not after the key is the owner, or below it, for the owner's subtree is one run.
+        let last = self.all.partition_point(after).checked_sub(1)?;
+        let last = TenantIx(u32::try_from(last).ok()?);
+        std::iter::once(last).chain(self.ancestors(last)).find(|at| encloses(&self.get(*at).path, key))
+    }
+
+    /// Is `inner` the tenant `outer`, or below it?
+    #[must_use]
+    pub fn is_within(&self, inner: TenantIx, outer: TenantIx) -> bool {
+        (outer.0..self.end(outer)).contains(&inner.0)
+    }
+
+    fn end(&self, tenant: TenantIx) -> u32 {
+        usize::try_from(tenant.0).ok().and_then(|at| self.ends.get(at)).copied().unwrap_or(0)
+    }
+
+    /// The tenants that enclose this one, nearest first, without itself.
+    pub fn ancestors(&self, tenant: TenantIx) -> impl Iterator<Item = TenantIx> {
+        std::iter::successors(self.get(tenant).parent, |above| self.get(*above).parent)
+    }
+
+    /// The tenants directly below this one.
+    pub fn children(&self, tenant: TenantIx) -> impl Iterator<Item = TenantIx> {
+        let end = self.end(tenant);
+        let first = TenantIx(tenant.0.saturating_add(1));
+        let next = move |at: &TenantIx| Some(TenantIx(self.end(*at)));
+        std::iter::successors(Some(first), next).take_while(move |at| at.0 < end)
+    }
+
+    /// All tenants, each after those that enclose it.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (TenantIx, &Tenant)> {
+        self.all
+            .iter()
+            .enumerate()
+            .map(|(at, tenant)| (TenantIx(u32::try_from(at).unwrap_or(u32::MAX)), tenant))
+    }
+
+    /// How many tenants there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Is there no tenant at all?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// A DataKey as the app is told it, with a delimiter at the end so that `starts_with` is safe: `acme/west/`, or
+    /// below the key that the app's own database uses for the nearest enclosing tenant, `1.2.5.claims.`.
+    #[must_use]
+    pub fn app_key(&self, key: &DataKey) -> String {
+        let named = self.owner(key).and_then(|owner| {
+            std::iter::once(owner)
+                .chain(self.ancestors(owner))
+                .map(|at| self.get(at))
+                .find_map(|tenant| Some((tenant.app_key.as_deref()?, &tenant.path)))
+        });
+        let Some((own, path)) = named else { return format!("{key}/") };
+        let mut text = own.to_owned();
+        let delimiter = own.chars().next_back().unwrap_or('/');
+        let below = key.as_str().strip_prefix(path.as_str()).unwrap_or("");
+        for segment in below.split('/').filter(|segment| !segment.is_empty()) {
+            text.push_str(segment);
+            text.push(delimiter);
+        }
+        text
+    }
+}
+
+fn encloses(path: &TenantPath, key: &DataKey) -> bool {
+    key.as_str().strip_prefix(path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn one_of<T: Copy, const N: usize>(
+    reader: &mut Reader,
+    node: &Node,
+    what: &str,
+    all: [T; N],
+    name: fn(T) -> &'static str,
+) -> Option<T> {
+    let text = reader.text(node, &format!("`{what}`"))?;
+    let found = all.into_iter().find(|one| name(*one) == text);
+    if found.is_none() {
+        let names = all.map(name);
+        let what = format!("a {what}; it is one of `{}`", names.join("`, `"));
+        reader.unknown("unknown-word", node.at, &what, text, names);
+    }
+    found
+}
+
+fn word(reader: &mut Reader, node: &Node, what: &str) -> Option<Box<str>> {
+    let text = reader.text(node, what)?;
+    if text.is_empty() || text.len() > limits::TENANT_WORD_BYTES_MAX || text.chars().any(char::is_control) {
+        let message =
+            format!("{what} has 1 to {} bytes, no control characters", limits::TENANT_WORD_BYTES_MAX);
+        reader.error("bad-word", node.at, message);
+        return None;
+    }
+    Some(text.into())
+}
+
+/// The app's own key. Its last character delimits: it must be one that no segment of a DataKey can hold, or
+/// `a-` + `b` and `a` + `-b` were one key.
+fn app_key(reader: &mut Reader, node: &Node) -> Option<Box<str>> {
+    const DELIMITERS: &str = "./:_|~#@+";
+    let text = word(reader, node, "a `data_key`")?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || DELIMITERS.contains(c);
+    if !text.chars().all(plain) {
+        let message = format!("a `data_key` is made of letters, digits, `-` and `{DELIMITERS}`");
+        reader.error("bad-data-key", node.at, message);
+        return None;
+    }
+    if !text.ends_with(|c| DELIMITERS.contains(c)) {
+        let message = "a `data_key` must end with its delimiter, so that the app can select by its start";
+        reader.add(node.at, |place| {
+            Problem::error("bad-data-key", place, message)
+                .hint(format!("`{text}.`, or another of `{DELIMITERS}`"))
+        });
+        return None;
+    }
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests;
