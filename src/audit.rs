@@ -1,1 +1,22 @@
-//! To be written.
+//! The record of what was decided: its fields, its encoding, and the promise that it was written.
+//!
+//! [`record`] and [`event`] turn facts into one JSON line, [`journal`] says what "written" means, [`schema`] is the same line read
+//! back, [`trace`] is the place in a distributed trace that a record names. [`crate::disk`] does the writing.
+//! Never: performs I/O, reads a clock, or holds a credential or a hidden value.
+
+pub mod event;
+pub mod journal;
+mod line;
+pub mod record;
+pub mod schema;
+pub mod trace;
+
+pub use event::Event;
+pub use journal::Full;
+pub use journal::Journal;
+pub use journal::Receipt;
+pub use journal::Unwritten;
+pub use journal::Written;
+pub use record::Decision;
+pub use record::Outcome;
+pub use schema::schema_json;

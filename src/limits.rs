@@ -131,3 +131,15 @@ pub const ROUTE_GROUPS_MAX: usize = 32;
 pub const TENANT_WORD_BYTES_MAX: usize = 128;
 /// Most problems that are reported of one file.
 pub const PROBLEMS_MAX: usize = 1_000;
+/// Most bytes of a record that one item of a list in it may take; a list ends, marked as cut, where the next may not fit.
+pub const RECORD_ITEM_BYTES_MAX: usize = 7 << 10;
+/// Most tenant sources in one record: there are five kinds of them, and an edge may name some twice.
+pub const RECORD_TENANT_SOURCES_MAX: usize = 8;
+/// Most messages (workers' batches, one each, apart) that may wait for the journal's writer.
+pub const JOURNAL_MESSAGES_MAX: usize = 1_024;
+/// Longest that the writer waits for a sink that takes nothing now (a full non-blocking pipe), in milliseconds.
+pub const SINK_WAIT_MS_MAX: u64 = 5_000;
+/// Snapshots whose routes and classes one worker's metrics tell apart at once; older ones are counted by name.
+pub const METRIC_GENERATIONS_MAX: usize = 4;
+
+const _: () = assert!(RECORD_ITEM_BYTES_MAX > 3 * RECORD_FIELD_BYTES_MAX);

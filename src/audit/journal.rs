@@ -1,0 +1,244 @@
+//! What it means that a record was written, and the proof of it.
+//!
+//! A record is appended to a [`Journal`]; it is one of a batch, and when the batch is written whoever waits for it gets
+//! a [`Receipt`]. There is no other way to get one. One worker, one thread: nothing here is shared between threads.
+//! Never: performs I/O, reads a clock. Never makes a receipt for what is not written.
+//! INVARIANT: only a batch that was [`Batch::settle`]d as written gives receipts (`a_failed_batch_gives_no_receipt`).
+//! Callers: `disk` and the tests settle batches; the structure test holds it.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::Context;
+use std::task::Poll;
+use std::task::Waker;
+
+/// Proof that a record is written: it survives the death of this process.
+#[derive(Debug)]
+#[must_use = "a receipt is what a request goes to the app with"]
+pub struct Receipt(());
+
+/// The journal takes nothing more now: too much waits for its writer already. Nothing was appended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Full;
+
+/// The record could not be written, and is not in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unwritten;
+
+impl fmt::Display for Full {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the journal is full")
+    }
+}
+
+impl fmt::Display for Unwritten {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the record could not be written")
+    }
+}
+
+impl std::error::Error for Full {}
+impl std::error::Error for Unwritten {}
+
+/// Where records are appended.
+pub trait Journal {
+    /// Appends what `encode` appends to the buffer it is given: one or more whole lines.
+    ///
+    /// The record will be written whether or not the answer is waited for.
+    ///
+    /// # Errors
+    /// [`Full`] when nothing was appended because too much waits already.
+    fn append(&self, encode: &mut dyn FnMut(&mut Vec<u8>)) -> Result<Written, Full>;
+}
+
+/// Waits until the record is written. Dropping it changes nothing about the record.
+#[derive(Debug)]
+#[must_use = "a record is only known to be written once this has been awaited"]
+pub struct Written {
+    batch: Batch,
+    /// Where in the batch's list of sleepers this one stands, once it does.
+    sleeper: Option<usize>,
+}
+
+/// Records that are written together, by one system call, and share its fate.
+#[derive(Debug, Clone, Default)]
+pub struct Batch(Rc<RefCell<Fate>>);
+
+#[derive(Debug, Default)]
+struct Fate {
+    written: Option<bool>,
+    sleepers: Vec<Waker>,
+}
+
+impl Batch {
+    /// The wait for this batch.
+    pub fn written(&self) -> Written {
+        Written { batch: self.clone(), sleeper: None }
+    }
+
+    /// Says once what became of the batch, and wakes all who wait for it.
+    pub fn settle(&self, written: bool) {
+        let mut fate = self.0.borrow_mut();
+        if fate.written.is_some() {
+            return;
+        }
+        fate.written = Some(written);
+        let mut sleepers = std::mem::take(&mut fate.sleepers);
+        // A waker may run code that polls a wait of this batch.
+        drop(fate);
+        sleepers.drain(..).for_each(Waker::wake);
+        self.0.borrow_mut().sleepers = sleepers;
+    }
+
+    /// Makes the batch new, keeping its memory, where nobody waits for it any more.
+    #[must_use]
+    pub fn recycle(mut self) -> Option<Self> {
+        let fate = Rc::get_mut(&mut self.0)?.get_mut();
+        fate.written = None;
+        fate.sleepers.clear();
+        Some(self)
+    }
+}
+
+impl Future for Written {
+    type Output = Result<Receipt, Unwritten>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let mut fate = this.batch.0.borrow_mut();
+        match fate.written {
+            Some(true) => Poll::Ready(Ok(Receipt(()))),
+            Some(false) => Poll::Ready(Err(Unwritten)),
+            None => {
+                match this.sleeper.and_then(|at| fate.sleepers.get_mut(at)) {
+                    Some(sleeper) => sleeper.clone_from(context.waker()),
+                    None => {
+                        this.sleeper = Some(fate.sleepers.len());
+                        fate.sleepers.push(context.waker().clone());
+                    }
+                }
+                Poll::Pending
+            }
+        }
+    }
+}
+
+/// A journal in memory, for tests, examples and the simulator: it writes at once, and fails when told to.
+#[derive(Debug, Default)]
+pub struct InMemory {
+    lines: RefCell<Vec<u8>>,
+    mood: std::cell::Cell<Mood>,
+}
+
+/// What [`InMemory`] does with the next record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mood {
+    /// Takes and writes it.
+    #[default]
+    Writes,
+    /// Takes it and fails to write it.
+    Fails,
+    /// Does not take it.
+    IsFull,
+}
+
+impl InMemory {
+    /// What happens to records from now on.
+    pub fn set(&self, mood: Mood) {
+        self.mood.set(mood);
+    }
+
+    /// All that was written.
+    #[must_use]
+    pub fn lines(&self) -> Vec<u8> {
+        self.lines.borrow().clone()
+    }
+}
+
+impl Journal for InMemory {
+    fn append(&self, encode: &mut dyn FnMut(&mut Vec<u8>)) -> Result<Written, Full> {
+        let batch = Batch::default();
+        match self.mood.get() {
+            Mood::Writes => encode(&mut self.lines.borrow_mut()),
+            Mood::Fails => {}
+            Mood::IsFull => return Err(Full),
+        }
+        batch.settle(self.mood.get() == Mood::Writes);
+        Ok(batch.written())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::Ordering;
+    use std::task::Wake;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn poll(written: &mut Written, waker: &Waker) -> Poll<Result<Receipt, Unwritten>> {
+        Pin::new(written).poll(&mut Context::from_waker(waker))
+    }
+
+    #[test]
+    fn all_who_wait_for_a_batch_are_woken_once_and_get_receipts() {
+        let count = Arc::new(Count::default());
+        let waker = Waker::from(Arc::clone(&count));
+        let batch = Batch::default();
+        let (mut one, mut two, three) = (batch.written(), batch.written(), batch.written());
+        assert!(poll(&mut one, &waker).is_pending());
+        assert!(poll(&mut one, &waker).is_pending(), "a second poll takes the same place");
+        assert!(poll(&mut two, &waker).is_pending());
+        drop(three);
+        batch.settle(true);
+        batch.settle(false);
+        assert_eq!(count.0.load(Ordering::Relaxed), 2);
+        assert!(matches!(poll(&mut one, &waker), Poll::Ready(Ok(_))));
+        assert!(matches!(poll(&mut two, &waker), Poll::Ready(Ok(_))));
+    }
+
+    #[test]
+    fn a_failed_batch_gives_no_receipt() {
+        let batch = Batch::default();
+        let mut written = batch.written();
+        batch.settle(false);
+        assert!(matches!(poll(&mut written, Waker::noop()), Poll::Ready(Err(Unwritten))));
+    }
+
+    #[test]
+    fn a_batch_is_recycled_only_when_nobody_waits_for_it() {
+        let batch = Batch::default();
+        let written = batch.written();
+        batch.settle(true);
+        assert!(batch.clone().recycle().is_none());
+        drop(written);
+        let again = batch.recycle().unwrap();
+        assert!(poll(&mut again.written(), Waker::noop()).is_pending());
+    }
+
+    #[test]
+    fn a_journal_in_memory_fails_as_told() {
+        let journal = InMemory::default();
+        let append = || journal.append(&mut |line| line.extend_from_slice(b"{}\n"));
+        assert!(matches!(poll(&mut append().unwrap(), Waker::noop()), Poll::Ready(Ok(_))));
+        journal.set(Mood::Fails);
+        assert!(matches!(poll(&mut append().unwrap(), Waker::noop()), Poll::Ready(Err(_))));
+        journal.set(Mood::IsFull);
+        assert_eq!(append().unwrap_err(), Full);
+        assert_eq!(journal.lines(), b"{}\n");
+    }
+}

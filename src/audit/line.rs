@@ -1,0 +1,343 @@
+//! Writes one JSON object (RFC 8259) as one line, straight into a buffer.
+//!
+//! Never: lets a character out that ends a line, moves a terminal's cursor or reorders what a reader sees; lets one
+//! text or one list grow past its bound. What was cut is named in the line itself.
+//! INVARIANT: a line holds exactly one `\n`, its last byte (`any_content_is_one_line_that_reads_back_equal`).
+//! Callers: `audit::record`, and nobody else.
+
+mod numbers;
+
+use crate::ids::DecisionId;
+use crate::ids::Digest;
+use crate::limits;
+
+/// What is kept free for the end of a line: closing brackets and the names of cut fields, each at most once.
+const TAIL_BYTES: usize = 1 << 10;
+
+/// One line that is being written.
+pub(super) struct Line<'v> {
+    out: &'v mut Vec<u8>,
+    start: usize,
+    comma: bool,
+    cut: Vec<&'static str>,
+    not_utf8: Vec<&'static str>,
+}
+
+impl<'v> Line<'v> {
+    pub(super) fn open(out: &'v mut Vec<u8>, kind: &'static str) -> Self {
+        let start = out.len();
+        out.push(b'{');
+        let mut line = Self { out, start, comma: false, cut: Vec::new(), not_utf8: Vec::new() };
+        line.word("type", kind);
+        line
+    }
+
+    /// Ends the line, naming what was cut and what was not UTF-8.
+    pub(super) fn close(mut self) {
+        // The names are our own and few, and room was kept for them.
+        for (key, names) in
+            [("cut", std::mem::take(&mut self.cut)), ("not_utf8", std::mem::take(&mut self.not_utf8))]
+        {
+            for (at, name) in names.iter().enumerate() {
+                if at == 0 {
+                    self.key(key);
+                }
+                self.out.extend_from_slice(if at == 0 { b"[\"" } else { b",\"" });
+                self.out.extend_from_slice(name.as_bytes());
+                self.out.push(b'"');
+            }
+            if !names.is_empty() {
+                self.out.push(b']');
+            }
+        }
+        self.out.extend_from_slice(b"}\n");
+    }
+
+    fn key(&mut self, key: &'static str) {
+        if self.comma {
+            self.out.push(b',');
+        }
+        self.out.push(b'"');
+        self.out.extend_from_slice(key.as_bytes());
+        self.out.extend_from_slice(b"\":");
+        self.comma = true;
+    }
+
+    /// A member that is an object.
+    pub(super) fn object(&mut self, key: &'static str, write: impl FnOnce(&mut Self)) {
+        self.key(key);
+        self.object_value(write);
+    }
+
+    pub(super) fn object_value(&mut self, write: impl FnOnce(&mut Self)) {
+        self.out.push(b'{');
+        self.comma = false;
+        write(self);
+        self.out.push(b'}');
+        self.comma = true;
+    }
+
+    /// A member that is a list. It ends early, and is marked, at `max` items or where the next may not fit the record.
+    pub(super) fn list<T>(
+        &mut self,
+        key: &'static str,
+        max: usize,
+        items: &[T],
+        write: impl Fn(&mut Self, &T),
+    ) {
+        self.key(key);
+        self.out.push(b'[');
+        for (at, item) in items.iter().enumerate() {
+            let full = self.out.len() - self.start + limits::RECORD_ITEM_BYTES_MAX + TAIL_BYTES;
+            if at >= max || full > limits::RECORD_BYTES_MAX {
+                mark(&mut self.cut, key);
+                break;
+            }
+            if at > 0 {
+                self.out.push(b',');
+            }
+            write(self, item);
+        }
+        self.out.push(b']');
+        self.comma = true;
+    }
+
+    /// A word of our own vocabulary: it needs no escaping.
+    pub(super) fn word(&mut self, key: &'static str, word: &'static str) {
+        self.key(key);
+        self.out.push(b'"');
+        self.out.extend_from_slice(word.as_bytes());
+        self.out.push(b'"');
+    }
+
+    pub(super) fn text(&mut self, key: &'static str, text: &str) {
+        self.bytes(key, text.as_bytes());
+    }
+
+    pub(super) fn maybe_text(&mut self, key: &'static str, text: Option<&str>) {
+        if let Some(text) = text {
+            self.text(key, text);
+        }
+    }
+
+    /// Text that somebody else made, and that may not be UTF-8.
+    pub(super) fn bytes(&mut self, key: &'static str, bytes: &[u8]) {
+        self.key(key);
+        self.text_value(key, bytes);
+    }
+
+    pub(super) fn number(&mut self, key: &'static str, number: u64) {
+        self.key(key);
+        numbers::decimal(self.out, number);
+    }
+
+    pub(super) fn id(&mut self, id: DecisionId) {
+        self.key("decision_id");
+        self.out.push(b'"');
+        self.out.extend_from_slice(id.encode(&mut [0; 36]).as_bytes());
+        self.out.push(b'"');
+    }
+
+    pub(super) fn digest(&mut self, key: &'static str, digest: &Digest) {
+        self.hex(key, digest.as_bytes());
+    }
+
+    pub(super) fn hex(&mut self, key: &'static str, bytes: &[u8]) {
+        self.key(key);
+        self.out.push(b'"');
+        self.out.extend(bytes.iter().flat_map(|byte| [hex_digit(byte >> 4), hex_digit(byte & 15)]));
+        self.out.push(b'"');
+    }
+
+    /// A time in milliseconds since 1970 as RFC 3339 in UTC.
+    pub(super) fn time(&mut self, key: &'static str, time_ms: u64) {
+        self.key(key);
+        numbers::time(self.out, time_ms);
+    }
+
+    /// An IP address, in its usual spelling.
+    pub(super) fn ip(&mut self, key: &'static str, ip: std::net::IpAddr) {
+        use std::io::Write as _;
+        self.key(key);
+        // Writing to a `Vec` cannot fail; an address has no character that needs escaping.
+        let _written: Result<(), std::io::Error> = write!(self.out, "\"{ip}\"");
+    }
+
+    /// A string value; `name` is what a cut or a wrong byte is marked with.
+    pub(super) fn text_value(&mut self, name: &'static str, bytes: &[u8]) {
+        self.out.push(b'"');
+        // Folded rather than short-cut, so that the compiler can test many bytes at once.
+        let all_plain = bytes.iter().fold(true, |plain, byte| plain & is_plain(*byte));
+        if all_plain && bytes.len() <= limits::RECORD_FIELD_BYTES_MAX {
+            self.out.extend_from_slice(bytes);
+        } else {
+            self.escaped(name, bytes);
+        }
+        self.out.push(b'"');
+        self.comma = true;
+    }
+
+    fn escaped(&mut self, name: &'static str, bytes: &[u8]) {
+        // The bound is on what is written, so that a text of control characters does not grow sixfold.
+        let end = self.out.len() + limits::RECORD_FIELD_BYTES_MAX;
+        for chunk in bytes.utf8_chunks() {
+            for c in chunk.valid().chars() {
+                let mut spelling = Spelling::default();
+                spelling.character(c);
+                if !self.fits(&spelling, end, name) {
+                    return;
+                }
+            }
+            for byte in chunk.invalid() {
+                mark(&mut self.not_utf8, name);
+                let mut spelling = Spelling::default();
+                spelling.push(&[b'\\', b'\\', b'x', hex_digit(byte >> 4), hex_digit(byte & 15)]);
+                if !self.fits(&spelling, end, name) {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn fits(&mut self, spelling: &Spelling, end: usize, name: &'static str) -> bool {
+        let bytes = spelling.bytes.get(..spelling.length).unwrap_or_default();
+        let fits = self.out.len() + bytes.len() <= end;
+        if fits {
+            self.out.extend_from_slice(bytes);
+        } else {
+            mark(&mut self.cut, name);
+        }
+        fits
+    }
+}
+
+fn mark(names: &mut Vec<&'static str>, name: &'static str) {
+    if !names.contains(&name) {
+        names.push(name);
+    }
+}
+
+const fn is_plain(byte: u8) -> bool {
+    byte >= b' ' && byte < 0x7f && byte != b'"' && byte != b'\\'
+}
+
+/// Does this character change how a reader or a terminal shows the text around it?
+const fn misleads(c: char) -> bool {
+    matches!(c,
+        '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}'                       // C0, DEL, C1
+        | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' // zero width, marks, line ends, bidi
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' // isolates, BOM, annotations
+        | '\u{e0000}'..='\u{e007f}') // tags
+}
+
+/// How one character is written: at most two `\uXXXX`.
+#[derive(Default)]
+struct Spelling {
+    bytes: [u8; 12],
+    length: usize,
+}
+
+impl Spelling {
+    fn push(&mut self, bytes: &[u8]) {
+        for (to, from) in self.bytes.iter_mut().skip(self.length).zip(bytes) {
+            *to = *from;
+            self.length += 1;
+        }
+    }
+
+    fn character(&mut self, c: char) {
+        match c {
+            '"' => self.push(b"\\\""),
+            '\\' => self.push(b"\\\\"),
+            '\n' => self.push(b"\\n"),
+            '\r' => self.push(b"\\r"),
+            '\t' => self.push(b"\\t"),
+            c if misleads(c) => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    let [high, low] = unit.to_be_bytes();
+                    let digits = [high >> 4, high & 15, low >> 4, low & 15].map(hex_digit);
+                    self.push(b"\\u");
+                    self.push(&digits);
+                }
+            }
+            c => self.push(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+}
+
+const fn hex_digit(nibble: u8) -> u8 {
+    if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn written(write: impl FnOnce(&mut Line<'_>)) -> String {
+        let mut out = Vec::new();
+        let mut line = Line::open(&mut out, "test");
+        write(&mut line);
+        line.close();
+        String::from_utf8(out).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_stays_on_its_line_and_reads_back_equal(text: String) {
+            let line = written(|line| line.text("text", &text));
+            let read: serde_json::Value = serde_json::from_str(&line).unwrap();
+            prop_assert_eq!(read["text"].as_str(), Some(text.as_str()));
+            prop_assert!(!line.trim_end_matches('\n').chars().any(misleads));
+        }
+
+        #[test]
+        fn any_bytes_stay_on_their_line(bytes: Vec<u8>) {
+            let line = written(|line| line.bytes("text", &bytes));
+            let read: serde_json::Value = serde_json::from_str(&line).unwrap();
+            prop_assert_eq!(read.get("not_utf8").is_some(), std::str::from_utf8(&bytes).is_err());
+            prop_assert!(!line.trim_end_matches('\n').chars().any(misleads));
+        }
+    }
+
+    #[test]
+    fn what_could_mislead_a_reader_is_escaped() {
+        let line = written(|line| {
+            line.bytes("t", "\r\n\u{1b}[2J\u{7f}\u{85}\u{2028}\u{202e}\u{2066}\u{e0041}é".as_bytes())
+        });
+        let escaped = r#""t":"\r\n\u001b[2J\u007f\u0085\u2028\u202e\u2066\udb40\udc41é""#;
+        assert!(line.contains(escaped), "{line}");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_shown_and_named() {
+        let line = written(|line| line.bytes("host", b"a\xffb\xc3"));
+        assert_eq!(line, "{\"type\":\"test\",\"host\":\"a\\\\xffb\\\\xc3\",\"not_utf8\":[\"host\"]}\n");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_characters_and_named() {
+        for unit in ["x", "é", "\u{1}", "\u{10ffff}", "\""] {
+            let text = unit.repeat(limits::RECORD_FIELD_BYTES_MAX + 1);
+            let line = written(|line| line.text("path", &text));
+            assert!(line.len() <= limits::RECORD_FIELD_BYTES_MAX + 60, "{}", line.len());
+            let read: serde_json::Value = serde_json::from_str(&line).unwrap();
+            assert!(text.starts_with(read["path"].as_str().unwrap()));
+            assert_eq!(read["cut"][0], "path");
+        }
+        let exact = "x".repeat(limits::RECORD_FIELD_BYTES_MAX);
+        assert!(!written(|line| line.text("path", &exact)).contains("cut"));
+    }
+
+    #[test]
+    fn a_long_list_ends_early_and_is_named() {
+        let items = vec!["y".repeat(2_000); 100];
+        let line = written(|line| {
+            line.list("ids", 100, &items, |line, item| line.text_value("ids", item.as_bytes()))
+        });
+        assert!(line.len() <= limits::RECORD_BYTES_MAX, "{}", line.len());
+        assert!(line.ends_with("],\"cut\":[\"ids\"]}\n"));
+    }
+}

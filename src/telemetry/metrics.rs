@@ -1,0 +1,231 @@
+//! The metrics of the process, all with the prefix `palisade_` and base units.
+//!
+//! Labels come from the config and from our own vocabulary: a route's id, a class, a code; never from a caller.
+//! INVARIANT: what callers send cannot make a series (`callers_cannot_make_series`).
+//! Never: on a request's path; [`crate::telemetry::WorkerMetrics`] is.
+
+use prometheus::Histogram;
+use prometheus::HistogramOpts;
+use prometheus::IntCounter;
+use prometheus::IntCounterVec;
+use prometheus::IntGauge;
+use prometheus::IntGaugeVec;
+use prometheus::Opts;
+use prometheus::Registry;
+use prometheus::TextEncoder;
+
+use crate::ids::Digest;
+
+/// Bounds of the histogram of whole requests, in seconds.
+const REQUEST_SECONDS: &[f64] =
+    &[0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+/// Bounds of the histogram of policy evaluation, in seconds.
+const EVALUATION_SECONDS: &[f64] = &[
+    0.000_001,
+    0.000_002_5,
+    0.000_005,
+    0.000_01,
+    0.000_025,
+    0.000_05,
+    0.000_1,
+    0.000_25,
+    0.000_5,
+    0.001,
+    0.01,
+];
+
+/// The metrics of the process. Cloning shares them.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    registry: Registry,
+    pub(super) requests: IntCounterVec,
+    pub(super) request_seconds: Histogram,
+    pub(super) upstream_seconds: Histogram,
+    pub(super) decisions: IntCounterVec,
+    pub(super) evaluation_seconds: Histogram,
+    policy_errors: IntCounterVec,
+    pub(super) redactions: IntCounterVec,
+    pub(super) refusals: IntCounterVec,
+    audit_records: IntCounterVec,
+    audit_dropped: IntCounter,
+    audit_bytes: IntCounter,
+    audit_batches: IntCounter,
+    reloads: IntCounterVec,
+    reload_time: IntGauge,
+    generation: IntGauge,
+    policy_set: IntGaugeVec,
+    pub(super) upstream_errors: IntCounterVec,
+    pub(super) upstream_connections: IntGauge,
+    pub(super) connections: IntGauge,
+}
+
+/// The counters that the journal's writer adds to.
+#[derive(Debug, Clone)]
+pub struct JournalCounters {
+    /// Records that the file took.
+    pub file_written: IntCounter,
+    /// Records that the file did not take.
+    pub file_failed: IntCounter,
+    /// Records that standard output took.
+    pub stdout_written: IntCounter,
+    /// Records that standard output did not take.
+    pub stdout_failed: IntCounter,
+    /// Records that are in no log: the queue was full, or a sink failed.
+    pub dropped: IntCounter,
+    /// Bytes of records written.
+    pub bytes: IntCounter,
+    /// Batches written.
+    pub batches: IntCounter,
+}
+
+/// Makes metrics and registers each.
+struct Maker(Registry);
+
+impl Maker {
+    fn counter(&self, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
+        let metric = IntCounter::new(name, help)?;
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+
+    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
+        let metric = IntCounterVec::new(Opts::new(name, help), labels)?;
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
+        let metric = IntGauge::new(name, help)?;
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+
+    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
+        let metric = IntGaugeVec::new(Opts::new(name, help), labels)?;
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+
+    fn histogram(&self, name: &str, help: &str, bounds: &[f64]) -> Result<Histogram, prometheus::Error> {
+        let metric = Histogram::with_opts(HistogramOpts::new(name, help).buckets(bounds.to_vec()))?;
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+}
+
+impl Metrics {
+    /// Makes all metrics; there is one set of them in a process.
+    ///
+    /// # Errors
+    /// Never with the names in this file, which a test holds; the library does not know that.
+    pub fn new(version: &str) -> Result<Self, prometheus::Error> {
+        let registry = Registry::new_custom(Some("palisade".to_owned()), None)?;
+        let make = Maker(registry.clone());
+        make.gauges("build_info", "The version that runs.", &["version"])?
+            .get_metric_with_label_values(&[version])?
+            .set(1);
+        Ok(Self {
+            requests: make.counters("requests_total", "Requests answered.", &["route", "code"])?,
+            request_seconds: make.histogram(
+                "request_duration_seconds",
+                "From a request's head to its response's end.",
+                REQUEST_SECONDS,
+            )?,
+            upstream_seconds: make.histogram(
+                "upstream_duration_seconds",
+                "From forwarding to the app's response head.",
+                REQUEST_SECONDS,
+            )?,
+            decisions: make.counters("decisions_total", "Decisions made.", &["decision", "reason"])?,
+            evaluation_seconds: make.histogram(
+                "policy_eval_duration_seconds",
+                "Evaluating the policies for one request.",
+                EVALUATION_SECONDS,
+            )?,
+            policy_errors: make.counters(
+                "policy_errors_total",
+                "Evaluations that ended in an error, and so denied.",
+                &["policy"],
+            )?,
+            redactions: make.counters("redactions_total", "Values hidden.", &["class", "mask"])?,
+            refusals: make.counters("refusals_total", "Requests refused.", &["code"])?,
+            audit_records: make.counters(
+                "audit_records_total",
+                "Records of the decision log.",
+                &["sink", "result"],
+            )?,
+            audit_dropped: make.counter("audit_dropped_total", "Records that are in no decision log.")?,
+            audit_bytes: make.counter("audit_bytes_total", "Bytes of the decision log.")?,
+            audit_batches: make.counter("audit_batches_total", "Writes to the decision log.")?,
+            reloads: make.counters("reload_total", "Edits tried.", &["result"])?,
+            reload_time: make
+                .gauge("last_reload_success_timestamp_seconds", "When the live snapshot went live.")?,
+            generation: make.gauge("snapshot_generation", "The generation of the live snapshot.")?,
+            policy_set: make.gauges("policy_set_info", "The digest of the live snapshot.", &["digest"])?,
+            upstream_errors: make.counters(
+                "upstream_errors_total",
+                "Failures towards the app.",
+                &["reason"],
+            )?,
+            upstream_connections: make.gauge("upstream_connections", "Open connections to the app.")?,
+            connections: make.gauge("connections", "Open connections of callers.")?,
+            registry,
+        })
+    }
+
+    /// The counters for the journal's writer.
+    ///
+    /// # Errors
+    /// Never, as for [`Metrics::new`].
+    pub fn journal(&self) -> Result<JournalCounters, prometheus::Error> {
+        let records = |sink, result| self.audit_records.get_metric_with_label_values(&[sink, result]);
+        Ok(JournalCounters {
+            file_written: records("file", "written")?,
+            file_failed: records("file", "failed")?,
+            stdout_written: records("stdout", "written")?,
+            stdout_failed: records("stdout", "failed")?,
+            dropped: self.audit_dropped.clone(),
+            bytes: self.audit_bytes.clone(),
+            batches: self.audit_batches.clone(),
+        })
+    }
+
+    /// A snapshot went live, at `now` in seconds since 1970.
+    pub fn reload_applied(&self, digest: &Digest, generation: u64, now: u64) {
+        count(&self.reloads, &["applied"]);
+        self.reload_time.set(i64::try_from(now).unwrap_or(i64::MAX));
+        self.generation.set(i64::try_from(generation).unwrap_or(i64::MAX));
+        self.policy_set.reset();
+        if let Ok(info) = self.policy_set.get_metric_with_label_values(&[digest.to_string()]) {
+            info.set(1);
+        }
+    }
+
+    /// An edit was bad.
+    pub fn reload_refused(&self) {
+        count(&self.reloads, &["refused"]);
+    }
+
+    /// A policy could not be evaluated. Rare enough to be looked up each time; the id comes from a policy file.
+    pub fn policy_error(&self, policy_id: &str) {
+        count(&self.policy_errors, &[policy_id]);
+    }
+
+    /// All metrics in Prometheus' text format.
+    #[must_use]
+    pub fn text(&self) -> String {
+        // Encoding fails only for a family without metrics, and `gather` leaves those out.
+        TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
+    }
+}
+
+fn count(counters: &IntCounterVec, labels: &[&str]) {
+    if let Some(counter) = child(counters, labels) {
+        counter.inc();
+    }
+}
+
+/// The counter with these labels. `None` only where their number is wrong, which the tests would show.
+pub(super) fn child(counters: &IntCounterVec, labels: &[&str]) -> Option<IntCounter> {
+    counters.get_metric_with_label_values(labels).ok()
+}
