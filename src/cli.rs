@@ -173,7 +173,10 @@ pub fn main(world: &World<'_>) -> u8 {
         }
     };
     let global = &arguments.global;
-    let mut out = Out::new(colours(global.color, world, std::io::stdout().is_terminal()), colours(global.color, world, std::io::stderr().is_terminal()));
+    let mut out = Out::new(
+        colours(global.color, world, std::io::stdout().is_terminal()),
+        colours(global.color, world, std::io::stderr().is_terminal()),
+    );
     let exit = match verb(&arguments, world, &mut out) {
         Ok(exit) => exit,
         Err(message) => {
@@ -204,7 +207,12 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
         Verb::Schema(arguments) => schema::schema(arguments, out),
         Verb::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut <Arguments as clap::CommandFactory>::command(), "palisade", &mut script);
+            clap_complete::generate(
+                *shell,
+                &mut <Arguments as clap::CommandFactory>::command(),
+                "palisade",
+                &mut script,
+            );
             out.raw(&script);
             Ok(Exit::Ok)
         }
@@ -237,11 +245,12 @@ pub fn load(global: &Global, world: &World<'_>) -> Loaded {
     let file = global.config.to_string_lossy();
     match std::fs::read_to_string(&global.config) {
         Ok(text) => {
-            let config = Config::read(&file, &text, &global.set, world.variable).map(|(mut config, warnings)| {
-                config.log.level = global.log_level.unwrap_or(config.log.level);
-                config.log.format = global.log_format.unwrap_or(config.log.format);
-                (config, warnings)
-            });
+            let config =
+                Config::read(&file, &text, &global.set, world.variable).map(|(mut config, warnings)| {
+                    config.log.level = global.log_level.unwrap_or(config.log.level);
+                    config.log.format = global.log_format.unwrap_or(config.log.format);
+                    (config, warnings)
+                });
             Loaded { text, config }
         }
         Err(error) => {

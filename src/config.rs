@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderName;
+
 use crate::problem::Place;
 use crate::problem::Problem;
 use crate::snapshot::Settings;
@@ -69,6 +71,10 @@ pub struct Upstream {
     pub host: Box<str>,
     /// Port.
     pub port: u16,
+    /// Does the app get the caller's own credential too?
+    pub forward_credential: bool,
+    /// Further headers that only Palisade may set, lower case.
+    pub protected_headers: Vec<HeaderName>,
     /// Longest wait for a connection.
     pub connect_timeout: Duration,
     /// Longest wait for the head of a response.
@@ -88,7 +94,7 @@ pub struct Timeouts {
     pub head: Duration,
     /// Longest silence within a body.
     pub body_idle: Duration,
-    /// The whole of a request.
+    /// The whole of a request; zero: no bound.
     pub total: Duration,
     /// How long an unused client connection is kept.
     pub keep_alive: Duration,

@@ -138,7 +138,8 @@ struct Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
-        drop(self.wake.try_send(Wake::Now));
+        // Full means that it wakes anyway.
+        self.wake.try_send(Wake::Now).ok();
     }
 }
 
@@ -168,9 +169,9 @@ impl Reloader {
         let (wake, woken) = sync_channel(1);
         let current = live.current();
         let status = Arc::new(ArcSwap::from_pointee(Status {
-            live: current.digest,
-            generation: current.generation,
-            loaded_at_ms: current.loaded_at_ms,
+            live: current.digest(),
+            generation: current.generation(),
+            loaded_at_ms: current.loaded_at_ms(),
             refused: None,
             applied_total: 0,
             refused_total: 0,
@@ -188,14 +189,16 @@ impl Reloader {
         };
         worker.watch.follow(reading.folders());
         let stopped = Arc::clone(&stop);
-        std::thread::Builder::new().name("reload".to_owned()).spawn(move || worker.run(&woken, &stopped, poll))?;
+        std::thread::Builder::new()
+            .name("reload".to_owned())
+            .spawn(move || worker.run(&woken, &stopped, poll))?;
         Ok(Self { shared: Arc::new(Shared { wake, stop, status }) })
     }
 
     /// Looks at the files now (SIGHUP). Returns at once; the result shows in [`Self::status`].
     pub fn now(&self) {
         // A full queue means that a look is due anyway.
-        drop(self.shared.wake.try_send(Wake::Now));
+        self.shared.wake.try_send(Wake::Now).ok();
     }
 
     /// How reloading stands.
@@ -250,14 +253,14 @@ impl Worker {
         }
         self.seen = reading.fingerprint;
         let change = if reading.fingerprint == self.good {
-            Change::Restored { live: self.live.current().digest }
+            Change::Restored { live: self.live.current().digest() }
         } else {
             match check(&reading, &self.settings) {
                 Ok(checked) => self.publish(checked, reading.fingerprint),
                 Err(mut problems) => {
                     problems.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
                     problems.truncate(limits::PROBLEMS_KEPT_MAX);
-                    Change::Refused { live: self.live.current().digest, problems }
+                    Change::Refused { live: self.live.current().digest(), problems }
                 }
             }
         };
@@ -271,11 +274,11 @@ impl Worker {
         let (before, after) = self.live.publish(checked);
         self.good = fingerprint;
         Change::Applied {
-            before: before.digest,
-            after: after.digest,
-            generation: after.generation,
+            before: before.digest(),
+            after: after.digest(),
+            generation: after.generation(),
             changes: before.changes(&after),
-            warnings: after.warnings.clone(),
+            warnings: after.warnings().to_vec(),
         }
     }
 
@@ -285,9 +288,9 @@ impl Worker {
         match change {
             Change::Applied { .. } => {
                 let current = self.live.current();
-                status.live = current.digest;
-                status.generation = current.generation;
-                status.loaded_at_ms = current.loaded_at_ms;
+                status.live = current.digest();
+                status.generation = current.generation();
+                status.loaded_at_ms = current.loaded_at_ms();
                 status.refused = None;
                 status.applied_total += 1;
             }

@@ -15,7 +15,6 @@ use crate::ids::TenantPath;
 use crate::model::Model;
 use crate::policy::Policies;
 use crate::problem::Problem;
-use crate::redact::PseudonymKey;
 use crate::tenancy::Places;
 
 mod draft;
@@ -142,7 +141,9 @@ fn parts(source: &SourceFile) -> [&[u8]; 3] {
 }
 
 /// What happens to a call of no known route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum UnknownRoute {
@@ -161,6 +162,8 @@ pub struct Settings {
     pub issuers: Vec<Issuer>,
     /// Header that carries an API key.
     pub api_key_header: HeaderName,
+    /// Header in which a caller says what the data is for.
+    pub purpose_header: HeaderName,
     /// Where a request names the tenant whose data is meant.
     pub places: Places,
     /// What happens to a call of no known route.
@@ -171,32 +174,83 @@ pub struct Settings {
 
 /// Everything that one request is judged by.
 pub struct Snapshot {
-    /// Which one it is, from 1; set when it goes live.
-    pub generation: u64,
-    /// The digest of everything that went into it.
-    pub digest: Digest,
-    /// When it was loaded, in milliseconds since 1970.
-    pub loaded_at_ms: u64,
-    /// Tenants, data classes and routes.
-    pub model: Model,
-    /// The compiled policies.
-    pub policies: Policies,
-    /// The keys that credentials are verified with.
-    pub keyring: Keyring,
-    /// What of the configuration takes part in decisions.
-    pub settings: Arc<Settings>,
-    /// What is worth a look in the files.
-    pub warnings: Vec<Problem>,
-    /// The files that it was made from.
-    pub sources: Sources,
+    generation: u64,
+    digest: Digest,
+    loaded_at_ms: u64,
+    model: Model,
+    policies: Policies,
+    keyring: Keyring,
+    settings: Arc<Settings>,
+    warnings: Vec<Problem>,
+    sources: Sources,
     pseudonym_secret: Option<Arc<str>>,
 }
 
 impl Snapshot {
-    /// The key that makes pseudonyms of one tenant's data; `None` where no secret is configured.
+    /// Which one it is, from 1; 0 while it is not live.
     #[must_use]
-    pub fn pseudonym_key(&self, tenant: &TenantPath) -> Option<PseudonymKey> {
-        self.pseudonym_secret.as_ref().map(|secret| PseudonymKey::new(secret.as_bytes(), tenant.as_str()))
+    pub const fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The digest of everything that a decision can depend on.
+    #[must_use]
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// When it was loaded, in milliseconds since 1970.
+    #[must_use]
+    pub const fn loaded_at_ms(&self) -> u64 {
+        self.loaded_at_ms
+    }
+
+    /// Tenants, data classes and routes.
+    #[must_use]
+    pub const fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The compiled policies.
+    #[must_use]
+    pub const fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
+    /// The keys that credentials are verified with.
+    #[must_use]
+    pub const fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
+    /// Where a request names the tenant whose data is meant.
+    #[must_use]
+    pub fn places(&self) -> &Places {
+        &self.settings.places
+    }
+
+    /// What of the configuration takes part in decisions.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// What is worth a look in the files.
+    #[must_use]
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
+    }
+
+    /// The files that it was made from.
+    #[must_use]
+    pub const fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
+    /// The secret that each tenant's key for pseudonyms is made from; `None` where none is configured.
+    #[must_use]
+    pub fn pseudonym_secret(&self) -> Option<&[u8]> {
+        self.pseudonym_secret.as_deref().map(str::as_bytes)
     }
 
     /// What an edit from `self` to `next` did to the policies.

@@ -60,7 +60,14 @@ pub(super) fn check(global: &Global, world: &World<'_>, out: &mut Out) -> Exit {
     Exit::Ok
 }
 
-fn print(global: &Global, problems: &[Problem], config: &str, sources: Option<&Sources>, found: &Json, out: &mut Out) {
+fn print(
+    global: &Global,
+    problems: &[Problem],
+    config: &str,
+    sources: Option<&Sources>,
+    found: &Json,
+    out: &mut Out,
+) {
     match global.output {
         Output::Json => out.raw(formats::json(problems, found).as_bytes()),
         Output::Sarif => out.raw(formats::sarif(problems).as_bytes()),
@@ -70,10 +77,20 @@ fn print(global: &Global, problems: &[Problem], config: &str, sources: Option<&S
 }
 
 /// Prints problems for people; `run` and `eval` use it too.
-pub(super) fn pretty(global: &Global, problems: &[Problem], config: &str, sources: Option<&Sources>, out: &mut Out) {
+pub(super) fn pretty(
+    global: &Global,
+    problems: &[Problem],
+    config: &str,
+    sources: Option<&Sources>,
+    out: &mut Out,
+) {
     let name = global.config.to_string_lossy();
     let text = |file: &str| {
-        if *file == *name { Some(config.to_owned()) } else { sources.and_then(|sources| sources.text(file)).map(str::to_owned) }
+        if *file == *name {
+            Some(config.to_owned())
+        } else {
+            sources.and_then(|sources| sources.text(file)).map(str::to_owned)
+        }
     };
     for problem in problems {
         out.line(&report::problem(problem, &text));
@@ -85,23 +102,23 @@ pub(super) fn pretty(global: &Global, problems: &[Problem], config: &str, source
 
 fn counts(snapshot: &Snapshot) -> Json {
     json!({
-        "digest": snapshot.digest.to_string(),
-        "policies": snapshot.policies.len(),
-        "tenants": snapshot.model.tenants.len(),
-        "classes": snapshot.model.classes.len(),
-        "routes": snapshot.model.routes.len(),
+        "digest": snapshot.digest().to_string(),
+        "policies": snapshot.policies().len(),
+        "tenants": snapshot.model().tenants.len(),
+        "classes": snapshot.model().classes.len(),
+        "routes": snapshot.model().routes.len(),
     })
 }
 
 fn sentence(snapshot: &Snapshot) -> String {
-    let model = &snapshot.model;
+    let model = snapshot.model();
     let counts = [
-        (snapshot.policies.len(), "policy", "policies"),
+        (snapshot.policies().len(), "policy", "policies"),
         (model.tenants.len(), "tenant", "tenants"),
         (model.classes.len(), "data class", "data classes"),
         (model.routes.len(), "route", "routes"),
     ];
     let counts = counts.map(|(n, one, many)| format!("{n} {}", if n == 1 { one } else { many }));
     let ok = super::out::paint(super::out::GOOD, "ok");
-    format!("{ok}: {}; snapshot {}", counts.join(", "), snapshot.digest)
+    format!("{ok}: {}; snapshot {}", counts.join(", "), snapshot.digest())
 }

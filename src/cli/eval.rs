@@ -68,7 +68,12 @@ pub(super) struct Arguments {
 /// Why there is no answer: what was asked makes no sense here.
 pub(super) type Unasked = String;
 
-pub(super) fn eval(global: &Global, arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit, String> {
+pub(super) fn eval(
+    global: &Global,
+    arguments: &Arguments,
+    world: &World<'_>,
+    out: &mut Out,
+) -> Result<Exit, String> {
     let loaded = load(global, world);
     let config: Config = match loaded.config {
         Ok((config, _)) => config,
@@ -86,7 +91,8 @@ pub(super) fn eval(global: &Global, arguments: &Arguments, world: &World<'_>, ou
         }
     };
     let snapshot = checked.snapshot();
-    let answer = facts::read(&arguments.asking, arguments.request.as_deref()).and_then(|asking| answer(snapshot, &asking));
+    let answer = facts::read(&arguments.asking, arguments.request.as_deref())
+        .and_then(|asking| answer(snapshot, &asking));
     let answer = match answer {
         Ok(answer) => answer,
         Err(why) => {
@@ -102,14 +108,17 @@ pub(super) fn eval(global: &Global, arguments: &Arguments, world: &World<'_>, ou
 }
 
 fn answer(snapshot: &Snapshot, asking: &Asking) -> Result<Answer, Unasked> {
-    let model = &snapshot.model;
+    let model = snapshot.model();
     let principal = Arc::new(principal(asking)?);
     let named = named(asking, &principal, model)?;
-    let policies = &snapshot.policies;
-    let settled = tenancy::agree(&named, &model.tenants, |caller, target| policies.explains(model, caller, target));
+    let policies = snapshot.policies();
+    let settled =
+        tenancy::agree(&named, &model.tenants, |caller, target| policies.explains(model, caller, target));
     let tenancy = match settled {
         Ok(tenancy) => tenancy,
-        Err(disagreement) => return Ok(Answer::refused(snapshot, disagreement.as_str(), &said(disagreement))),
+        Err(disagreement) => {
+            return Ok(Answer::refused(snapshot, disagreement.as_str(), &said(disagreement)));
+        }
     };
     let (target, path) = (&model.tenants.get(tenancy.target).path, asking.path.as_deref().unwrap_or("/"));
     let (bare, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
@@ -153,26 +162,33 @@ fn answer(snapshot: &Snapshot, asking: &Asking) -> Result<Answer, Unasked> {
 fn said(disagreement: Disagreement) -> String {
     match disagreement {
         Disagreement::NoTenant => "the caller has no tenant".to_owned(),
-        Disagreement::Unknown(source) => format!("the tenant that the {} names is not known", source.as_str()),
+        Disagreement::Unknown(source) => {
+            format!("the tenant that the {} names is not known", source.as_str())
+        }
         Disagreement::Mismatch(_, _) => {
-            "the data is not that of the caller's tenant, and no pathway leads from the one to the other".to_owned()
+            "the data is not that of the caller's tenant, and no pathway leads from the one to the other"
+                .to_owned()
         }
     }
 }
 
 fn principal(asking: &Asking) -> Result<Principal, Unasked> {
-    let id = asking.principal.as_deref().filter(|id| !id.is_empty()).ok_or("name who calls: `--principal`")?;
+    let id =
+        asking.principal.as_deref().filter(|id| !id.is_empty()).ok_or("name who calls: `--principal`")?;
     let kind = match asking.kind.as_deref() {
         None | Some("user") => Kind::User,
         Some("service") => Kind::Service,
-        Some(other) => return Err(format!("`{other}` is not a kind of principal; write `user` or `service`")),
+        Some(other) => {
+            return Err(format!("`{other}` is not a kind of principal; write `user` or `service`"));
+        }
     };
     let auth = match &asking.issuer {
         Some(issuer) => Auth::Jwt { issuer: issuer.as_str().into() },
         None => Auth::ApiKey { id: "eval".into() },
     };
     let texts = |texts: &[String]| {
-        let mut texts: Vec<Box<str>> = texts.iter().filter(|text| !text.is_empty()).map(|text| text.as_str().into()).collect();
+        let mut texts: Vec<Box<str>> =
+            texts.iter().filter(|text| !text.is_empty()).map(|text| text.as_str().into()).collect();
         texts.sort_unstable();
         texts.dedup();
         texts
@@ -200,7 +216,12 @@ fn named(asking: &Asking, principal: &Principal, model: &Model) -> Result<Vec<Na
     }
     if let Some(target) = &asking.target {
         named.push(Named { source: tenancy::Source::Header, tenant: tenant(target)? });
-    } else if let Some(owner) = asking.data_key.as_deref().and_then(|key| DataKey::parse(key).ok()).and_then(|key| model.tenants.owner(&key)) {
+    } else if let Some(owner) = asking
+        .data_key
+        .as_deref()
+        .and_then(|key| DataKey::parse(key).ok())
+        .and_then(|key| model.tenants.owner(&key))
+    {
         // Whoever names a DataKey and no tenant means the one that owns it.
         named.push(Named { source: tenancy::Source::Header, tenant: model.tenants.get(owner).path.clone() });
     }
@@ -215,7 +236,7 @@ enum Taken<'a> {
 }
 
 fn route<'a>(snapshot: &'a Snapshot, asking: &'a Asking, path: &'a str) -> Result<Taken<'a>, Unasked> {
-    let model = &snapshot.model;
+    let model = snapshot.model();
     if let Some(id) = &asking.route {
         let found = model.routes.iter().find(|(_, route)| *route.id == **id);
         return match found {
@@ -229,13 +250,14 @@ fn route<'a>(snapshot: &'a Snapshot, asking: &'a Asking, path: &'a str) -> Resul
         return Ok(match model.routes.find(&method, path) {
             Found::Route(route, params) => Taken::Known(route, params),
             Found::OtherMethod(_) => Taken::None,
-            Found::None => match (snapshot.settings.unknown_route, facts::action_of(&method)) {
+            Found::None => match (snapshot.settings().unknown_route, facts::action_of(&method)) {
                 (UnknownRoute::Decide, Some(action)) => Taken::Made(made(model, asking, action, method)?),
                 (UnknownRoute::Decide, None) | (UnknownRoute::Refuse, _) => Taken::None,
             },
         });
     }
-    let text = asking.action.as_deref().ok_or("say what is attempted: `--action`, or `--method` and `--path`")?;
+    let text =
+        asking.action.as_deref().ok_or("say what is attempted: `--action`, or `--method` and `--path`")?;
     let action = Action::ALL.into_iter().find(|action| action.as_str() == text);
     let action = action.ok_or_else(|| unknown("action", text, Action::ALL.map(Action::as_str)))?;
     Ok(Taken::Made(made(model, asking, action, Method::GET)?))
@@ -278,7 +300,9 @@ fn method(text: &str) -> Option<Method> {
 
 fn now_ms(text: Option<&str>) -> Result<u64, Unasked> {
     let time = match text {
-        Some(text) => text.parse::<jiff::Timestamp>().map_err(|_| format!("`{text}` is not a time; write `2027-06-30T00:00:00Z`"))?,
+        Some(text) => text
+            .parse::<jiff::Timestamp>()
+            .map_err(|_| format!("`{text}` is not a time; write `2027-06-30T00:00:00Z`"))?,
         None => jiff::Timestamp::now(),
     };
     u64::try_from(time.as_millisecond()).map_err(|_| "the time is before 1970".to_owned())

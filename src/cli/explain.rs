@@ -77,14 +77,14 @@ impl Answer {
             action: None,
             route: None,
             classes: Vec::new(),
-            snapshot: snapshot.digest.to_string(),
+            snapshot: snapshot.digest().to_string(),
         }
     }
 }
 
 /// Asks the policies about a request, and about each class of data in its bodies.
 pub(super) fn explain(snapshot: &Snapshot, facts: &Facts<'_>, memory: &mut Memory) -> Answer {
-    let (model, policies) = (&snapshot.model, &snapshot.policies);
+    let (model, policies) = (snapshot.model(), snapshot.policies());
     let asked = policies.ask(model, facts, memory);
     let verdict = asked.decide();
     let mut classes = Vec::new();
@@ -179,14 +179,20 @@ pub(super) fn pretty(answer: &Answer) -> String {
         let width = answer.classes.iter().map(|class| class.class.len()).max().unwrap_or(0);
         out += &format!("\n{}\n", paint(BOLD, "data classes"));
         for class in &answer.classes {
-            let why: Vec<&str> = class.reasons.iter().chain(&class.errors).map(|reason| &*reason.policy_id).collect();
+            let why: Vec<&str> =
+                class.reasons.iter().chain(&class.errors).map(|reason| &*reason.policy_id).collect();
             let why = if why.is_empty() { "no policy reveals it".to_owned() } else { why.join(", ") };
             let (style, state) = match &class.mask {
                 None => (GOOD, "shown".to_owned()),
                 Some(mask) => (WARN, format!("hidden by {mask}")),
             };
             let name = format!("{:<width$}", class.class);
-            out += &format!("  {name}  level {}  {:<24}  {}\n", class.level, paint(style, state), paint(DIM, why));
+            out += &format!(
+                "  {name}  level {}  {:<24}  {}\n",
+                class.level,
+                paint(style, state),
+                paint(DIM, why)
+            );
         }
     }
     out

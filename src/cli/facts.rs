@@ -80,7 +80,8 @@ pub(super) fn read(flags: &Asking, file: Option<&str>) -> Result<Asking, String>
         std::fs::File::open(file).and_then(|file| file.take(REQUEST_BYTES_MAX).read_to_string(&mut text))
     };
     read.map_err(|error| format!("the request cannot be read: {error}"))?;
-    let under: Asking = serde_json::from_str(&text).map_err(|error| format!("the request is not as expected: {error}"))?;
+    let under: Asking =
+        serde_json::from_str(&text).map_err(|error| format!("the request is not as expected: {error}"))?;
     let many = |over: &Vec<String>, under: Vec<String>| if over.is_empty() { under } else { over.clone() };
     let one = |over: &Option<String>, under: Option<String>| over.clone().or(under);
     Ok(Asking {

@@ -60,9 +60,9 @@ fn region(place: &Place) -> Option<Json> {
     match (place.line, place.column) {
         (0, _) => None,
         (line, 0) => Some(json!({ "startLine": line })),
-        (line, column) => {
-            Some(json!({ "startLine": line, "startColumn": column, "endColumn": column.saturating_add(place.length.max(1)) }))
-        }
+        (line, column) => Some(
+            json!({ "startLine": line, "startColumn": column, "endColumn": column.saturating_add(place.length.max(1)) }),
+        ),
     }
 }
 
@@ -97,7 +97,11 @@ pub(super) fn github(problems: &[Problem]) -> String {
             out += &format!(",line={}", place.line);
         }
         if place.column > 0 {
-            out += &format!(",col={},endColumn={}", place.column, place.column.saturating_add(place.length.max(1)));
+            out += &format!(
+                ",col={},endColumn={}",
+                place.column,
+                place.column.saturating_add(place.length.max(1))
+            );
         }
         let hint = hint.as_ref().map_or(String::new(), |hint| format!("\n{hint}"));
         out += &format!(",title={}::{}\n", property(code), data(&format!("{message}{hint}")));
@@ -113,6 +117,9 @@ mod tests {
     fn names_and_messages_cannot_break_out_of_a_workflow_command() {
         let place = Place { file: "a,b:c\n::error::x".into(), line: 1, column: 2, length: 3 };
         let shown = github(&[Problem::error("code", place, "50%\n::set-env::y")]);
-        assert_eq!(shown, "::error file=a%2Cb%3Ac%0A%3A%3Aerror%3A%3Ax,line=1,col=2,endColumn=5,title=code::50%25%0A::set-env::y\n");
+        assert_eq!(
+            shown,
+            "::error file=a%2Cb%3Ac%0A%3A%3Aerror%3A%3Ax,line=1,col=2,endColumn=5,title=code::50%25%0A::set-env::y\n"
+        );
     }
 }

@@ -65,7 +65,9 @@ pub(super) fn healthcheck(
     let answer = ask(here(address), Duration::from_millis(arguments.timeout_ms));
     let (ready, said) = match &answer {
         Ok((200, _)) => (true, "ready".to_owned()),
-        Ok((status, body)) => (false, format!("not ready: {status} {}", super::report::printable(body.trim()))),
+        Ok((status, body)) => {
+            (false, format!("not ready: {status} {}", super::report::printable(body.trim())))
+        }
         Err(why) => (false, format!("not reachable at {address}: {why}")),
     };
     match global.output {
@@ -134,7 +136,10 @@ mod tests {
     #[test]
     fn only_an_answer_of_200_is_ready() {
         let patience = Duration::from_secs(5);
-        assert_eq!(ask(answering(b"HTTP/1.1 200 OK\r\n\r\nready\n"), patience), Ok((200, "ready\n".to_owned())));
+        assert_eq!(
+            ask(answering(b"HTTP/1.1 200 OK\r\n\r\nready\n"), patience),
+            Ok((200, "ready\n".to_owned()))
+        );
         assert_eq!(ask(answering(b"HTTP/1.1 503 No\r\n\r\n"), patience).map(|(status, _)| status), Ok(503));
         assert!(ask(answering(b"SSH-2.0"), patience).is_err());
     }

@@ -53,13 +53,22 @@ pub(super) fn init(global: &Global, arguments: &Arguments, out: &mut Out) -> Res
     let folder = &arguments.folder;
     let (id, secret) = ("demo", random()?);
     let files = files(id, &secret)?;
-    let there: Vec<String> = files.iter().map(|file| folder.join(file.name)).filter(|path| path.exists()).map(|path| path.display().to_string()).collect();
+    let there: Vec<String> = files
+        .iter()
+        .map(|file| folder.join(file.name))
+        .filter(|path| path.exists())
+        .map(|path| path.display().to_string())
+        .collect();
     if !there.is_empty() && !arguments.force {
-        out.error(&format!("there is already `{}`; nothing was written (`--force` overwrites)", there.join("`, `")));
+        out.error(&format!(
+            "there is already `{}`; nothing was written (`--force` overwrites)",
+            there.join("`, `")
+        ));
         return Ok(Exit::Usage);
     }
     for file in &files {
-        write(&folder.join(file.name), file).map_err(|error| format!("`{}` cannot be written: {error}", folder.join(file.name).display()))?;
+        write(&folder.join(file.name), file)
+            .map_err(|error| format!("`{}` cannot be written: {error}", folder.join(file.name).display()))?;
     }
     let config = folder.join("palisade.yaml").display().to_string();
     let key = format!("{id}.{secret}");
@@ -71,8 +80,13 @@ pub(super) fn init(global: &Global, arguments: &Arguments, out: &mut Out) -> Res
     for file in &files {
         out.line(&format!("  {}", folder.join(file.name).display()));
     }
-    out.line(&format!("\nAn API key of `acme`, role `clinician`. It is shown this once:\n\n  {}\n", paint(BOLD, &key)));
-    out.line(&format!("Next, with your app on 127.0.0.1:9000:\n\n  palisade check -c {config}\n  palisade run -c {config}"));
+    out.line(&format!(
+        "\nAn API key of `acme`, role `clinician`. It is shown this once:\n\n  {}\n",
+        paint(BOLD, &key)
+    ));
+    out.line(&format!(
+        "Next, with your app on 127.0.0.1:9000:\n\n  palisade check -c {config}\n  palisade run -c {config}"
+    ));
     out.line("  curl -H \"x-api-key: $KEY\" http://127.0.0.1:8080/patients");
     Ok(Exit::Ok)
 }
@@ -101,7 +115,9 @@ fn files(id: &str, secret: &str) -> Result<Vec<File>, String> {
 /// 256 random bits as text.
 fn random() -> Result<String, String> {
     let mut bytes = [0; 32];
-    aws_lc_rs::rand::SystemRandom::new().fill(&mut bytes).map_err(|_| "the system gives no random bytes".to_owned())?;
+    aws_lc_rs::rand::SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| "the system gives no random bytes".to_owned())?;
     Ok(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes))
 }
 
@@ -110,7 +126,8 @@ fn write(path: &Path, file: &File) -> std::io::Result<()> {
         fs::create_dir_all(folder)?;
     }
     // Beside and then renamed, so that a Palisade that is watching never reads half of a file.
-    let beside = path.with_file_name(format!(".{}.new", path.file_name().unwrap_or_default().to_string_lossy()));
+    let beside =
+        path.with_file_name(format!(".{}.new", path.file_name().unwrap_or_default().to_string_lossy()));
     drop(fs::remove_file(&beside));
     let mode = if file.secret { 0o600 } else { 0o644 };
     let mut to = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside)?;

@@ -34,7 +34,8 @@ impl Out {
 
     /// Prints a line of the result; its styles are taken out where colours are off.
     pub fn line(&mut self, text: &str) {
-        let text = if self.colours { text.to_owned() } else { anstream::adapter::strip_str(text).to_string() };
+        let text =
+            if self.colours { text.to_owned() } else { anstream::adapter::strip_str(text).to_string() };
         self.raw(format!("{text}\n").as_bytes());
     }
 
@@ -52,7 +53,8 @@ impl Out {
 
     /// Prints a line that is not part of the result.
     pub fn aside(&mut self, text: &str) {
-        let text = if self.error_colours { text.to_owned() } else { anstream::adapter::strip_str(text).to_string() };
+        let text =
+            if self.error_colours { text.to_owned() } else { anstream::adapter::strip_str(text).to_string() };
         let mut stderr = io::stderr().lock();
         self.note(stderr.write_all(format!("{text}\n").as_bytes()));
     }

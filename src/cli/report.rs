@@ -38,12 +38,25 @@ pub(super) fn problem(problem: &Problem, text: &dyn Fn(&str) -> Option<String>) 
         }
     }
     if let Some(hint) = &problem.hint {
-        out += &format!("{} {} {}: {}\n", " ".repeat(margin), paint(DIM, "="), paint(BOLD, "help"), printable(hint));
+        out += &format!(
+            "{} {} {}: {}\n",
+            " ".repeat(margin),
+            paint(DIM, "="),
+            paint(BOLD, "help"),
+            printable(hint)
+        );
     }
     out
 }
 
-fn snippet(line: u32, column: u32, length: u32, source: &str, margin: usize, style: anstyle::Style) -> String {
+fn snippet(
+    line: u32,
+    column: u32,
+    length: u32,
+    source: &str,
+    margin: usize,
+    style: anstyle::Style,
+) -> String {
     let bar = paint(DIM, "|");
     let pad = " ".repeat(margin);
     let mut column = usize::try_from(column).unwrap_or(usize::MAX);
@@ -70,7 +83,13 @@ pub(super) fn summary(problems: &[Problem]) -> String {
     let count = |severity| problems.iter().filter(|problem| problem.severity == severity).count();
     let words = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-    let style = if errors > 0 { BAD } else if warnings > 0 { WARN } else { GOOD };
+    let style = if errors > 0 {
+        BAD
+    } else if warnings > 0 {
+        WARN
+    } else {
+        GOOD
+    };
     match (errors, warnings) {
         (0, 0) => paint(style, "no problems"),
         (0, n) => paint(style, words(n, "warning")),
@@ -83,7 +102,8 @@ pub(super) fn summary(problems: &[Problem]) -> String {
 pub(super) fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        let reorders = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let reorders =
+            matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         if c == '\t' {
             out.push(' ');
         } else if c.is_control() || reorders {
@@ -104,7 +124,10 @@ mod tests {
     fn a_problem_shows_its_line_and_a_caret_under_it() {
         let text = "a: 1\n  colour: réd\n";
         let place = Place { file: "p.yaml".into(), line: 2, column: 11, length: 3 };
-        let shown = problem(&Problem::error("bad", place, "`réd` is no colour").hint("did you mean `red`?"), &|_| Some(text.into()));
+        let shown = problem(
+            &Problem::error("bad", place, "`réd` is no colour").hint("did you mean `red`?"),
+            &|_| Some(text.into()),
+        );
         let plain = anstream::adapter::strip_str(&shown).to_string();
         let expected = "error[bad]: `réd` is no colour\n --> p.yaml:2:11\n  |\n2 |   colour: réd\n  |           ^^^\n  = help: did you mean `red`?\n";
         assert_eq!(plain, expected);
@@ -112,7 +135,9 @@ mod tests {
 
     #[test]
     fn a_place_outside_of_the_text_is_no_panic_and_control_characters_do_not_reach_the_terminal() {
-        for (line, column, length) in [(0, 0, 0), (9, 9, 9), (1, 900, 900), (1, 0, 0), (u32::MAX, u32::MAX, u32::MAX)] {
+        for (line, column, length) in
+            [(0, 0, 0), (9, 9, 9), (1, 900, 900), (1, 0, 0), (u32::MAX, u32::MAX, u32::MAX)]
+        {
             let place = Place { file: "p\u{1b}[2J".into(), line, column, length };
             let long = format!("{}\u{1b}\u{202e}", "x".repeat(500));
             let shown = problem(&Problem::warning("w", place, "m\u{7}"), &|_| Some(long.clone()));

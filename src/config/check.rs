@@ -93,7 +93,11 @@ impl Checker<'_> {
     pub(super) fn duration(&mut self, path: &str, value: Option<&String>, default: Duration) -> Duration {
         let Some(text) = value else { return default };
         match units::duration(text) {
-            Some(duration) if !duration.is_zero() || path == "timeouts.drain" || path.ends_with(".skew") => {
+            Some(duration)
+                if !duration.is_zero()
+                    || matches!(path, "timeouts.drain" | "timeouts.total")
+                    || path.ends_with(".skew") =>
+            {
                 duration
             }
             Some(_) => {
@@ -250,6 +254,8 @@ fn upstream(c: &mut Checker<'_>, raw: &raw::Upstream, listen: &Listen) -> Upstre
     Upstream {
         host: address.0.into(),
         port: address.1,
+        forward_credential: raw.forward_credential.unwrap_or(false),
+        protected_headers: protected(c, &raw.protected_headers),
         connect_timeout: c.duration(
             "upstream.connect_timeout",
             raw.connect_timeout.as_ref(),
@@ -264,6 +270,11 @@ fn upstream(c: &mut Checker<'_>, raw: &raw::Upstream, listen: &Listen) -> Upstre
         connections_max: number(raw.connections_max, limits::UPSTREAM_CONNECTIONS_MAX),
         idle_max: number(raw.idle_max, limits::UPSTREAM_IDLE_MAX),
     }
+}
+
+fn protected(c: &mut Checker<'_>, written: &[String]) -> Vec<HeaderName> {
+    let each = written.iter().enumerate();
+    each.filter_map(|(at, name)| c.header(&format!("upstream.protected_headers.{at}"), Some(name))).collect()
 }
 
 fn timeouts(c: &mut Checker<'_>, raw: &raw::Timeouts) -> Timeouts {
@@ -348,11 +359,13 @@ fn settings(c: &mut Checker<'_>, raw: &raw::Raw) -> Settings {
         c.warning("no-routes", "model", "no routes are configured", hint);
     }
     let api_key_header = c.header("identity.api_key_header", raw.identity.api_key_header.as_ref());
+    let purpose_header = c.header("identity.purpose_header", raw.identity.purpose_header.as_ref());
     // Every key that can change a decision, as it was read: it is part of the snapshot's digest.
     let text =
         serde_json::to_string(&(&raw.identity, &raw.tenancy, &raw.model.unknown_route)).unwrap_or_default();
     Settings {
         issuers,
+        purpose_header: purpose_header.unwrap_or(HeaderName::from_static("x-purpose")),
         api_key_header: api_key_header.unwrap_or(HeaderName::from_static("x-api-key")),
         places: issuers::places(c, &raw.tenancy),
         unknown_route: raw.model.unknown_route.unwrap_or_default(),

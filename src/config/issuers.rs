@@ -100,7 +100,10 @@ fn kind(c: &mut Checker<'_>, written: Option<&raw::Kind>, path: &str) -> KindRul
         None | Some(raw::Kind::Always(raw::KindName::User)) => KindRule::Always(Kind::User),
         Some(raw::Kind::Always(raw::KindName::Service)) => KindRule::Always(Kind::Service),
         Some(raw::Kind::Claim(rule)) => KindRule::Claim {
-            name: c.required(&format!("{path}.claim"), rule.claim.as_ref(), "name the claim").unwrap_or_default().to_owned(),
+            name: c
+                .required(&format!("{path}.claim"), rule.claim.as_ref(), "name the claim")
+                .unwrap_or_default()
+                .to_owned(),
             service: rule.service.as_deref().unwrap_or("service").to_owned(),
         },
     }

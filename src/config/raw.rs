@@ -76,6 +76,10 @@ pub(super) enum OneOrMany {
 pub(super) struct Upstream {
     /// Host and port of the app: `127.0.0.1:9000`. Required.
     pub(super) address: Option<String>,
+    /// Does the app get the caller's own credential too? Default: `false`: it gets what Palisade found out.
+    pub(super) forward_credential: Option<bool>,
+    /// Further headers that only Palisade may set: they are taken off every request.
+    pub(super) protected_headers: Vec<String>,
     /// Longest wait for a connection. Default: `1s`.
     pub(super) connect_timeout: Option<String>,
     /// Longest wait for the head of a response. Default: `30s`.
@@ -99,7 +103,7 @@ pub(super) struct Timeouts {
     pub(super) head: Option<String>,
     /// Longest silence within a body, in either direction. Default: `30s`.
     pub(super) body_idle: Option<String>,
-    /// The whole of a request, from its head to the last byte of its response. Default: `5m`.
+    /// The whole of a request, from its head to the last byte of its response; `0s`: no bound. Default: `5m`.
     pub(super) total: Option<String>,
     /// How long an unused client connection is kept. Default: `75s`.
     pub(super) keep_alive: Option<String>,
@@ -171,6 +175,8 @@ pub(super) struct Identity {
     pub(super) api_keys_file: Option<String>,
     /// Header that carries an API key. Default: `x-api-key`.
     pub(super) api_key_header: Option<String>,
+    /// Header in which a caller says what the data is for. Default: `x-purpose`.
+    pub(super) purpose_header: Option<String>,
 }
 
 /// A trusted issuer of bearer tokens.

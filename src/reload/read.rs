@@ -14,7 +14,6 @@ use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Files;
@@ -134,7 +133,12 @@ impl<'a> Reader<'a> {
         }
         if files.schema.is_none() {
             let (file, text) = ("palisade.cedarschema", SCHEMA);
-            reader.sources.push(SourceFile { role: Role::Schema, name: file.into(), file: file.into(), text: text.into() });
+            reader.sources.push(SourceFile {
+                role: Role::Schema,
+                name: file.into(),
+                file: file.into(),
+                text: text.into(),
+            });
         }
         reader.policies();
         reader
@@ -183,9 +187,16 @@ impl<'a> Reader<'a> {
         }
         let entries = match fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
             Ok(entries) => entries,
-            Err(error) => return self.problem("unreadable", folder, format!("the folder cannot be read: {}", reason(&error))),
+            Err(error) => {
+                return self.problem(
+                    "unreadable",
+                    folder,
+                    format!("the folder cannot be read: {}", reason(&error)),
+                );
+            }
         };
-        let mut names: Vec<_> = entries.into_iter().map(|entry| entry.file_name()).filter(|name| is_visible(name)).collect();
+        let mut names: Vec<_> =
+            entries.into_iter().map(|entry| entry.file_name()).filter(|name| is_visible(name)).collect();
         names.sort_unstable();
         for name in names {
             let path = folder.join(&name);
@@ -213,16 +224,17 @@ impl<'a> Reader<'a> {
             return self.problem("twice", path, "this folder is also reached by another way".to_owned());
         }
         let relative = path.strip_prefix(&self.files.policies).unwrap_or(path);
-        let owner = match relative.strip_prefix(TENANTS_FOLDER).ok().filter(|rest| !rest.as_os_str().is_empty()) {
-            None => owner.clone(),
-            Some(rest) => match TenantPath::parse(&rest.to_string_lossy()) {
-                Ok(tenant) => Some(tenant),
-                Err(why) => {
-                    let message = format!("`{}` is not the path of a tenant: {why}", rest.display());
-                    return self.problem("bad-folder", path, message);
-                }
-            },
-        };
+        let owner =
+            match relative.strip_prefix(TENANTS_FOLDER).ok().filter(|rest| !rest.as_os_str().is_empty()) {
+                None => owner.clone(),
+                Some(rest) => match TenantPath::parse(&rest.to_string_lossy()) {
+                    Ok(tenant) => Some(tenant),
+                    Err(why) => {
+                        let message = format!("`{}` is not the path of a tenant: {why}", rest.display());
+                        return self.problem("bad-folder", path, message);
+                    }
+                },
+            };
         self.folder(path, root, depth + 1, &owner);
     }
 
@@ -241,9 +253,13 @@ impl<'a> Reader<'a> {
         let bytes = bytes(path).map_err(|why| ("unreadable", format!("the file cannot be read: {why}")))?;
         self.bytes += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         if self.bytes > limits::SOURCES_BYTES_MAX {
-            return Err(("too-large", format!("all files together have more than {} bytes", limits::SOURCES_BYTES_MAX)));
+            return Err((
+                "too-large",
+                format!("all files together have more than {} bytes", limits::SOURCES_BYTES_MAX),
+            ));
         }
-        let text = String::from_utf8(bytes).map_err(|_| ("not-text", "the file is not UTF-8 text".to_owned()))?;
+        let text =
+            String::from_utf8(bytes).map_err(|_| ("not-text", "the file is not UTF-8 text".to_owned()))?;
         if text.trim().is_empty() {
             // An editor that empties a file before it fills it must not open a gap in the policies.
             return Err(("empty-file", "the file is empty".to_owned()));
@@ -262,10 +278,18 @@ impl<'a> Reader<'a> {
     fn finish(mut self, settled: bool) -> Reading {
         if !settled {
             let folder = self.files.policies.clone();
-            self.problem("unsettled", &folder, "the files changed again and again while they were read".to_owned());
+            self.problem(
+                "unsettled",
+                &folder,
+                "the files changed again and again while they were read".to_owned(),
+            );
         }
         let sources = Sources::new(self.sources, self.unread);
-        let problems: Vec<u8> = self.problems.iter().flat_map(|p| format!("{}\0{}\0", p.place.file, p.message).into_bytes()).collect();
+        let problems: Vec<u8> = self
+            .problems
+            .iter()
+            .flat_map(|p| format!("{}\0{}\0", p.place.file, p.message).into_bytes())
+            .collect();
         let fingerprint = Digest::of_parts([&sources.fingerprint().as_bytes()[..], &problems]);
         Reading { sources, problems: self.problems, settled, fingerprint, folders: self.folders }
     }

@@ -31,10 +31,11 @@ impl Watch {
     pub(super) fn new(files: &Files, wake: SyncSender<Wake>) -> Self {
         let interest = Interest::new(files);
         let told = move |event: notify::Result<notify::Event>| {
-            let look = event.is_ok_and(|event| writes(event.kind) && event.paths.iter().any(|path| interest.takes(path)));
+            let look = event
+                .is_ok_and(|event| writes(event.kind) && event.paths.iter().any(|path| interest.takes(path)));
             if look {
                 // A full queue means that a look is due anyway.
-                drop(wake.try_send(Wake::Written));
+                wake.try_send(Wake::Written).ok();
             }
         };
         let watcher = notify::recommended_watcher(told);
@@ -74,7 +75,11 @@ const fn writes(kind: EventKind) -> bool {
     match kind {
         EventKind::Access(AccessKind::Close(AccessMode::Write)) => true,
         EventKind::Access(_) => false,
-        EventKind::Any | EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_) | EventKind::Other => true,
+        EventKind::Any
+        | EventKind::Create(_)
+        | EventKind::Modify(_)
+        | EventKind::Remove(_)
+        | EventKind::Other => true,
     }
 }
 

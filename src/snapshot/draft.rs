@@ -75,8 +75,11 @@ impl Draft {
         let policies = model.as_ref().and_then(|model| self.policies(model, &mut found));
         found.sort_by(|a, b| a.place.cmp(&b.place));
         found.dedup();
-        let (Some(model), Some(policies), Some(keyring)) = (model, policies, keyring) else { return Err(found) };
-        if !self.sources.unread.is_empty() || found.iter().any(|problem| problem.severity == Severity::Error) {
+        let (Some(model), Some(policies), Some(keyring)) = (model, policies, keyring) else {
+            return Err(found);
+        };
+        if !self.sources.unread.is_empty() || found.iter().any(|problem| problem.severity == Severity::Error)
+        {
             return Err(found);
         }
         Ok(Checked(Snapshot {
@@ -102,9 +105,11 @@ impl Draft {
         if !all.map(Role::Jwks).chain([Role::ApiKeys]).all(|role| self.sources.is_whole(&role)) {
             return None;
         }
-        let text = |at| self.files(&Role::Jwks(at)).next().map_or("".into(), |source| Arc::clone(&source.text));
+        let text =
+            |at| self.files(&Role::Jwks(at)).next().map_or("".into(), |source| Arc::clone(&source.text));
         let issuers = self.settings.issuers.iter().enumerate();
-        let issuers: Vec<Issuer> = issuers.map(|(at, issuer)| Issuer { jwks: text(at), ..issuer.clone() }).collect();
+        let issuers: Vec<Issuer> =
+            issuers.map(|(at, issuer)| Issuer { jwks: text(at), ..issuer.clone() }).collect();
         let api_keys = self.files(&Role::ApiKeys).next().map(|source| (&*source.file, &*source.text));
         let keyring = collect(Keyring::build(&issuers, api_keys), found)?;
         found.extend_from_slice(keyring.warnings());
@@ -125,10 +130,13 @@ impl Draft {
 
     fn model(&self, found: &mut Vec<Problem>) -> Option<Model> {
         let tenants = self.files(&Role::Tenants).next();
-        let tenants = tenants.and_then(|source| collect_warned(Tenants::parse(&source.file, &source.text), found));
+        let tenants =
+            tenants.and_then(|source| collect_warned(Tenants::parse(&source.file, &source.text), found));
         let classes = match self.files(&Role::Classes).next() {
             Some(source) => collect(Classes::parse(&source.file, &source.text), found),
-            None if self.sources.is_whole(&Role::Classes) => collect(Classes::parse("classes", "classes: {}\n"), found),
+            None if self.sources.is_whole(&Role::Classes) => {
+                collect(Classes::parse("classes", "classes: {}\n"), found)
+            }
             None => None,
         };
         let routes = classes.as_ref().and_then(|classes| self.routes(classes, found));
@@ -153,8 +161,12 @@ impl Draft {
         let class = model.classes.iter().map(|(_, class)| class).find(|class| wants(&class.mask));
         let secret = secret || !self.sources.is_whole(&Role::PseudonymKey);
         if let Some(class) = class.filter(|_| !secret) {
-            let file = self.files(&Role::Classes).next().map_or("classes".into(), |source| Arc::clone(&source.file));
-            let message = format!("class `{}` is masked by pseudonyms, but there is no secret to make them with", class.name);
+            let file =
+                self.files(&Role::Classes).next().map_or("classes".into(), |source| Arc::clone(&source.file));
+            let message = format!(
+                "class `{}` is masked by pseudonyms, but there is no secret to make them with",
+                class.name
+            );
             let problem = Problem::error("no-secret", Place::file(file), message);
             found.push(problem.hint("name a file in `redaction.pseudonym_key_file`"));
         }
