@@ -106,6 +106,18 @@ pub const SOURCE_FOLDER_DEPTH_MAX: usize = 24;
 pub const PSEUDONYM_SECRET_BYTES_MIN: usize = 32;
 /// Most problems of one refused edit that are kept and logged.
 pub const PROBLEMS_KEPT_MAX: usize = 100;
+/// Longest chain of operators, accesses and clauses in a policy text, summed over the brackets around a point. Each
+/// link nests the syntax tree by one, and checking, evaluating and freeing a tree recurse.
+pub const POLICY_CHAIN_MAX: usize = 128;
+/// Most policies, tenants, resources and fields that one worker keeps as Cedar entities, each kind by itself. An entity
+/// takes about 3 KiB.
+pub const ENTITIES_KEPT_MAX: usize = 4_096;
+/// Most source addresses that one worker keeps as Cedar values.
+pub const ADDRESSES_KEPT_MAX: usize = 4_096;
+/// `context.now` is cut to this many milliseconds, so that its value is made ten times a second and not per request.
+pub const NOW_STEP_MS: u64 = 100;
+
+const _: () = assert!(POLICY_NESTING_MAX < POLICY_CHAIN_MAX);
 /// Most issuers of tokens in one snapshot.
 pub const ISSUERS_MAX: usize = 1_024;
 /// Most keys in the JWKS of one issuer: a token's key is found by going through them.
@@ -116,6 +128,7 @@ pub const API_KEYS_MAX: usize = 100_000;
 pub const API_KEY_ID_BYTES_MAX: usize = 64;
 /// Latest time that a token may name, in seconds since 1970: the end of the year 9999. Milliseconds are past it.
 pub const TOKEN_TIME_SECONDS_MAX: u64 = 253_402_300_799;
+
 /// Deepest nesting of a YAML or JSON file of a snapshot: its reader recurses, 30 KiB a level in a debug build, on a
 /// stack of 2 MiB.
 pub const DOCUMENT_DEPTH_MAX: usize = 48;

@@ -1,1 +1,215 @@
-//! To be written.
+//! What may happen: Cedar policies, checked, guarded and evaluated.
+//!
+//! [`Policies::compile`] reads all files of one snapshot and reports all their problems. [`Policies::ask`] puts one
+//! request to them; the [`Asked`] then answers whether it may happen and which classes of data the caller may see.
+//! INVARIANT: a permit that is no pathway never crosses tenants (`tests::tenants_apart`), and a policy that errs denies
+//! (`tests::verdicts`).
+//! Never: performs I/O or reads a clock.
+
+mod ask;
+mod compile;
+mod engine;
+mod guard;
+mod links;
+mod names;
+mod parse;
+mod problems;
+mod scan;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod world;
+
+use std::sync::Arc;
+
+use cedar_policy_core::ast::Template;
+
+use crate::ids::Digest;
+use crate::ids::TenantPath;
+use crate::model::Model;
+use crate::model::TenantIx;
+use crate::problem::Place;
+use crate::problem::Problem;
+use crate::redact::Mask;
+
+pub use ask::Asked;
+pub use ask::Facts;
+pub use engine::memory::Memory;
+
+use engine::Rule;
+use guard::Crossing;
+use world::World;
+
+/// The action that is asked for each class of data, after the request's own.
+pub const REVEAL: &str = "reveal";
+
+/// The schema that ships, for operators who have none of their own.
+pub const SCHEMA: &str = include_str!("../schemas/palisade.cedarschema");
+
+/// One file of a snapshot: policies, links of templates (`*.links.yaml`), or the schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Its name, as problems tell it.
+    pub file: Arc<str>,
+    /// Its text.
+    pub text: Arc<str>,
+    /// The tenant in whose folder it stands: what it says holds for that tenant's data only.
+    pub confined_to: Option<TenantPath>,
+}
+
+/// What a policy does where it applies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Effect {
+    /// It allows, unless a forbid applies too.
+    Permit,
+    /// It denies, whatever is permitted.
+    Forbid,
+}
+
+/// The number of a policy in one snapshot's [`Policies`]: their order is that of their ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PolicyIx(pub u32);
+
+/// The answer to one question. By default: denied, for no policy permits it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// May it be?
+    pub allowed: bool,
+    /// The policies that made it so, sorted: the permits of an allow, the forbids of a deny. Empty where a deny comes
+    /// from no permit applying, or from an error.
+    pub reasons: Vec<PolicyIx>,
+    /// The policies that erred, sorted. One is enough to deny.
+    pub errors: Vec<PolicyIx>,
+    /// The pathway that alone allowed it, where no ordinary permit did.
+    pub pathway: Option<PolicyIx>,
+}
+
+/// All policies of one snapshot, ready to be asked.
+#[derive(Debug)]
+pub struct Policies {
+    generation: u64,
+    digest: Digest,
+    /// In the order of their ids.
+    compiled: Vec<Compiled>,
+    crossings: Vec<Crossing>,
+    world: World,
+}
+
+/// One policy, with its guard.
+#[derive(Debug)]
+struct Compiled {
+    effect: Effect,
+    pathway: Option<Arc<str>>,
+    mask: Option<Mask>,
+    place: Place,
+    rule: Rule,
+    template: Template,
+}
+
+impl Compiled {
+    fn id(&self) -> &str {
+        self.template.id().as_ref()
+    }
+}
+
+impl Policies {
+    /// Reads, checks and guards policies. With them come warnings.
+    ///
+    /// # Errors
+    /// All problems of all files at once, warnings among them.
+    pub fn compile(
+        schema: &Source,
+        sources: &[Source],
+        model: &Model,
+    ) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
+        compile::compile(schema, sources, model)
+    }
+
+    /// Puts one request to the policies. `model` must be the one that they were compiled with, and `memory` belongs to
+    /// the calling worker.
+    #[must_use]
+    pub fn ask<'a>(&'a self, model: &'a Model, facts: &Facts<'a>, memory: &'a mut Memory) -> Asked<'a> {
+        Asked::new(self, model, *facts, memory)
+    }
+
+    /// How many policies there are, links counted and templates not.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.compiled.len()
+    }
+
+    /// Is there none? Then nothing is allowed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.compiled.is_empty()
+    }
+
+    /// The ids of all policies, sorted.
+    pub fn ids(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.compiled.iter().map(Compiled::id)
+    }
+
+    /// The id of a policy; empty for a number that is not from these policies.
+    #[must_use]
+    pub fn id(&self, policy: PolicyIx) -> &str {
+        self.one(policy).map_or("", Compiled::id)
+    }
+
+    /// What a policy does where it applies.
+    #[must_use]
+    pub fn effect(&self, policy: PolicyIx) -> Option<Effect> {
+        self.one(policy).map(|one| one.effect)
+    }
+
+    /// The name of the pathway that a policy is.
+    #[must_use]
+    pub fn pathway(&self, policy: PolicyIx) -> Option<&str> {
+        self.one(policy)?.pathway.as_deref()
+    }
+
+    /// The mask of a policy's `@mask`.
+    #[must_use]
+    pub fn mask(&self, policy: PolicyIx) -> Option<&Mask> {
+        self.one(policy)?.mask.as_ref()
+    }
+
+    /// Where a policy stands.
+    #[must_use]
+    pub fn place(&self, policy: PolicyIx) -> Option<&Place> {
+        self.one(policy).map(|one| &one.place)
+    }
+
+    /// The number of the policy with this id.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<PolicyIx> {
+        let at = self.compiled.binary_search_by(|one| one.id().cmp(id)).ok()?;
+        u32::try_from(at).ok().map(PolicyIx)
+    }
+
+    /// A policy as it is evaluated, in Cedar's words, with the guard that the loader added.
+    #[must_use]
+    pub fn effective_text(&self, id: &str) -> Option<String> {
+        self.one(self.find(id)?).map(|one| one.template.to_string())
+    }
+
+    /// Is there a pathway that could let this caller reach some data of that tenant? Only by what the scopes of the
+    /// pathways say: whether it does is decided by [`Policies::ask`].
+    #[must_use]
+    pub fn explains(&self, model: &Model, caller: TenantIx, target: TenantIx) -> bool {
+        let (from, to) = (&model.tenants.get(caller).path, model.tenants.get(target).path.data_key());
+        self.crossings.iter().any(|crossing| {
+            from.is_within(&crossing.from) && (to.is_within(&crossing.data) || crossing.data.is_within(&to))
+        })
+    }
+
+    /// The digest of schema and policies as written, whatever the order of files.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    fn one(&self, policy: PolicyIx) -> Option<&Compiled> {
+        self.compiled.get(usize::try_from(policy.0).ok()?)
+    }
+}

@@ -50,6 +50,9 @@ impl ApiKeys {
         let (mut keys, mut problems) = (HashMap::new(), Vec::new());
         let mut secrets = HashMap::new();
         for raw in raw.keys {
+            if problems.len() >= limits::PROBLEMS_MAX {
+                break;
+            }
             let mut reader = Reader { file: &file, problems: &mut problems };
             let (id_at, secret_at) = (raw.id.referenced, raw.sha256.referenced);
             let Some((id, key)) = reader.key(raw) else { continue };
@@ -126,10 +129,17 @@ struct RawKey {
     expires: Option<Spanned<String>>,
 }
 
-/// The reader's own bounds hold but for the number of values: a file may name [`limits::API_KEYS_MAX`] keys.
 fn options() -> serde_saphyr::Options {
     serde_saphyr::options! {
-        budget: serde_saphyr::budget! { max_nodes: limits::API_KEYS_MAX * 40, max_events: limits::API_KEYS_MAX * 50 },
+        budget: serde_saphyr::budget! {
+            max_depth: limits::DOCUMENT_DEPTH_MAX,
+            flow_nesting_limit: limits::DOCUMENT_DEPTH_MAX,
+            max_nodes: limits::DOCUMENT_NODES_MAX,
+            max_events: limits::DOCUMENT_NODES_MAX * 2,
+        },
+        alias_limits: serde_saphyr::alias_limits! {
+            max_total_replayed_events: limits::DOCUMENT_ALIASED_NODES_MAX,
+        },
         with_snippet: false,
     }
 }

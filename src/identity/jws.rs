@@ -48,7 +48,7 @@ impl<'t> Jws<'t> {
         }
         let kid = text(&header, "kid")?;
         if kid.as_ref().is_some_and(|kid| kid.len() > limits::KID_BYTES_MAX) {
-            return Err(Rejected::UnknownKey);
+            return Err(Rejected::BadHeader);
         }
         let algorithm = text(&header, "alg")?.ok_or(Rejected::Algorithm)?;
         Ok(Self { algorithm, kid, typ: text(&header, "typ")?, payload, signed, signature })

@@ -59,7 +59,9 @@ impl Remembered {
         }
         let verified = keyring.verify(credential, now)?;
         let until = verified.expires.min(now.saturating_add(limits::VERIFIED_SECONDS_MAX));
-        self.entries.insert(name, Entry { verified: verified.clone(), from: now, until });
+        if until > now {
+            self.entries.insert(name, Entry { verified: verified.clone(), from: now, until });
+        }
         Ok(verified)
     }
 

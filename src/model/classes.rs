@@ -75,6 +75,8 @@ impl Classes {
             None => above.map(|above| above.level),
         };
         let mask = match entry.field("mask") {
+            // YAML reads the mask `null` as nothing.
+            Some(node) if node.is_written_null() => Mask::parse("null").ok(),
             Some(node) => reader.text(node, "a mask").and_then(|text| parse_mask(reader, node.at, text)),
             None => above.map(|above| above.mask.clone()).or_else(|| Mask::parse("fixed").ok()),
         };
@@ -169,6 +171,7 @@ classes:
       name: {}
   pii.national-id: {level: 5, mask: pseudonym}
   pii2: {level: 1}
+  pii3: {level: 1, mask: null}
 ";
 
     #[test]
@@ -184,6 +187,7 @@ classes:
                 ("pii.name", 3, Mask::Drop),
                 ("pii.national-id", 5, Mask::Pseudonym),
                 ("pii2", 1, Mask::parse("fixed").unwrap()),
+                ("pii3", 1, Mask::Null),
             ]
         );
     }
@@ -203,7 +207,7 @@ classes:
 
     #[test]
     fn every_problem_is_reported_with_its_place() {
-        let text = "classes:\n  pii: {levle: 3}\n  a.b: {level: 12}\n  Bad: {level: 1}\n  x: {level: 1, mask: dorp}\n";
+        let text = "classes:\n  pii: {levle: 3}\n  a.b: {level: 12}\n  Bad: {level: 1}\n  x: {level: 1, mask: dorp}\n  y: {level: 1, mask: }\n";
         let problems = Classes::parse("c.yaml", text).unwrap_err();
         let said: Vec<_> =
             problems.iter().map(|p| (p.code, p.place.line, p.place.column, p.hint.as_deref())).collect();
@@ -216,6 +220,7 @@ classes:
                 ("out-of-range", 3, 16, None),
                 ("bad-name", 4, 3, None),
                 ("bad-mask", 5, 23, Some("did you mean `drop`?")),
+                ("wrong-type", 6, 21, None),
             ]
         );
     }

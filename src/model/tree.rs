@@ -113,6 +113,11 @@ impl Node {
         if let Value::List(items) = &self.value { items } else { &[] }
     }
 
+    /// Is this the word `null`, and not just nothing?
+    pub(super) fn is_written_null(&self) -> bool {
+        matches!(self.value, Value::Null) && self.at.length == 4
+    }
+
     pub(super) fn as_text(&self) -> Option<&str> {
         if let Value::Text(text) = &self.value { Some(text) } else { None }
     }

@@ -92,6 +92,7 @@ fn a_set_that_is_wrong_as_a_whole_is_refused_with_its_place() {
         "bad-jwk",
         2,
     );
+    refused(format!("{{\"keys\":[{one},\n{}]}}", json!({"kty": "oct", "alg": "HS256"})), "bad-jwk", 2);
     refused(format!("{{\"keys\":[{}]}}", changed(&two, &[("d", json!("AA"))])), "bad-jwk", 1);
     refused(format!("{{\"keys\":[{one}],\n\"keys\":[]}}"), "bad-jwks", 2);
     refused("{\"keys\":[\n{\"kty\":\"OKP\",\"kty\":\"OKP\"}]}".into(), "bad-jwks", 2);

@@ -1,0 +1,260 @@
+//! Files to [`Policies`]: every problem of every file in one pass, or policies that can be evaluated.
+//!
+//! Never: lets anything through that has a problem of the severity error.
+
+use std::collections::BTreeSet;
+use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+
+use cedar_policy::Schema;
+use cedar_policy::ValidationWarning;
+use cedar_policy_core::ast::Effect as CedarEffect;
+use cedar_policy_core::ast::PolicySet;
+use cedar_policy_core::ast::Template;
+
+use crate::ids::Digest;
+use crate::model::Model;
+use crate::problem::Place;
+use crate::problem::Problem;
+use crate::problem::Severity;
+
+use super::Compiled;
+use super::Effect;
+use super::Policies;
+use super::Source;
+use super::engine::Rule;
+use super::engine::context::Functions;
+use super::engine::entities::Types;
+use super::guard;
+use super::guard::Crossing;
+use super::guard::Guard;
+use super::links;
+use super::links::Link;
+use super::names::Names;
+use super::parse;
+use super::parse::Named;
+use super::problems;
+use super::schema;
+use super::world::World;
+
+/// Tells the policies of one compilation from those of any other in this process.
+static GENERATIONS: AtomicU64 = AtomicU64::new(0);
+
+pub(super) fn compile(
+    schema: &Source,
+    sources: &[Source],
+    model: &Model,
+) -> Result<(Policies, Vec<Problem>), Vec<Problem>> {
+    let mut problems = Vec::new();
+    let (types, functions) = match (Types::new(), Functions::new()) {
+        (Ok(types), Ok(functions)) => (types, functions),
+        (Err(error), _) | (_, Err(error)) => {
+            return Err(vec![Problem::error("schema", Place::file(""), error.to_string())]);
+        }
+    };
+    let read_schema = schema::read(schema, &types, &functions, &mut problems);
+    let named = parse::all(sources, &mut problems);
+    let links = links::all(sources, &named, &mut problems);
+    check_names(sources, &named, &links, model, &mut problems);
+    let crossings = crossings(sources, &named, &links, &mut problems);
+    if let Some(read_schema) = &read_schema {
+        validate(read_schema, sources, &named, &links, &mut problems);
+    }
+    problems.sort_by(|a, b| (&a.place, a.code, &a.message).cmp(&(&b.place, b.code, &b.message)));
+    problems.dedup();
+    let Some(read_schema) = read_schema.filter(|_| problems.iter().all(|one| one.severity < Severity::Error))
+    else {
+        return Err(problems);
+    };
+    let compiled = finish(sources, named, &links);
+    let world = match World::new(types, functions, &read_schema, &compiled, model) {
+        Ok(world) => world,
+        Err(message) => {
+            problems.push(Problem::error("schema-misfit", Place::file(schema.file.clone()), message));
+            return Err(problems);
+        }
+    };
+    let policies = Policies {
+        generation: GENERATIONS.fetch_add(1, Ordering::Relaxed),
+        digest: digest(schema, sources),
+        compiled,
+        crossings: crossings.into_iter().collect(),
+        world,
+    };
+    Ok((policies, problems))
+}
+
+fn check_names(
+    sources: &[Source],
+    named: &[Named],
+    links: &[Link],
+    model: &Model,
+    problems: &mut Vec<Problem>,
+) {
+    let mut names = Names::new(model);
+    for (source, one) in named.iter().filter_map(|one| Some((sources.get(one.source)?, one))) {
+        names.check(source, &one.template, problems);
+    }
+    for (uid, place) in links.iter().flat_map(|link| link.slots.values()) {
+        problems.extend(names.check_one(uid).map(|wrong| Problem { place: place.clone(), ..wrong }));
+    }
+    for source in sources {
+        let missing =
+            source.confined_to.as_ref().filter(|tenant| model.tenants.find(tenant.as_str()).is_none());
+        problems.extend(missing.map(|tenant| {
+            let message = format!("the folder belongs to `{tenant}`, and there is no such tenant");
+            Problem::error("unknown-tenant", Place::file(source.file.clone()), message)
+        }));
+    }
+}
+
+/// What every pathway leads to, with a problem for each whose scope does not say.
+fn crossings(
+    sources: &[Source],
+    named: &[Named],
+    links: &[Link],
+    problems: &mut Vec<Problem>,
+) -> BTreeSet<Crossing> {
+    let mut found = BTreeSet::new();
+    let mut note =
+        |template: &Template, place: Place| match guard::crossing(template) {
+            Ok(crossing) => found.extend(crossing),
+            Err(lacks) => problems.extend(lacks.into_iter().map(|lacks| {
+                Problem::error("pathway-open", place.clone(), lacks.message()).hint(lacks.hint())
+            })),
+        };
+    for (source, one) in named.iter().filter_map(|one| Some((sources.get(one.source)?, one))) {
+        if one.pathway.is_some() {
+            note(&one.template, parse::place_of_id(source, &one.template));
+        }
+    }
+    for (link, one) in links.iter().filter_map(|link| Some((link, named.get(link.template)?))) {
+        if one.pathway.is_some() {
+            note(&link.fill(&one.template), link.place.clone());
+        }
+    }
+    found
+}
+
+/// Cedar's strict validation of the policies as written, so that every place is the author's.
+fn validate(
+    schema: &Schema,
+    sources: &[Source],
+    named: &[Named],
+    links: &[Link],
+    problems: &mut Vec<Problem>,
+) {
+    let mut set = PolicySet::new();
+    let mut from: HashMap<&str, (&Source, Option<&Template>, Place, bool)> = HashMap::new();
+    for (source, one) in named.iter().filter_map(|one| Some((sources.get(one.source)?, one))) {
+        let template = one.template.clone();
+        let added = if template.is_static() {
+            match Template::try_as_policy(std::sync::Arc::new(template)) {
+                Ok(policy) => set.add(policy).map_err(|error| error.to_string()),
+                Err(error) => Err(error.to_string()),
+            }
+        } else {
+            set.add_template(template).map_err(|error| error.to_string())
+        };
+        let place = parse::place_of_id(source, &one.template);
+        problems.extend(added.err().map(|why| Problem::error("policy-id-twice", place.clone(), why)));
+        from.insert(one.id(), (source, Some(&one.template), place, one.is_forbid()));
+    }
+    for (link, one) in links.iter().filter_map(|link| Some((link, named.get(link.template)?))) {
+        let Some(source) = sources.get(link.source) else { continue };
+        let made = set.link(one.template.id().clone(), link.id.clone(), link.values()).map(drop);
+        let place = link.place.clone();
+        problems
+            .extend(made.err().map(|why| Problem::error("link-unfilled", place.clone(), why.to_string())));
+        from.insert(link.id.as_ref(), (source, None, place, one.is_forbid()));
+    }
+    let validator = cedar_policy::Validator::new(schema.clone());
+    let result =
+        validator.validate(&cedar_policy::PolicySet::from(set), cedar_policy::ValidationMode::Strict);
+    let mut tell =
+        |id: &cedar_policy::PolicyId, severity: fn(bool) -> Severity, said: &dyn miette::Diagnostic| {
+            let id: &str = id.as_ref();
+            let Some((source, template, place, is_forbid)) = from.get(id) else { return };
+            let problem = match template {
+                Some(template) => {
+                    problems::from_cedar("policy-type", severity(*is_forbid), source, template.loc(), said)
+                }
+                // What Cedar points at is in the template's file; the link is what is wrong.
+                None => {
+                    let about = problems::from_cedar("policy-type", severity(*is_forbid), source, None, said);
+                    Problem { place: place.clone(), ..about }
+                }
+            };
+            problems.push(problem);
+        };
+    for error in result.validation_errors() {
+        tell(error.policy_id(), |_| Severity::Error, error);
+    }
+    for warning in result.validation_warnings() {
+        tell(warning.policy_id(), severity_of(warning), warning);
+    }
+}
+
+/// A `forbid` that can never apply forbids nothing, which its author did not mean: that is an error.
+fn severity_of(warning: &ValidationWarning) -> fn(bool) -> Severity {
+    let useless = matches!(
+        warning,
+        ValidationWarning::ImpossiblePolicy(_) | ValidationWarning::InvalidActionApplication(_)
+    );
+    if useless {
+        |is_forbid| if is_forbid { Severity::Error } else { Severity::Warning }
+    } else {
+        |_| Severity::Warning
+    }
+}
+
+/// Static policies and links, each with its guard, in the order of their ids.
+fn finish(sources: &[Source], named: Vec<Named>, links: &[Link]) -> Vec<Compiled> {
+    let linked = links.iter().filter_map(|link| {
+        let one = named.get(link.template)?;
+        let of_template = Guard::of(
+            one.template.effect(),
+            one.pathway.is_some(),
+            sources.get(one.source)?.confined_to.as_ref(),
+        );
+        // A template from one tenant's folder, linked in another's, is confined to both.
+        let of_link = Guard::of(CedarEffect::Forbid, true, sources.get(link.source)?.confined_to.as_ref());
+        let filled = of_link.put_before(&of_template.put_before(&link.fill(&one.template)));
+        Some(compiled(&link.place, filled, one))
+    });
+    let mut all: Vec<Compiled> = linked.collect();
+    for one in named.iter().filter(|one| one.template.is_static()) {
+        let Some(source) = sources.get(one.source) else { continue };
+        let guard = Guard::of(one.template.effect(), one.pathway.is_some(), source.confined_to.as_ref());
+        let place = parse::place_of_id(source, &one.template);
+        all.push(compiled(&place, guard.put_before(&one.template), one));
+    }
+    all.sort_by(|a, b| a.id().cmp(b.id()));
+    all
+}
+
+fn compiled(place: &Place, template: Template, named: &Named) -> Compiled {
+    Compiled {
+        effect: match template.effect() {
+            CedarEffect::Permit => Effect::Permit,
+            CedarEffect::Forbid => Effect::Forbid,
+        },
+        pathway: named.pathway.clone(),
+        mask: named.mask.clone(),
+        place: place.clone(),
+        rule: Rule::of(&template),
+        template,
+    }
+}
+
+/// Over schema and files by name, so that the order of files does not matter.
+fn digest(schema: &Source, sources: &[Source]) -> Digest {
+    let mut sorted: Vec<&Source> = sources.iter().collect();
+    sorted.sort_by(|a, b| (&a.file, &a.text).cmp(&(&b.file, &b.text)));
+    let parts = std::iter::once(schema).chain(sorted).flat_map(|source| {
+        let confined = source.confined_to.as_ref().map_or("", |tenant| tenant.as_str());
+        [source.file.as_bytes(), confined.as_bytes(), source.text.as_bytes()]
+    });
+    Digest::of_parts(parts)
+}

@@ -1,0 +1,130 @@
+//! The narrow door to Cedar's evaluator: rules made ready once per snapshot, and one function that evaluates them.
+//!
+//! Cedar's own authorizer builds each policy's scope expression again for every request, evaluates every policy, and
+//! goes on as if a policy that errors were not there. Here the expression is built once, only the candidates of the
+//! action are evaluated, and errors are handed back so that the caller refuses.
+//! INVARIANT: same permits, forbids and errors as `cedar_policy::Authorizer` (`tests::laws`, `tests::corpus`).
+//! Never: decides; `ask` does. Only this module and those below it name the types of cedar-policy-core's evaluator,
+//! which is published without a promise of stability and therefore pinned.
+
+pub(super) mod context;
+pub(super) mod entities;
+pub(super) mod memory;
+
+use cedar_policy_core::ast::ActionConstraint;
+use cedar_policy_core::ast::BinaryOp;
+use cedar_policy_core::ast::Effect;
+use cedar_policy_core::ast::Entity;
+use cedar_policy_core::ast::EntityUID;
+use cedar_policy_core::ast::Expr;
+use cedar_policy_core::ast::ExprKind;
+use cedar_policy_core::ast::Literal;
+use cedar_policy_core::ast::PrincipalOrResource;
+use cedar_policy_core::ast::PrincipalOrResourceConstraint;
+use cedar_policy_core::ast::Request;
+use cedar_policy_core::ast::SlotEnv;
+use cedar_policy_core::ast::Template;
+use cedar_policy_core::ast::ValueKind;
+use cedar_policy_core::entities::Entities;
+use cedar_policy_core::evaluator::Evaluator;
+use cedar_policy_core::extensions::Extensions;
+
+/// One policy, ready to be evaluated.
+#[derive(Debug)]
+pub(super) struct Rule {
+    effect: Effect,
+    action: ActionConstraint,
+    /// Scope and condition, without the action: a rule is only evaluated for actions that it applies to.
+    condition: Expr,
+}
+
+/// What a list of rules says about one request.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct Outcome {
+    pub(super) permits: Vec<u32>,
+    pub(super) forbids: Vec<u32>,
+    pub(super) errors: Vec<u32>,
+}
+
+impl Rule {
+    /// Makes a policy ready. Its slots must be filled.
+    pub(super) fn of(template: &Template) -> Self {
+        let scopes = [
+            scope(template.principal_constraint().as_inner(), PrincipalOrResource::Principal),
+            scope(template.resource_constraint().as_inner(), PrincipalOrResource::Resource),
+            template.non_scope_constraints().cloned(),
+        ];
+        // `principal && (resource && rest)`: a scope on concrete entities cannot error, so the rest is only looked at
+        // where the scope fits, as in Cedar.
+        let condition = scopes.into_iter().flatten().rev().reduce(|rest, scope| Expr::and(scope, rest));
+        Self {
+            effect: template.effect(),
+            action: template.action_constraint().clone(),
+            condition: condition.unwrap_or_else(|| Expr::val(true)),
+        }
+    }
+
+    /// Does the scope let this action in?
+    pub(super) fn applies_to(&self, action: &Entity) -> bool {
+        match &self.action {
+            ActionConstraint::Any => true,
+            ActionConstraint::Eq(uid) => action.uid() == &**uid,
+            ActionConstraint::In(uids) => {
+                uids.iter().any(|uid| action.uid() == &**uid || action.is_descendant_of(uid))
+            }
+        }
+    }
+
+    /// The entities that the condition names and looks into; they must be in the slice.
+    pub(super) fn looks_into(&self) -> impl Iterator<Item = &EntityUID> {
+        self.condition
+            .subexpressions()
+            .filter_map(looked_into)
+            .flat_map(|base| base.subexpressions())
+            .filter_map(|part| match part.expr_kind() {
+                ExprKind::Lit(Literal::EntityUID(uid)) => Some(&**uid),
+                _ => None,
+            })
+    }
+}
+
+fn scope(constraint: &PrincipalOrResourceConstraint, of: PrincipalOrResource) -> Option<Expr> {
+    match constraint {
+        PrincipalOrResourceConstraint::Any => None,
+        other => Some(other.as_expr(of)),
+    }
+}
+
+/// The part of an expression whose entity it looks into, for its attributes, tags or ancestors.
+fn looked_into(part: &Expr) -> Option<&Expr> {
+    match part.expr_kind() {
+        ExprKind::GetAttr { expr, .. }
+        | ExprKind::HasAttr { expr, .. }
+        | ExprKind::ExtHasAttr { expr, .. } => Some(expr),
+        ExprKind::BinaryApp { op: BinaryOp::In | BinaryOp::GetTag | BinaryOp::HasTag, arg1, .. } => {
+            Some(arg1)
+        }
+        _ => None,
+    }
+}
+
+/// Evaluates rules that apply to the request's action. Their numbers come back in the order given.
+pub(super) fn evaluate<'r>(
+    request: Request,
+    entities: &Entities,
+    rules: impl Iterator<Item = (u32, &'r Rule)>,
+) -> Outcome {
+    let evaluator = Evaluator::new(request, entities, Extensions::all_available());
+    let slots = SlotEnv::new();
+    let mut outcome = Outcome::default();
+    for (number, rule) in rules {
+        let value = evaluator.interpret(&rule.condition, &slots);
+        match (value.map(|value| value.value), rule.effect) {
+            (Ok(ValueKind::Lit(Literal::Bool(false))), _) => {}
+            (Ok(ValueKind::Lit(Literal::Bool(true))), Effect::Permit) => outcome.permits.push(number),
+            (Ok(ValueKind::Lit(Literal::Bool(true))), Effect::Forbid) => outcome.forbids.push(number),
+            (Ok(_) | Err(_), _) => outcome.errors.push(number),
+        }
+    }
+    outcome
+}

@@ -1,0 +1,127 @@
+//! What is made once per snapshot: the actions with their groups, the candidates of each, and the entities that
+//! conditions name and look into.
+//!
+//! Never: grows with the number of tenants; those become entities when a request needs them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use cedar_policy::Schema;
+use cedar_policy_core::ast::Entity;
+use cedar_policy_core::ast::EntityUID;
+
+use crate::ids::Action;
+use crate::ids::DataKey;
+use crate::model::Model;
+use crate::model::TenantIx;
+
+use super::Compiled;
+use super::REVEAL;
+use super::engine::context::Functions;
+use super::engine::entities::Types;
+use super::engine::entities::uid;
+
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) types: Types,
+    pub(super) functions: Functions,
+    /// In the order of [`Action::ALL`].
+    actions: Vec<Asking>,
+    reveal: Asking,
+}
+
+/// One action, and what is asked when it is attempted.
+#[derive(Debug)]
+pub(super) struct Asking {
+    pub(super) uid: Arc<EntityUID>,
+    pub(super) entity: Arc<Entity>,
+    /// The policies whose scope lets the action in, in order. An index by principal and resource goes here.
+    pub(super) candidates: Vec<u32>,
+    /// What those look into beyond the request's own entities.
+    pub(super) looked_into: Vec<Arc<Entity>>,
+}
+
+impl World {
+    pub(super) fn new(
+        types: Types,
+        functions: Functions,
+        schema: &Schema,
+        compiled: &[Compiled],
+        model: &Model,
+    ) -> Result<Self, String> {
+        let actions = schema.as_ref().action_entities().map_err(|error| error.to_string())?;
+        let entities: BTreeMap<EntityUID, Arc<Entity>> =
+            actions.iter().map(|entity| (entity.uid().clone(), Arc::new(entity.clone()))).collect();
+        let asking = |name: &str| {
+            let uid = uid(&types.action, name);
+            let entity = entities.get(&uid).ok_or_else(|| format!("the schema has no action `{name}`"))?;
+            Ok(Asking::new(Arc::clone(entity), compiled, |uid| known(&types, model, &entities, uid)))
+        };
+        let all: Result<Vec<Asking>, String> =
+            Action::ALL.map(Action::as_str).map(asking).into_iter().collect();
+        let reveal = asking(REVEAL)?;
+        Ok(Self { actions: all?, reveal, types, functions })
+    }
+
+    pub(super) fn asking(&self, action: Action) -> Option<&Asking> {
+        let at = Action::ALL.iter().position(|one| *one == action)?;
+        self.actions.get(at)
+    }
+
+    pub(super) fn reveal(&self) -> &Asking {
+        &self.reveal
+    }
+}
+
+impl Asking {
+    fn new(
+        action: Arc<Entity>,
+        compiled: &[Compiled],
+        known: impl Fn(&EntityUID) -> Vec<Arc<Entity>>,
+    ) -> Self {
+        let numbered = (0..).zip(compiled).filter(|(_, one)| one.rule.applies_to(&action));
+        let candidates: Vec<(u32, &Compiled)> = numbered.collect();
+        let named = candidates.iter().flat_map(|(_, one)| one.rule.looks_into());
+        let looked_into: BTreeMap<EntityUID, Arc<Entity>> =
+            named.flat_map(known).map(|entity| (entity.uid().clone(), entity)).collect();
+        Self {
+            uid: Arc::new(action.uid().clone()),
+            entity: action,
+            candidates: candidates.into_iter().map(|(number, _)| number).collect(),
+            looked_into: looked_into.into_values().collect(),
+        }
+    }
+}
+
+/// An entity of the model by its name, with all that its attributes lead to. Nothing for what only a request brings.
+fn known(
+    types: &Types,
+    model: &Model,
+    actions: &BTreeMap<EntityUID, Arc<Entity>>,
+    uid: &EntityUID,
+) -> Vec<Arc<Entity>> {
+    let id: &str = uid.eid().as_ref();
+    let of = uid.entity_type();
+    let tenant = |tenant: TenantIx| {
+        let found = model.tenants.get(tenant);
+        let key = types.data_key(&found.path.data_key(), Some(&found.path));
+        [types.tenant(found), key]
+    };
+    let mut entities: Vec<Entity> = Vec::new();
+    if *of == types.tenant {
+        entities.extend(model.tenants.find(id).into_iter().flat_map(tenant));
+    } else if *of == types.data_key
+        && let Ok(key) = DataKey::parse(id)
+        && let Some(owner) = model.tenants.owner(&key)
+    {
+        entities.push(types.data_key(&key, Some(&model.tenants.get(owner).path)));
+        entities.extend(tenant(owner).into_iter().filter(|entity| entity.uid() != uid));
+    } else if *of == types.data_class {
+        let class = model.classes.find(id).and_then(|class| model.classes.get(class));
+        entities.extend(class.map(|class| types.data_class(&class.name, class.level)));
+    } else if *of == types.route {
+        let route = model.routes.iter().find(|(_, route)| &*route.id == id);
+        entities.extend(route.map(|(_, route)| types.route(&route.id, &route.groups)));
+    }
+    entities.into_iter().map(Arc::new).chain(actions.get(uid).map(Arc::clone)).collect()
+}
