@@ -192,13 +192,11 @@ impl Config {
         expand::expand(&mut root, variable, &mut problems);
         let schema = schema();
         let value = walk::walk(&root, &schema, "", &mut problems).unwrap_or_default();
-        let raw: raw::Raw = match value {
-            serde_json::Value::Null => raw::Raw::default(),
-            value => serde_json::from_value(value).unwrap_or_else(|error| {
-                problems.push(Problem::error("config", Place::file(Arc::clone(&file)), error.to_string()));
-                raw::Raw::default()
-            }),
-        };
+        let raw = if value.is_null() { Ok(raw::Raw::default()) } else { serde_json::from_value(value) };
+        let raw = raw.unwrap_or_else(|error| {
+            problems.push(Problem::error("config", Place::file(Arc::clone(&file)), error.to_string()));
+            raw::Raw::default()
+        });
         check::check(&file, &root, &raw, problems)
     }
 

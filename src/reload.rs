@@ -105,7 +105,6 @@ pub struct Refused {
 /// Reads and checks all files once: what `run` starts with and `check` reports.
 ///
 /// The second is an error with every problem of every file.
-#[must_use]
 pub fn first(files: &Files, settings: &Arc<Settings>) -> (Reading, Result<Checked, Vec<Problem>>) {
     let reading = read(files);
     let checked = check(&reading, settings);

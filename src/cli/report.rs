@@ -32,10 +32,9 @@ pub(super) fn problem(problem: &Problem, text: &dyn Fn(&str) -> Option<String>) 
     let margin = place.line.max(1).to_string().len();
     out += &format!("{}{} {at}\n", " ".repeat(margin), paint(DIM, "-->"));
     let line = usize::try_from(place.line).ok().and_then(|line| line.checked_sub(1));
-    if let (Some(line), Some(text)) = (line, text(&place.file)) {
-        if let Some(source) = text.lines().nth(line) {
-            out += &snippet(place.line, place.column, place.length, source, margin, style);
-        }
+    let text = text(&place.file);
+    if let Some(source) = line.zip(text.as_deref()).and_then(|(line, text)| text.lines().nth(line)) {
+        out += &snippet(place.line, place.column, place.length, source, margin, style);
     }
     if let Some(hint) = &problem.hint {
         out += &format!(

@@ -45,7 +45,8 @@ fn start(dir: &Path, poll: Duration) -> Running {
     let changes = Arc::new(Mutex::new(Vec::new()));
     let told = Arc::clone(&changes);
     let on_change = move |change: &Change| told.lock().unwrap().push(change.clone());
-    let reloader = Reloader::start(config.files, config.settings, Arc::clone(&live), &reading, poll, on_change).unwrap();
+    let reloader =
+        Reloader::start(config.files, config.settings, Arc::clone(&live), &reading, poll, on_change).unwrap();
     // The watches are set when the thread is started; the first look is over when it has had time for one.
     std::thread::sleep(Duration::from_millis(50));
     Running { reloader, live, changes }
@@ -77,17 +78,24 @@ fn an_edit_is_live_soon_after_its_last_write_and_says_what_changed() {
     let running = start(dir.path(), SLOW_POLL);
     fs::write(dir.path().join("policies/b.cedar"), permit("b")).unwrap();
     soon(SOON, || running.ids() == ["a", "b"]);
-    fs::write(dir.path().join("policies/a.cedar"), permit("a").replace("resource)", "resource) when { false }")).unwrap();
+    fs::write(
+        dir.path().join("policies/a.cedar"),
+        permit("a").replace("resource)", "resource) when { false }"),
+    )
+    .unwrap();
     soon(SOON, || running.reloader.status().generation == 3);
     fs::remove_file(dir.path().join("policies/b.cedar")).unwrap();
     soon(SOON, || running.ids() == ["a"]);
     let changes = running.changes().into_iter().map(|change| match change {
-        Change::Applied { changes, generation, .. } => (generation, changes.added, changes.removed, changes.changed),
+        Change::Applied { changes, generation, .. } => {
+            (generation, changes.added, changes.removed, changes.changed)
+        }
         other @ (Change::Refused { .. } | Change::Restored { .. }) => panic!("{other:?}"),
     });
     let changes: Vec<_> = changes.collect();
     let s = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
-    let expected = [(2, s(&["b"]), s(&[]), s(&[])), (3, s(&[]), s(&[]), s(&["a"])), (4, s(&[]), s(&["b"]), s(&[]))];
+    let expected =
+        [(2, s(&["b"]), s(&[]), s(&[])), (3, s(&[]), s(&[]), s(&["a"])), (4, s(&[]), s(&["b"]), s(&[]))];
     assert_eq!(changes, expected);
 }
 
@@ -227,7 +235,8 @@ fn two_hundred_rapid_edits_end_with_the_last_one_live_and_none_mixed() {
         fs::rename(&next, if n % 2 == 0 { &a } else { &b }).unwrap();
         std::thread::sleep(Duration::from_millis(5));
         // At any moment the two files hold two edits that follow each other.
-        let numbers: Vec<i32> = running.ids().iter().filter_map(|id| id.strip_prefix('n')?.parse().ok()).collect();
+        let numbers: Vec<i32> =
+            running.ids().iter().filter_map(|id| id.strip_prefix('n')?.parse().ok()).collect();
         assert!(numbers.len() < 2 || numbers[0].abs_diff(numbers[1]) == 1, "mixed: {numbers:?}");
     }
     fs::write(&a, permit("last-a")).unwrap();
@@ -258,7 +267,8 @@ fn a_bad_folder_at_the_start_is_refused_with_every_problem() {
     fs::write(dir.path().join("tenants.yaml"), "tenants: {ACME: {}}\n").unwrap();
     let config = config(dir.path());
     let (_, checked) = first(&config.files, &config.settings);
-    let files: Vec<_> = checked.unwrap_err().into_iter().map(|problem| problem.place.file.to_string()).collect();
+    let files: Vec<_> =
+        checked.unwrap_err().into_iter().map(|problem| problem.place.file.to_string()).collect();
     assert!(files.iter().any(|file| file.ends_with("tenants.yaml")), "{files:?}");
     fs::remove_dir_all(dir.path().join("policies")).unwrap();
     let (_, checked) = first(&config.files, &config.settings);

@@ -1,7 +1,7 @@
 //! From files to a snapshot: everything is checked, and every problem of every part is reported at once.
 //!
-//! Never: lets a part through because another was worse. A part that needs a broken one is not checked against it,
-//! because its problems would only repeat the first ones.
+//! Never: lets a part through because another was worse, or checks a part against a broken one: those problems would
+//! only repeat the first ones.
 
 use std::sync::Arc;
 
@@ -69,10 +69,16 @@ impl Draft {
         let keyring = self.keyring(&mut found);
         let secret = self.pseudonym_secret(&mut found);
         let model = self.model(&mut found);
-        if let Some(model) = &model {
-            self.masks(model, secret.is_some(), &mut found);
-        }
-        let policies = model.as_ref().and_then(|model| self.policies(model, &mut found));
+        let policies = match &model {
+            Some(model) => {
+                self.masks(model, secret.is_some(), &mut found);
+                self.policies(model, &mut found)
+            }
+            None => {
+                self.policies_alone(&mut found);
+                None
+            }
+        };
         found.sort_by(|a, b| a.place.cmp(&b.place));
         found.dedup();
         let (Some(model), Some(policies), Some(keyring)) = (model, policies, keyring) else {
@@ -94,6 +100,22 @@ impl Draft {
             sources: self.sources,
             pseudonym_secret: secret,
         }))
+    }
+
+    /// Without a model the policies are still read, so that their own problems are reported with the model's; only
+    /// whether what they name exists cannot be said.
+    fn policies_alone(&self, found: &mut Vec<Problem>) {
+        const OF_NAMES: [&str; 5] =
+            ["unknown-tenant", "unknown-data-key", "unknown-class", "unknown-route", "unknown-route-group"];
+        let tenants =
+            Tenants::parse("", "tenants: {nobody: {region: none, tier: none}}\n").map(|(tenants, _)| tenants);
+        let classes = Classes::parse("", "classes: {}\n");
+        let (Ok(tenants), Ok(classes), Ok(routes)) = (tenants, classes, RoutesBuilder::new().finish()) else {
+            return;
+        };
+        let mut of_policies = Vec::new();
+        self.policies(&Model { tenants, classes, routes }, &mut of_policies);
+        found.extend(of_policies.into_iter().filter(|problem| !OF_NAMES.contains(&problem.code)));
     }
 
     fn files(&self, role: &Role) -> impl Iterator<Item = &SourceFile> {

@@ -47,7 +47,14 @@ fn only_a_checked_snapshot_goes_live_and_generations_count_up() {
 
 #[test]
 fn what_could_not_be_read_refuses_whatever_the_rest_says() {
-    for role in [Role::Classes, Role::Routes, Role::OpenApi, Role::ApiKeys, Role::PseudonymKey, Role::Policies { confined_to: None }] {
+    for role in [
+        Role::Classes,
+        Role::Routes,
+        Role::OpenApi,
+        Role::ApiKeys,
+        Role::PseudonymKey,
+        Role::Policies { confined_to: None },
+    ] {
         assert!(check(sources(), vec![role.clone()]).is_err(), "{role:?}");
     }
     let problems = vec![Problem::error("unreadable", crate::problem::Place::file("x"), "x")];
@@ -79,7 +86,9 @@ fn pseudonyms_need_a_secret_and_a_strong_one() {
         files.extend(secret.map(|secret| source(Role::PseudonymKey, "key", secret)));
         check(files, Vec::new())
     };
-    let codes = |checked: Result<Checked, Vec<Problem>>| checked.unwrap_err().iter().map(|p| p.code).collect::<Vec<_>>();
+    let codes = |checked: Result<Checked, Vec<Problem>>| {
+        checked.unwrap_err().iter().map(|p| p.code).collect::<Vec<_>>()
+    };
     assert_eq!(codes(with(None)), ["no-secret"]);
     assert_eq!(codes(with(Some("short"))), ["weak-secret"]);
     let strong = "0123456789abcdef0123456789abcdef\n";
@@ -93,10 +102,13 @@ fn pseudonyms_need_a_secret_and_a_strong_one() {
 fn problems_of_all_parts_come_together() {
     let mut files = sources();
     files[1].text = "tenants: {ACME: {}}\n".into();
+    files[2].text = "permit (\n".into();
+    let of_names = "@id(\"n\")\npermit (principal in Tenant::\"acme\", action, resource);\n";
+    files.push(source(Role::Policies { confined_to: None }, "names.cedar", of_names));
     files.push(source(Role::ApiKeys, "keys.yaml", "keys: [{}]\n"));
     files.push(source(Role::Classes, "classes.yaml", "classes: {pii: {levl: 2}}\n"));
     let problems = check(files, Vec::new()).unwrap_err();
     let mut files: Vec<_> = problems.iter().map(|problem| problem.place.file.to_string()).collect();
     files.dedup();
-    assert_eq!(files, ["classes.yaml", "keys.yaml", "tenants.yaml"]);
+    assert_eq!(files, ["a.cedar", "classes.yaml", "keys.yaml", "tenants.yaml"]);
 }

@@ -8,7 +8,8 @@ use crate::reload::tests::config;
 use crate::reload::tests::folder;
 
 fn names(reading: &Reading) -> Vec<String> {
-    let policies = reading.sources.files().iter().filter(|source| matches!(source.role, Role::Policies { .. }));
+    let policies =
+        reading.sources.files().iter().filter(|source| matches!(source.role, Role::Policies { .. }));
     policies.map(|source| source.name.to_string()).collect()
 }
 
@@ -24,7 +25,10 @@ fn hidden_files_and_backups_are_passed_over_and_subfolders_are_read() {
     fs::write(policies.join("shared/c.links.yaml"), "links: []").unwrap();
     let reading = read(&config(dir.path()).files);
     assert_eq!(reading.problems, []);
-    assert_eq!(names(&reading), ["policies/a.cedar", "policies/shared/c.links.yaml", "policies/shared/deep/b.cedar"]);
+    assert_eq!(
+        names(&reading),
+        ["policies/a.cedar", "policies/shared/c.links.yaml", "policies/shared/deep/b.cedar"]
+    );
 }
 
 #[test]
@@ -55,7 +59,8 @@ fn links_out_of_the_folder_loops_and_dead_links_are_problems() {
     let policies = dir.path().join("policies");
     let code = |link: &str, to: &Path| {
         symlink(to, policies.join(link)).unwrap();
-        let codes: Vec<_> = read(&config(dir.path()).files).problems.iter().map(|problem| problem.code).collect();
+        let codes: Vec<_> =
+            read(&config(dir.path()).files).problems.iter().map(|problem| problem.code).collect();
         fs::remove_file(policies.join(link)).unwrap();
         codes
     };
