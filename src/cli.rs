@@ -1,1 +1,263 @@
-//! To be written.
+//! The command line: one file a verb, one table of exit codes.
+//!
+//! Never: leaves the process, or reads the environment; `main.rs` hands it in and takes the exit code.
+
+use std::ffi::OsString;
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+
+use clap::Parser as _;
+
+use crate::config::Config;
+use crate::config::Format;
+use crate::config::Level;
+use crate::problem::Place;
+use crate::problem::Problem;
+
+mod check;
+mod eval;
+mod explain;
+mod facts;
+mod formats;
+mod healthcheck;
+mod init;
+mod out;
+mod report;
+mod run;
+mod schema;
+
+pub use out::Out;
+pub use run::run;
+
+/// What the process was given.
+pub struct World<'a> {
+    /// The arguments, the program's name first.
+    pub arguments: Vec<OsString>,
+    /// The environment.
+    pub variable: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl std::fmt::Debug for World<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("World").field("arguments", &self.arguments).finish_non_exhaustive()
+    }
+}
+
+/// How the program ended; others rely on these numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// It did what was asked.
+    Ok = 0,
+    /// It could not do it.
+    Internal = 1,
+    /// It was asked for what does not exist.
+    Usage = 2,
+    /// The config or a file of the snapshot is invalid.
+    Invalid = 3,
+    /// Tests failed.
+    TestsFailed = 4,
+    /// A threshold was passed, or something got worse.
+    Threshold = 5,
+    /// The audit log does not verify.
+    Audit = 6,
+    /// `eval --exit-code`: denied.
+    Denied = 10,
+}
+
+const AFTER: &str = "\
+Examples:
+  palisade init demo                        write a small working configuration
+  palisade check -c demo/palisade.yaml      find every problem in it
+  palisade run -c demo/palisade.yaml        serve
+  palisade eval -c demo/palisade.yaml --principal dana --tenant acme --roles clinician --action read
+
+Exit codes: 0 ok, 1 internal, 2 usage, 3 invalid config or policy, 4 tests failed, 5 threshold or regression,
+6 audit verification failed; `eval --exit-code`: 10 denied.";
+
+/// Policy-as-code enforcement sidecar for multi-tenant services.
+#[derive(Debug, clap::Parser)]
+#[command(name = "palisade", version, about, after_help = AFTER, max_term_width = 110, propagate_version = true)]
+struct Arguments {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// What every verb takes.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Global {
+    /// The configuration.
+    #[arg(short, long, global = true, value_name = "FILE", default_value = "palisade.yaml")]
+    pub config: PathBuf,
+    /// Set a key of the configuration over the file; may be repeated.
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// How much is logged.
+    #[arg(long, global = true, value_enum, value_name = "LEVEL")]
+    pub log_level: Option<Level>,
+    /// How the log is written.
+    #[arg(long, global = true, value_enum, value_name = "FORMAT")]
+    pub log_format: Option<Format>,
+    /// When to use colours; `NO_COLOR` in the environment turns `auto` off.
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Colour::Auto)]
+    pub color: Colour,
+    /// How results are printed.
+    #[arg(short, long, global = true, value_enum, value_name = "FORMAT", default_value_t = Output::Pretty)]
+    pub output: Output,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Colour {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Output {
+    /// For people.
+    Pretty,
+    /// One JSON object.
+    Json,
+    /// SARIF 2.1.0, for code scanners (`check`).
+    Sarif,
+    /// Annotations of GitHub Actions (`check`).
+    Github,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// Serve: stand in front of the app.
+    #[command(after_help = run::AFTER)]
+    Run,
+    /// Check the configuration and every file it names; report every problem at once.
+    #[command(after_help = check::AFTER)]
+    Check,
+    /// Make one decision and explain it.
+    #[command(after_help = eval::AFTER)]
+    Eval(Box<eval::Arguments>),
+    /// Write a small working configuration into a folder.
+    #[command(after_help = init::AFTER)]
+    Init(init::Arguments),
+    /// Ask a running Palisade whether it is ready: exit code 0 or 1.
+    #[command(after_help = healthcheck::AFTER)]
+    Healthcheck(healthcheck::Arguments),
+    /// Print a schema.
+    #[command(after_help = schema::AFTER)]
+    Schema(schema::Arguments),
+    /// Print a completion script for a shell.
+    #[command(after_help = "Example:\n  palisade completions bash > /etc/bash_completion.d/palisade")]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Does what the arguments ask for; the exit code comes back.
+#[must_use]
+pub fn main(world: &World<'_>) -> u8 {
+    let arguments = match Arguments::try_parse_from(&world.arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let code = if error.use_stderr() { Exit::Usage } else { Exit::Ok };
+            // Nobody is left to tell when the terminal is gone.
+            drop(error.print());
+            return code as u8;
+        }
+    };
+    let global = &arguments.global;
+    let mut out = Out::new(
+        colours(global.color, world, std::io::stdout().is_terminal()),
+        colours(global.color, world, std::io::stderr().is_terminal()),
+    );
+    let exit = match verb(&arguments, world, &mut out) {
+        Ok(exit) => exit,
+        Err(message) => {
+            out.error(&message);
+            Exit::Internal
+        }
+    };
+    if out.is_broken() && exit == Exit::Ok { Exit::Internal as u8 } else { exit as u8 }
+}
+
+fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit, String> {
+    let global = &arguments.global;
+    let formats: &[Output] = match &arguments.verb {
+        Verb::Check => &[Output::Pretty, Output::Json, Output::Sarif, Output::Github],
+        Verb::Eval(_) | Verb::Init(_) | Verb::Healthcheck(_) => &[Output::Pretty, Output::Json],
+        Verb::Run | Verb::Schema(_) | Verb::Completions { .. } => &[Output::Pretty],
+    };
+    if !formats.contains(&global.output) {
+        out.error("this verb does not print in that format (`-o`)");
+        return Ok(Exit::Usage);
+    }
+    match &arguments.verb {
+        Verb::Run => run::run(global, world, out),
+        Verb::Check => Ok(check::check(global, world, out)),
+        Verb::Eval(arguments) => eval::eval(global, arguments, world, out),
+        Verb::Init(arguments) => init::init(global, arguments, out),
+        Verb::Healthcheck(arguments) => healthcheck::healthcheck(global, arguments, world, out),
+        Verb::Schema(arguments) => schema::schema(arguments, out),
+        Verb::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(
+                *shell,
+                &mut <Arguments as clap::CommandFactory>::command(),
+                "palisade",
+                &mut script,
+            );
+            out.raw(&script);
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+fn colours(when: Colour, world: &World<'_>, terminal: bool) -> bool {
+    match when {
+        Colour::Always => true,
+        Colour::Never => false,
+        Colour::Auto => {
+            let set = |name| (world.variable)(name).filter(|value| !value.is_empty());
+            terminal && set("NO_COLOR").is_none() && set("TERM").as_deref() != Some("dumb")
+        }
+    }
+}
+
+/// A config that was read, and what it was read from.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The text of the file, for messages.
+    pub text: String,
+    /// The config with its warnings, or every problem.
+    pub config: Result<(Config, Vec<Problem>), Vec<Problem>>,
+}
+
+/// Reads the config that the flags name, with what they set over it.
+#[must_use]
+pub fn load(global: &Global, world: &World<'_>) -> Loaded {
+    let file = global.config.to_string_lossy();
+    match std::fs::read_to_string(&global.config) {
+        Ok(text) => {
+            let config =
+                Config::read(&file, &text, &global.set, world.variable).map(|(mut config, warnings)| {
+                    config.log.level = global.log_level.unwrap_or(config.log.level);
+                    config.log.format = global.log_format.unwrap_or(config.log.format);
+                    (config, warnings)
+                });
+            Loaded { text, config }
+        }
+        Err(error) => {
+            let message = format!("the configuration cannot be read: {error}");
+            let problem = Problem::error("unreadable", Place::file(&*file), message);
+            let problem = problem.hint("name it with `--config`, or write one with `palisade init`");
+            Loaded { text: String::new(), config: Err(vec![problem]) }
+        }
+    }
+}

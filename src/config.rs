@@ -1,1 +1,245 @@
-//! To be written.
+//! The configuration: `palisade.yaml` with `--set` and the environment, checked whole before anything starts.
+//!
+//! Two types: `Raw` is what is written, [`Config`] cannot be wrong and is the only one that travels.
+//! Never: opens a file, reads the environment (the caller says what a variable holds), or stops at the first problem.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderName;
+
+use crate::problem::Place;
+use crate::problem::Problem;
+use crate::snapshot::Settings;
+
+mod check;
+mod expand;
+mod issuers;
+mod raw;
+mod tree;
+mod units;
+mod walk;
+
+pub use raw::Format;
+pub use raw::Level;
+
+/// The whole configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file that it was read from, as the operator named it.
+    pub file: Arc<str>,
+    /// Where Palisade listens.
+    pub listen: Listen,
+    /// How many workers serve requests; `None`: one per core.
+    pub workers: Option<NonZeroUsize>,
+    /// The app.
+    pub upstream: Upstream,
+    /// How long each step may take.
+    pub timeouts: Timeouts,
+    /// How large and how many things may be.
+    pub limits: Limits,
+    /// The files that a snapshot is made from.
+    pub files: Files,
+    /// What of the configuration takes part in decisions, and so belongs to the snapshot.
+    pub settings: Arc<Settings>,
+    /// Where decision records go.
+    pub decision_log: DecisionLog,
+    /// The operational log.
+    pub log: Log,
+    /// How edits of the files are noticed.
+    pub reload: Reload,
+}
+
+/// Where Palisade listens.
+#[derive(Debug, Clone)]
+pub struct Listen {
+    /// Addresses of the data listener; at least one.
+    pub data: Vec<SocketAddr>,
+    /// Address of the admin listener.
+    pub admin: SocketAddr,
+    /// Is HTTP/2 with prior knowledge accepted without TLS?
+    pub h2c: bool,
+}
+
+/// The app.
+#[derive(Debug, Clone)]
+pub struct Upstream {
+    /// Host name or IP address, without brackets.
+    pub host: Box<str>,
+    /// Port.
+    pub port: u16,
+    /// Does the app get the caller's own credential too?
+    pub forward_credential: bool,
+    /// Further headers that only Palisade may set, lower case.
+    pub protected_headers: Vec<HeaderName>,
+    /// Longest wait for a connection.
+    pub connect_timeout: Duration,
+    /// Longest wait for the head of a response.
+    pub response_timeout: Duration,
+    /// How long an unused connection is kept.
+    pub idle_timeout: Duration,
+    /// Most connections of one worker.
+    pub connections_max: usize,
+    /// Most unused connections of one worker.
+    pub idle_max: usize,
+}
+
+/// How long each step may take.
+#[derive(Debug, Clone)]
+pub struct Timeouts {
+    /// From the first byte of a request to the end of its head.
+    pub head: Duration,
+    /// Longest silence within a body.
+    pub body_idle: Duration,
+    /// The whole of a request; zero: no bound.
+    pub total: Duration,
+    /// How long an unused client connection is kept.
+    pub keep_alive: Duration,
+    /// How long requests under way may take when Palisade stops.
+    pub drain: Duration,
+}
+
+/// How large and how many things may be.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Largest head of a request.
+    pub head_bytes: usize,
+    /// Most header lines of a request.
+    pub headers: usize,
+    /// Longest request target.
+    pub target_bytes: usize,
+    /// Largest body of a request.
+    pub body_bytes: u64,
+    /// Most connections at once.
+    pub connections: usize,
+    /// Most streams at once on one HTTP/2 connection.
+    pub streams: u32,
+    /// Most bytes of decision records that wait for the disk, per worker.
+    pub journal_bytes: usize,
+}
+
+/// The files that a snapshot is made from; relative ones are already relative to the config's folder.
+#[derive(Debug, Clone)]
+pub struct Files {
+    /// The config's folder, which names in a snapshot's digest are relative to.
+    pub base: PathBuf,
+    /// Folder of policies.
+    pub policies: PathBuf,
+    /// The Cedar schema; `None`: the one that Palisade ships.
+    pub schema: Option<PathBuf>,
+    /// The tree of tenants.
+    pub tenants: PathBuf,
+    /// The tree of data classes.
+    pub classes: Option<PathBuf>,
+    /// Routes written by hand.
+    pub routes: Vec<PathBuf>,
+    /// OpenAPI documents.
+    pub openapi: Vec<PathBuf>,
+    /// The keys of each issuer, in the order of [`Settings::issuers`].
+    pub jwks: Vec<PathBuf>,
+    /// The API keys' hashes.
+    pub api_keys: Option<PathBuf>,
+    /// The secret of pseudonyms.
+    pub pseudonym_key: Option<PathBuf>,
+}
+
+/// Where decision records go; at least one place.
+#[derive(Debug, Clone)]
+pub struct DecisionLog {
+    /// A file that they are appended to.
+    pub file: Option<PathBuf>,
+    /// The standard output.
+    pub stdout: bool,
+}
+
+/// The operational log.
+#[derive(Debug, Clone, Copy)]
+pub struct Log {
+    /// How much is said.
+    pub level: Level,
+    /// How it is said.
+    pub format: Format,
+}
+
+/// How edits of the files are noticed.
+#[derive(Debug, Clone, Copy)]
+pub struct Reload {
+    /// How often the files' content is compared.
+    pub poll: Duration,
+}
+
+impl Config {
+    /// Reads a config and whatever was set over it (`a.b=c`), with the variables that `variable` knows.
+    /// Beside the config come its warnings.
+    ///
+    /// # Errors
+    /// Every problem at once.
+    pub fn read(
+        file: &str,
+        text: &str,
+        sets: &[String],
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
+        let file: Arc<str> = file.into();
+        let mut problems = Vec::new();
+        let mut root = tree::read(&file, text)?;
+        for set in sets {
+            set_over(&mut root, set, &mut problems);
+        }
+        expand::expand(&mut root, variable, &mut problems);
+        let schema = schema();
+        let value = walk::walk(&root, &schema, "", &mut problems).unwrap_or_default();
+        let raw = if value.is_null() { Ok(raw::Raw::default()) } else { serde_json::from_value(value) };
+        let raw = raw.unwrap_or_else(|error| {
+            problems.push(Problem::error("config", Place::file(Arc::clone(&file)), error.to_string()));
+            raw::Raw::default()
+        });
+        check::check(&file, &root, &raw, problems)
+    }
+
+    /// The JSON Schema of the file, as text.
+    #[must_use]
+    pub fn schema_json() -> String {
+        let mut text = serde_json::to_string_pretty(&schema()).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+}
+
+fn schema() -> serde_json::Value {
+    let settings =
+        schemars::generate::SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+    settings.into_generator().into_root_schema_for::<raw::Raw>().to_value()
+}
+
+/// Puts the `c` of `a.b=c` into the tree; `c` is itself YAML, so that lists can be set too.
+fn set_over(root: &mut tree::Node, set: &str, problems: &mut Vec<Problem>) {
+    let file: Arc<str> = format!("--set {set}").into();
+    let whole = Place::file(Arc::clone(&file));
+    let Some((path, value)) = set.split_once('=') else {
+        let message = format!("`{set}` is not of the form `a.b=c`");
+        problems.push(Problem::error("set", whole, message));
+        return;
+    };
+    let keys: Vec<&str> = path.split('.').collect();
+    match tree::read(&file, value) {
+        Err(found) => problems.extend(found),
+        Ok(mut node) => {
+            node.place = whole.clone();
+            let node = if value.is_empty() { tree::Node::null(whole.clone()) } else { node };
+            if keys.iter().any(|key| key.is_empty()) || !root.put(&keys, node) {
+                problems.push(Problem::error(
+                    "set",
+                    whole,
+                    format!("`{path}` does not lead to a key of the config"),
+                ));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -98,6 +98,14 @@ const _: () = assert!(TARGET_BYTES_MAX < HEAD_BYTES_MAX);
 const _: () = assert!(CREDENTIAL_BYTES_MAX < HEAD_BYTES_MAX);
 const _: () = assert!(RECORD_BYTES_MAX < JOURNAL_BYTES_MAX);
 
+/// Most bytes of all files of one snapshot together.
+pub const SOURCES_BYTES_MAX: u64 = 1 << 30;
+/// Deepest folder below the folder of policies.
+pub const SOURCE_FOLDER_DEPTH_MAX: usize = 24;
+/// Fewest bytes of the secret that pseudonyms are made with.
+pub const PSEUDONYM_SECRET_BYTES_MIN: usize = 32;
+/// Most problems of one refused edit that are kept and logged.
+pub const PROBLEMS_KEPT_MAX: usize = 100;
 /// Longest chain of operators, accesses and clauses in a policy text, summed over the brackets around a point. Each
 /// link nests the syntax tree by one, and checking, evaluating and freeing a tree recurse.
 pub const POLICY_CHAIN_MAX: usize = 128;

@@ -1,1 +1,347 @@
-//! To be written.
+//! Watches the files of the live snapshot, and makes the next one of them when they change.
+//!
+//! The system's watcher says quickly that something happened; comparing content says whether anything changed, and
+//! also finds what watchers miss (a ConfigMap's swap, a network file system). One thread does all of it, so no worker
+//! ever waits. A bad edit never takes effect: the last good snapshot stays, and what is wrong with the edit is kept
+//! for `/readyz?verbose`, logged and told to `on_change`.
+//! Never: publishes what has not been checked, or keeps quiet about what could not be.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Receiver;
+use std::sync::mpsc::RecvTimeoutError;
+use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
+use std::time::Instant;
+use std::time::SystemTime;
+
+use arc_swap::ArcSwap;
+
+use crate::config::Files;
+use crate::ids::Digest;
+use crate::limits;
+use crate::problem::Problem;
+use crate::problem::Severity;
+use crate::snapshot::Changes;
+use crate::snapshot::Checked;
+use crate::snapshot::Draft;
+use crate::snapshot::Live;
+use crate::snapshot::Settings;
+
+mod read;
+mod watch;
+
+pub use read::Reading;
+pub use read::read;
+
+/// An edit is over when nothing was written for this long.
+const QUIET: Duration = Duration::from_millis(50);
+/// However long the writing goes on, it is looked at after this.
+const QUIET_MAX: Duration = Duration::from_millis(200);
+
+/// So often files that are written without a pause are left for a little later; then they are a problem.
+const RESTLESS_MAX: u32 = 10;
+
+/// What happened to the live snapshot.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// An edit is live.
+    Applied {
+        /// The digest that was live before.
+        before: Digest,
+        /// The digest that is live now.
+        after: Digest,
+        /// The generation that is live now.
+        generation: u64,
+        /// The policies that differ.
+        changes: Changes,
+        /// What is worth a look in the files.
+        warnings: Vec<Problem>,
+    },
+    /// An edit is broken; what was live stays live.
+    Refused {
+        /// The digest that stays live.
+        live: Digest,
+        /// What is wrong, at most [`limits::PROBLEMS_KEPT_MAX`].
+        problems: Vec<Problem>,
+    },
+    /// A broken edit was taken back: the files are again what is live.
+    Restored {
+        /// The digest that is live.
+        live: Digest,
+    },
+}
+
+/// How reloading stands.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// The digest that is live.
+    pub live: Digest,
+    /// Its generation.
+    pub generation: u64,
+    /// When it was loaded, in milliseconds since 1970.
+    pub loaded_at_ms: u64,
+    /// The last edit, if it was refused and has not been mended since.
+    pub refused: Option<Refused>,
+    /// How many edits went live since the start.
+    pub applied_total: u64,
+    /// How many edits were refused since the start.
+    pub refused_total: u64,
+}
+
+/// A refused edit.
+#[derive(Debug, Clone)]
+pub struct Refused {
+    /// Since when the files are not what is live, in milliseconds since 1970.
+    pub since_ms: u64,
+    /// When this edit was refused, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// What is wrong, at most [`limits::PROBLEMS_KEPT_MAX`].
+    pub problems: Vec<Problem>,
+}
+
+/// Reads and checks all files once: what `run` starts with and `check` reports.
+///
+/// The second is an error with every problem of every file.
+pub fn first(files: &Files, settings: &Arc<Settings>) -> (Reading, Result<Checked, Vec<Problem>>) {
+    let reading = read(files);
+    let checked = check(&reading, settings);
+    (reading, checked)
+}
+
+fn check(reading: &Reading, settings: &Arc<Settings>) -> Result<Checked, Vec<Problem>> {
+    let (sources, problems) = (reading.sources.clone(), reading.problems.clone());
+    Draft { sources, settings: Arc::clone(settings), problems }.check(now_ms())
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The thread that reloads, and what can be asked of it. Dropping the last handle ends the thread.
+#[derive(Debug, Clone)]
+pub struct Reloader {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    wake: SyncSender<Wake>,
+    stop: Arc<AtomicBool>,
+    status: Arc<ArcSwap<Status>>,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        // Full means that it wakes anyway.
+        self.wake.try_send(Wake::Now).ok();
+    }
+}
+
+/// Why the thread wakes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wake {
+    /// Something was written; more may follow.
+    Written,
+    /// Somebody asks for it.
+    Now,
+}
+
+impl Reloader {
+    /// Starts the thread. `reading` is what `live` was made from; `on_change` is called on the thread.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(
+        files: Files,
+        settings: Arc<Settings>,
+        live: Arc<Live>,
+        reading: &Reading,
+        poll: Duration,
+        on_change: impl Fn(&Change) + Send + 'static,
+    ) -> std::io::Result<Self> {
+        // One waiting wake is enough: it says "look", and looking sees everything.
+        let (wake, woken) = sync_channel(1);
+        let current = live.current();
+        let status = Arc::new(ArcSwap::from_pointee(Status {
+            live: current.digest(),
+            generation: current.generation(),
+            loaded_at_ms: current.loaded_at_ms(),
+            refused: None,
+            applied_total: 0,
+            refused_total: 0,
+        }));
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut worker = Worker {
+            watch: watch::Watch::new(&files, wake.clone()),
+            files,
+            settings,
+            live,
+            on_change: Box::new(on_change),
+            status: Arc::clone(&status),
+            good: reading.fingerprint,
+            seen: reading.fingerprint,
+        };
+        worker.watch.follow(reading.folders());
+        let stopped = Arc::clone(&stop);
+        std::thread::Builder::new()
+            .name("reload".to_owned())
+            .spawn(move || worker.run(&woken, &stopped, poll))?;
+        Ok(Self { shared: Arc::new(Shared { wake, stop, status }) })
+    }
+
+    /// Looks at the files now (SIGHUP). Returns at once; the result shows in [`Self::status`].
+    pub fn now(&self) {
+        // A full queue means that a look is due anyway.
+        self.shared.wake.try_send(Wake::Now).ok();
+    }
+
+    /// How reloading stands.
+    #[must_use]
+    pub fn status(&self) -> Arc<Status> {
+        self.shared.status.load_full()
+    }
+}
+
+struct Worker {
+    watch: watch::Watch,
+    files: Files,
+    settings: Arc<Settings>,
+    live: Arc<Live>,
+    on_change: Box<dyn Fn(&Change) + Send>,
+    status: Arc<ArcSwap<Status>>,
+    /// The fingerprint of the files that are live.
+    good: Digest,
+    /// The fingerprint of the files that were looked at last, good or bad.
+    seen: Digest,
+}
+
+impl Worker {
+    fn run(&mut self, woken: &Receiver<Wake>, stop: &AtomicBool, poll: Duration) {
+        let mut restless = 0;
+        loop {
+            // The first look finds what was written between the first reading and now.
+            restless = if self.look(restless < RESTLESS_MAX) { 0 } else { restless + 1 };
+            match woken.recv_timeout(if restless == 0 { poll } else { QUIET }) {
+                Ok(Wake::Written) => wait_until_quiet(woken),
+                Ok(Wake::Now) | Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            if stop.load(Ordering::Acquire) {
+                return;
+            }
+        }
+    }
+
+    /// Looks at the files; false when they would not hold still and `patient` says to come back.
+    fn look(&mut self, patient: bool) -> bool {
+        let mut reading = read(&self.files);
+        if self.watch.follow(reading.folders()) {
+            // A folder that was not watched until now may have been written to in between.
+            reading = read(&self.files);
+        }
+        if !reading.settled && patient {
+            return false;
+        }
+        if reading.fingerprint == self.seen {
+            return true;
+        }
+        self.seen = reading.fingerprint;
+        let change = if reading.fingerprint == self.good {
+            Change::Restored { live: self.live.current().digest() }
+        } else {
+            match check(&reading, &self.settings) {
+                Ok(checked) => self.publish(checked, reading.fingerprint),
+                Err(mut problems) => {
+                    problems.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
+                    problems.truncate(limits::PROBLEMS_KEPT_MAX);
+                    Change::Refused { live: self.live.current().digest(), problems }
+                }
+            }
+        };
+        self.note(&change);
+        log(&change);
+        (self.on_change)(&change);
+        true
+    }
+
+    fn publish(&mut self, checked: Checked, fingerprint: Digest) -> Change {
+        let (before, after) = self.live.publish(checked);
+        self.good = fingerprint;
+        Change::Applied {
+            before: before.digest(),
+            after: after.digest(),
+            generation: after.generation(),
+            changes: before.changes(&after),
+            warnings: after.warnings().to_vec(),
+        }
+    }
+
+    fn note(&self, change: &Change) {
+        let mut status = Status::clone(&self.status.load());
+        let now = now_ms();
+        match change {
+            Change::Applied { .. } => {
+                let current = self.live.current();
+                status.live = current.digest();
+                status.generation = current.generation();
+                status.loaded_at_ms = current.loaded_at_ms();
+                status.refused = None;
+                status.applied_total += 1;
+            }
+            Change::Refused { problems, .. } => {
+                let since_ms = status.refused.as_ref().map_or(now, |refused| refused.since_ms);
+                status.refused = Some(Refused { since_ms, at_ms: now, problems: problems.clone() });
+                status.refused_total += 1;
+            }
+            Change::Restored { .. } => status.refused = None,
+        }
+        self.status.store(Arc::new(status));
+    }
+}
+
+/// Returns when nothing was written for [`QUIET`], at the latest after [`QUIET_MAX`].
+fn wait_until_quiet(woken: &Receiver<Wake>) {
+    let end = Instant::now() + QUIET_MAX;
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        match woken.recv_timeout(QUIET.min(left)) {
+            Ok(Wake::Written) if !left.is_zero() => {}
+            Ok(Wake::Written | Wake::Now) | Err(_) => return,
+        }
+    }
+}
+
+fn log(change: &Change) {
+    match change {
+        Change::Applied { before, after, generation, changes, warnings } => {
+            tracing::info!(
+                %before, %after, generation,
+                added = changes.added.len(), removed = changes.removed.len(), changed = changes.changed.len(),
+                "an edit is live"
+            );
+            warnings.iter().for_each(log_problem);
+        }
+        Change::Refused { live, problems } => {
+            tracing::error!(%live, problems = problems.len(), "a broken edit was refused; the last good snapshot stays");
+            problems.iter().for_each(log_problem);
+        }
+        Change::Restored { live } => tracing::info!(%live, "the broken edit was taken back"),
+    }
+}
+
+fn log_problem(problem: &Problem) {
+    let Problem { code, severity, place, message, hint } = problem;
+    let (file, line, column, hint) = (&*place.file, place.line, place.column, hint.as_deref().unwrap_or(""));
+    match severity {
+        Severity::Error => tracing::error!(code, file, line, column, hint, "{message}"),
+        Severity::Warning => tracing::warn!(code, file, line, column, hint, "{message}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,296 @@
-//! To be written.
+//! A snapshot: policies, schema, tenants, classes, routes and keys of one generation, immutable, with a digest.
+//!
+//! The only way to one is [`Draft::check`], so what is live has been checked whole; a request takes one, once.
+//! Never: opens a file, reads a clock (`now` comes in), or publishes half of anything.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::HeaderName;
+
+use crate::identity::Issuer;
+use crate::identity::Keyring;
+use crate::ids::Digest;
+use crate::ids::TenantPath;
+use crate::model::Model;
+use crate::policy::Policies;
+use crate::problem::Problem;
+use crate::tenancy::Places;
+
+mod draft;
+mod live;
+
+pub use draft::Checked;
+pub use draft::Draft;
+pub use live::Live;
+pub use live::Reader;
+
+/// What a file of a snapshot is for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// The Cedar schema.
+    Schema,
+    /// Cedar policies; those of a tenant's folder are confined to its data.
+    Policies {
+        /// The tenant whose folder it lies in.
+        confined_to: Option<TenantPath>,
+    },
+    /// The tree of tenants.
+    Tenants,
+    /// The tree of data classes.
+    Classes,
+    /// Routes written by hand.
+    Routes,
+    /// An OpenAPI document.
+    OpenApi,
+    /// The public keys of the issuer with this position in [`Settings::issuers`].
+    Jwks(usize),
+    /// The API keys' hashes.
+    ApiKeys,
+    /// The secret of pseudonyms.
+    PseudonymKey,
+}
+
+impl Role {
+    /// The word for it in a digest.
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::Schema => "schema",
+            Self::Policies { .. } => "policies",
+            Self::Tenants => "tenants",
+            Self::Classes => "classes",
+            Self::Routes => "routes",
+            Self::OpenApi => "openapi",
+            Self::Jwks(_) => "jwks",
+            Self::ApiKeys => "api_keys",
+            Self::PseudonymKey => "pseudonym_key",
+        }
+    }
+}
+
+/// One file of a snapshot.
+#[derive(Clone)]
+pub struct SourceFile {
+    /// What it is for.
+    pub role: Role,
+    /// Where it lies, relative to the config's folder: the same on every machine.
+    pub name: Arc<str>,
+    /// Where it lies, as the operator would name it.
+    pub file: Arc<str>,
+    /// What it says.
+    pub text: Arc<str>,
+}
+
+impl fmt::Debug for SourceFile {
+    /// Without the text, which may be a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} `{}`, {} bytes", self.role, self.file, self.text.len())
+    }
+}
+
+/// All files of a snapshot, in one order whatever order they were read in.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    files: Vec<SourceFile>,
+    unread: Vec<Role>,
+}
+
+impl Sources {
+    /// Takes files in any order, and the roles of those that could not be read: nothing is checked against a part
+    /// that is not whole.
+    #[must_use]
+    pub fn new(mut files: Vec<SourceFile>, unread: Vec<Role>) -> Self {
+        files.sort_by(|a, b| (&a.role, &a.name).cmp(&(&b.role, &b.name)));
+        Self { files, unread }
+    }
+
+    /// Could each file of this role be read?
+    fn is_whole(&self, role: &Role) -> bool {
+        !self.unread.contains(role)
+    }
+
+    /// Every file.
+    #[must_use]
+    pub fn files(&self) -> &[SourceFile] {
+        &self.files
+    }
+
+    /// The text of a file, by the name that a problem's place has.
+    #[must_use]
+    pub fn text(&self, file: &str) -> Option<&str> {
+        let source = self.files.iter().find(|source| &*source.file == file)?;
+        (source.role != Role::PseudonymKey).then_some(&*source.text)
+    }
+
+    /// A digest that changes whenever any byte of any file does. It knows of secrets, so it is never shown.
+    #[must_use]
+    pub fn fingerprint(&self) -> Digest {
+        Digest::of_parts(self.files.iter().flat_map(parts))
+    }
+
+    /// The digest that records name: of everything that a decision can depend on, which no secret is among.
+    #[must_use]
+    pub fn digest(&self, settings: &Settings) -> Digest {
+        let files = self.files.iter().filter(|source| source.role != Role::PseudonymKey).flat_map(parts);
+        Digest::of_parts([&b"palisade snapshot v1"[..], settings.text.as_bytes()].into_iter().chain(files))
+    }
+}
+
+fn parts(source: &SourceFile) -> [&[u8]; 3] {
+    [source.role.word().as_bytes(), source.name.as_bytes(), source.text.as_bytes()]
+}
+
+/// What happens to a call of no known route.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum UnknownRoute {
+    /// It is refused with `no_route`.
+    #[default]
+    Refuse,
+    /// Policies decide on it with the action of its method and the DataKey of the tenant. Its bodies have no data
+    /// classes, so nothing in them is hidden.
+    Decide,
+}
+
+/// What of the configuration takes part in decisions.
+#[derive(Debug)]
+pub struct Settings {
+    /// The trusted issuers, each still without its keys' text.
+    pub issuers: Vec<Issuer>,
+    /// Header that carries an API key.
+    pub api_key_header: HeaderName,
+    /// Header in which a caller says what the data is for.
+    pub purpose_header: HeaderName,
+    /// Where a request names the tenant whose data is meant.
+    pub places: Places,
+    /// What happens to a call of no known route.
+    pub unknown_route: UnknownRoute,
+    /// All of it as text, for the digest.
+    pub text: Arc<str>,
+}
+
+/// Everything that one request is judged by.
+pub struct Snapshot {
+    generation: u64,
+    digest: Digest,
+    loaded_at_ms: u64,
+    model: Model,
+    policies: Policies,
+    keyring: Keyring,
+    settings: Arc<Settings>,
+    warnings: Vec<Problem>,
+    sources: Sources,
+    pseudonym_secret: Option<Arc<str>>,
+}
+
+impl Snapshot {
+    /// Which one it is, from 1; 0 while it is not live.
+    #[must_use]
+    pub const fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The digest of everything that a decision can depend on.
+    #[must_use]
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// When it was loaded, in milliseconds since 1970.
+    #[must_use]
+    pub const fn loaded_at_ms(&self) -> u64 {
+        self.loaded_at_ms
+    }
+
+    /// Tenants, data classes and routes.
+    #[must_use]
+    pub const fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The compiled policies.
+    #[must_use]
+    pub const fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
+    /// The keys that credentials are verified with.
+    #[must_use]
+    pub const fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
+    /// Where a request names the tenant whose data is meant.
+    #[must_use]
+    pub fn places(&self) -> &Places {
+        &self.settings.places
+    }
+
+    /// What of the configuration takes part in decisions.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// What is worth a look in the files.
+    #[must_use]
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
+    }
+
+    /// The files that it was made from.
+    #[must_use]
+    pub const fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
+    /// The secret that each tenant's key for pseudonyms is made from; `None` where none is configured.
+    #[must_use]
+    pub fn pseudonym_secret(&self) -> Option<&[u8]> {
+        self.pseudonym_secret.as_deref().map(str::as_bytes)
+    }
+
+    /// What an edit from `self` to `next` did to the policies.
+    #[must_use]
+    pub fn changes(&self, next: &Self) -> Changes {
+        let mut changes = Changes::default();
+        for id in next.policies.ids() {
+            match self.policies.effective_text(id) {
+                None => changes.added.push(id.to_owned()),
+                Some(before) if next.policies.effective_text(id).as_ref() != Some(&before) => {
+                    changes.changed.push(id.to_owned());
+                }
+                Some(_) => {}
+            }
+        }
+        let gone = |id: &&str| next.policies.effective_text(id).is_none();
+        changes.removed.extend(self.policies.ids().filter(gone).map(str::to_owned));
+        for ids in [&mut changes.added, &mut changes.removed, &mut changes.changed] {
+            ids.sort_unstable();
+        }
+        changes
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "snapshot {} {}", self.generation, self.digest)
+    }
+}
+
+/// The policies that differ between two snapshots, by id, sorted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Only the later one has them.
+    pub added: Vec<String>,
+    /// Only the earlier one has them.
+    pub removed: Vec<String>,
+    /// Both have them, with another effective text.
+    pub changed: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests;

@@ -50,7 +50,7 @@ pub(super) fn compile(
     let (types, functions) = match (Types::new(), Functions::new()) {
         (Ok(types), Ok(functions)) => (types, functions),
         (Err(error), _) | (_, Err(error)) => {
-            return Err(vec![Problem::error("schema", Place::file(""), error.to_string())]);
+            return Err(vec![Problem::error("schema", Place::file(""), error)]);
         }
     };
     let read_schema = schema::read(schema, &types, &functions, &mut problems);

@@ -77,22 +77,18 @@ impl Rule {
 
     /// The entities that the condition names and looks into; they must be in the slice.
     pub(super) fn looks_into(&self) -> impl Iterator<Item = &EntityUID> {
-        self.condition
-            .subexpressions()
-            .filter_map(looked_into)
-            .flat_map(|base| base.subexpressions())
-            .filter_map(|part| match part.expr_kind() {
-                ExprKind::Lit(Literal::EntityUID(uid)) => Some(&**uid),
-                _ => None,
-            })
+        let bases = self.condition.subexpressions().filter_map(looked_into);
+        bases.flat_map(Expr::subexpressions).filter_map(named)
     }
 }
 
+/// The entity that an expression is the name of.
+pub(super) fn named(part: &Expr) -> Option<&EntityUID> {
+    if let ExprKind::Lit(Literal::EntityUID(uid)) = part.expr_kind() { Some(uid) } else { None }
+}
+
 fn scope(constraint: &PrincipalOrResourceConstraint, of: PrincipalOrResource) -> Option<Expr> {
-    match constraint {
-        PrincipalOrResourceConstraint::Any => None,
-        other => Some(other.as_expr(of)),
-    }
+    (*constraint != PrincipalOrResourceConstraint::Any).then(|| constraint.as_expr(of))
 }
 
 /// The part of an expression whose entity it looks into, for its attributes, tags or ancestors.
@@ -104,7 +100,21 @@ fn looked_into(part: &Expr) -> Option<&Expr> {
         ExprKind::BinaryApp { op: BinaryOp::In | BinaryOp::GetTag | BinaryOp::HasTag, arg1, .. } => {
             Some(arg1)
         }
-        _ => None,
+        // Every other kind is listed, so that a new one in Cedar must be looked at here.
+        ExprKind::BinaryApp { .. }
+        | ExprKind::Lit(_)
+        | ExprKind::Var(_)
+        | ExprKind::Slot(_)
+        | ExprKind::Unknown(_)
+        | ExprKind::If { .. }
+        | ExprKind::And { .. }
+        | ExprKind::Or { .. }
+        | ExprKind::UnaryApp { .. }
+        | ExprKind::ExtensionFunctionApp { .. }
+        | ExprKind::Like { .. }
+        | ExprKind::Is { .. }
+        | ExprKind::Set(_)
+        | ExprKind::Record(_) => None,
     }
 }
 

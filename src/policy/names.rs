@@ -4,8 +4,6 @@
 //! Never: looks at types; Cedar's validator does.
 
 use cedar_policy_core::ast::EntityUID;
-use cedar_policy_core::ast::ExprKind;
-use cedar_policy_core::ast::Literal;
 use cedar_policy_core::ast::Template;
 use cedar_policy_core::parser::Loc;
 
@@ -19,6 +17,7 @@ use crate::problem::Severity;
 use crate::problem::nearest;
 
 use super::Source;
+use super::engine;
 use super::problems;
 
 /// For at most this many names is a near one looked for: in a large model that is slow, and nobody reads further.
@@ -132,9 +131,9 @@ fn named_in(template: &Template) -> impl Iterator<Item = (&EntityUID, Option<&Lo
     let scopes = [template.principal_constraint().as_inner(), template.resource_constraint().as_inner()];
     let scopes = scopes.into_iter().filter_map(|scope| scope.get_euid()).map(|uid| (&**uid, uid.loc()));
     let parts = template.non_scope_constraints().into_iter().flat_map(|condition| condition.subexpressions());
-    let literals = parts.filter_map(|part| match part.expr_kind() {
-        ExprKind::Lit(Literal::EntityUID(uid)) => Some((&**uid, uid.loc().or(part.source_loc()))),
-        _ => None,
+    let literals = parts.filter_map(|part| {
+        let uid = engine::named(part)?;
+        Some((uid, uid.loc().or(part.source_loc())))
     });
     scopes.chain(literals)
 }

@@ -14,7 +14,6 @@ use cedar_policy_core::ast::Name;
 use cedar_policy_core::ast::PartialValue;
 use cedar_policy_core::ast::Value;
 use cedar_policy_core::extensions::Extensions;
-use cedar_policy_core::parser::err::ParseErrors;
 use smol_str::SmolStr;
 
 use crate::limits;
@@ -27,11 +26,9 @@ pub(crate) struct Functions {
 }
 
 impl Functions {
-    pub(crate) fn new() -> Result<Self, ParseErrors> {
-        Ok(Self {
-            datetime: Name::parse_unqualified_name("datetime")?,
-            ip: Name::parse_unqualified_name("ip")?,
-        })
+    pub(crate) fn new() -> Result<Self, String> {
+        let parsed = |name| Name::parse_unqualified_name(name).map_err(|error| error.to_string());
+        Ok(Self { datetime: parsed("datetime")?, ip: parsed("ip")? })
     }
 
     /// A time as Cedar's `datetime`; nothing past the year 9999, which Cedar cannot say.

@@ -15,7 +15,6 @@ use cedar_policy_core::ast::Literal;
 use cedar_policy_core::ast::Name;
 use cedar_policy_core::ast::PartialValue;
 use cedar_policy_core::ast::Value;
-use cedar_policy_core::parser::err::ParseErrors;
 use smol_str::SmolStr;
 
 use crate::identity::Actor;
@@ -68,12 +67,12 @@ pub(crate) fn uid(of: &EntityType, id: impl AsRef<str>) -> EntityUID {
     EntityUID::from_components(of.clone(), Eid::new(id.as_ref()), None)
 }
 
-fn parsed(name: &str) -> Result<EntityType, ParseErrors> {
-    Name::parse_unqualified_name(name).map(EntityType::from)
+fn parsed(name: &str) -> Result<EntityType, String> {
+    Name::parse_unqualified_name(name).map(EntityType::from).map_err(|error| error.to_string())
 }
 
 impl Types {
-    pub(crate) fn new() -> Result<Self, ParseErrors> {
+    pub(crate) fn new() -> Result<Self, String> {
         Ok(Self {
             user: parsed("User")?,
             service: parsed("Service")?,

@@ -266,7 +266,7 @@ fn same(policies: &Policies, ours: &Verdict, cedars: &cedar_policy::Response) ->
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 160, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// One memory is used for all requests of a world, another is fresh each time, and both agree with Cedar.
     #[test]

@@ -1,0 +1,70 @@
+//! The two streams that the command line prints to, with colours or without.
+//!
+//! Never: fails. A reader that went away is no error; anything else that cannot be written is remembered.
+
+use std::io;
+use std::io::Write as _;
+
+use anstyle::AnsiColor;
+use anstyle::Style;
+
+/// Where results and errors are printed.
+#[derive(Debug)]
+pub struct Out {
+    colours: bool,
+    error_colours: bool,
+    broken: bool,
+}
+
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(super) const WARN: Style = AnsiColor::Yellow.on_default().bold();
+pub(super) const GOOD: Style = AnsiColor::Green.on_default().bold();
+pub(super) const DIM: Style = AnsiColor::BrightBlue.on_default();
+pub(super) const BOLD: Style = Style::new().bold();
+
+/// A text in a style.
+pub(super) fn paint(style: Style, text: impl std::fmt::Display) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+impl Out {
+    pub(super) const fn new(colours: bool, error_colours: bool) -> Self {
+        Self { colours, error_colours, broken: false }
+    }
+
+    /// Prints a line of the result; its styles are taken out where colours are off.
+    pub fn line(&mut self, text: &str) {
+        let text =
+            if self.colours { text.to_owned() } else { anstream::adapter::strip_str(text).to_string() };
+        self.raw(format!("{text}\n").as_bytes());
+    }
+
+    /// Prints bytes as they are.
+    pub fn raw(&mut self, bytes: &[u8]) {
+        let mut stdout = io::stdout().lock();
+        self.note(stdout.write_all(bytes).and_then(|()| stdout.flush()));
+    }
+
+    /// Prints a line about what went wrong.
+    pub fn error(&mut self, message: &str) {
+        let text = format!("{}: {message}", paint(BAD, "error"));
+        self.aside(&text);
+    }
+
+    /// Prints a line that is not part of the result.
+    pub fn aside(&mut self, text: &str) {
+        let text =
+            if self.error_colours { text.to_owned() } else { anstream::adapter::strip_str(text).to_string() };
+        let mut stderr = io::stderr().lock();
+        self.note(stderr.write_all(format!("{text}\n").as_bytes()));
+    }
+
+    fn note(&mut self, written: io::Result<()>) {
+        self.broken |= written.is_err_and(|error| error.kind() != io::ErrorKind::BrokenPipe);
+    }
+
+    /// Was there something that could not be written?
+    pub(super) const fn is_broken(&self) -> bool {
+        self.broken
+    }
+}

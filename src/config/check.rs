@@ -1,0 +1,384 @@
+//! From what is written to what cannot be wrong: `Raw` becomes [`Config`], with every problem found on the way.
+//!
+//! Never: opens a file; whether a named file exists is found when it is read.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderName;
+
+use crate::limits;
+use crate::problem::Place;
+use crate::problem::Problem;
+use crate::problem::Severity;
+use crate::snapshot::Settings;
+
+use super::Config;
+use super::DecisionLog;
+use super::Files;
+use super::Limits;
+use super::Listen;
+use super::Log;
+use super::Reload;
+use super::Timeouts;
+use super::Upstream;
+use super::issuers;
+use super::raw;
+use super::tree::Node;
+use super::units;
+
+/// Collects problems, each at the place of its key.
+pub(super) struct Checker<'a> {
+    file: &'a Arc<str>,
+    root: &'a Node,
+    pub(super) problems: Vec<Problem>,
+}
+
+impl Checker<'_> {
+    /// The place of the value at `path`, or of the nearest mapping that should hold it.
+    fn place(&self, path: &str) -> Place {
+        let mut path = path;
+        loop {
+            if let Some(node) = self.root.at(path).filter(|_| !path.is_empty()) {
+                return node.place.clone();
+            }
+            match path.rsplit_once('.') {
+                Some((parent, _)) => path = parent,
+                None => return Place::file(Arc::clone(self.file)),
+            }
+        }
+    }
+
+    /// The text at `path` as the operator wrote it, variables not replaced.
+    fn written(&self, path: &str) -> String {
+        self.root.at(path).and_then(Node::written).unwrap_or_default().to_owned()
+    }
+
+    pub(super) fn error(&mut self, code: &'static str, path: &str, message: impl Into<String>, hint: &str) {
+        let problem = Problem::error(code, self.place(path), message);
+        self.problems.push(if hint.is_empty() { problem } else { problem.hint(hint) });
+    }
+
+    fn warning(&mut self, code: &'static str, path: &str, message: impl Into<String>, hint: &str) {
+        self.problems.push(Problem::warning(code, self.place(path), message).hint(hint));
+    }
+
+    pub(super) fn bad_value(&mut self, path: &str, what: &str, hint: &str) {
+        let written = self.written(path);
+        self.error("bad-value", path, format!("`{written}` is not {what}"), hint);
+    }
+
+    pub(super) fn required<'t>(
+        &mut self,
+        path: &str,
+        value: Option<&'t String>,
+        hint: &str,
+    ) -> Option<&'t str> {
+        match value.map(String::as_str).filter(|text| !text.is_empty()) {
+            Some(text) => Some(text),
+            None => {
+                // A key that stands there with a wrong value has already been reported.
+                if self.root.at(path).is_none_or(|node| node.is_null() || node.written() == Some("")) {
+                    self.error("missing-key", path, format!("`{path}` is required"), hint);
+                }
+                None
+            }
+        }
+    }
+
+    pub(super) fn duration(&mut self, path: &str, value: Option<&String>, default: Duration) -> Duration {
+        let Some(text) = value else { return default };
+        match units::duration(text) {
+            Some(duration)
+                if !duration.is_zero()
+                    || matches!(path, "timeouts.drain" | "timeouts.total")
+                    || path.ends_with(".skew") =>
+            {
+                duration
+            }
+            Some(_) => {
+                self.error("bad-value", path, format!("`{path}` must be more than zero"), "");
+                default
+            }
+            None => {
+                self.bad_value(path, "a duration", units::DURATION_HINT);
+                default
+            }
+        }
+    }
+
+    fn size(&mut self, path: &str, value: Option<&String>, default: u64) -> u64 {
+        let Some(text) = value else { return default };
+        match units::size(text) {
+            Some(0) => self.error("bad-value", path, format!("`{path}` must be more than zero"), ""),
+            Some(size) if usize::try_from(size).is_ok_and(|size| size <= usize::MAX / 2) => return size,
+            Some(_) | None => self.bad_value(path, "a size", units::SIZE_HINT),
+        }
+        default
+    }
+
+    fn address(&mut self, path: &str, text: &str) -> Option<SocketAddr> {
+        let parsed = text.parse().ok();
+        if parsed.is_none() {
+            self.bad_value(
+                path,
+                "an address to listen on",
+                "write an IP address and a port: `127.0.0.1:8080`, `[::]:8080`",
+            );
+        }
+        parsed
+    }
+
+    pub(super) fn header(&mut self, path: &str, text: Option<&String>) -> Option<HeaderName> {
+        let text = text?;
+        // These have a meaning of their own, or are Palisade's to set.
+        const TAKEN: [&str; 6] =
+            ["authorization", "host", "connection", "cookie", "content-length", "transfer-encoding"];
+        match HeaderName::from_bytes(text.to_ascii_lowercase().as_bytes()) {
+            Ok(name) if TAKEN.contains(&name.as_str()) || name.as_str().starts_with("x-palisade-") => {
+                self.bad_value(
+                    path,
+                    "a header that can be used here",
+                    "choose a header of its own, such as `x-tenant`",
+                );
+                None
+            }
+            Ok(name) => Some(name),
+            Err(_) => {
+                self.bad_value(path, "the name of a header", "");
+                None
+            }
+        }
+    }
+
+    pub(super) fn path(&self, text: &str) -> PathBuf {
+        Path::new(&**self.file).parent().unwrap_or(Path::new("")).join(text)
+    }
+}
+
+pub(super) fn check(
+    file: &Arc<str>,
+    root: &Node,
+    raw: &raw::Raw,
+    problems: Vec<Problem>,
+) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
+    let mut c = Checker { file, root, problems };
+    let listen = listen(&mut c, &raw.listen);
+    let upstream = upstream(&mut c, &raw.upstream, &listen);
+    let timeouts = timeouts(&mut c, &raw.timeouts);
+    let limits = bounds(&mut c, &raw.limits);
+    let files = files(&mut c, raw);
+    let settings = settings(&mut c, raw);
+    let decision_log = decision_log(&mut c, &raw.decision_log);
+    let poll = c.duration("reload.poll", raw.reload.poll.as_ref(), Duration::from_secs(2));
+    let config = Config {
+        file: Arc::clone(file),
+        listen,
+        workers: raw.workers.and_then(|n| NonZeroUsize::new(usize::try_from(n).ok()?)),
+        upstream,
+        timeouts,
+        limits,
+        files,
+        settings: Arc::new(settings),
+        decision_log,
+        log: Log { level: raw.log.level.unwrap_or_default(), format: raw.log.format.unwrap_or_default() },
+        reload: Reload { poll },
+    };
+    if c.problems.iter().any(|problem| problem.severity == Severity::Error) {
+        c.problems.sort_by(|a, b| a.place.cmp(&b.place));
+        return Err(c.problems);
+    }
+    Ok((config, c.problems))
+}
+
+fn listen(c: &mut Checker<'_>, raw: &raw::Listen) -> Listen {
+    let data = match &raw.data {
+        None => vec![SocketAddr::from(([127, 0, 0, 1], 8080))],
+        Some(raw::OneOrMany::One(text)) => c.address("listen.data", text).into_iter().collect(),
+        Some(raw::OneOrMany::Many(texts)) => {
+            if texts.is_empty() {
+                c.error("bad-value", "listen.data", "`listen.data` needs at least one address", "");
+            }
+            let each = texts.iter().enumerate();
+            each.filter_map(|(at, text)| c.address(&format!("listen.data.{at}"), text)).collect()
+        }
+    };
+    let default = SocketAddr::from(([127, 0, 0, 1], 8081));
+    let admin = raw.admin.as_ref().and_then(|text| c.address("listen.admin", text)).unwrap_or(default);
+    for (at, address) in data.iter().enumerate() {
+        if address.port() != 0
+            && (*address == admin || data.iter().skip(at + 1).any(|other| other == address))
+        {
+            c.error(
+                "same-address",
+                "listen",
+                format!("two listeners want `{address}`"),
+                "give each its own port",
+            );
+        }
+    }
+    Listen { data, admin, h2c: raw.h2c.unwrap_or(false) }
+}
+
+fn host_and_port(text: &str) -> Option<(&str, u16)> {
+    let (host, port) = text.rsplit_once(':')?;
+    let port = port.parse().ok().filter(|port| *port != 0)?;
+    let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let host = match bracketed {
+        Some(host) => host.parse::<std::net::Ipv6Addr>().is_ok().then_some(host)?,
+        None => host,
+    };
+    let named = host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
+    (!host.is_empty() && host.len() <= 253 && (named || bracketed.is_some())).then_some((host, port))
+}
+
+fn upstream(c: &mut Checker<'_>, raw: &raw::Upstream, listen: &Listen) -> Upstream {
+    let path = "upstream.address";
+    let hint = "name the app's host and port: `127.0.0.1:9000`";
+    let mut address = ("", 0);
+    if let Some(text) = c.required(path, raw.address.as_ref(), hint) {
+        match host_and_port(text) {
+            Some(found) => address = found,
+            None => c.bad_value(path, "a host and a port", hint),
+        }
+        let own = listen.data.iter().chain([&listen.admin]).find(|own| own.to_string() == text);
+        if let Some(own) = own {
+            c.error("same-address", path, format!("`{own}` is Palisade's own address"), hint);
+        }
+    }
+    let number = |n: Option<u64>, default: usize| n.and_then(|n| usize::try_from(n).ok()).unwrap_or(default);
+    Upstream {
+        host: address.0.into(),
+        port: address.1,
+        forward_credential: raw.forward_credential.unwrap_or(false),
+        protected_headers: protected(c, &raw.protected_headers),
+        connect_timeout: c.duration(
+            "upstream.connect_timeout",
+            raw.connect_timeout.as_ref(),
+            Duration::from_secs(1),
+        ),
+        response_timeout: c.duration(
+            "upstream.response_timeout",
+            raw.response_timeout.as_ref(),
+            Duration::from_secs(30),
+        ),
+        idle_timeout: c.duration("upstream.idle_timeout", raw.idle_timeout.as_ref(), Duration::from_secs(30)),
+        connections_max: number(raw.connections_max, limits::UPSTREAM_CONNECTIONS_MAX),
+        idle_max: number(raw.idle_max, limits::UPSTREAM_IDLE_MAX),
+    }
+}
+
+fn protected(c: &mut Checker<'_>, written: &[String]) -> Vec<HeaderName> {
+    let each = written.iter().enumerate();
+    each.filter_map(|(at, name)| c.header(&format!("upstream.protected_headers.{at}"), Some(name))).collect()
+}
+
+fn timeouts(c: &mut Checker<'_>, raw: &raw::Timeouts) -> Timeouts {
+    Timeouts {
+        head: c.duration("timeouts.head", raw.head.as_ref(), Duration::from_secs(10)),
+        body_idle: c.duration("timeouts.body_idle", raw.body_idle.as_ref(), Duration::from_secs(30)),
+        total: c.duration("timeouts.total", raw.total.as_ref(), Duration::from_secs(300)),
+        keep_alive: c.duration("timeouts.keep_alive", raw.keep_alive.as_ref(), Duration::from_secs(75)),
+        drain: c.duration("timeouts.drain", raw.drain.as_ref(), Duration::from_secs(20)),
+    }
+}
+
+fn bounds(c: &mut Checker<'_>, raw: &raw::Limits) -> Limits {
+    let wide = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    let narrow = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    let number = |n: Option<u64>, default: usize| n.map_or(default, narrow);
+    let head_bytes = c.size("limits.head_bytes", raw.head_bytes.as_ref(), wide(limits::HEAD_BYTES_MAX));
+    let target_bytes =
+        c.size("limits.target_bytes", raw.target_bytes.as_ref(), wide(limits::TARGET_BYTES_MAX));
+    if target_bytes >= head_bytes {
+        let message = "`limits.target_bytes` must be less than `limits.head_bytes`";
+        c.error("bad-value", "limits.target_bytes", message, "the target is a part of the head");
+    }
+    let journal_bytes =
+        c.size("limits.journal_bytes", raw.journal_bytes.as_ref(), wide(limits::JOURNAL_BYTES_MAX));
+    if journal_bytes < wide(limits::RECORD_BYTES_MAX) {
+        c.error(
+            "bad-value",
+            "limits.journal_bytes",
+            "`limits.journal_bytes` must be at least `64KiB`",
+            "one record must fit",
+        );
+    }
+    Limits {
+        head_bytes: narrow(head_bytes),
+        headers: number(raw.headers, limits::HEADERS_MAX),
+        target_bytes: narrow(target_bytes),
+        body_bytes: c.size("limits.body_bytes", raw.body_bytes.as_ref(), limits::BODY_BYTES_MAX),
+        connections: number(raw.connections, limits::CONNECTIONS_MAX),
+        streams: raw.streams.and_then(|n| u32::try_from(n).ok()).unwrap_or(limits::STREAMS_MAX),
+        journal_bytes: narrow(journal_bytes),
+    }
+}
+
+fn files(c: &mut Checker<'_>, raw: &raw::Raw) -> Files {
+    let policies = c.required(
+        "policies.directory",
+        raw.policies.directory.as_ref(),
+        "name the folder of `*.cedar` files",
+    );
+    let tenants =
+        c.required("model.tenants", raw.model.tenants.as_ref(), "name the file with the tree of tenants");
+    let one = |path: &Option<String>| path.as_ref().map(|path| c.path(path));
+    let many = |paths: &[String]| paths.iter().map(|path| c.path(path)).collect();
+    Files {
+        base: c.path(""),
+        policies: c.path(policies.unwrap_or_default()),
+        schema: one(&raw.policies.schema),
+        tenants: c.path(tenants.unwrap_or_default()),
+        classes: one(&raw.model.classes),
+        routes: many(&raw.model.routes),
+        openapi: many(&raw.model.openapi),
+        jwks: raw
+            .identity
+            .issuers
+            .iter()
+            .map(|issuer| c.path(issuer.jwks_file.as_deref().unwrap_or_default()))
+            .collect(),
+        api_keys: one(&raw.identity.api_keys_file),
+        pseudonym_key: one(&raw.redaction.pseudonym_key_file),
+    }
+}
+
+fn settings(c: &mut Checker<'_>, raw: &raw::Raw) -> Settings {
+    let issuers = issuers::issuers(c, &raw.identity);
+    if raw.identity.issuers.is_empty() && raw.identity.api_keys_file.is_none() {
+        let hint = "name a trusted issuer in `identity.issuers`, or `identity.api_keys_file`";
+        c.warning("nobody", "identity", "nobody can call: neither issuers nor API keys are configured", hint);
+    }
+    if raw.model.routes.is_empty() && raw.model.openapi.is_empty() {
+        let hint = "name the app's OpenAPI document in `model.openapi`, or write `model.routes`";
+        c.warning("no-routes", "model", "no routes are configured", hint);
+    }
+    let api_key_header = c.header("identity.api_key_header", raw.identity.api_key_header.as_ref());
+    let purpose_header = c.header("identity.purpose_header", raw.identity.purpose_header.as_ref());
+    // Every key that can change a decision, as it was read: it is part of the snapshot's digest.
+    let text =
+        serde_json::to_string(&(&raw.identity, &raw.tenancy, &raw.model.unknown_route)).unwrap_or_default();
+    Settings {
+        issuers,
+        purpose_header: purpose_header.unwrap_or(HeaderName::from_static("x-purpose")),
+        api_key_header: api_key_header.unwrap_or(HeaderName::from_static("x-api-key")),
+        places: issuers::places(c, &raw.tenancy),
+        unknown_route: raw.model.unknown_route.unwrap_or_default(),
+        text: text.into(),
+    }
+}
+
+fn decision_log(c: &mut Checker<'_>, raw: &raw::DecisionLog) -> DecisionLog {
+    let file = raw.file.as_ref().filter(|path| !path.is_empty()).map(|path| c.path(path));
+    let stdout = raw.stdout.unwrap_or(file.is_none());
+    if file.is_none() && !stdout {
+        let hint = "name a `decision_log.file`, or set `decision_log.stdout: true`";
+        c.error("no-record", "decision_log.stdout", "decision records would go nowhere", hint);
+    }
+    DecisionLog { file, stdout }
+}

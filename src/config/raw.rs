@@ -1,0 +1,340 @@
+//! The config as it is written: every key, its kind and what it says to the reader of the JSON Schema.
+//!
+//! The one list of keys: the schema is generated from these types, and `walk` checks the file by the schema.
+//! Never: travels further than `check`, which turns it into a [`super::Config`] that cannot be wrong.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::snapshot::UnknownRoute;
+
+/// Palisade's configuration, `palisade.yaml`.
+///
+/// Relative paths are relative to this file. `${VAR}` and `${VAR:default}` are replaced by environment variables.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(title = "palisade.yaml")]
+pub(super) struct Raw {
+    /// Where Palisade listens.
+    pub(super) listen: Listen,
+    /// How many workers serve requests, each on a core of its own. Default: the number of cores.
+    #[schemars(range(min = 1, max = 1024))]
+    pub(super) workers: Option<u64>,
+    /// The app.
+    pub(super) upstream: Upstream,
+    /// How long each step may take.
+    pub(super) timeouts: Timeouts,
+    /// How large and how many things may be.
+    pub(super) limits: Limits,
+    /// The Cedar policies.
+    pub(super) policies: Policies,
+    /// Tenants, data classes and routes.
+    pub(super) model: Model,
+    /// Who may call.
+    pub(super) identity: Identity,
+    /// Where a request names the tenant whose data is meant, beside the caller's own tenant.
+    pub(super) tenancy: Tenancy,
+    /// How hidden values are replaced.
+    pub(super) redaction: Redaction,
+    /// Where decision records go.
+    pub(super) decision_log: DecisionLog,
+    /// The operational log.
+    pub(super) log: Log,
+    /// How edits of the files are noticed.
+    pub(super) reload: Reload,
+}
+
+/// Where Palisade listens.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(inline)]
+pub(super) struct Listen {
+    /// Address, or list of addresses, of the data listener. Default: `127.0.0.1:8080`.
+    pub(super) data: Option<OneOrMany>,
+    /// Address of the admin listener with health and metrics. Default: `127.0.0.1:8081`.
+    pub(super) admin: Option<String>,
+    /// Accept HTTP/2 without TLS from clients that start with it (prior knowledge). Default: `false`.
+    pub(super) h2c: Option<bool>,
+}
+
+/// One text or a list of them.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(inline)]
+pub(super) enum OneOrMany {
+    /// One.
+    One(String),
+    /// Many.
+    Many(Vec<String>),
+}
+
+/// The app.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(inline)]
+pub(super) struct Upstream {
+    /// Host and port of the app: `127.0.0.1:9000`. Required.
+    pub(super) address: Option<String>,
+    /// Does the app get the caller's own credential too? Default: `false`: it gets what Palisade found out.
+    pub(super) forward_credential: Option<bool>,
+    /// Further headers that only Palisade may set: they are taken off every request.
+    pub(super) protected_headers: Vec<String>,
+    /// Longest wait for a connection. Default: `1s`.
+    pub(super) connect_timeout: Option<String>,
+    /// Longest wait for the head of a response. Default: `30s`.
+    pub(super) response_timeout: Option<String>,
+    /// How long an unused connection is kept. Keep it below the app's own. Default: `30s`.
+    pub(super) idle_timeout: Option<String>,
+    /// Most connections that one worker has open. Default: `4096`.
+    #[schemars(range(min = 1, max = 65536))]
+    pub(super) connections_max: Option<u64>,
+    /// Most unused connections that one worker keeps. Default: `256`.
+    #[schemars(range(min = 0, max = 65536))]
+    pub(super) idle_max: Option<u64>,
+}
+
+/// How long each step may take.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(inline)]
+pub(super) struct Timeouts {
+    /// From the first byte of a request to the end of its head. Default: `10s`.
+    pub(super) head: Option<String>,
+    /// Longest silence within a body, in either direction. Default: `30s`.
+    pub(super) body_idle: Option<String>,
+    /// The whole of a request, from its head to the last byte of its response; `0s`: no bound. Default: `5m`.
+    pub(super) total: Option<String>,
+    /// How long an unused client connection is kept. Default: `75s`.
+    pub(super) keep_alive: Option<String>,
+    /// How long requests under way may take to finish when Palisade is asked to stop. Default: `20s`.
+    pub(super) drain: Option<String>,
+}
+
+/// How large and how many things may be.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(inline)]
+pub(super) struct Limits {
+    /// Largest head of a request. Default: `32KiB`.
+    pub(super) head_bytes: Option<String>,
+    /// Most header lines of a request. Default: `100`.
+    #[schemars(range(min = 1, max = 1000))]
+    pub(super) headers: Option<u64>,
+    /// Longest request target. Default: `8KiB`.
+    pub(super) target_bytes: Option<String>,
+    /// Largest body of a request. Default: `64MiB`.
+    pub(super) body_bytes: Option<String>,
+    /// Most connections at once. Default: `10000`.
+    #[schemars(range(min = 1, max = 1000000))]
+    pub(super) connections: Option<u64>,
+    /// Most streams at once on one HTTP/2 connection. Default: `100`.
+    #[schemars(range(min = 1, max = 10000))]
+    pub(super) streams: Option<u64>,
+    /// Most bytes of decision records that wait for the disk, per worker. Default: `4MiB`.
+    pub(super) journal_bytes: Option<String>,
+}
+
+/// The Cedar policies.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(inline)]
+pub(super) struct Policies {
+    /// Folder of `*.cedar` files, with its subfolders. What lies in `tenants/<tenant>/` within it is confined to that
+    /// tenant's own data. Required.
+    pub(super) directory: Option<String>,
+    /// The Cedar schema. Default: the one that Palisade ships.
+    pub(super) schema: Option<String>,
+}
+
+/// Tenants, data classes and routes.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(inline)]
+pub(super) struct Model {
+    /// File with the tree of tenants. Required.
+    pub(super) tenants: Option<String>,
+    /// File with the tree of data classes. Without one there are no classes and nothing is hidden.
+    pub(super) classes: Option<String>,
+    /// Files with routes written by hand.
+    pub(super) routes: Vec<String>,
+    /// OpenAPI 3.0 or 3.1 documents of the app, in YAML or JSON.
+    pub(super) openapi: Vec<String>,
+    /// What happens to a call of no known route. Default: `refuse`.
+    pub(super) unknown_route: Option<UnknownRoute>,
+}
+
+/// Who may call.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(inline)]
+pub(super) struct Identity {
+    /// The issuers of bearer tokens (JWT) that are trusted.
+    pub(super) issuers: Vec<Issuer>,
+    /// File with the API keys' hashes.
+    pub(super) api_keys_file: Option<String>,
+    /// Header that carries an API key. Default: `x-api-key`.
+    pub(super) api_key_header: Option<String>,
+    /// Header in which a caller says what the data is for. Default: `x-purpose`.
+    pub(super) purpose_header: Option<String>,
+}
+
+/// A trusted issuer of bearer tokens.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(inline)]
+pub(super) struct Issuer {
+    /// The token's `iss`. Required.
+    pub(super) issuer: Option<String>,
+    /// Values of `aud`, one of which the token must carry. Required.
+    pub(super) audiences: Vec<String>,
+    /// File with the issuer's public keys (JWKS). Required.
+    pub(super) jwks_file: Option<String>,
+    /// The algorithms that its keys may be used with, such as `RS256`, `PS256`, `ES256`, `EdDSA`. Default: what the keys say.
+    pub(super) algorithms: Vec<String>,
+    /// Allowed difference between the clocks, at most `60s`. Default: `30s`.
+    pub(super) skew: Option<String>,
+    /// The `typ` that its tokens must have in their head, such as `at+jwt`.
+    pub(super) typ: Option<String>,
+    /// A tenant that this issuer belongs to: it can only name this tenant and those below it.
+    pub(super) tenants: Option<String>,
+    /// What its tokens' subjects are: `user`, `service`, or a claim that says it. Default: `user`.
+    pub(super) kind: Option<Kind>,
+    /// The names of the claims that are read.
+    pub(super) claims: Claims,
+}
+
+/// What an issuer's subjects are.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(inline)]
+pub(super) enum Kind {
+    /// All of one kind.
+    Always(KindName),
+    /// As a claim says.
+    Claim(KindClaim),
+}
+
+/// A kind of principal.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub(super) enum KindName {
+    /// A person.
+    User,
+    /// A program.
+    Service,
+}
+
+/// A claim that tells services from users.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(inline)]
+pub(super) struct KindClaim {
+    /// The claim's name, or a JSON pointer. Required.
+    pub(super) claim: Option<String>,
+    /// The text of it that means a service. Default: `service`.
+    pub(super) service: Option<String>,
+}
+
+/// The names of the claims that are read: exact ones, or JSON pointers (`/realm_access/roles`). An empty name means that
+/// the tokens have no such claim.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(inline)]
+pub(super) struct Claims {
+    /// The tenant's path. Default: `tenant`.
+    pub(super) tenant: Option<String>,
+    /// The roles. Default: `roles`.
+    pub(super) roles: Option<String>,
+    /// The groups. Default: `groups`.
+    pub(super) groups: Option<String>,
+    /// The scopes, a list or a text with spaces. Default: `scope`.
+    pub(super) scopes: Option<String>,
+}
+
+/// Where a request names the tenant whose data is meant.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(inline)]
+pub(super) struct Tenancy {
+    /// A header with the tenant's path: `x-tenant`.
+    pub(super) header: Option<String>,
+    /// The end of the host name, before which the tenant stands as labels, innermost first: with `api.example.com`,
+    /// `west.acme.api.example.com` names `acme/west`.
+    pub(super) host_suffix: Option<String>,
+    /// A path prefix whose one parameter is the tenant, its segments joined by `.`: `/t/{tenant}`.
+    pub(super) path: Option<String>,
+}
+
+/// How hidden values are replaced.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(inline)]
+pub(super) struct Redaction {
+    /// File with the secret, at least 32 bytes, from which each tenant's key for pseudonyms is made.
+    pub(super) pseudonym_key_file: Option<String>,
+}
+
+/// Where decision records go.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(inline)]
+pub(super) struct DecisionLog {
+    /// A file that records are appended to.
+    pub(super) file: Option<String>,
+    /// Write them to the standard output. Default: `true` where no file is named.
+    pub(super) stdout: Option<bool>,
+}
+
+/// The operational log.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(inline)]
+pub(super) struct Log {
+    /// How much is said. Default: `info`.
+    pub(super) level: Option<Level>,
+    /// How it is said. Default: `text`.
+    pub(super) format: Option<Format>,
+}
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Level {
+    /// Nothing.
+    Off,
+    /// What failed.
+    Error,
+    /// What may fail soon.
+    Warn,
+    /// What happened.
+    #[default]
+    Info,
+    /// What was considered.
+    Debug,
+    /// Every step.
+    Trace,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Format {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// How edits of the files are noticed.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(inline)]
+pub(super) struct Reload {
+    /// How often the files' content is compared, for edits that the system does not report. Default: `2s`.
+    pub(super) poll: Option<String>,
+}

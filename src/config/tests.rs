@@ -1,0 +1,190 @@
+//! What the config promises.
+
+use super::*;
+use crate::problem::Severity;
+
+const SMALL: &str = "upstream: {address: '127.0.0.1:9000'}\npolicies: {directory: policies}\nmodel: {tenants: tenants.yaml}\n";
+
+fn read(text: &str) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
+    Config::read("etc/palisade.yaml", text, &[], &|_| None)
+}
+
+fn errors(read: Result<(Config, Vec<Problem>), Vec<Problem>>) -> Vec<Problem> {
+    read.unwrap_err().into_iter().filter(|p| p.severity == Severity::Error).collect()
+}
+
+fn codes(problems: &[Problem]) -> Vec<(&str, u32, u32)> {
+    problems.iter().map(|p| (p.code, p.place.line, p.place.column)).collect()
+}
+
+#[test]
+fn a_small_config_gets_every_default_and_paths_are_relative_to_it() {
+    let (config, warnings) = read(SMALL).unwrap();
+    assert_eq!(config.listen.data[0].to_string(), "127.0.0.1:8080");
+    assert_eq!(config.files.policies, PathBuf::from("etc/policies"));
+    assert_eq!(config.limits.head_bytes, 32 << 10);
+    assert!(config.decision_log.stdout);
+    assert_eq!(warnings.iter().map(|w| w.code).collect::<Vec<_>>(), ["nobody", "no-routes"]);
+}
+
+#[test]
+fn every_problem_is_reported_at_once_with_its_place() {
+    let text = "\
+listn: {}
+listen:
+  data: 8080
+  h2c: maybe
+upstream:
+  address: nowhere
+  connect_timeout: 5
+timeouts: [1]
+limits: {head_bytes: 9KiB, headers: 0, target_bytes: 2kb}
+model: {tenants: t.yaml, unknown_route: refse}
+identity:
+  issuers:
+    - {issuer: a, audiences: [x], jwks_file: k.json, algorithms: [HS256, ES265]}
+    - {issuer: a, skew: 5m, tenants: ACME}
+decision_log: {stdout: false}
+";
+    let problems = read(text).unwrap_err();
+    let expected = [
+        ("missing-key", 0, 0), // policies.directory
+        ("unknown-key", 1, 1),
+        ("bad-value", 3, 9),
+        ("wrong-type", 4, 8),
+        ("bad-value", 6, 12),
+        ("bad-value", 7, 20),
+        ("wrong-type", 8, 11),
+        ("wrong-type", 9, 37),
+        ("bad-value", 9, 54), // not a size
+        ("unknown-value", 10, 41),
+        ("bad-value", 13, 67),
+        ("bad-value", 13, 74),
+        ("missing-key", 14, 7),
+        ("missing-key", 14, 7),
+        ("duplicate-issuer", 14, 16),
+        ("bad-value", 14, 25),
+        ("bad-value", 14, 38),
+        ("no-record", 15, 24),
+    ];
+    let errors: Vec<_> = problems.iter().filter(|p| p.severity == Severity::Error).cloned().collect();
+    assert_eq!(codes(&errors), expected, "{problems:#?}");
+    let hint = |code| problems.iter().find(|p| p.code == code).and_then(|p| p.hint.as_deref());
+    assert_eq!(hint("unknown-key"), Some("did you mean `listen`?"));
+    assert_eq!(hint("unknown-value"), Some("did you mean `refuse`?"));
+}
+
+#[test]
+fn every_key_can_be_set_over_the_file_and_a_wrong_one_is_named() {
+    let set = |sets: &[&str]| {
+        let sets: Vec<String> = sets.iter().map(|s| (*s).to_owned()).collect();
+        Config::read("palisade.yaml", SMALL, &sets, &|_| None)
+    };
+    let (config, _) =
+        set(&["timeouts.head=3s", "listen.data=[127.0.0.1:1, 127.0.0.1:2]", "workers=3"]).unwrap();
+    assert_eq!(config.timeouts.head, Duration::from_secs(3));
+    assert_eq!(config.listen.data.len(), 2);
+    assert_eq!(config.workers.map(NonZeroUsize::get), Some(3));
+    for wrong in [
+        "timeouts",
+        "timeouts.haed=3s",
+        "a..b=1",
+        "=1",
+        "timeouts.head.x=1",
+        "workers=0",
+        "timeouts=[",
+        "upstream.address=",
+    ] {
+        let problems = set(&[wrong]).unwrap_err();
+        assert!(
+            problems[0].place.file.starts_with("--set ") || wrong.ends_with('='),
+            "{wrong}: {problems:?}"
+        );
+    }
+}
+
+#[test]
+fn variables_are_put_in_and_never_shown() {
+    let text =
+        format!("{SMALL}timeouts: {{head: '${{SECRET}}', total: '${{TOTAL:90s}}'}}\nworkers: ${{N}}\n");
+    let read = |secret: &'static str| {
+        Config::read("p.yaml", &text, &[], &move |name| match name {
+            "SECRET" => Some(secret.to_owned()),
+            "N" => Some("2".to_owned()),
+            _ => None,
+        })
+    };
+    let (config, _) = read("7s").unwrap();
+    assert_eq!((config.timeouts.head.as_secs(), config.timeouts.total.as_secs()), (7, 90));
+    assert_eq!(config.workers.map(NonZeroUsize::get), Some(2));
+    let problems = errors(read("hunter2"));
+    assert!(!format!("{problems:?}").contains("hunter2"), "{problems:?}");
+    assert!(problems[0].message.contains("${SECRET}"));
+}
+
+#[test]
+fn a_listener_is_never_its_own_upstream_or_another_listener() {
+    for lines in ["listen: {data: '127.0.0.1:9000'}", "listen: {admin: '127.0.0.1:8080'}"] {
+        let problems = errors(read(&format!("{SMALL}{lines}\n")));
+        assert_eq!(problems[0].code, "same-address");
+    }
+}
+
+#[test]
+fn hosts_and_ports() {
+    for (text, good) in [
+        ("app:80", true),
+        ("[::1]:80", true),
+        ("::1:80", false),
+        ("app", false),
+        ("app:0", false),
+        (":80", false),
+        ("a/b:80", false),
+        ("[app]:80", false),
+        ("u@a:80", false),
+    ] {
+        let text = format!("{SMALL}").replace("127.0.0.1:9000", text);
+        assert_eq!(read(&text).is_ok(), good, "{text}");
+    }
+}
+
+#[test]
+fn an_empty_file_and_a_file_of_another_kind_are_problems_and_no_panic() {
+    for text in [
+        "",
+        "[]",
+        "x",
+        "a: *b",
+        "\u{feff}",
+        "{",
+        "- a\n- b",
+        "? [a]\n: b",
+        "upstream:\n\taddress: x",
+        "!!map {}",
+        "\0",
+    ] {
+        assert!(read(text).is_err(), "{text:?}");
+    }
+}
+
+#[test]
+fn the_schema_in_the_repository_is_the_one_of_this_code() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/config.schema.json");
+    let now = Config::schema_json();
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(path, &now).unwrap();
+    }
+    assert_eq!(
+        std::fs::read_to_string(path).unwrap_or_default(),
+        now,
+        "run with UPDATE_GOLDEN=1 and look at the difference"
+    );
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_the_config_panic(text in "[a-z:{}\\[\\]&*!|>'\"#?%@` \n\t-]{0,200}") {
+        let read = read(&text);
+        proptest::prop_assert!(read.is_err());
+    }
+}

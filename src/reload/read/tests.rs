@@ -1,0 +1,123 @@
+//! What reading promises.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use super::*;
+use crate::reload::tests::config;
+use crate::reload::tests::folder;
+
+fn names(reading: &Reading) -> Vec<String> {
+    let policies =
+        reading.sources.files().iter().filter(|source| matches!(source.role, Role::Policies { .. }));
+    policies.map(|source| source.name.to_string()).collect()
+}
+
+#[test]
+fn hidden_files_and_backups_are_passed_over_and_subfolders_are_read() {
+    let dir = folder();
+    let policies = dir.path().join("policies");
+    for name in [".a.cedar", "a.cedar~", "#a.cedar#", ".#a.cedar", "a.cedar.bak", "README.md", "notes.yaml"] {
+        fs::write(policies.join(name), "nonsense").unwrap();
+    }
+    fs::create_dir_all(policies.join("shared/deep")).unwrap();
+    fs::write(policies.join("shared/deep/b.cedar"), "// b").unwrap();
+    fs::write(policies.join("shared/c.links.yaml"), "links: []").unwrap();
+    let reading = read(&config(dir.path()).files);
+    assert_eq!(reading.problems, []);
+    assert_eq!(
+        names(&reading),
+        ["policies/a.cedar", "policies/shared/c.links.yaml", "policies/shared/deep/b.cedar"]
+    );
+}
+
+#[test]
+fn a_tenants_folder_confines_and_a_folder_that_is_no_tenant_is_a_problem() {
+    let dir = folder();
+    let policies = dir.path().join("policies");
+    fs::create_dir_all(policies.join("tenants/acme/west")).unwrap();
+    fs::write(policies.join("tenants/x.cedar"), "// of nobody").unwrap();
+    fs::write(policies.join("tenants/acme/west/b.cedar"), "// b").unwrap();
+    let reading = read(&config(dir.path()).files);
+    let owner = |name: &str| {
+        let source = reading.sources.files().iter().find(|source| &*source.name == name).unwrap();
+        match &source.role {
+            Role::Policies { confined_to } => confined_to.as_ref().map(ToString::to_string),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(owner("policies/tenants/acme/west/b.cedar").as_deref(), Some("acme/west"));
+    assert_eq!(owner("policies/tenants/x.cedar"), None);
+    assert_eq!(owner("policies/a.cedar"), None);
+    fs::create_dir_all(policies.join("tenants/Acme")).unwrap();
+    assert_eq!(read(&config(dir.path()).files).problems[0].code, "bad-folder");
+}
+
+#[test]
+fn links_out_of_the_folder_loops_and_dead_links_are_problems() {
+    let dir = folder();
+    let policies = dir.path().join("policies");
+    let code = |link: &str, to: &Path| {
+        symlink(to, policies.join(link)).unwrap();
+        let codes: Vec<_> =
+            read(&config(dir.path()).files).problems.iter().map(|problem| problem.code).collect();
+        fs::remove_file(policies.join(link)).unwrap();
+        codes
+    };
+    fs::write(dir.path().join("secret"), "// secret").unwrap();
+    assert_eq!(code("x.cedar", &dir.path().join("secret")), ["outside"]);
+    assert_eq!(code("x.cedar", &dir.path().join("nowhere")), ["unreadable"]);
+    assert_eq!(code("x", dir.path()), ["outside"]);
+    assert_eq!(code("loop", &policies), ["twice"]);
+    assert_eq!(code("x.cedar", &policies.join("a.cedar")), [""; 0]);
+}
+
+#[test]
+fn what_is_not_a_text_file_is_a_problem_and_never_blocks() {
+    let dir = folder();
+    let tenants = dir.path().join("tenants.yaml");
+    fs::write(&tenants, [0xff, 0xfe]).unwrap();
+    assert_eq!(read(&config(dir.path()).files).problems[0].code, "not-text");
+    fs::remove_file(&tenants).unwrap();
+    fs::create_dir(&tenants).unwrap();
+    assert_eq!(read(&config(dir.path()).files).problems[0].code, "unreadable");
+    fs::remove_dir(&tenants).unwrap();
+    symlink("/dev/zero", &tenants).unwrap();
+    assert_eq!(read(&config(dir.path()).files).problems[0].code, "unreadable");
+    fs::remove_file(&tenants).unwrap();
+    let large = fs::File::create(&tenants).unwrap();
+    large.set_len(limits::SOURCE_FILE_BYTES_MAX + 1).unwrap();
+    assert_eq!(read(&config(dir.path()).files).problems[0].code, "unreadable");
+}
+
+#[test]
+fn the_fingerprint_changes_with_every_byte_and_the_digest_with_all_but_secrets() {
+    let dir = folder();
+    let config = config(dir.path());
+    let both = |files: &Files| {
+        let reading = read(files);
+        (reading.fingerprint, reading.sources.digest(&config.settings))
+    };
+    let mut files = config.files.clone();
+    files.pseudonym_key = Some(dir.path().join("key"));
+    fs::write(dir.path().join("key"), "a".repeat(32)).unwrap();
+    let (fingerprint, digest) = both(&files);
+    assert_eq!(both(&files), (fingerprint, digest));
+    fs::write(dir.path().join("key"), "b".repeat(32)).unwrap();
+    let (other, same) = both(&files);
+    assert_ne!(other, fingerprint);
+    assert_eq!(same, digest);
+    fs::write(dir.path().join("policies/a.cedar"), "// a").unwrap();
+    assert_ne!(both(&files).1, digest);
+    assert!(!format!("{:?}", read(&files)).contains("bbbb"));
+}
+
+#[test]
+fn the_digest_is_the_same_wherever_the_folder_stands() {
+    let (one, two) = (folder(), folder());
+    let digest = |dir: &Path| {
+        let config = config(dir);
+        read(&config.files).sources.digest(&config.settings)
+    };
+    assert_eq!(digest(one.path()), digest(two.path()));
+}

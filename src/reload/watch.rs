@@ -1,0 +1,105 @@
+//! The system's watcher over the folders of a snapshot's files.
+//!
+//! It only ever says "look": what changed, and whether, is found by reading. So a lost event costs time, never truth.
+//! Never: fails. Where the system cannot watch, polling is left.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::mpsc::SyncSender;
+
+use notify::EventKind;
+use notify::RecommendedWatcher;
+use notify::RecursiveMode;
+use notify::Watcher as _;
+use notify::event::AccessKind;
+use notify::event::AccessMode;
+
+use crate::config::Files;
+
+use super::Wake;
+
+/// A folder as the system knows it: a folder that was replaced by another of its name is not the same.
+pub(super) type Identity = (u64, u64);
+
+pub(super) struct Watch {
+    watcher: Option<RecommendedWatcher>,
+    folders: HashMap<PathBuf, Identity>,
+}
+
+impl Watch {
+    pub(super) fn new(files: &Files, wake: SyncSender<Wake>) -> Self {
+        let interest = Interest::new(files);
+        let told = move |event: notify::Result<notify::Event>| {
+            let look = event
+                .is_ok_and(|event| writes(event.kind) && event.paths.iter().any(|path| interest.takes(path)));
+            if look {
+                // A full queue means that a look is due anyway.
+                wake.try_send(Wake::Written).ok();
+            }
+        };
+        let watcher = notify::recommended_watcher(told);
+        if let Err(error) = &watcher {
+            tracing::warn!(%error, "files cannot be watched here; edits are found by polling");
+        }
+        Self { watcher: watcher.ok(), folders: HashMap::new() }
+    }
+
+    /// Watches exactly these folders from now on; true when one of them was not watched before.
+    pub(super) fn follow(&mut self, folders: HashMap<PathBuf, Identity>) -> bool {
+        let Some(watcher) = &mut self.watcher else { return false };
+        for (folder, identity) in &self.folders {
+            if folders.get(folder) != Some(identity) {
+                // It may be gone already, and the watch with it.
+                drop(watcher.unwatch(folder));
+            }
+        }
+        let mut new = false;
+        for (folder, identity) in &folders {
+            if self.folders.get(folder) != Some(identity) {
+                match watcher.watch(folder, RecursiveMode::NonRecursive) {
+                    Ok(()) => new = true,
+                    Err(error) => {
+                        tracing::warn!(folder = %folder.display(), %error, "the folder cannot be watched; its edits are found by polling");
+                    }
+                }
+            }
+        }
+        self.folders = folders;
+        new
+    }
+}
+
+/// Did somebody write? Our own reading opens and closes files too, and must not wake us.
+const fn writes(kind: EventKind) -> bool {
+    match kind {
+        EventKind::Access(AccessKind::Close(AccessMode::Write)) => true,
+        EventKind::Access(_) => false,
+        EventKind::Any
+        | EventKind::Create(_)
+        | EventKind::Modify(_)
+        | EventKind::Remove(_)
+        | EventKind::Other => true,
+    }
+}
+
+/// Which paths matter: a decision log that is written beside the config must not wake us with every line.
+struct Interest {
+    folder: PathBuf,
+    files: Vec<PathBuf>,
+}
+
+impl Interest {
+    fn new(files: &Files) -> Self {
+        Self { folder: super::read::absolute(&files.policies), files: super::read::single(files).collect() }
+    }
+
+    fn takes(&self, path: &Path) -> bool {
+        // `..data` and its kind are what a ConfigMap swaps.
+        let swapped = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".."));
+        swapped
+            || path.starts_with(&self.folder)
+            || self.folder.starts_with(path)
+            || self.files.iter().any(|file| file.starts_with(path))
+    }
+}

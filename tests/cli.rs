@@ -1,0 +1,306 @@
+//! The command line, by running the program: what people type, what they get, and the exit codes that scripts rely on.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Command;
+use std::process::Output;
+use std::process::Stdio;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn palisade(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_palisade"))
+        .args(arguments)
+        .current_dir(folder)
+        .env_clear()
+        .output()
+        .unwrap()
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", text(output)))
+}
+
+fn demo() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let output = palisade(folder.path(), &["init"]);
+    assert_eq!(code(&output), 0, "{output:?}");
+    folder
+}
+
+const DANA: [&str; 7] = ["eval", "--principal", "dana", "--tenant", "acme", "--roles", "clinician"];
+
+fn eval(folder: &Path, arguments: &[&str]) -> Output {
+    palisade(folder, &[&DANA[..], arguments].concat())
+}
+
+#[test]
+fn what_init_writes_passes_check_and_shows_its_key_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = palisade(folder.path(), &["init", "demo"]);
+    assert_eq!(code(&output), 0, "{output:?}");
+    let said = text(&output);
+    let key = said.lines().find_map(|line| line.trim().strip_prefix("demo.")).unwrap();
+    assert!(key.len() >= 43);
+    let keys = fs::read_to_string(folder.path().join("demo/api_keys.yaml")).unwrap();
+    assert!(!keys.contains(key));
+    for secret in ["api_keys.yaml", "pseudonym.key"] {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = fs::metadata(folder.path().join("demo").join(secret)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{secret}");
+    }
+    let output = palisade(folder.path(), &["check", "--config", "demo/palisade.yaml"]);
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    assert!(text(&output).starts_with("ok: "), "{}", text(&output));
+}
+
+#[test]
+fn init_overwrites_only_when_forced() {
+    let folder = demo();
+    fs::write(folder.path().join("tenants.yaml"), "mine").unwrap();
+    assert_eq!(code(&palisade(folder.path(), &["init"])), 2);
+    assert_eq!(fs::read_to_string(folder.path().join("tenants.yaml")).unwrap(), "mine");
+    assert_eq!(code(&palisade(folder.path(), &["init", "--force"])), 0);
+    assert_ne!(fs::read_to_string(folder.path().join("tenants.yaml")).unwrap(), "mine");
+    let left: Vec<_> =
+        fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(!left.iter().any(|name| name.starts_with('.')), "{left:?}");
+}
+
+#[test]
+fn a_broken_policy_is_shown_with_its_place_its_line_and_a_caret() {
+    let folder = demo();
+    fs::write(
+        folder.path().join("policies/broken.cedar"),
+        "@id(\"x\")\npermit (principal, action resource);\n",
+    )
+    .unwrap();
+    let output = palisade(folder.path(), &["check"]);
+    assert_eq!(code(&output), 3);
+    let said = text(&output);
+    assert!(said.contains("policies/broken.cedar:2:27"), "{said}");
+    assert!(said.contains("2 | permit (principal, action resource);"), "{said}");
+    assert!(said.contains('^') && said.contains("1 error"), "{said}");
+    assert!(!said.contains('\u{1b}'), "no colours outside of a terminal");
+    let coloured = palisade(folder.path(), &["check", "--color", "always"]);
+    assert!(text(&coloured).contains('\u{1b}'));
+}
+
+#[test]
+fn problems_of_the_config_and_of_its_files_come_all_at_once() {
+    let folder = demo();
+    let config = folder.path().join("palisade.yaml");
+    let mended = fs::read_to_string(&config).unwrap();
+    fs::write(
+        &config,
+        mended.replace("listen:", "listn:").replace("directory: policies", "directory: [policies]"),
+    )
+    .unwrap();
+    let said = text(&palisade(folder.path(), &["check"]));
+    assert!(said.contains("unknown key `listn`") && said.contains("did you mean `listen`?"), "{said}");
+    assert!(said.contains("`policies.directory` must be a text"), "{said}");
+
+    fs::write(&config, mended).unwrap();
+    fs::write(folder.path().join("tenants.yaml"), "tenants:\n  acme: {regon: eu}\n").unwrap();
+    fs::write(folder.path().join("classes.yaml"), "classes:\n  pii: {level: 99}\n").unwrap();
+    fs::remove_file(folder.path().join("api_keys.yaml")).unwrap();
+    let output = palisade(folder.path(), &["check", "-o", "json"]);
+    assert_eq!(code(&output), 3);
+    let found = json(&output);
+    let files: Vec<_> =
+        found["problems"].as_array().unwrap().iter().map(|p| p["place"]["file"].as_str().unwrap()).collect();
+    for file in ["api_keys.yaml", "classes.yaml", "tenants.yaml"] {
+        assert!(files.contains(&file), "{files:?}");
+    }
+    assert_eq!(found["ok"], false);
+}
+
+#[test]
+fn every_format_of_check_can_be_read_by_its_readers() {
+    let folder = demo();
+    let good = json(&palisade(folder.path(), &["check", "-o", "json"]));
+    assert_eq!(good["ok"], true);
+    assert_eq!(good["snapshot"]["tenants"], 4);
+    assert_eq!(good["snapshot"]["digest"].as_str().unwrap().len(), 64);
+    fs::write(folder.path().join("policies/broken.cedar"), "permit (").unwrap();
+    let sarif = json(&palisade(folder.path(), &["check", "-o", "sarif"]));
+    let result = &sarif["runs"][0]["results"][0];
+    assert_eq!((sarif["version"].as_str(), result["level"].as_str()), (Some("2.1.0"), Some("error")));
+    let place = &result["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "policies/broken.cedar");
+    assert_eq!(place["region"]["startLine"], 1);
+    let github = palisade(folder.path(), &["check", "-o", "github"]);
+    assert_eq!(code(&github), 3);
+    assert!(text(&github).starts_with("::error file=policies/broken.cedar,line=1,col="), "{}", text(&github));
+}
+
+#[test]
+fn a_key_that_is_set_over_the_file_is_checked_like_one_in_it() {
+    let folder = demo();
+    assert_eq!(code(&palisade(folder.path(), &["check", "--set", "timeouts.head=3s"])), 0);
+    let output = palisade(folder.path(), &["check", "--set", "timeouts.haed=3s"]);
+    assert_eq!(code(&output), 3);
+    assert!(text(&output).contains("did you mean `head`?"), "{}", text(&output));
+}
+
+#[test]
+fn eval_explains_an_allow_and_what_is_hidden_in_it() {
+    let folder = demo();
+    let found = json(&eval(folder.path(), &["--method", "GET", "--path", "/patients/7?x=1", "-o", "json"]));
+    assert_eq!(found["decision"], "allow", "{found:#}");
+    assert_eq!(found["reasons"][0]["policy_id"], "clinicians-read");
+    assert_eq!((found["route"].as_str(), found["data_key"].as_str()), (Some("getPatient"), Some("acme")));
+    let class = |name: &str| {
+        let classes = found["classes"].as_array().unwrap();
+        classes.iter().find(|class| class["class"] == name).unwrap().clone()
+    };
+    assert_eq!(class("pii.name")["revealed"], true);
+    assert_eq!(class("pii.name")["mask"], Value::Null);
+    assert_eq!(class("pii.contact")["revealed"], false);
+    assert_eq!(class("pii.national-id")["revealed"], false);
+    assert!(class("pii.national-id")["mask"].is_string());
+    let said = text(&eval(folder.path(), &["--action", "read", "--classes", "pii.contact"]));
+    assert!(
+        said.starts_with("ALLOW") && said.contains("clinicians-read") && said.contains("hidden by"),
+        "{said}"
+    );
+}
+
+#[test]
+fn eval_denies_across_tenants_and_its_exit_code_says_so_only_when_asked() {
+    let folder = demo();
+    let deny = |arguments: &[&str]| {
+        let output = eval(folder.path(), &[arguments, &["-o", "json"]].concat());
+        assert_eq!(code(&output), 0);
+        assert_eq!(code(&eval(folder.path(), &[arguments, &["--exit-code"]].concat())), 10);
+        let found = json(&output);
+        assert_eq!(found["decision"], "deny", "{found:#}");
+        found["code"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(deny(&["--action", "read", "--target", "globex"]), "tenant_mismatch");
+    assert_eq!(deny(&["--action", "read", "--data-key", "globex/x"]), "tenant_mismatch");
+    assert_eq!(deny(&["--action", "update", "--target", "acme/east"]), "denied");
+    assert_eq!(deny(&["--action", "export"]), "denied");
+    assert_eq!(deny(&["--method", "GET", "--path", "/nowhere"]), "no_route");
+    assert_eq!(deny(&["--method", "DELETE", "--path", "/patients/7"]), "no_route");
+    assert_eq!(code(&eval(folder.path(), &["--action", "read", "--exit-code"])), 0);
+}
+
+#[test]
+fn eval_follows_a_pathway_only_as_far_as_it_goes() {
+    let folder = demo();
+    let finn = |arguments: &[&str]| {
+        let who = [
+            "eval",
+            "--principal",
+            "finn",
+            "--tenant",
+            "globex",
+            "--roles",
+            "auditor",
+            "-o",
+            "json",
+            "--action",
+            "read",
+        ];
+        json(&palisade(folder.path(), &[&who[..], arguments].concat()))
+    };
+    let found = finn(&["--target", "acme/west", "--purpose", "audit", "--now", "2029-01-01T00:00:00Z"]);
+    assert_eq!(found["decision"], "allow", "{found:#}");
+    assert_eq!(found["pathway"], "acme to globex auditors");
+    for arguments in [
+        &["--target", "acme/west", "--now", "2029-01-01T00:00:00Z"][..],
+        &["--target", "acme/west", "--purpose", "audit", "--now", "2031-01-01T00:00:00Z"],
+        &["--target", "acme/east", "--purpose", "audit", "--now", "2029-01-01T00:00:00Z"],
+        &["--target", "acme", "--purpose", "audit", "--now", "2029-01-01T00:00:00Z"],
+    ] {
+        assert_eq!(finn(arguments)["decision"], "deny", "{arguments:?}");
+    }
+}
+
+#[test]
+fn eval_reads_a_request_from_the_standard_input() {
+    let folder = demo();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_palisade"))
+        .args(["eval", "--request", "-", "-o", "json"])
+        .current_dir(folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let request = r#"{"principal":"dana","tenant":"acme","roles":["clinician"],"action":"list","classes":["clinical"]}"#;
+    child.stdin.take().unwrap().write_all(request.as_bytes()).unwrap();
+    let found = json(&child.wait_with_output().unwrap());
+    assert_eq!(
+        (found["decision"].as_str(), found["classes"][0]["revealed"].as_bool()),
+        (Some("allow"), Some(true))
+    );
+}
+
+#[test]
+fn what_makes_no_sense_is_a_usage_error_with_a_hint() {
+    let folder = demo();
+    for (arguments, hint) in [
+        (&["--action", "raed"][..], "did you mean `read`?"),
+        (&["--action", "read", "--classes", "pii.nam"], "did you mean `pii.name`?"),
+        (&["--route", "getPatiens"], "did you mean `getPatient`?"),
+        (&["--action", "read", "--now", "soon"], "is not a time"),
+        (&["--action", "read", "--target", "ACME"], "is not the path of a tenant"),
+        (&[], "--action"),
+    ] {
+        let output = eval(folder.path(), arguments);
+        assert_eq!(code(&output), 2, "{arguments:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(hint), "{said}");
+    }
+    assert_eq!(code(&palisade(folder.path(), &["frobnicate"])), 2);
+    assert_eq!(code(&palisade(folder.path(), &["eval", "-o", "sarif", "--principal", "x"])), 2);
+    assert_eq!(code(&palisade(folder.path(), &["--version"])), 0);
+}
+
+#[test]
+fn run_and_eval_refuse_what_check_refuses() {
+    let folder = demo();
+    fs::write(folder.path().join("policies/broken.cedar"), "permit (").unwrap();
+    assert_eq!(code(&palisade(folder.path(), &["run"])), 3);
+    assert_eq!(code(&eval(folder.path(), &["--action", "read"])), 3);
+    let output = palisade(folder.path(), &["check", "-c", "nowhere.yaml"]);
+    assert_eq!(code(&output), 3);
+    assert!(text(&output).contains("palisade init"), "{}", text(&output));
+}
+
+#[test]
+fn healthcheck_of_nobody_is_1() {
+    let folder = demo();
+    let output = palisade(folder.path(), &["healthcheck", "--address", "127.0.0.1:1", "--timeout-ms", "300"]);
+    assert_eq!(code(&output), 1);
+    assert!(text(&output).contains("not reachable"), "{}", text(&output));
+}
+
+#[test]
+fn the_schemas_and_completions_can_be_printed_and_every_help_has_examples() {
+    let folder = tempfile::tempdir().unwrap();
+    for of in ["config", "record"] {
+        let schema = json(&palisade(folder.path(), &["schema", of]));
+        assert!(schema["$schema"].is_string(), "{of}");
+    }
+    assert!(text(&palisade(folder.path(), &["schema", "cedar"])).contains("entity Tenant"));
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(text(&palisade(folder.path(), &["completions", shell])).contains("palisade"), "{shell}");
+    }
+    for verb in ["run", "check", "eval", "init", "healthcheck", "schema", "completions"] {
+        let said = text(&palisade(folder.path(), &[verb, "--help"]));
+        assert!(said.contains("Example"), "{verb}: {said}");
+    }
+    assert!(text(&palisade(folder.path(), &["--help"])).contains("Exit codes"));
+}
