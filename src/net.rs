@@ -187,7 +187,7 @@ impl Station {
 /// # Errors
 /// The runtime or the listener cannot be set up.
 pub fn serve(
-    listener: std::net::TcpListener,
+    listeners: Vec<std::net::TcpListener>,
     settings: NetSettings,
     census: Arc<Census>,
     stop: watch::Receiver<bool>,
@@ -196,7 +196,7 @@ pub fn serve(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let tasks = tokio::task::LocalSet::new();
     tasks.block_on(&runtime, async move {
-        let listener = TcpListener::from_std(listener)?;
+        let listeners = listeners.into_iter().map(TcpListener::from_std).collect::<io::Result<Vec<_>>>()?;
         let (worker, every_tick) = make_worker();
         let station = Rc::new(Station {
             worker: Rc::new(worker),
@@ -208,8 +208,15 @@ pub fn serve(
             every_tick,
         });
         let sweeping = tokio::task::spawn_local(sweep(Rc::clone(&station)));
-        accept(&listener, &station, stop).await;
-        drain(listener, &station).await;
+        let accepting: Vec<_> = listeners
+            .into_iter()
+            .map(|listener| tokio::task::spawn_local(accept(listener, Rc::clone(&station), stop.clone())))
+            .collect();
+        for task in accepting {
+            // It ends by being told to, or by a panic, and then the others go on.
+            drop(task.await);
+        }
+        drain(&station).await;
         sweeping.abort();
         Ok(())
     })
@@ -225,15 +232,20 @@ async fn sweep(station: Rc<Station>) {
     }
 }
 
-async fn accept(listener: &TcpListener, station: &Rc<Station>, mut stop: watch::Receiver<bool>) {
+async fn accept(listener: TcpListener, station: Rc<Station>, mut stop: watch::Receiver<bool>) {
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => connection(stream, peer, station),
+                Ok((stream, peer)) => connection(stream, peer, &station),
                 Err(error) => refused(&error).await,
             },
-            _ = stop.wait_for(|stop| *stop) => return,
+            _ = stop.wait_for(|stop| *stop) => break,
         }
+    }
+    station.draining.set(true);
+    // What the kernel has accepted already would be reset otherwise.
+    while let Ok(Ok((stream, peer))) = tokio::time::timeout(Duration::ZERO, listener.accept()).await {
+        connection(stream, peer, &station);
     }
 }
 
@@ -256,13 +268,8 @@ fn connection(stream: TcpStream, peer: SocketAddr, station: &Rc<Station>) {
     });
 }
 
-/// Takes what the kernel has accepted already, then waits for what is in flight, at most for the drain time.
-async fn drain(listener: TcpListener, station: &Rc<Station>) {
-    station.draining.set(true);
-    while let Ok(Ok((stream, peer))) = tokio::time::timeout(Duration::ZERO, listener.accept()).await {
-        connection(stream, peer, station);
-    }
-    drop(listener);
+/// Waits for what is in flight, at most for the drain time.
+async fn drain(station: &Rc<Station>) {
     let end = tokio::time::Instant::now() + station.settings.drain;
     while tokio::time::Instant::now() < end {
         let open = station.lines.borrow().iter().any(|line| line.strong_count() > 0);

@@ -2,6 +2,7 @@
 //!
 //! Never: shows a credential, a key, a query string or a value of a body; lets a caller make a metric's label.
 
+mod counts;
 pub mod metrics;
 mod pending;
 mod worker;

@@ -197,7 +197,7 @@ impl Sidecar {
             }
             said += &line;
             let Ok(event) = serde_json::from_str::<serde_json::Value>(&line) else { continue };
-            let fields = &event["fields"];
+            let fields = &event;
             if fields["message"] == "serving" {
                 let address = |name: &str| fields[name].as_str().unwrap().parse().unwrap();
                 let (data, admin) = (address("data"), address("admin"));
