@@ -159,3 +159,14 @@ pub const METRIC_GENERATIONS_MAX: usize = 4;
 
 const _: () = assert!(RECORD_ITEM_BYTES_MAX > 3 * RECORD_FIELD_BYTES_MAX);
 const _: () = assert!(TORN_TAIL_BYTES_MAX > RECORD_BYTES_MAX as u64);
+/// Most bytes from a comma to the first byte of its member's value, where the member may have to be dropped: they are
+/// held until that is decided. Pretty-printing at [`JSON_DEPTH_MAX`] with the longest key fits many times over.
+pub const JSON_HELD_BYTES_MAX: usize = 8 << 10;
+/// Most work of compiling one body shape, in set members and transitions looked at. Shapes come from the operator's
+/// files, but wildcards under any-depth paths can double the states with every step.
+pub const SHAPE_WORK_MAX: usize = 8 << 20;
+/// Longest text of a fixed mask, in bytes.
+pub const FIXED_TEXT_BYTES_MAX: usize = 256;
+
+const _: () = assert!(JSON_KEY_BYTES_MAX < JSON_HELD_BYTES_MAX);
+const _: () = assert!(SHAPE_STATES_MAX <= 1 << 16);

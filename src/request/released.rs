@@ -3,7 +3,6 @@
 //! Only this file makes a [`Released`], and the bodies in it are [`Redacted`] bytes: hyper can be handed nothing else.
 //! Never: passes on a body that cannot be read while its plan hides something, or ends a broken one cleanly.
 
-use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Context;
@@ -22,6 +21,7 @@ use http_body::SizeHint;
 
 use crate::limits;
 use crate::redact;
+use crate::redact::Gathered;
 use crate::redact::Plan;
 use crate::redact::Redacted;
 use crate::redact::Redactor;
@@ -98,17 +98,17 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Forwarded<U> {
                 ending.end(Ended::Complete);
             }
             let redactor = Redactor::new(plan, redact::Encoding::Identity);
-            let answer = Answer::Stream { body, redactor: Some(redactor), pieces: Pieces::default(), passes: true, ending };
+            let answer = Answer::Stream { body, redactor: Some(redactor), first: None, passes: true, ending };
             return Ok(Released { response: http::Response::from_parts(parts, answer) });
         }
         let encoding = match readable(&parts, bodiless) {
             Ok(encoding) => encoding,
             Err(refusal) => return Err(ending.refused(refusal)),
         };
-        redact::http::response_headers(&mut parts.headers, &plan);
+        redact::response_headers(&mut parts.headers, &plan);
         if bodiless {
             ending.end(Ended::Complete);
-            let answer = Answer::Whole { pieces: Pieces::default() };
+            let answer = Answer::Whole { body: None };
             return Ok(Released { response: http::Response::from_parts(parts, answer) });
         }
         let answer = redacted(body, plan, encoding, ending).await?;
@@ -124,11 +124,8 @@ pub(super) fn refused<U>(refusal: &Refusal, id: crate::ids::DecisionId, plan: Ar
         "{{\"type\":\"about:blank\",\"title\":\"{}\",\"status\":{},\"code\":\"{}\",\"decision_id\":\"{id}\"}}\n",
         row.title, row.status, row.code
     );
-    let mut pieces = Pieces::default();
-    if let Ok(piece) = Redactor::new(plan, redact::Encoding::Identity).feed(Bytes::from(text)) {
-        pieces.push(piece);
-    }
-    let mut response = http::Response::new(Answer::Whole { pieces });
+    let body = Redactor::new(plan, redact::Encoding::Identity).feed(Bytes::from(text)).ok();
+    let mut response = http::Response::new(Answer::Whole { body });
     *response.status_mut() = StatusCode::from_u16(row.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -201,7 +198,7 @@ fn readable(parts: &http::response::Parts, bodiless: bool) -> Result<redact::Enc
     if bodiless {
         return Ok(redact::Encoding::Identity);
     }
-    redact::http::readable_body(&parts.headers).map_err(|_| Refusal::Unredactable)
+    redact::readable_body(&parts.headers).map_err(|_| Refusal::Unredactable)
 }
 
 /// Redacts up to a buffer's worth before the head leaves, so that a body that cannot be read still gets a clean 502.
@@ -212,7 +209,7 @@ async fn redacted<U: Body<Data = Bytes, Error = Broken> + Unpin>(
     mut ending: Ending,
 ) -> Result<Answer<U>, Refused> {
     let mut redactor = Redactor::new(plan, encoding);
-    let mut pieces = Pieces::default();
+    let mut whole = Gathered::default();
     loop {
         let frame = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await;
         let piece = match frame {
@@ -224,44 +221,23 @@ async fn redacted<U: Body<Data = Bytes, Error = Broken> + Unpin>(
             Some(Err(Broken::Cut)) => return Err(ending.refused(Refusal::BadUpstream)),
             None => match redactor.finish() {
                 Ok((last, hidden)) => {
-                    pieces.push(last);
+                    whole.push(last);
                     ending.hid(hidden);
-                    ending.sent(pieces.bytes);
+                    ending.sent(whole.len());
                     ending.end(Ended::Complete);
-                    return Ok(Answer::Whole { pieces });
+                    return Ok(Answer::Whole { body: Some(whole.into_redacted()) });
                 }
                 Err(_) => return Err(ending.refused(Refusal::Unredactable)),
             },
         };
         match piece {
-            Ok(piece) => pieces.push(piece),
+            Ok(piece) => whole.push(piece),
             Err(_) => return Err(ending.refused(Refusal::Unredactable)),
         }
-        if pieces.bytes > limits::WHOLE_BODY_BYTES_MAX || !body.size_hint().exact().is_none_or(fits) {
-            return Ok(Answer::Stream { body, redactor: Some(redactor), pieces, passes: false, ending });
+        if whole.len() > limits::WHOLE_BODY_BYTES_MAX || !body.size_hint().exact().is_none_or(fits) {
+            let first = Some(whole.into_redacted());
+            return Ok(Answer::Stream { body, redactor: Some(redactor), first, passes: false, ending });
         }
-    }
-}
-
-/// Redacted pieces that wait to be sent.
-#[derive(Debug, Default)]
-pub struct Pieces {
-    waiting: VecDeque<Redacted>,
-    bytes: usize,
-}
-
-impl Pieces {
-    fn push(&mut self, piece: Redacted) {
-        if !piece.is_empty() {
-            self.bytes += piece.len();
-            self.waiting.push_back(piece);
-        }
-    }
-
-    fn pop(&mut self) -> Option<Redacted> {
-        let piece = self.waiting.pop_front()?;
-        self.bytes = self.bytes.saturating_sub(piece.len());
-        Some(piece)
     }
 }
 
@@ -274,8 +250,8 @@ fn fits(length: u64) -> bool {
 pub enum Answer<U> {
     /// All there is, with its exact length.
     Whole {
-        /// What has not been sent.
-        pieces: Pieces,
+        /// The bytes, until they are sent.
+        body: Option<Redacted>,
     },
     /// What the app sends, through the redactor.
     Stream {
@@ -283,8 +259,8 @@ pub enum Answer<U> {
         body: U,
         /// `None` once it has finished.
         redactor: Option<Redactor>,
-        /// What was redacted before the head left, and has not been sent.
-        pieces: Pieces,
+        /// What was redacted before the head left, until it is sent.
+        first: Option<Redacted>,
         /// Nothing is hidden, so length and trailers pass as well.
         passes: bool,
         /// How it ended is told to this.
@@ -300,9 +276,9 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Body for Answer<U> {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Next {
         match self.get_mut() {
-            Self::Whole { pieces } => Poll::Ready(pieces.pop().map(|piece| Ok(Frame::data(piece)))),
-            Self::Stream { body, redactor, pieces, passes, ending } => {
-                if let Some(piece) = pieces.pop() {
+            Self::Whole { body } => Poll::Ready(body.take().map(|body| Ok(Frame::data(body)))),
+            Self::Stream { body, redactor, first, passes, ending } => {
+                if let Some(piece) = first.take().filter(|piece| !piece.is_empty()) {
                     ending.sent(piece.len());
                     return Poll::Ready(Some(Ok(Frame::data(piece))));
                 }
@@ -313,14 +289,14 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Body for Answer<U> {
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Whole { pieces } => pieces.waiting.is_empty(),
+            Self::Whole { body } => body.as_ref().is_none_or(Redacted::is_empty),
             Self::Stream { body, passes, .. } => *passes && body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Whole { pieces } => SizeHint::with_exact(pieces.bytes as u64),
+            Self::Whole { body } => SizeHint::with_exact(body.as_ref().map_or(0, Redacted::len) as u64),
             Self::Stream { body, passes: true, .. } => body.size_hint(),
             Self::Stream { passes: false, .. } => SizeHint::default(),
         }

@@ -107,11 +107,6 @@ impl WorkerMetrics {
         self.shared.policy_error(policy_id);
     }
 
-    /// A caller's connection was opened (`1`) or closed (`-1`).
-    pub fn connections(&self, change: i64) {
-        self.shared.connections.add(change);
-    }
-
     /// A connection to the app was opened (`1`) or closed (`-1`).
     pub fn upstream_connections(&self, change: i64) {
         self.shared.upstream_connections.add(change);
