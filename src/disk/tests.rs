@@ -156,6 +156,7 @@ fn a_full_queue_refuses_and_the_gap_is_put_on_record() {
     assert_eq!(numbers(&text, 1)[0].len() + refused, 101);
     assert_eq!(lost(&text), u64::try_from(refused).unwrap());
     assert_eq!(counters.dropped.get(), lost(&text));
+    assert!(text.ends_with(&record(0, 1)), "the gap stands before what was written after it");
 }
 
 #[test]
@@ -235,6 +236,7 @@ fn a_full_disk_leaves_whole_lines_and_a_gap_that_is_on_record() {
     let missing = u64::try_from(4_000 - acknowledged.len()).unwrap();
     assert!(missing > 100 && acknowledged.len() > 1_000, "{missing}");
     assert_eq!((lost(&text), counters.dropped.get()), (missing, missing));
+    assert!(text.ends_with(&record(0, 3_999)), "the gap stands before what was written after it");
 }
 
 #[test]
