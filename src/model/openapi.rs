@@ -254,4 +254,6 @@ fn default_action(
 }
 
 #[cfg(test)]
+mod bodies;
+#[cfg(test)]
 mod tests;
