@@ -136,3 +136,14 @@ pub const ROUTE_GROUPS_MAX: usize = 32;
 pub const TENANT_WORD_BYTES_MAX: usize = 128;
 /// Most problems that are reported of one file.
 pub const PROBLEMS_MAX: usize = 1_000;
+/// Most bytes from a comma to the first byte of its member's value, where the member may have to be dropped: they are
+/// held until that is decided. Pretty-printing at [`JSON_DEPTH_MAX`] with the longest key fits many times over.
+pub const JSON_HELD_BYTES_MAX: usize = 8 << 10;
+/// Most work of compiling one body shape, in set members and transitions looked at. Shapes come from the operator's
+/// files, but wildcards under any-depth paths can double the states with every step.
+pub const SHAPE_WORK_MAX: usize = 8 << 20;
+/// Longest text of a fixed mask, in bytes.
+pub const FIXED_TEXT_BYTES_MAX: usize = 256;
+
+const _: () = assert!(JSON_KEY_BYTES_MAX < JSON_HELD_BYTES_MAX);
+const _: () = assert!(SHAPE_STATES_MAX <= 1 << 16);
