@@ -1,1 +1,168 @@
-//! To be written.
+//! The admin listener: is it alive, is it ready, what has it counted, which version is it.
+//!
+//! It has its own socket, answers `GET` and `HEAD` only, and says nothing of any request or secret.
+//! Never: changes anything, or is reachable through the data listener.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderValue;
+use http::Method;
+use http::Response;
+use http::StatusCode;
+use http::header;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use hyper_util::rt::TokioTimer;
+use tokio::net::TcpListener;
+use tokio::net::TcpStream;
+
+use crate::reload::Reloader;
+use crate::telemetry::Metrics;
+
+/// What the answers are made of.
+pub struct Admin {
+    /// How reloading stands.
+    pub reloader: Reloader,
+    /// What has been counted.
+    pub metrics: Metrics,
+    /// Can the decision log be written?
+    pub log_writing: Box<dyn Fn() -> bool + Send + Sync>,
+    /// Is it stopping? Then it is alive, and not ready.
+    pub draining: Arc<AtomicBool>,
+    /// Counts that only a look makes: connections open now.
+    pub refresh: Box<dyn Fn() + Send + Sync>,
+}
+
+impl std::fmt::Debug for Admin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Admin").finish_non_exhaustive()
+    }
+}
+
+/// Most connections that are served at once; probes and scrapers are few.
+const CONNECTIONS_MAX: usize = 64;
+
+/// Serves until the task is dropped.
+pub async fn serve(listener: TcpListener, admin: Arc<Admin>) {
+    let free = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let Ok(place) = Arc::clone(&free).acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                let admin = Arc::clone(&admin);
+                tokio::task::spawn_local(async move {
+                    connection(stream, peer, admin).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the admin listener cannot accept connections");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, peer: SocketAddr, admin: Arc<Admin>) {
+    let service = service_fn(move |request| {
+        let response = admin.answer(&request);
+        async move { Ok::<_, Infallible>(response) }
+    });
+    let mut builder = hyper::server::conn::http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(10)).max_buf_size(16 << 10);
+    if let Err(error) = builder.serve_connection(TokioIo::new(stream), service).await {
+        tracing::debug!(%error, %peer, "admin connection ended");
+    }
+}
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const JSON: &str = "application/json";
+/// The text format of Prometheus.
+const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+type Body = http_body_util::Full<Bytes>;
+
+impl Admin {
+    fn answer(&self, request: &http::Request<Incoming>) -> Response<Body> {
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return answer(StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET and HEAD\n".into());
+        }
+        let verbose = request.uri().query().is_some_and(|query| query.split('&').any(|name| name == "verbose"));
+        match request.uri().path() {
+            "/livez" | "/healthz" => answer(StatusCode::OK, TEXT, "ok\n".into()),
+            "/readyz" => self.ready(verbose),
+            // It listens only once the first snapshot is live.
+            "/startupz" => answer(StatusCode::OK, TEXT, "ok\n".into()),
+            "/metrics" => {
+                (self.refresh)();
+                answer(StatusCode::OK, METRICS, self.metrics.text())
+            }
+            "/version" => answer(StatusCode::OK, JSON, version()),
+            _ => answer(
+                StatusCode::NOT_FOUND,
+                TEXT,
+                "try /livez /readyz /readyz?verbose /startupz /metrics /version\n".into(),
+            ),
+        }
+    }
+
+    /// A bad edit does not make it unready: the last good snapshot serves. It shows with `?verbose`.
+    fn ready(&self, verbose: bool) -> Response<Body> {
+        let draining = self.draining.load(Ordering::Relaxed);
+        let writing = (self.log_writing)();
+        let ready = !draining && writing;
+        let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        if !verbose {
+            return answer(status, TEXT, if ready { "ok\n".into() } else { "not ready\n".into() });
+        }
+        let reload = self.reloader.status();
+        let mut text = format!(
+            "[{}] accepting requests\n[{}] decision log\n[+] snapshot {} generation {}\n",
+            mark(!draining),
+            mark(writing),
+            reload.live,
+            reload.generation
+        );
+        match &reload.refused {
+            None => text.push_str("[+] files are what is live\n"),
+            Some(refused) => {
+                text.push_str("[!] the last edit was refused; the last good snapshot stays\n");
+                for problem in &refused.problems {
+                    let place = &problem.place;
+                    text.push_str(&format!(
+                        "    {}:{}:{}: {}: {}\n",
+                        place.file, place.line, place.column, problem.code, problem.message
+                    ));
+                }
+            }
+        }
+        text.push_str(if ready { "ready\n" } else { "not ready\n" });
+        answer(status, TEXT, text)
+    }
+}
+
+fn mark(good: bool) -> char {
+    if good { '+' } else { '-' }
+}
+
+fn version() -> String {
+    let value = serde_json::json!({ "name": "palisade", "version": env!("CARGO_PKG_VERSION") });
+    format!("{value}\n")
+}
+
+fn answer(status: StatusCode, kind: &'static str, text: String) -> Response<Body> {
+    let mut response = Response::new(Body::new(Bytes::from(text)));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}

@@ -1,1 +1,214 @@
-//! To be written.
+//! Writes the decision log: one thread for all workers, each with its own handle.
+//!
+//! A worker's records collect in its buffer; the whole buffer goes to the writer, and while that writes it, the next
+//! one fills (group commit). So the log's lines stay whole and in each worker's order, and a waiter knows that
+//! `write(2)` has returned for its line: it survives the death of this process.
+//! Never: drops a record without counting it, or says that one is written which is not.
+
+mod sink;
+mod worker;
+mod writer;
+
+pub use worker::WorkerJournal;
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::SyncSender;
+use std::thread::JoinHandle;
+
+use crate::audit::event::Event;
+use crate::disk::sink::Sink;
+use crate::disk::writer::Writer;
+use crate::limits;
+use crate::telemetry::JournalCounters;
+
+/// Where the decision log goes. A record counts as written when all of them have taken it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sinks {
+    /// A file, appended to.
+    pub file: Option<PathBuf>,
+    /// Standard output.
+    pub stdout: bool,
+}
+
+/// Why the decision log could not be opened.
+#[derive(Debug)]
+pub enum OpenError {
+    /// No sink is configured.
+    NoSink,
+    /// The file could not be opened, read or repaired.
+    File(PathBuf, io::Error),
+    /// Another process writes to the file.
+    Taken(PathBuf),
+    /// The file ends in something that is no line of a decision log, and is left alone.
+    NotALog(PathBuf),
+    /// Standard output is closed.
+    Stdout(io::Error),
+    /// The writer could not be started.
+    Thread(io::Error),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSink => f.write_str("the decision log needs a file, standard output, or both"),
+            Self::File(path, error) => write!(f, "the decision log `{}`: {error}", path.display()),
+            Self::Taken(path) => write!(f, "another process writes to the decision log `{}`", path.display()),
+            Self::NotALog(path) => {
+                write!(
+                    f,
+                    "`{}` does not end like a decision log, and is left alone: name another file",
+                    path.display()
+                )
+            }
+            Self::Stdout(error) => write!(f, "standard output: {error}"),
+            Self::Thread(error) => write!(f, "the journal's thread could not be started: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+/// The decision log of this process.
+#[derive(Debug)]
+pub struct Disk {
+    to_writer: SyncSender<Message>,
+    shared: Arc<Shared>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What workers and the writer tell each other besides messages.
+#[derive(Debug)]
+struct Shared {
+    counters: JournalCounters,
+    /// Records that were not even taken, since the writer last looked.
+    refused: AtomicU64,
+    writing: AtomicBool,
+}
+
+impl Shared {
+    fn refuse(&self, records: u64) {
+        self.refused.fetch_add(records, Ordering::Relaxed);
+        self.counters.dropped.inc_by(records);
+    }
+}
+
+enum Message {
+    /// A worker's buffer, to be sent back.
+    Load(Load),
+    /// Lines whose writer waits for nothing.
+    Lines { bytes: Vec<u8>, records: u64 },
+    /// Open the file anew: the old one was moved away.
+    Reopen,
+    /// Write what came before, and end.
+    Stop,
+}
+
+/// A worker's buffer on its way to the writer and back; each worker has one, so its memory is used again.
+struct Load {
+    bytes: Vec<u8>,
+    records: u64,
+    written: bool,
+    /// Travels along, so that the worker's end closes when the writer dies.
+    back: tokio::sync::mpsc::Sender<Load>,
+}
+
+impl Disk {
+    /// Opens the log, repairs its torn end, and starts the writer.
+    ///
+    /// # Errors
+    /// When a sink cannot be opened: nothing is served without a log.
+    pub fn open(sinks: &Sinks, counters: JournalCounters) -> Result<Self, OpenError> {
+        let file = sinks.file.as_deref().map(open_file).transpose()?;
+        let stdout = if sinks.stdout { Some(Sink::stdout().map_err(OpenError::Stdout)?) } else { None };
+        if file.is_none() && stdout.is_none() {
+            return Err(OpenError::NoSink);
+        }
+        let shared =
+            Arc::new(Shared { counters, refused: AtomicU64::new(0), writing: AtomicBool::new(true) });
+        let (to_writer, messages) = std::sync::mpsc::sync_channel(limits::JOURNAL_MESSAGES_MAX);
+        let writer = Writer::new(file, stdout, Arc::clone(&shared));
+        let thread = std::thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || writer.run(&messages))
+            .map_err(OpenError::Thread)?;
+        Ok(Self { to_writer, shared, writer: Mutex::new(Some(thread)) })
+    }
+
+    /// A handle for the worker on this thread, which refuses to hold more than `bytes_max`.
+    ///
+    /// Must be called where `tokio::task::spawn_local` may be.
+    #[must_use]
+    pub fn worker(&self, bytes_max: usize) -> WorkerJournal {
+        WorkerJournal::start(self.to_writer.clone(), Arc::clone(&self.shared), bytes_max)
+    }
+
+    /// Puts an event on record. Nobody waits for it.
+    pub fn event(&self, event: &Event<'_>) {
+        let mut bytes = Vec::new();
+        event.encode(now_ms(), &mut bytes);
+        if self.to_writer.try_send(Message::Lines { bytes, records: 1 }).is_err() {
+            self.shared.refuse(1);
+        }
+    }
+
+    /// Opens the file anew after it was moved away (SIGHUP). Where that fails, the old one is kept, and the log says so.
+    pub fn reopen(&self) {
+        if self.to_writer.try_send(Message::Reopen).is_err() {
+            tracing::error!("the decision log could not be reopened: its writer is too far behind");
+        }
+    }
+
+    /// Did every sink take the last records?
+    #[must_use]
+    pub fn is_writing(&self) -> bool {
+        self.shared.writing.load(Ordering::Relaxed)
+    }
+
+    /// Waits until all that was handed over is written, and ends the writer. Workers come first: what they append
+    /// afterwards is refused.
+    pub fn close(&self) {
+        let thread = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let told = self.to_writer.send(Message::Stop);
+            if told.is_err() || thread.join().is_err() {
+                tracing::error!("the journal's writer died");
+            }
+        }
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Opens the file; a torn end that was taken off is put on record in it.
+fn open_file(path: &Path) -> Result<Sink, OpenError> {
+    let (mut sink, torn) = Sink::file(path)?;
+    if torn > 0 {
+        tracing::warn!(bytes = torn, "the decision log ended in half a line, which was taken off");
+        let mut line = Vec::new();
+        Event::TornTail { bytes: torn }.encode(now_ms(), &mut line);
+        sink.write(&line).map_err(|error| OpenError::File(path.to_owned(), error))?;
+    }
+    Ok(sink)
+}
+
+/// Milliseconds since 1970.
+fn now_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

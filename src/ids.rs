@@ -92,7 +92,7 @@ macro_rules! path_name {
             /// # Errors
             /// When a segment is empty, too long, too many, or has a character outside the alphabet.
             pub fn parse(text: &str) -> Result<Self, BadName> {
-                check_path(text, $separator, $depth, $also)?;
+                check_path(text, char::from($separator), $depth, $also)?;
                 Ok(Self(text.into()))
             }
 
@@ -105,13 +105,13 @@ macro_rules! path_name {
             /// Is this name `outer` itself, or below it? By whole segments: `acme2` is not within `acme`.
             #[must_use]
             pub fn is_within(&self, outer: &Self) -> bool {
-                within(&self.0, &outer.0, $separator as u8)
+                within(&self.0, &outer.0, $separator)
             }
 
             /// The name with its last segment taken off; `None` at the top.
             #[must_use]
             pub fn parent(&self) -> Option<Self> {
-                self.0.rsplit_once($separator).map(|(parent, _)| Self(parent.into()))
+                self.0.rsplit_once(char::from($separator)).map(|(parent, _)| Self(parent.into()))
             }
 
             /// This name, then each enclosing one up to the top.
@@ -136,15 +136,15 @@ macro_rules! path_name {
 
 path_name!(
     /// The path of a tenant in the tree of tenants: `acme/west/sf1`.
-    TenantPath, '/', limits::TENANT_DEPTH_MAX, b""
+    TenantPath, b'/', limits::TENANT_DEPTH_MAX, b""
 );
 path_name!(
     /// The name of a slice of data: a path of segments, which may go deeper than any tenant: `acme/west/claims`.
-    DataKey, '/', limits::DATA_KEY_DEPTH_MAX, b""
+    DataKey, b'/', limits::DATA_KEY_DEPTH_MAX, b""
 );
 path_name!(
     /// The name of a data class in the tree of classes: `pii.contact.email`.
-    ClassName, '.', limits::CLASS_DEPTH_MAX, b"_"
+    ClassName, b'.', limits::CLASS_DEPTH_MAX, b"_"
 );
 
 impl TenantPath {
@@ -164,19 +164,7 @@ impl DataKey {
 }
 
 /// What a call attempts.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    serde::Serialize,
-    serde::Deserialize,
-    schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// One thing is read.
@@ -318,21 +306,7 @@ mod tests {
 
     #[test]
     fn a_wrong_name_is_refused_and_never_mended() {
-        for text in [
-            "",
-            "/",
-            "a/",
-            "/a",
-            "a//b",
-            "Acme",
-            "acme ",
-            "-a",
-            "a_b",
-            "ä",
-            "a.b",
-            "a\0",
-            "a/b/c/d/e/f/g/h/i",
-        ] {
+        for text in ["", "/", "a/", "/a", "a//b", "Acme", "acme ", "-a", "a_b", "ä", "a.b", "a\0", "a/b/c/d/e/f/g/h/i"] {
             assert!(TenantPath::parse(text).is_err(), "{text:?}");
         }
         assert!(TenantPath::parse(&"a".repeat(63)).is_ok());

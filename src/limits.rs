@@ -150,9 +150,23 @@ pub const RECORD_ITEM_BYTES_MAX: usize = 7 << 10;
 pub const RECORD_TENANT_SOURCES_MAX: usize = 8;
 /// Most messages (workers' batches, one each, apart) that may wait for the journal's writer.
 pub const JOURNAL_MESSAGES_MAX: usize = 1_024;
+/// Longest tail of a decision log without a line's end that is taken off on start; with a longer one it is no decision log.
+pub const TORN_TAIL_BYTES_MAX: u64 = 1 << 20;
 /// Longest that the writer waits for a sink that takes nothing now (a full non-blocking pipe), in milliseconds.
 pub const SINK_WAIT_MS_MAX: u64 = 5_000;
 /// Snapshots whose routes and classes one worker's metrics tell apart at once; older ones are counted by name.
 pub const METRIC_GENERATIONS_MAX: usize = 4;
 
 const _: () = assert!(RECORD_ITEM_BYTES_MAX > 3 * RECORD_FIELD_BYTES_MAX);
+const _: () = assert!(TORN_TAIL_BYTES_MAX > RECORD_BYTES_MAX as u64);
+/// Most bytes from a comma to the first byte of its member's value, where the member may have to be dropped: they are
+/// held until that is decided. Pretty-printing at [`JSON_DEPTH_MAX`] with the longest key fits many times over.
+pub const JSON_HELD_BYTES_MAX: usize = 8 << 10;
+/// Most work of compiling one body shape, in set members and transitions looked at. Shapes come from the operator's
+/// files, but wildcards under any-depth paths can double the states with every step.
+pub const SHAPE_WORK_MAX: usize = 8 << 20;
+/// Longest text of a fixed mask, in bytes.
+pub const FIXED_TEXT_BYTES_MAX: usize = 256;
+
+const _: () = assert!(JSON_KEY_BYTES_MAX < JSON_HELD_BYTES_MAX);
+const _: () = assert!(SHAPE_STATES_MAX <= 1 << 16);

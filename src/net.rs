@@ -1,14 +1,281 @@
-//! To be written.
+//! The data plane: one single-threaded worker per core, each with its own listener, upstream pool and caches.
+//!
+//! Workers share nothing that a request writes to. Connections are handed out by the kernel (`SO_REUSEPORT`).
+//! Never: decides anything. It carries requests to [`request::run`] and its answers back.
 
-/// STUB: the lead writes it.
+mod connection;
+mod upstream;
+mod wire;
+
+use std::cell::Cell;
+use std::cell::RefCell;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::rc::Weak;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+
+pub use upstream::Pool;
+pub use upstream::UpstreamSettings;
+
+use crate::request;
+use crate::request::GuardBounds;
+use crate::request::Worker;
+use wire::Line;
+use wire::Patience;
+
+/// What the listeners and connections need to know.
+#[derive(Debug, Clone)]
+pub struct NetSettings {
+    /// Take HTTP/2 without TLS, by prior knowledge.
+    pub h2c: bool,
+    /// Most connections at once, all workers together.
+    pub connections_max: usize,
+    /// Most streams on one HTTP/2 connection.
+    pub streams_max: u32,
+    /// Bounds of an HTTP/1.1 head.
+    pub guard: GuardBounds,
+    /// From the first byte of a head to its last.
+    pub head_timeout: Duration,
+    /// Between requests.
+    pub keep_alive: Duration,
+    /// Without a byte of a body, either way.
+    pub body_idle: Duration,
+    /// For one request; zero means no bound.
+    pub total: Duration,
+    /// For requests in flight when told to stop.
+    pub drain: Duration,
+}
+
+/// How often connections are looked over.
+const TICK: Duration = Duration::from_millis(250);
+
+/// How many connections may wait in the kernel for a worker.
+const BACKLOG: u32 = 1_024;
+
+/// A clock of the machine.
+#[derive(Debug)]
+pub struct MachineClock {
+    start: std::time::Instant,
+}
+
+impl Default for MachineClock {
+    fn default() -> Self {
+        Self { start: std::time::Instant::now() }
+    }
+}
+
+impl request::Clock for MachineClock {
+    fn micros(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    fn wall_ms(&self) -> u64 {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// Opens one listening socket for each worker, all on the same port; port 0 picks one for all.
 ///
 /// # Errors
-/// Always, until it is written.
+/// The address cannot be listened on.
+pub fn listen(address: SocketAddr, workers: usize) -> io::Result<Vec<std::net::TcpListener>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let mut address = address;
+    let mut listeners = Vec::with_capacity(workers);
+    runtime.block_on(async {
+        for _ in 0..workers {
+            let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+            socket.set_reuseaddr(true)?;
+            socket.set_reuseport(true)?;
+            socket.bind(address)?;
+            let listener = socket.listen(BACKLOG)?;
+            address = listener.local_addr()?;
+            listeners.push(listener.into_std()?);
+        }
+        Ok::<_, io::Error>(())
+    })?;
+    Ok(listeners)
+}
+
+/// What all workers of a process count together. Touched once per connection, never per request.
+#[derive(Debug, Default)]
+pub struct Census {
+    open: AtomicUsize,
+}
+
+impl Census {
+    /// Client connections open now.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+}
+
+/// Counts one connection for as long as it lives.
+struct Counted(Arc<Census>);
+
+impl Counted {
+    fn enter(census: &Arc<Census>, max: usize) -> Option<Self> {
+        let before = census.open.fetch_add(1, Ordering::Relaxed);
+        let counted = Self(Arc::clone(census));
+        (before < max).then_some(counted)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What the connections of one worker share.
+pub(crate) struct Station {
+    worker: Rc<Worker<Pool>>,
+    settings: NetSettings,
+    census: Arc<Census>,
+    tick: Rc<Cell<u32>>,
+    draining: Cell<bool>,
+    lines: RefCell<Vec<Weak<Line>>>,
+    every_tick: Box<dyn Fn(usize)>,
+}
+
+impl Station {
+    fn patience(&self) -> Patience {
+        let ticks =
+            |time: Duration| u32::try_from(time.as_millis().div_ceil(TICK.as_millis())).unwrap_or(u32::MAX);
+        let settings = &self.settings;
+        Patience {
+            head: ticks(settings.head_timeout),
+            // While draining, a connection that has nothing to do is asked to leave after a second.
+            keep_alive: if self.draining.get() { 4 } else { ticks(settings.keep_alive) },
+            body_idle: ticks(settings.body_idle),
+            total: ticks(settings.total),
+        }
+    }
+
+    fn sweep(&self) {
+        let now = self.tick.get();
+        let patience = self.patience();
+        self.lines.borrow_mut().retain(|line| match line.upgrade() {
+            Some(line) => {
+                if let Some(phase) = line.expire(now, &patience) {
+                    tracing::debug!(phase, "connection outstayed");
+                }
+                true
+            }
+            None => false,
+        });
+        self.worker.origin.sweep();
+    }
+}
+
+/// Serves until `stop` says so, then drains. One call per worker, each on a thread of its own.
+///
+/// Beside the worker, `make_worker` gives what is to be done a few times a second, told how many connections to the app
+/// are open.
+///
+/// # Errors
+/// The runtime or the listener cannot be set up.
 pub fn serve(
-    _config: crate::config::Config,
-    _live: std::sync::Arc<crate::snapshot::Live>,
-    _reading: &crate::reload::Reading,
-    _warnings: &[crate::problem::Problem],
-) -> Result<(), String> {
-    Err("serving is not written yet".to_owned())
+    listeners: Vec<std::net::TcpListener>,
+    settings: NetSettings,
+    census: Arc<Census>,
+    stop: watch::Receiver<bool>,
+    make_worker: impl FnOnce() -> (Worker<Pool>, Box<dyn Fn(usize)>),
+) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let tasks = tokio::task::LocalSet::new();
+    tasks.block_on(&runtime, async move {
+        let listeners = listeners.into_iter().map(TcpListener::from_std).collect::<io::Result<Vec<_>>>()?;
+        let (worker, every_tick) = make_worker();
+        let station = Rc::new(Station {
+            worker: Rc::new(worker),
+            settings,
+            census,
+            tick: Rc::new(Cell::new(1)),
+            draining: Cell::new(false),
+            lines: RefCell::default(),
+            every_tick,
+        });
+        let sweeping = tokio::task::spawn_local(sweep(Rc::clone(&station)));
+        let accepting: Vec<_> = listeners
+            .into_iter()
+            .map(|listener| tokio::task::spawn_local(accept(listener, Rc::clone(&station), stop.clone())))
+            .collect();
+        for task in accepting {
+            // It ends by being told to, or by a panic, and then the others go on.
+            drop(task.await);
+        }
+        drain(&station).await;
+        sweeping.abort();
+        Ok(())
+    })
+}
+
+async fn sweep(station: Rc<Station>) {
+    let mut ticks = tokio::time::interval(TICK);
+    loop {
+        ticks.tick().await;
+        station.tick.set(station.tick.get().wrapping_add(1));
+        station.sweep();
+        (station.every_tick)(station.worker.origin.open());
+    }
+}
+
+async fn accept(listener: TcpListener, station: Rc<Station>, mut stop: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => connection(stream, peer, &station),
+                Err(error) => refused(&error).await,
+            },
+            _ = stop.wait_for(|stop| *stop) => break,
+        }
+    }
+    station.draining.set(true);
+    // What the kernel has accepted already would be reset otherwise.
+    while let Ok(Ok((stream, peer))) = tokio::time::timeout(Duration::ZERO, listener.accept()).await {
+        connection(stream, peer, &station);
+    }
+}
+
+/// A connection that is gone again is nothing. Without descriptors, accepting again at once would only spin.
+async fn refused(error: &io::Error) {
+    if !matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
+        tracing::warn!(%error, "cannot accept connections");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn connection(stream: TcpStream, peer: SocketAddr, station: &Rc<Station>) {
+    // Over the limit the connection closes at once: whoever waits for an answer should try elsewhere.
+    let Some(counted) = Counted::enter(&station.census, station.settings.connections_max) else { return };
+    drop(stream.set_nodelay(true));
+    let station = Rc::clone(station);
+    tokio::task::spawn_local(async move {
+        connection::serve(stream, peer, &station).await;
+        drop(counted);
+    });
+}
+
+/// Waits for what is in flight, at most for the drain time.
+async fn drain(station: &Rc<Station>) {
+    let end = tokio::time::Instant::now() + station.settings.drain;
+    while tokio::time::Instant::now() < end {
+        let open = station.lines.borrow().iter().any(|line| line.strong_count() > 0);
+        if !open {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

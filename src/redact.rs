@@ -1,1 +1,248 @@
-//! To be written.
+//! Redaction: JSON bodies stream through, and what the caller may not see is replaced on the way.
+//!
+//! A [`Shape`] says which data class stands where in a kind of body; it is compiled once per snapshot. A [`Plan`] says
+//! which of those classes one caller may not see; it is fixed before the first byte. A [`Redactor`] walks one body:
+//! bytes in, [`Redacted`] bytes out, in constant memory, with the same result wherever the input is cut.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use bytes::{Buf, Bytes};
+//! use palisade::redact::{ClassIx, Encoding, Mask, Plan, Redactor, ShapeBuilder};
+//!
+//! let mut shape = ShapeBuilder::new();
+//! shape.path("$..ssn", ClassIx(0))?;
+//! let plan = Plan::new(&Arc::new(shape.build()?), [(ClassIx(0), Mask::Drop)], None);
+//!
+//! let mut redactor = Redactor::new(Arc::new(plan), Encoding::Identity);
+//! let mut start = redactor.feed(Bytes::from_static(br#"{"name":"Ada","s"#))?;
+//! assert_eq!(start.copy_to_bytes(start.len()), r#"{"name":"Ada""#);
+//! let mut end = redactor.feed(Bytes::from_static(br#"sn":"078-05-1120"}"#))?;
+//! assert_eq!(end.copy_to_bytes(end.len()), "}");
+//! let (_, hidden) = redactor.finish()?;
+//! assert_eq!(hidden.iter().map(|(class, _, count)| (class, count)).collect::<Vec<_>>(), [(ClassIx(0), 1)]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Nobody else can make [`Redacted`] bytes:
+//! ```compile_fail,E0423
+//! let forged = palisade::redact::Redacted(bytes::Bytes::from_static(b"secret"));
+//! ```
+//!
+//! Never: performs I/O, reads a clock, passes on a body that it cannot read while its plan hides something.
+
+mod automaton;
+mod classes;
+mod gzip;
+mod http;
+mod malformed;
+mod mask;
+mod output;
+mod path;
+mod plan;
+mod shape;
+mod symbols;
+mod text;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use bytes::Buf;
+use bytes::Bytes;
+
+pub use automaton::Shape;
+pub use http::Unreadable;
+pub use http::readable;
+pub use http::readable_body;
+pub use http::request_body_headers;
+pub use http::request_headers;
+pub use http::response_headers;
+pub use malformed::Malformed;
+pub use mask::Mask;
+pub use path::PathError;
+pub use plan::Hidden;
+pub use plan::Plan;
+pub use plan::PseudonymKey;
+pub use shape::ClassIx;
+pub use shape::NodeIx;
+pub use shape::ShapeBuilder;
+pub use shape::TooLarge;
+
+/// How a body is encoded on its way in. What leaves is never compressed, unless the plan hides nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// As it is.
+    Identity,
+    /// gzip (RFC 1952).
+    Gzip,
+}
+
+/// Bytes that have been through a [`Redactor`]. There is no other way to make one.
+#[derive(Debug)]
+pub struct Redacted(Bytes);
+
+impl Redacted {
+    /// How many bytes.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Are there none?
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Buf for Redacted {
+    fn remaining(&self) -> usize {
+        self.0.remaining()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.0.chunk()
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.0.advance(count);
+    }
+
+    fn copy_to_bytes(&mut self, len: usize) -> Bytes {
+        self.0.copy_to_bytes(len)
+    }
+}
+
+/// Redacted bytes put together, for a body that leaves whole.
+#[derive(Debug, Default)]
+pub struct Gathered(Pieces);
+
+/// One piece needs no copy.
+#[derive(Debug, Default)]
+enum Pieces {
+    #[default]
+    None,
+    One(Bytes),
+    Many(Vec<u8>),
+}
+
+impl Gathered {
+    /// Puts a piece at the end.
+    pub fn push(&mut self, piece: Redacted) {
+        if piece.is_empty() {
+            return;
+        }
+        self.0 = match std::mem::take(&mut self.0) {
+            Pieces::None => Pieces::One(piece.0),
+            Pieces::One(first) => Pieces::Many([first, piece.0].concat()),
+            Pieces::Many(mut all) => {
+                all.extend_from_slice(&piece.0);
+                Pieces::Many(all)
+            }
+        };
+    }
+
+    /// How many bytes there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        match &self.0 {
+            Pieces::None => 0,
+            Pieces::One(piece) => piece.len(),
+            Pieces::Many(all) => all.len(),
+        }
+    }
+
+    /// Are there none?
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All of it.
+    #[must_use]
+    pub fn into_redacted(self) -> Redacted {
+        Redacted(match self.0 {
+            Pieces::None => Bytes::new(),
+            Pieces::One(piece) => piece,
+            Pieces::Many(all) => all.into(),
+        })
+    }
+}
+
+/// The redaction of one body, of a response or of a request.
+#[derive(Debug)]
+pub struct Redactor {
+    plan: Arc<Plan>,
+    way: Way,
+}
+
+#[derive(Debug)]
+enum Way {
+    /// The plan hides nothing: the body is not even read.
+    Bypass,
+    Plain(walk::Walk),
+    Gzip(walk::Walk, Box<gzip::Inflate>),
+    /// Nothing leaves after an error.
+    Broken(Malformed),
+}
+
+impl Redactor {
+    /// The redaction of one body by this plan.
+    #[must_use]
+    pub fn new(plan: Arc<Plan>, encoding: Encoding) -> Self {
+        let way = match encoding {
+            _ if plan.hides_nothing() => Way::Bypass,
+            Encoding::Identity => Way::Plain(walk::Walk::new(&plan)),
+            Encoding::Gzip => Way::Gzip(walk::Walk::new(&plan), Box::default()),
+        };
+        Self { plan, way }
+    }
+
+    /// Takes the next piece of the body, cut anywhere; returns what is safe to send so far, which may be nothing.
+    ///
+    /// # Errors
+    /// When the body cannot be read. What was returned before stays safe, but the body must not be ended as if it
+    /// were whole; every later call fails too.
+    pub fn feed(&mut self, chunk: Bytes) -> Result<Redacted, Malformed> {
+        let result = match &mut self.way {
+            Way::Bypass => Ok(chunk),
+            Way::Plain(walk) => walk.feed(&self.plan, &chunk),
+            Way::Gzip(walk, inflate) => inflate.feed(&chunk, |piece| walk.feed(&self.plan, &piece)),
+            Way::Broken(error) => Err(*error),
+        };
+        if let Err(error) = &result {
+            self.way = Way::Broken(*error);
+        }
+        result.map(Redacted)
+    }
+
+    /// The body has ended: returns what may still leave, and what was hidden.
+    ///
+    /// # Errors
+    /// When the body was not whole. An empty body is not JSON.
+    pub fn finish(self) -> Result<(Redacted, Hidden), Malformed> {
+        let plan = &self.plan;
+        match self.way {
+            Way::Bypass => Ok((Redacted(Bytes::new()), Hidden::new(plan, &[]))),
+            Way::Plain(walk) => finish(walk, plan, Vec::new()),
+            Way::Gzip(mut walk, inflate) => {
+                let out = inflate.finish(|piece| walk.feed(plan, &piece))?;
+                finish(walk, plan, out)
+            }
+            Way::Broken(error) => Err(error),
+        }
+    }
+}
+
+fn finish(mut walk: walk::Walk, plan: &Plan, before: Vec<u8>) -> Result<(Redacted, Hidden), Malformed> {
+    let last = walk.finish(plan)?;
+    let hidden = Hidden::new(plan, &walk.counts);
+    if before.is_empty() {
+        return Ok((Redacted(last), hidden));
+    }
+    let mut out = before;
+    out.extend_from_slice(&last);
+    Ok((Redacted(out.into()), hidden))
+}

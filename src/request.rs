@@ -1,1 +1,328 @@
-//! To be written.
+//! The life of a request, whole, on one screen: [`life`].
+//!
+//! Each state is a struct, each step consumes one and makes the next, and each lives in the file of the state that it
+//! makes. Leave a step out and it does not compile: `forward` exists on an [`Authorized`] only, and only
+//! `Identified::authorize` makes one.
+//! Never: names a socket, a file or a runtime. Bytes come from an [`Origin`] and from hyper's client body type.
+
+mod authorized;
+mod ending;
+mod forwarded;
+mod guard;
+mod identified;
+mod known;
+mod received;
+mod refusal;
+mod released;
+mod report;
+mod target;
+
+use std::cell::Cell;
+use std::cell::RefCell;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http::HeaderName;
+use http::HeaderValue;
+
+pub use authorized::Authorized;
+pub use authorized::Gate;
+pub use authorized::Permit;
+pub use ending::Ended;
+pub use forwarded::Broken;
+pub use forwarded::Failure;
+pub use forwarded::Flawed;
+pub use forwarded::Forwarded;
+pub use forwarded::Origin;
+pub use forwarded::Outbound;
+pub use guard::Bounds as GuardBounds;
+pub use guard::Flaw;
+pub use guard::Guard;
+pub use guard::Passed;
+pub use identified::Identified;
+pub use known::Refused;
+pub use received::Head;
+pub use received::Received;
+pub use refusal::Refusal;
+pub use refusal::Row;
+pub use released::Answer;
+pub use released::Cut;
+pub use released::Released;
+pub use target::Host;
+pub use target::Unclear;
+pub use target::host;
+pub use target::normal_path;
+
+use crate::audit::Journal;
+use crate::audit::trace::Trace;
+use crate::identity::Remembered;
+use crate::ids::DecisionId;
+use crate::model::RouteIx;
+use crate::model::TenantIx;
+use crate::policy::Memory;
+use crate::redact::ClassIx;
+use crate::redact::Plan;
+use crate::redact::PseudonymKey;
+use crate::snapshot::Live;
+use crate::snapshot::Snapshot;
+
+/// The bounds of a request's head and body.
+#[derive(Debug, Clone)]
+pub struct Bounds {
+    /// Most header lines.
+    pub headers: usize,
+    /// Most bytes of the target.
+    pub target_bytes: usize,
+    /// Most bytes of the body.
+    pub body_bytes: u64,
+    /// Further headers that only Palisade may set, lower case with `-`.
+    pub protected: Vec<Box<str>>,
+}
+
+/// What the steps need to know of the configuration.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Bounds of heads and bodies.
+    pub bounds: Bounds,
+    /// The header that carries an API key.
+    pub api_key_header: HeaderName,
+    /// The header in which a caller states its purpose.
+    pub purpose_header: HeaderName,
+    /// Does the app get the caller's credential?
+    pub forward_credential: bool,
+}
+
+/// What stands still while one request lives.
+#[derive(Debug)]
+pub struct Moment {
+    /// The name of its decision.
+    pub id: DecisionId,
+    /// Wall clock, milliseconds since 1970.
+    pub now_ms: u64,
+    /// The worker's clock when the request arrived, microseconds.
+    pub started_us: u64,
+    /// The other end of the connection.
+    pub peer: Option<IpAddr>,
+    /// The same as a header value.
+    pub peer_text: Option<HeaderValue>,
+    /// The trace that it is part of.
+    pub trace: Trace,
+}
+
+/// Two clocks: a monotonic one for durations and the wall's for everything that people name.
+pub trait Clock {
+    /// Microseconds, monotonic.
+    fn micros(&self) -> u64;
+    /// Milliseconds since 1970.
+    fn wall_ms(&self) -> u64;
+}
+
+/// What is counted. The implementation counts; the steps say what happened.
+pub trait Counts {
+    /// A decision fell: its code (`allowed`, `public`, or a refusal's) and how long policy took, in microseconds.
+    fn decided(&self, allowed: bool, code: &'static str, policy_us: u64);
+    /// A request ended.
+    fn ended(&self, ended: &Finished<'_>);
+    /// A policy could not be evaluated.
+    fn policy_error(&self, policy_id: &str);
+}
+
+/// What is counted of a request that ended.
+#[derive(Debug)]
+pub struct Finished<'a> {
+    /// The snapshot's generation, which gives the indexes their meaning.
+    pub generation: u64,
+    /// The route and its id, where one was found.
+    pub route: Option<(RouteIx, &'a str)>,
+    /// The status that the client was sent.
+    pub status: u16,
+    /// The code of the refusal that it ended in.
+    pub refusal: Option<&'static str>,
+    /// The whole time, microseconds.
+    pub total_us: u64,
+    /// From sending to the head of the app's answer, where there was one.
+    pub upstream_us: Option<u64>,
+    /// Values hidden, by class and mask.
+    pub hidden: &'a [HiddenCount<'a>],
+}
+
+/// How often one data class was hidden.
+#[derive(Debug, Clone, Copy)]
+pub struct HiddenCount<'a> {
+    /// The class and its name.
+    pub class: (ClassIx, &'a str),
+    /// The kind of mask.
+    pub mask: &'static str,
+    /// How many values.
+    pub count: u64,
+}
+
+/// Everything that one worker's requests share. Not shared between threads: no lock, no contended line.
+pub struct Worker<O> {
+    /// The configuration's part.
+    pub settings: Settings,
+    /// The snapshot in force.
+    pub live: Arc<Live>,
+    /// The app.
+    pub origin: O,
+    /// The decision log.
+    pub journal: Rc<dyn Journal>,
+    /// The metrics.
+    pub counts: Rc<dyn Counts>,
+    /// The clocks.
+    pub clock: Rc<dyn Clock>,
+    memory: RefCell<Memory>,
+    remembered: RefCell<Remembered>,
+    pseudonym_keys: RefCell<PseudonymKeys>,
+    nothing_hidden: Arc<Plan>,
+    /// Makes ids unique: drawn once per worker, and a counter.
+    seed: u64,
+    count: Cell<u64>,
+}
+
+impl<O> std::fmt::Debug for Worker<O> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Worker").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// Keys derived for the tenants of one snapshot.
+#[derive(Default)]
+struct PseudonymKeys {
+    generation: u64,
+    keys: std::collections::HashMap<u32, PseudonymKey>,
+}
+
+/// Most derived keys that a worker remembers; a key is cheap to derive again.
+const PSEUDONYM_KEYS_MAX: usize = 4_096;
+
+impl<O> Worker<O> {
+    /// A worker. `seed` is random, and no other worker's.
+    pub fn new(
+        settings: Settings,
+        live: Arc<Live>,
+        origin: O,
+        journal: Rc<dyn Journal>,
+        counts: Rc<dyn Counts>,
+        clock: Rc<dyn Clock>,
+        seed: u64,
+    ) -> Self {
+        Self {
+            settings,
+            live,
+            origin,
+            journal,
+            counts,
+            clock,
+            memory: RefCell::default(),
+            remembered: RefCell::default(),
+            pseudonym_keys: RefCell::default(),
+            nothing_hidden: forwarded::nothing_hidden(),
+            seed,
+            count: Cell::new(0),
+        }
+    }
+
+    /// Microseconds since the request arrived.
+    fn since(&self, moment: &Moment) -> u64 {
+        self.clock.micros().saturating_sub(moment.started_us)
+    }
+
+    fn moment(&self, peer: &Peer, headers: &http::HeaderMap) -> Moment {
+        let count = self.count.replace(self.count.get().wrapping_add(1));
+        // The seed spreads workers and restarts apart; the counter, mixed in whole, tells one worker's ids apart.
+        let mixed = (self.seed ^ count).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut unique = [0; 10];
+        let [.., a, b] = self.seed.to_be_bytes();
+        for (to, from) in unique.iter_mut().zip(mixed.to_be_bytes().into_iter().chain([a, b])) {
+            *to = from;
+        }
+        let now_ms = self.clock.wall_ms();
+        let id = DecisionId::new(now_ms, unique);
+        let trace = Trace::continue_from(traceparent(headers), random(self.seed, mixed), false);
+        Moment {
+            id,
+            now_ms,
+            started_us: self.clock.micros(),
+            peer: peer.ip,
+            peer_text: peer.text.clone(),
+            trace,
+        }
+    }
+
+    /// The key for pseudonyms of one tenant, where a secret is configured.
+    fn pseudonym_key(&self, snapshot: &Snapshot, tenant: TenantIx) -> Option<PseudonymKey> {
+        let secret = snapshot.pseudonym_secret()?;
+        let mut known = self.pseudonym_keys.borrow_mut();
+        if known.generation != snapshot.generation() || known.keys.len() >= PSEUDONYM_KEYS_MAX {
+            *known = PseudonymKeys { generation: snapshot.generation(), ..PseudonymKeys::default() };
+        }
+        let path = snapshot.model().tenants.get(tenant).path.as_str();
+        Some(known.keys.entry(tenant.0).or_insert_with(|| PseudonymKey::new(secret, path)).clone())
+    }
+}
+
+/// The trace that the caller is in, where it says so exactly once.
+fn traceparent(headers: &http::HeaderMap) -> Option<&[u8]> {
+    let mut lines = headers.get_all("traceparent").iter();
+    let line = lines.next()?;
+    lines.next().is_none().then(|| line.as_bytes())
+}
+
+/// Bytes for the ids of spans and traces: unlike any other request's, which is all that they must be.
+fn random(seed: u64, mixed: u64) -> [u8; 24] {
+    let mut bytes = [0; 24];
+    let words = [mixed, mixed.rotate_left(32) ^ seed, seed.wrapping_add(mixed)];
+    for (to, from) in bytes.iter_mut().zip(words.into_iter().flat_map(u64::to_be_bytes)) {
+        *to = from;
+    }
+    bytes
+}
+
+/// The other end of a connection.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// Its address.
+    pub ip: Option<IpAddr>,
+    /// The same as a header value, made once per connection.
+    pub text: Option<HeaderValue>,
+}
+
+/// Takes a request through its life. There is always an answer, and always exactly one decision record.
+pub async fn run<O: Origin>(
+    worker: &Worker<O>,
+    request: http::Request<O::Client>,
+    flaw: Option<Flaw>,
+    peer: &Peer,
+) -> http::Response<Answer<O::Body>> {
+    // Once: a request never sees two generations.
+    let snapshot = worker.live.current();
+    let moment = worker.moment(peer, request.headers());
+    match life(worker, &snapshot, &moment, request, flaw).await {
+        Ok(released) => released.into_response(),
+        Err(refused) => {
+            let refusal = report::refused(worker, &snapshot, &moment, refused);
+            released::refused(&refusal, moment.id, Arc::clone(&worker.nothing_hidden)).into_response()
+        }
+    }
+}
+
+async fn life<O: Origin>(
+    worker: &Worker<O>,
+    snapshot: &Arc<Snapshot>,
+    moment: &Moment,
+    request: http::Request<O::Client>,
+    flaw: Option<Flaw>,
+) -> Result<Released<O::Body>, Refused> {
+    let received = Received::new(request, flaw, &worker.settings.bounds)?;
+    let authorized = match received.gate(snapshot, worker, moment)? {
+        Gate::Open(authorized) => authorized,
+        Gate::Guarded(received) => {
+            let identified = received.identify(snapshot, worker, moment)?;
+            identified.authorize(snapshot, worker, moment)?
+        }
+    };
+    let forwarded = authorized.forward(snapshot, worker, moment).await?;
+    forwarded.release().await
+}

@@ -2,13 +2,14 @@
 //!
 //! Never: shows a credential, a key, a query string or a value of a body; lets a caller make a metric's label.
 
+mod counts;
 pub mod metrics;
 mod pending;
 mod worker;
 
 pub use metrics::JournalCounters;
 pub use metrics::Metrics;
-pub use worker::Named;
+pub use worker::Label;
 pub use worker::WorkerMetrics;
 
 use tracing_subscriber::EnvFilter;

@@ -45,7 +45,7 @@ pub struct Decision<'a> {
     /// The address that the connection came from.
     pub source_ip: Option<IpAddr>,
     /// The snapshot that decided.
-    pub snapshot: &'a Digest,
+    pub snapshot: Digest,
     /// Its generation in this process.
     pub generation: u64,
     /// The time that policies saw as `context.now`, in milliseconds since 1970.
@@ -73,6 +73,8 @@ pub enum Answer<'a> {
     Deny {
         /// The refusal's code.
         code: &'a str,
+        /// What the code leaves open: one of a closed set of words.
+        detail: Option<&'a str>,
     },
 }
 
@@ -171,9 +173,10 @@ impl Decision<'_> {
         line.time("time", self.time_ms);
         match self.answer {
             Answer::Allow => line.word("decision", "allow"),
-            Answer::Deny { code } => {
+            Answer::Deny { code, detail } => {
                 line.word("decision", "deny");
                 line.text("code", code);
+                line.maybe_text("detail", detail);
             }
         }
         line.word("mode", "enforce");
@@ -231,7 +234,7 @@ impl Decision<'_> {
 
     /// The lists come last, so that the room that is left is theirs to use up.
     fn encode_why(&self, line: &mut Line<'_>) {
-        line.digest("snapshot", self.snapshot);
+        line.digest("snapshot", &self.snapshot);
         line.number("generation", self.generation);
         line.time("now", self.now_ms);
         line.object("latency_us", |line| {

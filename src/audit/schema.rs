@@ -34,6 +34,9 @@ pub struct DecisionLine {
     /// The refusal's code, on deny.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
+    /// What the code leaves open, on deny.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
     /// Whether the decision was enforced.
     pub mode: Mode,
     /// The id that the caller gave the request.

@@ -111,7 +111,6 @@ fn unhex<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
     use proptest::prelude::*;
 
     use super::*;

@@ -274,6 +274,8 @@ fn made(model: &Model, asking: &Asking, action: Action, method: Method) -> Resul
     classes.dedup();
     let level = classes.iter().filter_map(|class| model.classes.get(*class)).map(|class| class.level).max();
     Ok(Route {
+        ix: RouteIx(u32::MAX),
+        public: false,
         id: "eval".into(),
         method,
         template: "/".into(),

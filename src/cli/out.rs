@@ -32,6 +32,11 @@ impl Out {
         Self { colours, error_colours, broken: false }
     }
 
+    /// Are lines on standard error coloured?
+    pub(super) const fn colours_errors(&self) -> bool {
+        self.error_colours
+    }
+
     /// Prints a line of the result; its styles are taken out where colours are off.
     pub fn line(&mut self, text: &str) {
         let text =

@@ -1,10 +1,47 @@
-//! `palisade run`: loads the config and the first snapshot, and serves.
+//! `palisade run`: loads the config and the first snapshot, and serves until it is told to stop.
 //!
-//! Never: serves with anything that `check` would refuse.
+//! Threads: one per worker, one for the journal, one for reloading, and this one for signals and the admin listener.
+//! Never: serves with anything that `check` would refuse, or without a decision log.
 
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::hash::BuildHasher as _;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+
+use tokio::signal::unix::SignalKind;
+use tokio::signal::unix::signal;
+use tokio::sync::watch;
+
+use crate::admin;
+use crate::admin::Admin;
+use crate::audit::Event;
+use crate::config::Config;
+use crate::config::Format;
+use crate::config::Level;
+use crate::disk::Disk;
+use crate::disk::Sinks;
 use crate::net;
+use crate::net::Census;
+use crate::net::MachineClock;
+use crate::net::NetSettings;
+use crate::net::Pool;
+use crate::net::UpstreamSettings;
 use crate::reload;
+use crate::reload::Change;
+use crate::reload::Reading;
+use crate::reload::Reloader;
+use crate::request;
+use crate::request::GuardBounds;
+use crate::request::Worker;
 use crate::snapshot::Live;
+use crate::snapshot::Snapshot;
+use crate::telemetry;
+use crate::telemetry::LogFormat;
+use crate::telemetry::Metrics;
+use crate::telemetry::WorkerMetrics;
 
 use super::Exit;
 use super::Global;
@@ -19,7 +56,7 @@ Examples:
   palisade run -c etc/palisade.yaml --log-format json
   palisade run --set listen.data=0.0.0.0:8080 --set upstream.address=127.0.0.1:9000
 
-SIGHUP reloads, SIGTERM stops after the requests under way.";
+SIGHUP reloads and reopens the decision log, SIGTERM stops after the requests under way.";
 
 /// Serves until it is told to stop.
 ///
@@ -35,11 +72,259 @@ pub fn run(global: &Global, world: &World<'_>, out: &mut Out) -> Result<Exit, St
         }
     };
     let (reading, checked) = reload::first(&config.files, &config.settings);
-    match checked {
-        Ok(checked) => net::serve(config, Live::new(checked), &reading, &warnings).map(|()| Exit::Ok),
+    let checked = match checked {
+        Ok(checked) => checked,
         Err(problems) => {
             check::pretty(global, &problems, &loaded.text, Some(&reading.sources), out);
-            Ok(Exit::Invalid)
+            return Ok(Exit::Invalid);
         }
+    };
+    start_logging(&config, out.colours_errors())?;
+    for problem in warnings {
+        tracing::warn!(file = %problem.place.file, line = problem.place.line, "{}", problem.message);
+    }
+    serve(&config, &Live::new(checked), &reading).map(|()| Exit::Ok)
+}
+
+fn start_logging(config: &Config, colour: bool) -> Result<(), String> {
+    let level = match config.log.level {
+        Level::Off => "off",
+        Level::Error => "error",
+        Level::Warn => "warn",
+        Level::Info => "info",
+        Level::Debug => "debug",
+        Level::Trace => "trace",
+    };
+    // Libraries below us log what they read from sockets, and that may be a credential: only our own lines are shown.
+    let filter = format!("off,palisade={level}");
+    let format = match config.log.format {
+        Format::Text => LogFormat::Text,
+        Format::Json => LogFormat::Json,
+    };
+    telemetry::start_logging(format, &filter, colour).map_err(|error| error.to_string())
+}
+
+/// What the parts of one process share.
+struct Process {
+    live: Arc<Live>,
+    disk: Arc<Disk>,
+    metrics: Metrics,
+    census: Arc<Census>,
+    draining: Arc<AtomicBool>,
+}
+
+fn serve(config: &Config, live: &Arc<Live>, reading: &Reading) -> Result<(), String> {
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION")).map_err(|error| error.to_string())?;
+    let sinks = Sinks { file: config.decision_log.file.clone(), stdout: config.decision_log.stdout };
+    let counters = metrics.journal().map_err(|error| error.to_string())?;
+    let disk = Arc::new(Disk::open(&sinks, counters).map_err(|error| error.to_string())?);
+    let process =
+        Process { live: Arc::clone(live), disk, metrics, census: Arc::default(), draining: Arc::default() };
+    let workers = config.workers.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
+    let mut listeners: Vec<Vec<std::net::TcpListener>> = (0..workers).map(|_| Vec::new()).collect();
+    let mut data = Vec::new();
+    for address in &config.listen.data {
+        let opened = net::listen(*address, workers).map_err(|error| format!("cannot listen on {address}: {error}"))?;
+        data.extend(opened.first().and_then(|listener| listener.local_addr().ok()));
+        for (worker, listener) in listeners.iter_mut().zip(opened) {
+            worker.push(listener);
+        }
+    }
+    let reloader = start_reloading(config, &process, reading)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+    let (stop, stopped) = watch::channel(false);
+    let threads = start_workers(config, &process, listeners, &stopped)?;
+    let tasks = tokio::task::LocalSet::new();
+    let served = tasks.block_on(&runtime, until_told(config, &process, &reloader, &data, &stop));
+    // Whatever ended it, the workers finish what they have, and then the log gets its last line.
+    drop(stop.send(true));
+    process.draining.store(true, Ordering::Relaxed);
+    for thread in threads {
+        if thread.join().is_err() {
+            tracing::error!("a worker died");
+        }
+    }
+    process.disk.event(&Event::Stop);
+    process.disk.close();
+    tracing::info!("stopped");
+    served
+}
+
+fn start_reloading(config: &Config, process: &Process, reading: &Reading) -> Result<Reloader, String> {
+    let current = process.live.current();
+    let loaded = |snapshot: &Snapshot, metrics: &Metrics| {
+        metrics.reload_applied(&snapshot.digest(), snapshot.generation(), snapshot.loaded_at_ms() / 1_000);
+    };
+    loaded(&current, &process.metrics);
+    process.disk.event(&Event::Start { version: env!("CARGO_PKG_VERSION"), snapshot: &current.digest() });
+    let (disk, metrics, live) = (Arc::clone(&process.disk), process.metrics.clone(), Arc::clone(&process.live));
+    let on_change = move |change: &Change| match change {
+        Change::Applied { before, after, generation, changes, .. } => {
+            loaded(&live.current(), &metrics);
+            let ids = |ids: &[String]| ids.iter().map(String::clone).collect::<Vec<_>>();
+            let (added, removed, changed) = (ids(&changes.added), ids(&changes.removed), ids(&changes.changed));
+            disk.event(&Event::ReloadApplied {
+                before,
+                after,
+                generation: *generation,
+                added: &added.iter().map(String::as_str).collect::<Vec<_>>(),
+                removed: &removed.iter().map(String::as_str).collect::<Vec<_>>(),
+                changed: &changed.iter().map(String::as_str).collect::<Vec<_>>(),
+            });
+        }
+        Change::Refused { live, problems } => {
+            metrics.reload_refused();
+            disk.event(&Event::ReloadRefused { stays: live, problems });
+        }
+        // The files are again what is live: nothing changed for any request.
+        Change::Restored { .. } => {}
+    };
+    Reloader::start(
+        config.files.clone(),
+        Arc::clone(&config.settings),
+        Arc::clone(&process.live),
+        reading,
+        config.reload.poll,
+        on_change,
+    )
+    .map_err(|error| format!("cannot start reloading: {error}"))
+}
+
+type Threads = Vec<std::thread::JoinHandle<()>>;
+
+fn start_workers(
+    config: &Config,
+    process: &Process,
+    listeners: Vec<Vec<std::net::TcpListener>>,
+    stop: &watch::Receiver<bool>,
+) -> Result<Threads, String> {
+    let settings = net_settings(config);
+    let upstream = upstream_settings(config);
+    let steps = request_settings(config);
+    let journal_bytes = config.limits.journal_bytes;
+    let mut threads = Vec::new();
+    for (number, listeners) in listeners.into_iter().enumerate() {
+        let (live, disk, metrics) = (Arc::clone(&process.live), Arc::clone(&process.disk), process.metrics.clone());
+        let (settings, upstream, steps) = (settings.clone(), upstream.clone(), steps.clone());
+        let (census, stop) = (Arc::clone(&process.census), stop.clone());
+        let make = move || {
+            let counts = Rc::new(WorkerMetrics::new(&metrics));
+            let journal = Rc::new(disk.worker(journal_bytes));
+            let clock = Rc::new(MachineClock::default());
+            let worker = Worker::new(steps, live, Pool::new(upstream), journal, counts.clone(), clock, seed());
+            let upstream_open = Cell::new(0);
+            let every_tick = move |open: usize| {
+                let open = i64::try_from(open).unwrap_or(i64::MAX);
+                counts.upstream_connections(open - upstream_open.replace(open));
+                counts.flush();
+            };
+            (worker, Box::new(every_tick) as Box<dyn Fn(usize)>)
+        };
+        let serving = move || {
+            if let Err(error) = net::serve(listeners, settings, census, stop, make) {
+                tracing::error!(%error, "a worker could not serve");
+            }
+        };
+        let thread = std::thread::Builder::new().name(format!("worker-{number}")).spawn(serving);
+        threads.push(thread.map_err(|error| format!("cannot start a worker: {error}"))?);
+    }
+    Ok(threads)
+}
+
+/// Serves the admin listener and waits for signals.
+async fn until_told(
+    config: &Config,
+    process: &Process,
+    reloader: &Reloader,
+    data: &[std::net::SocketAddr],
+    stop: &watch::Sender<bool>,
+) -> Result<(), String> {
+    let address = config.listen.admin;
+    let listener = tokio::net::TcpListener::bind(address).await;
+    let listener = listener.map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    let admin_address = listener.local_addr().map_err(|error| error.to_string())?;
+    let (disk, census, metrics) = (Arc::clone(&process.disk), Arc::clone(&process.census), process.metrics.clone());
+    let admin = Arc::new(Admin {
+        reloader: reloader.clone(),
+        metrics: process.metrics.clone(),
+        log_writing: Box::new(move || disk.is_writing()),
+        draining: Arc::clone(&process.draining),
+        refresh: Box::new(move || metrics.connections(census.open())),
+    });
+    let _admin = tokio::task::spawn_local(admin::serve(listener, admin));
+    let failed = |error: std::io::Error| format!("cannot wait for signals: {error}");
+    let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let current = process.live.current();
+    let data: Vec<String> = data.iter().map(ToString::to_string).collect();
+    tracing::info!(
+        data = data.join(","), admin = %admin_address, upstream = %format!("{}:{}", config.upstream.host, config.upstream.port),
+        snapshot = %current.digest(), policies = current.policies().len(), tenants = current.model().tenants.len(),
+        routes = current.model().routes.len(), "serving"
+    );
+    loop {
+        tokio::select! {
+            _ = hangup.recv() => {
+                tracing::info!("told to reload");
+                process.disk.reopen();
+                reloader.now();
+            }
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+        }
+    }
+    tracing::info!("told to stop; finishing what is under way");
+    process.draining.store(true, Ordering::Relaxed);
+    drop(stop.send(true));
+    Ok(())
+}
+
+/// A number that no other worker of any process has: the standard library draws its hash keys at random.
+fn seed() -> u64 {
+    HashMap::<u8, u8>::new().hasher().hash_one(std::time::SystemTime::now())
+}
+
+fn net_settings(config: &Config) -> NetSettings {
+    NetSettings {
+        h2c: config.listen.h2c,
+        connections_max: config.limits.connections,
+        streams_max: config.limits.streams,
+        guard: GuardBounds {
+            head_bytes: config.limits.head_bytes,
+            headers: config.limits.headers,
+            target_bytes: config.limits.target_bytes,
+        },
+        head_timeout: config.timeouts.head,
+        keep_alive: config.timeouts.keep_alive,
+        body_idle: config.timeouts.body_idle,
+        total: config.timeouts.total,
+        drain: config.timeouts.drain,
+    }
+}
+
+fn upstream_settings(config: &Config) -> UpstreamSettings {
+    UpstreamSettings {
+        address: format!("{}:{}", config.upstream.host, config.upstream.port).into(),
+        connect_timeout: config.upstream.connect_timeout,
+        response_timeout: config.upstream.response_timeout,
+        body_idle: config.timeouts.body_idle,
+        keep_alive: config.upstream.idle_timeout,
+        idle_max: config.upstream.idle_max,
+        connections_max: config.upstream.connections_max,
+    }
+}
+
+fn request_settings(config: &Config) -> request::Settings {
+    request::Settings {
+        bounds: request::Bounds {
+            headers: config.limits.headers,
+            target_bytes: config.limits.target_bytes,
+            body_bytes: config.limits.body_bytes,
+            protected: config.upstream.protected_headers.iter().map(|name| name.as_str().into()).collect(),
+        },
+        api_key_header: config.settings.api_key_header.clone(),
+        purpose_header: config.settings.purpose_header.clone(),
+        forward_credential: config.upstream.forward_credential,
     }
 }

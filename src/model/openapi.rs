@@ -1,5 +1,6 @@
 //! Reads the routes of an OpenAPI 3.0 or 3.1 document, with the extensions `x-palisade-action`, `x-palisade-data-key`
-//! and `x-palisade-groups` (on an operation, its path item, or the whole document) and `x-palisade-class` (on a schema).
+//! and `x-palisade-groups` (on an operation, its path item, or the whole document), `x-palisade-public` (on an
+//! operation) and `x-palisade-class` (on a schema).
 //!
 //! Never: skips what it cannot follow. A reference that leads nowhere could have led to a class.
 
@@ -23,6 +24,7 @@ use crate::problem::Problem;
 const ACTION: &str = "x-palisade-action";
 const DATA_KEY: &str = "x-palisade-data-key";
 const GROUPS: &str = "x-palisade-groups";
+const PUBLIC: &str = "x-palisade-public";
 const CLASS: &str = "x-palisade-class";
 
 /// One operation, with the places of its bodies in the graph.
@@ -88,9 +90,9 @@ fn check_extensions(reader: &mut Reader, root: &Node, classes: &Classes) {
                     }
                 }
             } else if key.text.starts_with("x-palisade")
-                && ![ACTION, DATA_KEY, GROUPS].contains(&key.text.as_str())
+                && ![ACTION, DATA_KEY, GROUPS, PUBLIC].contains(&key.text.as_str())
             {
-                let known = [ACTION, DATA_KEY, GROUPS, CLASS];
+                let known = [ACTION, DATA_KEY, GROUPS, PUBLIC, CLASS];
                 reader.unknown("unknown-key", key.at, "an extension of Palisade", &key.text, known);
             }
         }
@@ -219,6 +221,8 @@ fn draft(reader: &mut Reader, root: &Node, graph: &mut Graph<'_>, operation: Ope
         groups: extension(GROUPS).map(|written| groups(reader, written)).unwrap_or_default(),
         request: graph.shape(reader, node, request),
         response: graph.shape(reader, node, response),
+        // Said of one operation only: a whole document that is public by one line would be too easily made.
+        public: node.get(PUBLIC).is_some_and(|node| reader.flag(node, &format!("`{PUBLIC}`"))),
         action: action?,
         method,
         template,

@@ -30,6 +30,8 @@ pub struct RouteIx(pub u32);
 /// A method and a path template of the app.
 #[derive(Debug, Clone)]
 pub struct Route {
+    /// Its index.
+    pub ix: RouteIx,
     /// Its `operationId`, or `GET /patients/{id}`.
     pub id: Box<str>,
     /// Its method.
@@ -38,6 +40,8 @@ pub struct Route {
     pub template: Box<str>,
     /// What a call to it attempts.
     pub action: Action,
+    /// Anybody may call it, without a credential and without a decision of policy. It carries no classified data.
+    pub public: bool,
     /// Where a request says which slice of data is meant.
     pub data_key: KeyTemplate,
     /// The groups of routes that it belongs to.
@@ -100,6 +104,7 @@ pub struct Routes {
     all: Vec<Route>,
     names: Vec<Box<[Box<str>]>>,
     router: matchit::Router<Vec<RouteIx>>,
+    any_public: bool,
     /// The templates that end in `{*rest}`: met only where no other template is.
     rest: matchit::Router<Vec<RouteIx>>,
 }
@@ -129,6 +134,12 @@ impl Routes {
             methods.push(&HEAD);
         }
         Found::OtherMethod(methods)
+    }
+
+    /// Is any route public?
+    #[must_use]
+    pub fn any_public(&self) -> bool {
+        self.any_public
     }
 
     /// A route by its index.
@@ -163,6 +174,7 @@ pub(super) struct Draft {
     pub(super) template: String,
     pub(super) template_place: Place,
     pub(super) action: Action,
+    pub(super) public: bool,
     pub(super) data_key: Option<(String, Place)>,
     pub(super) groups: Vec<Box<str>>,
     pub(super) request: Option<Arc<Shape>>,
@@ -243,11 +255,18 @@ impl RoutesBuilder {
         all.dedup();
         let level =
             all.iter().filter_map(|class| classes.get(*class)).map(|class| class.level).max().unwrap_or(0);
+        if draft.public && !all.is_empty() {
+            let message = "a public route cannot carry classified data: nobody is known to whom it could be shown";
+            self.problems.push(Problem::error("public-classes", draft.place, message));
+            return;
+        }
         let route = Route {
+            ix: RouteIx(0),
             id: id.into(),
             method: draft.method,
             template: draft.template.into(),
             action: draft.action,
+            public: draft.public,
             data_key,
             groups: draft.groups,
             request: draft.request,
@@ -294,8 +313,10 @@ impl RoutesBuilder {
         self.report_duplicates();
         let mut routes = Routes::default();
         let mut by_template: BTreeMap<String, (Vec<RouteIx>, Place)> = BTreeMap::new();
-        for (at, (route, template, place)) in self.routes.into_iter().enumerate() {
+        for (at, (mut route, template, place)) in self.routes.into_iter().enumerate() {
             let at = RouteIx(u32::try_from(at).unwrap_or(u32::MAX));
+            route.ix = at;
+            routes.any_public |= route.public;
             by_template.entry(template.matched).or_insert_with(|| (Vec::new(), place)).0.push(at);
             routes.names.push(template.names);
             routes.all.push(route);

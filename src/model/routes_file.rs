@@ -14,7 +14,8 @@ use crate::problem::Problem;
 use crate::redact::Shape;
 use crate::redact::ShapeBuilder;
 
-const KEYS: [&str; 8] = ["method", "path", "id", "action", "data_key", "groups", "request", "response"];
+const KEYS: [&str; 9] =
+    ["method", "path", "id", "action", "public", "data_key", "groups", "request", "response"];
 pub(super) const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 pub(super) fn read(reader: &mut Reader, root: &Node, classes: &Classes) -> Vec<Draft> {
@@ -34,6 +35,7 @@ fn read_route(reader: &mut Reader, node: &Node, classes: &Classes) -> Option<Dra
     let written = node.get("action");
     let action = written.and_then(|node| action(reader, node));
     let data_key = node.get("data_key").and_then(|node| Some((reader.text(node, "`data_key`")?, node.at)));
+    let public = node.get("public").is_some_and(|node| reader.flag(node, "`public`"));
     let groups = node.get("groups").map(|node| groups(reader, node)).unwrap_or_default();
     let request = node.get("request").and_then(|body| read_body(reader, body, classes));
     let response = node.get("response").and_then(|body| read_body(reader, body, classes));
@@ -46,6 +48,7 @@ fn read_route(reader: &mut Reader, node: &Node, classes: &Classes) -> Option<Dra
         template: template.to_owned(),
         template_place: reader.place(template_node.at),
         action: action?,
+        public,
         data_key: data_key.map(|(text, at)| (text.to_owned(), reader.place(at))),
         groups,
         request,

@@ -75,7 +75,7 @@ impl<'n> Document<'n> {
                 self.keys.entry(std::ptr::from_ref(node)).or_insert_with(index).get(token).copied()
             }
             Value::Map(_) => node.get(token),
-            Value::Text(_) | Value::Whole(_) | Value::Number | Value::Bool | Value::Null => None,
+            Value::Text(_) | Value::Whole(_) | Value::Number | Value::Bool(_) | Value::Null => None,
         }
     }
 
@@ -302,7 +302,7 @@ impl<'n> Expansion<'_, '_, 'n> {
         let (classes, mut also) = (classes_of(schema, classes), Vec::new());
         let (mut members, mut every, mut items) = (Vec::new(), Vec::new(), Vec::new());
         let mut any = None;
-        if !matches!(schema.value, Value::Map(_) | Value::Bool) {
+        if !matches!(schema.value, Value::Map(_) | Value::Bool(_)) {
             self.reader.map(schema, "a schema");
         }
         for (key, node) in schema.entries() {
@@ -351,7 +351,7 @@ impl<'n> Expansion<'_, '_, 'n> {
     }
 
     fn schema_or_bool(&mut self, node: &'n Node) -> Option<usize> {
-        (!matches!(node.value, Value::Bool)).then(|| self.graph.place(node))
+        (!matches!(node.value, Value::Bool(_))).then(|| self.graph.place(node))
     }
 
     /// All that a schema with a `discriminator` may turn out to be: what the mapping names, and whatever extends it.

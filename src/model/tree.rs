@@ -80,7 +80,7 @@ pub(super) enum Value {
     Whole(u64),
     /// A number that is negative, fractional or huge: no file of ours has a use for its value.
     Number,
-    Bool,
+    Bool(bool),
     Null,
 }
 
@@ -91,7 +91,7 @@ impl Value {
             Self::List(_) => "a list",
             Self::Text(_) => "a text",
             Self::Whole(_) | Self::Number => "a number",
-            Self::Bool => "`true` or `false`",
+            Self::Bool(_) => "`true` or `false`",
             Self::Null => "nothing",
         }
     }
@@ -145,8 +145,8 @@ impl<'de> de::Visitor<'de> for ValueVisitor {
         f.write_str("a map, a list, a text, a number, a truth value or nothing")
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Value, E> {
-        Ok(Value::Bool)
+    fn visit_bool<E>(self, flag: bool) -> Result<Value, E> {
+        Ok(Value::Bool(flag))
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
@@ -292,7 +292,7 @@ impl Reader {
         match &node.value {
             Value::Map(entries) => entries,
             Value::Null => &[],
-            other @ (Value::List(_) | Value::Text(_) | Value::Whole(_) | Value::Number | Value::Bool) => {
+            other @ (Value::List(_) | Value::Text(_) | Value::Whole(_) | Value::Number | Value::Bool(_)) => {
                 self.error(
                     "wrong-type",
                     node.at,
@@ -320,12 +320,22 @@ impl Reader {
             return Some(text);
         }
         let message = format!("{what} must be a text, and this is {}", node.value.kind());
-        let quotable = matches!(node.value, Value::Whole(_) | Value::Number | Value::Bool);
+        let quotable = matches!(node.value, Value::Whole(_) | Value::Number | Value::Bool(_));
         self.add(node.at, |place| {
             let problem = Problem::error("wrong-type", place, message);
             if quotable { problem.hint("write it in quotes") } else { problem }
         });
         None
+    }
+
+    /// `true` or `false`.
+    pub(super) fn flag(&mut self, node: &Node, what: &str) -> bool {
+        if let Value::Bool(flag) = node.value {
+            return flag;
+        }
+        let message = format!("{what} must be `true` or `false`, and this is {}", node.value.kind());
+        self.error("wrong-type", node.at, message);
+        false
     }
 
     /// A text, or a list of texts.

@@ -33,7 +33,7 @@ pub struct WorkerMetrics {
 
 /// A thing of a snapshot that has a name and an index: a route, a class.
 #[derive(Debug, Clone, Copy)]
-pub struct Named<'a> {
+pub struct Label<'a> {
     /// The snapshot's generation: the index means nothing in another one.
     pub generation: u64,
     /// The index in it.
@@ -61,7 +61,7 @@ impl WorkerMetrics {
     }
 
     /// A request was answered with this status. Its route is `none` where none was found.
-    pub fn request(&self, route: Option<Named<'_>>, status: u16, took: Duration) {
+    pub fn request(&self, route: Option<Label<'_>>, status: u16, took: Duration) {
         // An app may answer with any three digits.
         let status = if (100..600).contains(&status) { status } else { 0 };
         let resolve = |name: &str| child(&self.shared.requests, &[name, &status_label(status)]);
@@ -87,7 +87,7 @@ impl WorkerMetrics {
     }
 
     /// Values of a class were hidden by a kind of mask.
-    pub fn redactions(&self, class: Named<'_>, mask: &'static str, count: u64) {
+    pub fn redactions(&self, class: Label<'_>, mask: &'static str, count: u64) {
         let resolve = |_: &&str| child(&self.shared.redactions, &[class.name, mask]);
         self.redactions.add(class.generation, class.index, mask, count, resolve);
     }
@@ -105,11 +105,6 @@ impl WorkerMetrics {
     /// A policy could not be evaluated.
     pub fn policy_error(&self, policy_id: &str) {
         self.shared.policy_error(policy_id);
-    }
-
-    /// A caller's connection was opened (`1`) or closed (`-1`).
-    pub fn connections(&self, change: i64) {
-        self.shared.connections.add(change);
     }
 
     /// A connection to the app was opened (`1`) or closed (`-1`).
@@ -153,7 +148,6 @@ fn status_label(status: u16) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
     use super::*;
     use crate::ids::Digest;
 
@@ -168,13 +162,13 @@ mod tests {
         let metrics = Metrics::new("1.2.3").unwrap();
         for _ in 0..2 {
             let worker = WorkerMetrics::new(&metrics);
-            let route = Named { generation: 1, index: 7, name: "GET /patients/{id}" };
+            let route = Label { generation: 1, index: 7, name: "GET /patients/{id}" };
             worker.request(Some(route), 200, TOOK);
             worker.request(None, 404, TOOK);
             worker.decision(true, "permit", TOOK);
             worker.decision(false, "denied", TOOK);
             worker.refusal("denied");
-            worker.redactions(Named { generation: 1, index: 2, name: "pii.name" }, "drop", 5);
+            worker.redactions(Label { generation: 1, index: 2, name: "pii.name" }, "drop", 5);
             worker.upstream_answered(TOOK);
             worker.upstream_error("connect");
             worker.policy_error("p1");

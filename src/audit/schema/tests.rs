@@ -1,5 +1,6 @@
 //! Every line, whatever is in it, is one line that reads back as the same record.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+#![expect(clippy::string_slice, reason = "the texts are ASCII")]
 
 use proptest::collection::vec;
 use proptest::option;
@@ -104,7 +105,7 @@ fn decision(facts: &Facts) -> (DecisionLine, DecisionLine) {
     Decision {
         decision_id: id,
         time_ms: now(facts),
-        answer: if facts.has[11] { record::Answer::Allow } else { record::Answer::Deny { code: text(1) } },
+        answer: if facts.has[11] { record::Answer::Allow } else { record::Answer::Deny { code: text(1), detail: Some(text(0)) } },
         request_id: maybe(2).map(str::as_bytes),
         trace: &trace,
         tenant: facts.has[3].then_some(&tenant),
@@ -128,7 +129,7 @@ fn decision(facts: &Facts) -> (DecisionLine, DecisionLine) {
             status: facts.status,
         },
         source_ip: facts.source_ip,
-        snapshot: &snapshot,
+        snapshot,
         generation: facts.number,
         now_ms: now(facts),
         latency: record::DecisionLatency { identify_us: 3, authorize_us: facts.number },
@@ -156,6 +157,7 @@ fn expected(facts: &Facts, id: DecisionId, trace: &Trace, snapshot: &Digest) -> 
         time: time(now(facts)),
         decision: if facts.has[11] { Answered::Allow } else { Answered::Deny },
         code: (!facts.has[11]).then(|| text(1)),
+        detail: (!facts.has[11]).then(|| text(0)),
         mode: Mode::Enforce,
         request_id: maybe(2),
         trace_id: traceparent[3..35].into(),

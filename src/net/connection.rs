@@ -1,0 +1,163 @@
+//! One client connection: which protocol it speaks, and each of its requests to [`request::run`].
+//!
+//! Never: looks into a request. A flaw that the wire found travels with the request that stands for it.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use http::HeaderValue;
+use http::header;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+
+use crate::net::Station;
+use crate::net::upstream;
+use crate::net::wire::Line;
+use crate::net::wire::Wire;
+use crate::request;
+use crate::request::Answer;
+use crate::request::Peer;
+
+/// Serves one connection to its end.
+pub(super) async fn serve(mut stream: TcpStream, peer: SocketAddr, station: &Rc<Station>) {
+    let text = HeaderValue::from_str(&peer.ip().to_string()).ok();
+    let peer = Rc::new(Peer { ip: Some(peer.ip()), text });
+    let line = Rc::new(Line::default());
+    station.lines.borrow_mut().push(Rc::downgrade(&line));
+    let (start, h2) =
+        if station.settings.h2c { sniff(&mut stream, station).await } else { (Vec::new(), false) };
+    let bounds = (!h2).then_some(station.settings.guard);
+    let wire = Wire::new(stream, bounds, &start, Rc::clone(&line), Rc::clone(&station.tick));
+    let service =
+        service_fn(|request| handle(Rc::clone(station), Rc::clone(&line), Rc::clone(&peer), request));
+    let served = if h2 {
+        http2(station).serve_connection(TokioIo::new(wire), service).await
+    } else {
+        http1(station).serve_connection(TokioIo::new(wire), service).await
+    };
+    if let Err(error) = served {
+        // A client that leaves is nothing to report; what it asked for is on record.
+        tracing::debug!(%error, "connection ended");
+    }
+}
+
+async fn handle(
+    station: Rc<Station>,
+    line: Rc<Line>,
+    peer: Rc<Peer>,
+    request: http::Request<Incoming>,
+) -> Result<http::Response<Tracked>, std::convert::Infallible> {
+    let flaw = line.enter(station.tick.get());
+    let visit = Visit { station, line };
+    let http1 = request.version() != http::Version::HTTP_2;
+    let mut response = request::run(&visit.station.worker, request, flaw, &peer).await;
+    if http1 {
+        if visit.station.draining.get() {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+    } else {
+        // Connection-level headers do not exist in HTTP/2 (RFC 9113 section 8.2.2).
+        response.headers_mut().remove(header::CONNECTION);
+    }
+    Ok(response.map(|answer| Tracked { answer, _visit: visit }))
+}
+
+/// One request on a connection, from its head to the end of its answer.
+struct Visit {
+    station: Rc<Station>,
+    line: Rc<Line>,
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        self.line.leave(self.station.tick.get());
+    }
+}
+
+/// An answer that tells its connection when it has been sent.
+struct Tracked {
+    answer: Answer<upstream::Answer>,
+    _visit: Visit,
+}
+
+impl http_body::Body for Tracked {
+    type Data = crate::redact::Redacted;
+    type Error = crate::request::Cut;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Self::Data>, Self::Error>>> {
+        std::pin::Pin::new(&mut self.get_mut().answer).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.answer.is_end_stream()
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.answer.size_hint()
+    }
+}
+
+/// The start of every HTTP/2 connection (RFC 9113 section 3.4).
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Reads until it is clear which protocol this is. What was read is part of the connection.
+async fn sniff(stream: &mut TcpStream, station: &Station) -> (Vec<u8>, bool) {
+    let mut start = Vec::with_capacity(PREFACE.len());
+    let reading = async {
+        while start.len() < PREFACE.len() && PREFACE.starts_with(&start) {
+            let mut piece = [0; PREFACE.len()];
+            let wanted = PREFACE.len() - start.len();
+            match stream.read(piece.get_mut(..wanted).unwrap_or_default()).await {
+                Ok(read) if read > 0 => start.extend_from_slice(piece.get(..read).unwrap_or_default()),
+                Ok(_) | Err(_) => return,
+            }
+        }
+    };
+    drop(tokio::time::timeout(station.settings.head_timeout, reading).await);
+    let h2 = start == PREFACE;
+    (start, h2)
+}
+
+fn http1(station: &Station) -> hyper::server::conn::http1::Builder {
+    let mut builder = hyper::server::conn::http1::Builder::new();
+    let guard = &station.settings.guard;
+    builder
+        .half_close(true)
+        .max_headers(guard.headers)
+        // The guard's bounds come first; the parser's buffer only has to hold what the guard lets through.
+        .max_buf_size(guard.head_bytes.saturating_mul(2).max(64 << 10));
+    builder
+}
+
+fn http2(station: &Station) -> hyper::server::conn::http2::Builder<LocalSpawn> {
+    let mut builder = hyper::server::conn::http2::Builder::new(LocalSpawn);
+    let settings = &station.settings;
+    builder
+        .max_concurrent_streams(settings.streams_max)
+        .max_header_list_size(u32::try_from(settings.guard.head_bytes).unwrap_or(u32::MAX))
+        .initial_stream_window_size(64 << 10)
+        .initial_connection_window_size(1 << 20)
+        .max_pending_accept_reset_streams(20)
+        .max_local_error_reset_streams(200)
+        .max_send_buf_size(64 << 10);
+    builder
+}
+
+/// Spawns the streams of an HTTP/2 connection on the worker's own thread.
+#[derive(Debug, Clone, Copy)]
+struct LocalSpawn;
+
+impl<F: Future + 'static> hyper::rt::Executor<F> for LocalSpawn
+where
+    F::Output: 'static,
+{
+    fn execute(&self, future: F) {
+        tokio::task::spawn_local(future);
+    }
+}

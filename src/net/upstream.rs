@@ -1,0 +1,288 @@
+//! The way to the app: pooled HTTP/1.1 connections, one pool per worker.
+//!
+//! Only this file names hyper's client, and it takes nothing but an [`Outbound`], which only a permit can make.
+//! Never: sends a request twice unless it was certainly not sent, or keeps a connection whose answer was not read whole.
+
+use std::cell::Cell;
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::Context;
+use std::task::Poll;
+use std::task::ready;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::Body;
+use http_body::Frame;
+use http_body::SizeHint;
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use tokio::time::Sleep;
+
+use crate::request::Broken;
+use crate::request::Failure;
+use crate::request::Origin;
+use crate::request::Outbound;
+
+/// Where the app is, and how patient to be with it.
+#[derive(Debug, Clone)]
+pub struct UpstreamSettings {
+    /// `host:port`.
+    pub address: Box<str>,
+    /// For a connection to be made.
+    pub connect_timeout: Duration,
+    /// From the request to the head of the answer.
+    pub response_timeout: Duration,
+    /// Without a byte of the answer's body.
+    pub body_idle: Duration,
+    /// A pooled connection unused for longer is closed. Keep it below the app's own keep-alive.
+    pub keep_alive: Duration,
+    /// Most idle connections kept.
+    pub idle_max: usize,
+    /// Most connections, idle or not.
+    pub connections_max: usize,
+}
+
+type Sender = http1::SendRequest<Outbound<Incoming>>;
+
+/// One worker's connections to the app.
+#[derive(Debug)]
+pub struct Pool {
+    settings: UpstreamSettings,
+    shared: Rc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// Last in, first out: the connection used last is the one most surely open.
+    idle: RefCell<Vec<(Sender, Instant)>>,
+    open: Cell<usize>,
+}
+
+impl Pool {
+    /// An empty pool.
+    #[must_use]
+    pub fn new(settings: UpstreamSettings) -> Self {
+        Self { settings, shared: Rc::default() }
+    }
+
+    /// Connections open now.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.shared.open.get()
+    }
+
+    /// Closes connections that have been idle for too long.
+    pub fn sweep(&self) {
+        let now = Instant::now();
+        let keep_alive = self.settings.keep_alive;
+        self.shared
+            .idle
+            .borrow_mut()
+            .retain(|(sender, since)| !sender.is_closed() && now - *since < keep_alive);
+    }
+
+    fn reuse(&self) -> Option<Sender> {
+        let mut idle = self.shared.idle.borrow_mut();
+        while let Some((sender, since)) = idle.pop() {
+            if !sender.is_closed() && since.elapsed() < self.settings.keep_alive {
+                return Some(sender);
+            }
+        }
+        None
+    }
+
+    async fn connect(&self) -> Result<Sender, Failure> {
+        if self.shared.open.get() >= self.settings.connections_max {
+            return Err(Failure::Overloaded);
+        }
+        let lease = Open::new(&self.shared);
+        let connecting = TcpStream::connect(&*self.settings.address);
+        let stream = match tokio::time::timeout(self.settings.connect_timeout, connecting).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(_)) | Err(_) => return Err(Failure::Unreachable),
+        };
+        // A delayed segment would cost more than it saves; a socket that refuses the option still works.
+        drop(stream.set_nodelay(true));
+        let (sender, connection) =
+            http1::Builder::new().handshake(TokioIo::new(stream)).await.map_err(|_| Failure::Unreachable)?;
+        tokio::task::spawn_local(async move {
+            // How it ended is told to the request that was on it, if there was one.
+            drop(connection.await);
+            drop(lease);
+        });
+        Ok(sender)
+    }
+
+    async fn send(
+        &self,
+        request: http::Request<Outbound<Incoming>>,
+    ) -> Result<http::Response<Answer>, Failure> {
+        let mut request = request;
+        let mut fresh = false;
+        loop {
+            let mut sender = match self.reuse() {
+                Some(sender) if !fresh => sender,
+                Some(_) | None => {
+                    fresh = true;
+                    self.connect().await?
+                }
+            };
+            if sender.ready().await.is_err() {
+                if fresh {
+                    return Err(Failure::Unreachable);
+                }
+                continue;
+            }
+            match sender.try_send_request(request).await {
+                Ok(response) => {
+                    let lease = Lease {
+                        sender: Some(sender),
+                        shared: Rc::clone(&self.shared),
+                        idle_max: self.settings.idle_max,
+                    };
+                    let idle = self.settings.body_idle;
+                    return Ok(response.map(|body| Answer { body, lease, timer: None, idle }.begun()));
+                }
+                Err(mut error) => match error.take_message() {
+                    // The request came back: the app closed its idle connection, and has not seen it.
+                    Some(unsent) if !fresh => request = unsent,
+                    Some(_) => return Err(Failure::Unreachable),
+                    None => return Err(failure(error.error())),
+                },
+            }
+        }
+    }
+}
+
+fn failure(error: &hyper::Error) -> Failure {
+    if error.is_user() {
+        Failure::Request
+    } else if error.is_parse() {
+        Failure::Invalid
+    } else {
+        Failure::Unreachable
+    }
+}
+
+impl Origin for Pool {
+    type Body = Answer;
+    type Client = Incoming;
+
+    async fn call(
+        &self,
+        request: http::Request<Outbound<Incoming>>,
+    ) -> Result<http::Response<Answer>, Failure> {
+        match tokio::time::timeout(self.settings.response_timeout, self.send(request)).await {
+            Ok(result) => result,
+            Err(_) => Err(Failure::Timeout),
+        }
+    }
+}
+
+/// Counts an open connection for as long as it lives.
+#[derive(Debug)]
+struct Open(Rc<Shared>);
+
+impl Open {
+    fn new(shared: &Rc<Shared>) -> Self {
+        shared.open.set(shared.open.get() + 1);
+        Self(Rc::clone(shared))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.set(self.0.open.get().saturating_sub(1));
+    }
+}
+
+/// A connection in use. Given back only when its answer was read to the end; dropped otherwise, which closes it.
+#[derive(Debug)]
+struct Lease {
+    sender: Option<Sender>,
+    shared: Rc<Shared>,
+    idle_max: usize,
+}
+
+impl Lease {
+    fn give_back(&mut self) {
+        let Some(sender) = self.sender.take() else { return };
+        let mut idle = self.shared.idle.borrow_mut();
+        if !sender.is_closed() && idle.len() < self.idle_max {
+            idle.push((sender, Instant::now()));
+        }
+    }
+}
+
+/// The body of an answer.
+#[derive(Debug)]
+pub struct Answer {
+    body: Incoming,
+    lease: Lease,
+    /// Made at the first wait: most bodies have arrived with their head.
+    timer: Option<Pin<Box<Sleep>>>,
+    idle: Duration,
+}
+
+impl Answer {
+    fn begun(mut self) -> Self {
+        if self.body.is_end_stream() {
+            self.lease.give_back();
+        }
+        self
+    }
+
+    fn stalled(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let idle = self.idle;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(idle)));
+        ready!(timer.as_mut().poll(cx));
+        self.lease.sender = None;
+        Poll::Ready(Some(Err(Broken::Idle)))
+    }
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        match Pin::new(&mut self.body).poll_frame(cx) {
+            Poll::Pending => self.stalled(cx),
+            Poll::Ready(next) => {
+                self.timer = None;
+                match next {
+                    Some(Ok(frame)) => {
+                        if self.body.is_end_stream() {
+                            self.lease.give_back();
+                        }
+                        Poll::Ready(Some(Ok(frame)))
+                    }
+                    Some(Err(_)) => {
+                        self.lease.sender = None;
+                        Poll::Ready(Some(Err(Broken::Cut)))
+                    }
+                    None => {
+                        self.lease.give_back();
+                        Poll::Ready(None)
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

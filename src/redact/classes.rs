@@ -1,0 +1,80 @@
+//! Sets of data classes, each kept once and named by a number.
+//!
+//! Never: forgets a class that does not fit. Too many is an error.
+
+use std::collections::HashMap;
+
+use crate::limits;
+use crate::redact::shape::ClassIx;
+use crate::redact::shape::TooLarge;
+
+const WORDS: usize = limits::CLASSES_MAX / 64;
+
+/// A set of classes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub(super) struct ClassSet([u64; WORDS]);
+
+impl ClassSet {
+    /// This set with one more class.
+    pub(super) fn with(mut self, class: ClassIx) -> Result<Self, TooLarge> {
+        let (word, bit) = (usize::from(class.0) / 64, class.0 % 64);
+        let word = self.0.get_mut(word).ok_or(TooLarge { what: "classes", max: limits::CLASSES_MAX })?;
+        *word |= 1 << bit;
+        Ok(self)
+    }
+
+    pub(super) fn union(mut self, other: Self) -> Self {
+        for (mine, theirs) in self.0.iter_mut().zip(other.0) {
+            *mine |= theirs;
+        }
+        self
+    }
+
+    pub(super) fn contains(&self, class: ClassIx) -> bool {
+        self.0.get(usize::from(class.0) / 64).is_some_and(|word| word >> (class.0 % 64) & 1 == 1)
+    }
+
+    /// The classes, ascending.
+    pub(super) fn iter(self) -> impl Iterator<Item = ClassIx> {
+        (0..u16::MAX).take(limits::CLASSES_MAX).map(ClassIx).filter(move |class| self.contains(*class))
+    }
+
+    pub(super) fn to_bytes(self) -> impl Iterator<Item = u8> {
+        self.0.into_iter().flat_map(u64::to_be_bytes)
+    }
+}
+
+/// All sets of one shape. Number 0 is the empty one.
+#[derive(Debug)]
+pub(super) struct Sets {
+    all: Vec<ClassSet>,
+    ids: HashMap<ClassSet, u16>,
+}
+
+impl Default for Sets {
+    fn default() -> Self {
+        Self { all: vec![ClassSet::default()], ids: HashMap::from([(ClassSet::default(), 0)]) }
+    }
+}
+
+impl Sets {
+    /// The number of a set.
+    pub(super) fn intern(&mut self, set: ClassSet) -> Result<u16, TooLarge> {
+        if let Some(known) = self.ids.get(&set) {
+            return Ok(*known);
+        }
+        let max = usize::from(u16::MAX);
+        let id = u16::try_from(self.all.len()).map_err(|_| TooLarge { what: "sets of classes", max })?;
+        self.all.push(set);
+        self.ids.insert(set, id);
+        Ok(id)
+    }
+
+    pub(super) fn get(&self, id: u16) -> ClassSet {
+        self.all.get(usize::from(id)).copied().unwrap_or_default()
+    }
+
+    pub(super) fn into_all(self) -> Box<[ClassSet]> {
+        self.all.into()
+    }
+}

@@ -1,0 +1,247 @@
+//! What redaction means for the headers around a body (RFC 9110, 9111, 9530).
+//!
+//! A plan that hides nothing leaves all headers alone.
+//!
+//! Never: lets a header through that describes bytes which are not sent.
+
+use std::fmt;
+
+use ::http::HeaderMap;
+use ::http::HeaderName;
+use ::http::HeaderValue;
+use ::http::header;
+
+use crate::redact::Encoding;
+use crate::redact::plan::Plan;
+
+/// Why a body is not of a kind that can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unreadable {
+    /// There is no content type, or more than one.
+    NoContentType,
+    /// The content type is not JSON.
+    NotJson,
+    /// The charset is not UTF-8.
+    Charset,
+    /// A content encoding other than gzip, or several.
+    Encoding,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoContentType => "the body has no content type, or more than one",
+            Self::NotJson => "the content type is not JSON",
+            Self::Charset => "the charset is not UTF-8",
+            Self::Encoding => "the content encoding is neither identity nor gzip",
+        })
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
+/// Headers that describe the bytes of a body, and so no longer hold.
+const OF_THE_BYTES: [&str; 14] = [
+    "content-length",
+    "content-encoding",
+    "content-digest",
+    "repr-digest",
+    "digest",
+    "content-md5",
+    "x-amz-content-sha256",
+    "x-goog-hash",
+    "x-ms-blob-content-md5",
+    "signature",
+    "signature-input",
+    "content-range",
+    "trailer",
+    "im",
+];
+/// Headers that describe the bytes of a body, by how they begin.
+const CHECKSUM_PREFIX: &str = "x-amz-checksum-";
+
+/// An entity tag that no representation has.
+const NEVER_TAG: &str = "\"palisade:the-view-has-changed\"";
+
+/// Can a body with these headers be read? JSON in UTF-8, as it is or by gzip. One value each: see [`readable_body`].
+///
+/// # Errors
+/// Says why not.
+pub fn readable(
+    content_type: Option<&HeaderValue>,
+    content_encoding: Option<&HeaderValue>,
+) -> Result<Encoding, Unreadable> {
+    let content_type =
+        content_type.ok_or(Unreadable::NoContentType)?.to_str().map_err(|_| Unreadable::NotJson)?;
+    let mut parts = content_type.split(';').map(str::trim);
+    let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
+    let is_json = matches!(&*media_type, "application/json" | "text/json")
+        || media_type.split_once('/').is_some_and(|(kind, sub)| !kind.is_empty() && sub.ends_with("+json"));
+    if !is_json {
+        return Err(Unreadable::NotJson);
+    }
+    for part in parts.filter(|part| !part.is_empty()) {
+        let (name, value) = part.split_once('=').ok_or(Unreadable::NotJson)?;
+        if name.trim().eq_ignore_ascii_case("charset") {
+            let value = value.trim();
+            let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
+            if !value.eq_ignore_ascii_case("utf-8") && !value.eq_ignore_ascii_case("utf8") {
+                return Err(Unreadable::Charset);
+            }
+        }
+    }
+    let encoding = content_encoding.map_or(Ok(""), HeaderValue::to_str).map_err(|_| Unreadable::Encoding)?;
+    match &*encoding.trim().to_ascii_lowercase() {
+        "" | "identity" => Ok(Encoding::Identity),
+        "gzip" | "x-gzip" => Ok(Encoding::Gzip),
+        _ => Err(Unreadable::Encoding),
+    }
+}
+
+/// [`readable`] for a whole header map: a second line of either header is unreadable, whatever it says.
+///
+/// # Errors
+/// Says why not.
+pub fn readable_body(headers: &HeaderMap) -> Result<Encoding, Unreadable> {
+    let one = |name: HeaderName, error| {
+        let mut lines = headers.get_all(name).iter();
+        let first = lines.next();
+        if lines.next().is_some() { Err(error) } else { Ok(first) }
+    };
+    let content_type = one(header::CONTENT_TYPE, Unreadable::NoContentType)?;
+    let content_encoding = one(header::CONTENT_ENCODING, Unreadable::Encoding)?;
+    if headers.contains_key(header::CONTENT_RANGE) {
+        // A part of a body is no JSON text, even where it looks like one.
+        return Err(Unreadable::NotJson);
+    }
+    readable(content_type, content_encoding)
+}
+
+/// Makes a request ask for a response that the plan can be applied to: whole, plain, and compared by view. Where
+/// `If-Match` names only entity tags of other views, the app is asked for one that it cannot have, and answers 412.
+pub fn request_headers(headers: &mut HeaderMap, plan: &Plan) {
+    if plan.hides_nothing() {
+        return;
+    }
+    for name in ["range", "if-range", "if-modified-since", "if-unmodified-since", "a-im", "want-digest"] {
+        headers.remove(name);
+    }
+    headers.remove("want-content-digest");
+    headers.remove("want-repr-digest");
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    let suffix = suffix(plan);
+    if !keep_own_view(headers, &header::IF_NONE_MATCH, &suffix) {
+        headers.remove(header::IF_NONE_MATCH);
+    }
+    if !keep_own_view(headers, &header::IF_MATCH, &suffix) {
+        headers.insert(header::IF_MATCH, HeaderValue::from_static(NEVER_TAG));
+    }
+}
+
+/// Takes what describes the old bytes out of the headers of a request whose body is redacted.
+pub fn request_body_headers(headers: &mut HeaderMap, plan: &Plan) {
+    if !plan.hides_nothing() {
+        remove_descriptions(headers);
+    }
+}
+
+/// Makes the headers of a response fit its redacted body. Its trailers must be dropped as well.
+pub fn response_headers(headers: &mut HeaderMap, plan: &Plan) {
+    if plan.hides_nothing() {
+        return;
+    }
+    remove_descriptions(headers);
+    for name in ["last-modified", "delta-base", "cdn-cache-control", "surrogate-control", "expires"] {
+        headers.remove(name);
+    }
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("none"));
+    let tag = headers.get(header::ETAG).and_then(|tag| with_view(tag, &suffix(plan)));
+    headers.remove(header::ETAG);
+    if let Some(tag) = tag {
+        headers.insert(header::ETAG, tag);
+    }
+    let cache = private(headers);
+    headers.insert(header::CACHE_CONTROL, cache);
+}
+
+fn remove_descriptions(headers: &mut HeaderMap) {
+    for name in OF_THE_BYTES {
+        headers.remove(name);
+    }
+    let checksums: Vec<HeaderName> =
+        headers.keys().filter(|name| name.as_str().starts_with(CHECKSUM_PREFIX)).cloned().collect();
+    for name in checksums {
+        headers.remove(name);
+    }
+}
+
+/// `~` and the view's name, as it stands at the end of an entity tag.
+fn suffix(plan: &Plan) -> String {
+    plan.tag().iter().fold("~".to_owned(), |text, byte| format!("{text}{byte:02x}"))
+}
+
+/// `"abc"` to `"abc~view"`, `W/"abc"` to `W/"abc~view"`; nothing for what is no entity tag.
+fn with_view(tag: &HeaderValue, suffix: &str) -> Option<HeaderValue> {
+    let text = tag.to_str().ok()?;
+    let inner = text.strip_prefix("W/").unwrap_or(text).strip_prefix('"')?.strip_suffix('"')?;
+    if inner.contains('"') {
+        return None;
+    }
+    let open = text.strip_suffix('"')?;
+    HeaderValue::from_str(&format!("{open}{suffix}\"")).ok()
+}
+
+/// Leaves those entity tags in a condition that are of this view, as the app knows them. `false` if there is a
+/// condition and none of its tags is left.
+fn keep_own_view(headers: &mut HeaderMap, name: &HeaderName, suffix: &str) -> bool {
+    let lines: Vec<String> = headers
+        .get_all(name)
+        .iter()
+        .map(|line| String::from_utf8_lossy(line.as_bytes()).into_owned())
+        .collect();
+    if lines.is_empty() || lines.iter().any(|line| line.trim() == "*") {
+        return true;
+    }
+    let end = format!("{suffix}\"");
+    let tags: Vec<String> = lines
+        .iter()
+        .flat_map(|line| entity_tags(line))
+        .filter_map(|tag| tag.strip_suffix(&*end).map(|open| format!("{open}\"")))
+        .collect();
+    match HeaderValue::from_str(&tags.join(", ")) {
+        Ok(value) if !tags.is_empty() => {
+            headers.insert(name.clone(), value);
+            true
+        }
+        Ok(_) | Err(_) => false,
+    }
+}
+
+/// The entity tags of a list. A comma may stand within a tag.
+fn entity_tags(line: &str) -> Vec<&str> {
+    let mut tags = Vec::new();
+    let mut rest = line;
+    while let Some(open) = rest.find('"') {
+        let from =
+            if rest.get(..open).is_some_and(|before| before.ends_with("W/")) { open - 2 } else { open };
+        let Some(close) = rest.get(open + 1..).and_then(|rest| rest.find('"')) else { break };
+        tags.extend(rest.get(from..=open + 1 + close));
+        rest = rest.get(open + 2 + close..).unwrap_or_default();
+    }
+    tags
+}
+
+/// The response's cache directives for a body that only this caller may be given.
+fn private(headers: &HeaderMap) -> HeaderValue {
+    let lines = headers.get_all(header::CACHE_CONTROL).iter().filter_map(|line| line.to_str().ok());
+    let mut directives = vec!["private"];
+    for directive in lines.flat_map(|line| line.split(',')).map(str::trim) {
+        let name = directive.split('=').next().unwrap_or_default().trim().to_ascii_lowercase();
+        // A quoted list of field names is cut apart by the commas; `private` for all covers it.
+        let stays = ["max-age", "no-cache", "no-store", "must-revalidate", "no-transform", "immutable"];
+        if stays.contains(&&*name) && !directive.contains('"') {
+            directives.push(directive);
+        }
+    }
+    HeaderValue::from_str(&directives.join(", ")).unwrap_or(HeaderValue::from_static("no-store"))
+}

@@ -1,0 +1,78 @@
+//! Why a body cannot be read, and so not be passed on.
+//!
+//! Never: holds or prints anything of the body but positions.
+
+use std::fmt;
+
+use crate::limits;
+
+/// Why a body cannot be read. A byte position counts from 0 in the decoded body, and is where it was noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Malformed {
+    /// The byte does not belong there in strict JSON (RFC 8259), or is not UTF-8.
+    NotJson {
+        /// Where.
+        at: u64,
+    },
+    /// The body ended within its value, or was empty.
+    Truncated,
+    /// Nested deeper than [`limits::JSON_DEPTH_MAX`].
+    TooDeep {
+        /// Where.
+        at: u64,
+    },
+    /// A key longer than [`limits::JSON_KEY_BYTES_MAX`].
+    KeyTooLong {
+        /// Where.
+        at: u64,
+    },
+    /// A key that is not valid text, or that clients read as different names: half of a surrogate pair, a NUL.
+    BadKey {
+        /// Where.
+        at: u64,
+    },
+    /// A number longer than [`limits::JSON_NUMBER_BYTES_MAX`].
+    NumberTooLong {
+        /// Where.
+        at: u64,
+    },
+    /// More than [`limits::JSON_HELD_BYTES_MAX`] around the key of a member that may have to be dropped.
+    GapTooLong {
+        /// Where.
+        at: u64,
+    },
+    /// The gzip stream is broken, cut short, or followed by something else.
+    Gzip,
+    /// The gzip stream grows by more than [`limits::INFLATE_RATIO_MAX`].
+    Inflates,
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotJson { at } => write!(f, "the body is not JSON at byte {at}"),
+            Self::Truncated => f.write_str("the body ends before its value does"),
+            Self::TooDeep { at } => {
+                write!(f, "the body is nested deeper than {} at byte {at}", limits::JSON_DEPTH_MAX)
+            }
+            Self::KeyTooLong { at } => {
+                write!(f, "a key is longer than {} bytes at byte {at}", limits::JSON_KEY_BYTES_MAX)
+            }
+            Self::BadKey { at } => {
+                write!(f, "a key is not valid text, or clients would read it differently, at byte {at}")
+            }
+            Self::NumberTooLong { at } => {
+                write!(f, "a number is longer than {} bytes at byte {at}", limits::JSON_NUMBER_BYTES_MAX)
+            }
+            Self::GapTooLong { at } => {
+                write!(f, "more than {} bytes around a key at byte {at}", limits::JSON_HELD_BYTES_MAX)
+            }
+            Self::Gzip => f.write_str("the gzip stream is broken, cut short, or followed by something else"),
+            Self::Inflates => {
+                write!(f, "the gzip stream inflates by more than {}", limits::INFLATE_RATIO_MAX)
+            }
+        }
+    }
+}
+
+impl std::error::Error for Malformed {}

@@ -1,0 +1,153 @@
+//! What leaves of one piece of input: ranges of it as they are, and what replaces the rest.
+//!
+//! Never: lets a held or a hidden byte out.
+
+use bytes::Bytes;
+
+use crate::limits;
+
+/// The bytes from a comma to the first byte of its member's value, until it is known whether the member stays.
+#[derive(Debug, Clone, Copy)]
+struct Hold {
+    /// Where it begins in this piece; 0 if in an earlier one.
+    at: usize,
+    /// Does it begin with a comma?
+    comma: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Output {
+    /// What replaces this piece so far. Empty as long as it is one range of it, which is `range`.
+    out: Vec<u8>,
+    range: std::ops::Range<usize>,
+    /// Where the range begins that leaves next, if it does.
+    from: usize,
+    hiding: bool,
+    hold: Option<Hold>,
+    /// What is held of earlier pieces.
+    held: Vec<u8>,
+}
+
+impl Output {
+    pub(super) const fn new() -> Self {
+        Self { out: Vec::new(), range: 0..0, from: 0, hiding: false, hold: None, held: Vec::new() }
+    }
+
+    /// A new piece of input begins.
+    pub(super) fn begin(&mut self) {
+        self.range = 0..0;
+        self.from = 0;
+        if let Some(hold) = &mut self.hold {
+            hold.at = 0;
+        }
+    }
+
+    /// The piece ends; what leaves of it. `None` if more is held than may be.
+    pub(super) fn end(&mut self, piece: &Bytes) -> Option<Bytes> {
+        match self.hold {
+            Some(hold) => {
+                self.take(piece, hold.at);
+                self.held.extend_from_slice(piece.get(hold.at..)?);
+                if self.held.len() > limits::JSON_HELD_BYTES_MAX {
+                    return None;
+                }
+            }
+            None if self.hiding => {}
+            None => self.take(piece, piece.len()),
+        }
+        if self.out.is_empty() {
+            return Some(piece.slice(self.range.clone()));
+        }
+        Some(Bytes::from(std::mem::take(&mut self.out)))
+    }
+
+    /// A byte that is neither kept nor replaced.
+    pub(super) fn skip_byte(&mut self, piece: &[u8], at: usize) {
+        self.take(piece, at);
+        self.from = at + 1;
+    }
+
+    /// Holds what follows from `at` on.
+    #[inline]
+    pub(super) const fn hold(&mut self, at: usize, comma: bool) {
+        self.hold = Some(Hold { at, comma });
+    }
+
+    pub(super) const fn is_holding(&self) -> bool {
+        self.hold.is_some()
+    }
+
+    /// The held bytes leave, without their comma if no member stands before them. `None` if they are too many.
+    pub(super) fn keep(&mut self, piece: &[u8], at: usize, is_first: bool) -> Option<()> {
+        let hold = self.hold.take()?;
+        if self.held.len() + (at - hold.at) > limits::JSON_HELD_BYTES_MAX {
+            return None;
+        }
+        let without_comma = hold.comma && is_first;
+        if self.held.is_empty() {
+            if without_comma {
+                self.skip_byte(piece, hold.at);
+            }
+        } else {
+            // Nothing else of this piece has left yet.
+            self.spill(piece);
+            self.out.extend_from_slice(self.held.get(usize::from(without_comma)..)?);
+            self.held.clear();
+        }
+        Some(())
+    }
+
+    /// The held bytes never leave, nor what follows until [`Self::resume`]. `None` if they are too many.
+    pub(super) fn drop_held(&mut self, piece: &[u8], at: usize) -> Option<()> {
+        let hold = self.hold.take()?;
+        if self.held.len() + (at - hold.at) > limits::JSON_HELD_BYTES_MAX {
+            return None;
+        }
+        self.held.clear();
+        self.hide(piece, hold.at);
+        Some(())
+    }
+
+    /// What follows from `at` on does not leave, until [`Self::resume`].
+    pub(super) fn hide(&mut self, piece: &[u8], at: usize) {
+        self.take(piece, at);
+        self.hiding = true;
+    }
+
+    /// What follows from `at` on leaves again.
+    pub(super) const fn resume(&mut self, at: usize) {
+        self.hiding = false;
+        self.from = at;
+    }
+
+    /// Where to write what replaces a hidden value.
+    pub(super) fn replacement(&mut self, piece: &[u8]) -> &mut Vec<u8> {
+        self.spill(piece);
+        &mut self.out
+    }
+
+    /// The input up to `to` leaves.
+    fn take(&mut self, piece: &[u8], to: usize) {
+        let range = std::mem::replace(&mut self.from, to)..to;
+        if range.is_empty() {
+            return;
+        }
+        if self.out.is_empty() && self.range.is_empty() {
+            self.range = range;
+        } else if self.out.is_empty() && self.range.end == range.start {
+            self.range.end = range.end;
+        } else {
+            self.spill(piece);
+            self.out.extend_from_slice(piece.get(range).unwrap_or_default());
+        }
+    }
+
+    /// From now on this piece's output is no longer one range of it.
+    fn spill(&mut self, piece: &[u8]) {
+        if self.out.is_empty() {
+            self.out.reserve(piece.len() + 64);
+            let range = std::mem::replace(&mut self.range, 0..0);
+            self.out.extend_from_slice(piece.get(range).unwrap_or_default());
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! What one caller may not see in one body. Fixed before the first byte of the body is looked at.
+//!
+//! Never: changes after it is made, or prints a key.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use aws_lc_rs::hmac;
+
+use crate::ids::Digest;
+use crate::redact::automaton::Shape;
+use crate::redact::mask;
+use crate::redact::mask::Mask;
+use crate::redact::shape::ClassIx;
+
+/// The key of one tenant's pseudonyms (HMAC-SHA-256, FIPS 198-1).
+#[derive(Clone)]
+pub struct PseudonymKey(hmac::Key);
+
+impl PseudonymKey {
+    /// Derives a tenant's key, so that pseudonyms of two tenants never join.
+    #[must_use]
+    pub fn new(secret: &[u8], tenant: &str) -> Self {
+        let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, secret));
+        context.update(b"palisade pseudonym v1\0");
+        context.update(tenant.as_bytes());
+        Self(hmac::Key::new(hmac::HMAC_SHA256, context.sign().as_ref()))
+    }
+
+    /// The first 128 bits of the keyed hash of a class and a value.
+    pub(super) fn sign(&self, class: &str, text: &[u8]) -> [u8; 16] {
+        let mut context = hmac::Context::with_key(&self.0);
+        context.update(class.as_bytes());
+        context.update(&[0]);
+        context.update(text);
+        context.sign().as_ref().first_chunk().copied().unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for PseudonymKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PseudonymKey(…)")
+    }
+}
+
+/// How a hidden value is replaced.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Rule {
+    Drop,
+    /// These bytes, which are JSON.
+    Text(Vec<u8>),
+    KeepLast(u8),
+    /// With the name of the class that the pseudonym is of.
+    Pseudonym(Box<str>),
+}
+
+/// What one caller may not see in one body.
+#[derive(Debug)]
+pub struct Plan {
+    pub(super) shape: Arc<Shape>,
+    hidden: BTreeMap<ClassIx, Mask>,
+    /// For each set of classes of the shape, one more than the place of its rule; 0 where none of them is hidden.
+    rule_of_set: Box<[u16]>,
+    rules: Vec<Rule>,
+    /// May a member have to be dropped?
+    pub(super) drops: bool,
+    pub(super) key: Option<PseudonymKey>,
+}
+
+impl Plan {
+    /// Fixes which classes of a shape are hidden, and by what. Where a value is of several hidden classes, the mask
+    /// that hides most wins. Without a key, pseudonyms become the fixed text.
+    #[must_use]
+    pub fn new(
+        shape: &Arc<Shape>,
+        hidden: impl IntoIterator<Item = (ClassIx, Mask)>,
+        key: Option<PseudonymKey>,
+    ) -> Self {
+        let mut masks: BTreeMap<ClassIx, Mask> = BTreeMap::new();
+        for (class, mask) in hidden {
+            if shape.classes().binary_search(&class).is_ok() {
+                let known = masks.entry(class).or_insert_with(|| mask.clone());
+                if mask > *known {
+                    *known = mask;
+                }
+            }
+        }
+        let mut rules = Vec::new();
+        let mut number = |class: ClassIx, mask: &Mask| {
+            let rule = match mask {
+                Mask::Drop => Rule::Drop,
+                Mask::Null => Rule::Text(b"null".to_vec()),
+                Mask::Fixed(text) => Rule::Text(mask::quoted(text)),
+                Mask::KeepLast(count) => Rule::KeepLast(*count),
+                Mask::Pseudonym if key.is_some() => Rule::Pseudonym(shape.name(class)),
+                Mask::Pseudonym => Rule::Text(mask::quoted(mask::REDACTED)),
+            };
+            let at = rules.iter().position(|known| *known == rule).unwrap_or_else(|| {
+                rules.push(rule);
+                rules.len() - 1
+            });
+            u16::try_from(at + 1).unwrap_or(1)
+        };
+        let mut rule_of_set = Vec::with_capacity(shape.sets.len());
+        for set in &shape.sets {
+            let here = masks.iter().filter(|(class, _)| set.contains(**class));
+            // Of two classes with the same mask the first lends its name, whatever order they were given in.
+            let most = here.reduce(|most, next| if next.1 > most.1 { next } else { most });
+            rule_of_set.push(most.map_or(0, |(class, mask)| number(*class, mask)));
+        }
+        let drops = masks.values().any(|mask| *mask == Mask::Drop);
+        Self { shape: Arc::clone(shape), hidden: masks, rule_of_set: rule_of_set.into(), rules, drops, key }
+    }
+
+    /// The plan for bodies in which nothing is classified, and for those that Palisade itself makes.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self::new(&Arc::new(Shape::empty()), [], None)
+    }
+
+    /// May the caller see everything? Then bodies pass as they are, and are not even parsed.
+    #[must_use]
+    pub fn hides_nothing(&self) -> bool {
+        self.hidden.is_empty()
+    }
+
+    /// The hidden classes that a body of this shape may carry, with their masks.
+    pub fn hidden(&self) -> impl Iterator<Item = (ClassIx, &Mask)> {
+        self.hidden.iter().map(|(class, mask)| (*class, mask))
+    }
+
+    /// A name of the view that this plan gives: two plans with the same tag turn any body into the same bytes.
+    /// For entity tags.
+    #[must_use]
+    pub fn tag(&self) -> [u8; 8] {
+        let mut text = String::new();
+        for (class, mask) in &self.hidden {
+            text.push_str(&format!("{}={mask}\n{}\n", class.0, self.shape.name(*class)));
+        }
+        let key = self.key.as_ref().map_or([0; 16], |key| key.sign("", b"palisade view"));
+        let digest = Digest::of_parts([&self.shape.digest().as_bytes()[..], text.as_bytes(), &key]);
+        digest.as_bytes().first_chunk().copied().unwrap_or_default()
+    }
+
+    /// Is one of the classes of this set hidden? The number of its rule, or 0.
+    #[inline]
+    pub(super) fn hides(&self, set: u16) -> u16 {
+        // A set that is not there hides: it cannot happen, and must not leak if it does.
+        self.rule_of_set.get(usize::from(set)).copied().unwrap_or(u16::MAX)
+    }
+
+    /// The rule of that number.
+    pub(super) fn rule(&self, number: u16) -> &Rule {
+        usize::from(number).checked_sub(1).and_then(|at| self.rules.get(at)).unwrap_or(&Rule::Drop)
+    }
+}
+
+/// How many values were hidden, by class.
+#[derive(Debug, Default)]
+pub struct Hidden {
+    counts: Vec<(ClassIx, Mask, u64)>,
+}
+
+impl Hidden {
+    /// Sums up, from how often a value of each set of classes was hidden.
+    pub(super) fn new(plan: &Plan, by_set: &[u64]) -> Self {
+        let mut counts = Vec::new();
+        for (class, mask) in plan.hidden() {
+            let with = plan.shape.sets.iter().zip(by_set).filter(|(set, _)| set.contains(class));
+            let count: u64 = with.map(|(_, count)| *count).sum();
+            if count > 0 {
+                counts.push((class, mask.clone(), count));
+            }
+        }
+        Self { counts }
+    }
+
+    /// The classes of which a value was hidden, the mask that the plan has for each, and how many values.
+    /// A value of several hidden classes counts for each; only the mask that hides most was applied to it.
+    pub fn iter(&self) -> impl Iterator<Item = (ClassIx, &Mask, u64)> {
+        self.counts.iter().map(|(class, mask, count)| (*class, mask, *count))
+    }
+
+    /// The classes of which a value was hidden, and how many values.
+    pub fn counts(&self) -> impl Iterator<Item = (ClassIx, u64)> {
+        self.counts.iter().map(|(class, _, count)| (*class, *count))
+    }
+
+    /// Was nothing hidden?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.counts.is_empty()
+    }
+}

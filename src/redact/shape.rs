@@ -1,0 +1,172 @@
+//! Which data class stands where in a kind of body: a graph that is built by hand or from a schema, then compiled.
+//!
+//! A node stands for "a value here". Arrays are transparent: what is said of a node also holds for the items of an
+//! array that stands there, and what is said of a node's items also holds for a single value that stands there.
+//! A careless app sends one where the document says the other; over-matching hides, under-matching leaks.
+//!
+//! Never: looks at a body.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+
+use crate::redact::automaton;
+use crate::redact::automaton::Shape;
+use crate::redact::path;
+use crate::redact::path::PathError;
+use crate::redact::path::Step;
+
+/// The index of a data class in the snapshot's classes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ClassIx(pub u16);
+
+/// A node of the [`ShapeBuilder`] that made it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct NodeIx(u32);
+
+/// The shape is too large to compile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooLarge {
+    /// What there is too much of.
+    pub what: &'static str,
+    /// The bound that was passed.
+    pub max: usize,
+}
+
+impl fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the body's shape needs more than {} {}", self.max, self.what)
+    }
+}
+
+impl std::error::Error for TooLarge {}
+
+/// Where the edges of one node lead, by number of node and key.
+#[derive(Debug, Default)]
+pub(super) struct Node {
+    pub(super) classes: Vec<ClassIx>,
+    pub(super) members: BTreeMap<u32, Vec<u32>>,
+    pub(super) other_members: Vec<u32>,
+    pub(super) every_member: Vec<u32>,
+    pub(super) items: Vec<u32>,
+    /// Items as a wildcard means them: the value itself is not one of them when it is no array.
+    pub(super) strict_items: Vec<u32>,
+    pub(super) also: Vec<u32>,
+}
+
+/// Builds a [`Shape`].
+#[derive(Debug)]
+pub struct ShapeBuilder {
+    nodes: Vec<Node>,
+    keys: HashMap<Box<str>, u32>,
+    names: BTreeMap<ClassIx, Box<str>>,
+}
+
+impl Default for ShapeBuilder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl ShapeBuilder {
+    /// A shape in which nothing is classified.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { nodes: vec![Node::default()], keys: HashMap::new(), names: BTreeMap::new() }
+    }
+
+    /// The body itself.
+    #[must_use]
+    pub const fn root(&self) -> NodeIx {
+        NodeIx(0)
+    }
+
+    /// A new node.
+    pub fn node(&mut self) -> NodeIx {
+        let ix = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
+        self.nodes.push(Node::default());
+        NodeIx(ix)
+    }
+
+    /// Says the stable name of a class. It goes into pseudonyms, so that they stay the same when classes are
+    /// renumbered; without it the number does.
+    pub fn name_class(&mut self, class: ClassIx, name: &str) {
+        self.names.insert(class, name.into());
+    }
+
+    /// The value at `node` is of this class, with all that it contains.
+    pub fn class(&mut self, node: NodeIx, class: ClassIx) {
+        self.edit(node, |node| node.classes.push(class));
+    }
+
+    /// The member `key` of an object at `node` leads to `to`.
+    pub fn member(&mut self, node: NodeIx, key: &str, to: NodeIx) {
+        let next = u32::try_from(self.keys.len()).unwrap_or(u32::MAX);
+        let key = *self.keys.entry(key.into()).or_insert(next);
+        self.edit(node, |node| node.members.entry(key).or_default().push(to.0));
+    }
+
+    /// Members whose key has no edge by [`Self::member`] from this same node lead to `to` (`additionalProperties`).
+    pub fn any_member(&mut self, node: NodeIx, to: NodeIx) {
+        self.edit(node, |node| node.other_members.push(to.0));
+    }
+
+    /// All members lead to `to`, whatever their key.
+    pub fn every_member(&mut self, node: NodeIx, to: NodeIx) {
+        self.edit(node, |node| node.every_member.push(to.0));
+    }
+
+    /// The items of an array at `node` lead to `to`.
+    pub fn item(&mut self, node: NodeIx, to: NodeIx) {
+        self.edit(node, |node| node.items.push(to.0));
+    }
+
+    /// What is said of `other` also holds for `node` (`allOf`, `oneOf`, `anyOf`, `$ref`; cycles are fine).
+    pub fn also(&mut self, node: NodeIx, other: NodeIx) {
+        self.edit(node, |node| node.also.push(other.0));
+    }
+
+    /// What a path of the supported part of RFC 9535 selects is of this class: `$.a.b`, `a[*].b`, `..ssn`, `a.*`,
+    /// `a['b c']`.
+    ///
+    /// # Errors
+    /// When the text is no such path; says at which byte.
+    pub fn path(&mut self, path: &str, class: ClassIx) -> Result<(), PathError> {
+        let mut node = self.root();
+        for step in path::parse(path)? {
+            let to = self.node();
+            match step {
+                Step::Member(key) => self.member(node, &key, to),
+                Step::Items => self.item(node, to),
+                Step::Children => {
+                    self.every_member(node, to);
+                    self.edit(node, |node| node.strict_items.push(to.0));
+                }
+                Step::Deeper => {
+                    // A node that its own children lead back to. Items do by transparency.
+                    self.also(node, to);
+                    self.every_member(to, to);
+                }
+            }
+            node = to;
+        }
+        self.class(node, class);
+        Ok(())
+    }
+
+    /// Compiles the shape.
+    ///
+    /// # Errors
+    /// When it would need too many states or too much work, or names a class beyond the bound.
+    pub fn build(self) -> Result<Shape, TooLarge> {
+        let mut keys: Vec<(u32, Box<str>)> = self.keys.into_iter().map(|(key, ix)| (ix, key)).collect();
+        keys.sort_unstable();
+        let keys: Vec<Box<str>> = keys.into_iter().map(|(_, key)| key).collect();
+        automaton::compile(&self.nodes, &keys, self.names)
+    }
+
+    fn edit(&mut self, node: NodeIx, change: impl FnOnce(&mut Node)) {
+        if let Some(node) = self.nodes.get_mut(node.0 as usize) {
+            change(node);
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! The laws of the redactor, and what they are tested with.
+
+mod evasions;
+mod gzip;
+mod http;
+mod laws;
+mod oracle;
+mod shapes;
+mod speed;
+mod suite;
+
+use std::sync::Arc;
+
+use bytes::Buf;
+use bytes::Bytes;
+
+use crate::redact::ClassIx;
+use crate::redact::Encoding;
+use crate::redact::Hidden;
+use crate::redact::Malformed;
+use crate::redact::Mask;
+use crate::redact::Plan;
+use crate::redact::PseudonymKey;
+use crate::redact::Redactor;
+use crate::redact::ShapeBuilder;
+
+/// The plan in which each path is a class of its own, hidden by its mask.
+fn plan(rules: &[(&str, &str)]) -> Arc<Plan> {
+    let mut shape = ShapeBuilder::new();
+    let mut hidden = Vec::new();
+    for (number, (path, mask)) in (0..).zip(rules) {
+        shape.path(path, ClassIx(number)).unwrap();
+        hidden.push((ClassIx(number), Mask::parse(mask).unwrap()));
+    }
+    let shape = Arc::new(shape.build().unwrap());
+    Arc::new(Plan::new(&shape, hidden, Some(PseudonymKey::new(b"secret", "acme"))))
+}
+
+/// What leaves, with the body given in these pieces.
+fn run(plan: &Arc<Plan>, encoding: Encoding, pieces: &[&[u8]]) -> Result<(Vec<u8>, Hidden), Malformed> {
+    let mut redactor = Redactor::new(Arc::clone(plan), encoding);
+    let mut out = Vec::new();
+    for piece in pieces {
+        let mut redacted = redactor.feed(Bytes::copy_from_slice(piece))?;
+        while redacted.has_remaining() {
+            let len = redacted.chunk().len();
+            out.extend_from_slice(redacted.chunk());
+            redacted.advance(len);
+        }
+    }
+    let (mut last, hidden) = redactor.finish()?;
+    out.extend_from_slice(&last.copy_to_bytes(last.remaining()));
+    Ok((out, hidden))
+}
+
+/// What leaves of a whole body.
+fn redacted(rules: &[(&str, &str)], body: &str) -> Result<String, Malformed> {
+    run(&plan(rules), Encoding::Identity, &[body.as_bytes()]).map(|(out, _)| String::from_utf8(out).unwrap())
+}
+
+/// What leaves of a whole body that is well-formed.
+fn seen(rules: &[(&str, &str)], body: &str) -> String {
+    redacted(rules, body).unwrap()
+}

@@ -1,0 +1,158 @@
+//! The headers around a redacted body.
+
+use ::http::HeaderMap;
+use ::http::HeaderName;
+use ::http::HeaderValue;
+
+use super::plan;
+use crate::redact::Encoding;
+use crate::redact::Unreadable;
+use crate::redact::readable;
+use crate::redact::readable_body;
+use crate::redact::request_headers;
+use crate::redact::response_headers;
+
+fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
+    lines
+        .iter()
+        .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
+        .collect()
+}
+
+fn listed(map: &HeaderMap) -> Vec<(&str, &str)> {
+    let mut all: Vec<_> = map.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+    all.sort_unstable();
+    all
+}
+
+#[test]
+fn only_json_in_utf8_plain_or_gzip_can_be_read() {
+    let read = |kind: &'static str, encoding: Option<&'static str>| {
+        readable(Some(&HeaderValue::from_static(kind)), encoding.map(HeaderValue::from_static).as_ref())
+    };
+    let json = [
+        "application/json",
+        "Application/JSON; charset=UTF-8",
+        "text/json",
+        "application/fhir+json;charset=\"utf-8\"",
+        "application/problem+json; profile=x",
+    ];
+    for kind in json {
+        assert_eq!(read(kind, None), Ok(Encoding::Identity), "{kind}");
+    }
+    for kind in [
+        "text/html",
+        "application/jsonp",
+        "application/x-ndjson",
+        "json",
+        "",
+        "application/json+xml",
+        "application/json, text/html",
+    ] {
+        assert_eq!(read(kind, None), Err(Unreadable::NotJson), "{kind}");
+    }
+    for kind in [
+        "application/json; charset=utf-16",
+        "application/json;charset=latin1",
+        "a/b+json; x=y; Charset=\"utf-7\"",
+    ] {
+        assert_eq!(read(kind, None), Err(Unreadable::Charset), "{kind}");
+    }
+    assert_eq!(read("text/json", Some("GZIP")), Ok(Encoding::Gzip));
+    assert_eq!(read("text/json", Some("identity")), Ok(Encoding::Identity));
+    for encoding in ["br", "deflate", "zstd", "gzip, gzip", "gzip, br", "identity, gzip", "x"] {
+        assert_eq!(read("text/json", Some(encoding)), Err(Unreadable::Encoding), "{encoding}");
+    }
+    assert_eq!(readable(None, None), Err(Unreadable::NoContentType));
+}
+
+#[test]
+fn a_second_line_of_a_header_that_matters_is_unreadable() {
+    let json = ("content-type", "application/json");
+    assert_eq!(readable_body(&headers(&[json])), Ok(Encoding::Identity));
+    assert_eq!(readable_body(&headers(&[json, json])), Err(Unreadable::NoContentType));
+    let stacked = headers(&[json, ("content-encoding", "gzip"), ("content-encoding", "gzip")]);
+    assert_eq!(readable_body(&stacked), Err(Unreadable::Encoding));
+    assert_eq!(readable_body(&headers(&[json, ("content-range", "bytes 0-1/9")])), Err(Unreadable::NotJson));
+}
+
+#[test]
+fn a_response_keeps_no_header_that_describes_its_old_bytes() {
+    let plan = plan(&[("ssn", "drop")]);
+    let mut map = headers(&[
+        ("content-type", "application/json"),
+        ("content-length", "12"),
+        ("content-encoding", "gzip"),
+        ("content-digest", "x"),
+        ("repr-digest", "x"),
+        ("content-md5", "x"),
+        ("x-amz-checksum-sha256", "x"),
+        ("last-modified", "x"),
+        ("accept-ranges", "bytes"),
+        ("etag", "W/\"abc\""),
+        ("cache-control", "public, s-maxage=60, max-age=5, private=\"a, no-store\""),
+        ("trailer", "content-digest"),
+    ]);
+    response_headers(&mut map, &plan);
+    let view: String = plan.tag().iter().map(|byte| format!("{byte:02x}")).collect();
+    let tag = format!("W/\"abc~{view}\"");
+    let left = [
+        ("accept-ranges", "none"),
+        ("cache-control", "private, max-age=5"),
+        ("content-type", "application/json"),
+        ("etag", &*tag),
+    ];
+    assert_eq!(listed(&map), left);
+    let mut odd = headers(&[("etag", "abc"), ("cache-control", "no-store")]);
+    response_headers(&mut odd, &plan);
+    assert_eq!(listed(&odd), [("accept-ranges", "none"), ("cache-control", "private, no-store")]);
+}
+
+#[test]
+fn a_request_asks_for_a_whole_plain_body_and_compares_only_its_own_view() {
+    let mine = plan(&[("ssn", "drop")]);
+    let other = plan(&[("ssn", "null")]);
+    let mut tag = headers(&[("etag", "\"a,b\"")]);
+    response_headers(&mut tag, &mine);
+    let tag = tag["etag"].to_str().unwrap().to_owned();
+
+    let mut map = headers(&[
+        ("range", "bytes=0-1"),
+        ("if-range", "x"),
+        ("accept-encoding", "br"),
+        ("if-modified-since", "x"),
+    ]);
+    map.insert("if-none-match", HeaderValue::from_str(&format!("\"x\", {tag}, W/\"y~00\"")).unwrap());
+    request_headers(&mut map, &mine);
+    assert_eq!(listed(&map), [("accept-encoding", "identity"), ("if-none-match", "\"a,b\"")]);
+
+    let mut foreign = headers(&[("if-none-match", &tag)]);
+    request_headers(&mut foreign, &other);
+    assert_eq!(listed(&foreign), [("accept-encoding", "identity")]);
+
+    let asked = |condition: &str, plan| {
+        let mut map = headers(&[("if-match", condition)]);
+        request_headers(&mut map, plan);
+        map["if-match"].to_str().unwrap().to_owned()
+    };
+    assert_eq!(asked(&tag, &mine), "\"a,b\"");
+    assert_eq!(asked("*", &mine), "*");
+    let never = asked(&tag, &other);
+    assert!(never != tag && never != "\"a,b\"");
+    assert_eq!(asked("\"abc\"", &mine), never);
+}
+
+#[test]
+fn a_plan_that_hides_nothing_leaves_all_headers_alone() {
+    let lines = [
+        ("content-encoding", "br"),
+        ("content-length", "5"),
+        ("etag", "\"a\""),
+        ("if-none-match", "\"a\""),
+        ("range", "bytes=1-"),
+    ];
+    let mut map = headers(&lines);
+    response_headers(&mut map, &plan(&[]));
+    request_headers(&mut map, &plan(&[]));
+    assert_eq!(listed(&map), lines);
+}

@@ -1,0 +1,238 @@
+//! A second redactor, as plain as can be: a recursive tree that keeps every byte, and paths matched by recursion.
+//! It shares no line with the engine but `Mask` and its texts.
+
+use crate::redact::Mask;
+
+/// One value with the white space and punctuation around its parts, as sent.
+pub(super) enum Tree<'a> {
+    Scalar(&'a str),
+    /// Space before the closing bracket if empty; items with the space before and after.
+    Array(&'a str, Vec<(&'a str, Tree<'a>, &'a str)>),
+    /// Members: space before, key with quotes, from key to value, value, space after.
+    Object(&'a str, Vec<(&'a str, &'a str, &'a str, Tree<'a>, &'a str)>),
+}
+
+pub(super) struct Reader<'a>(pub(super) &'a str);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, n: usize) -> &'a str {
+        let (head, tail) = self.0.split_at(n);
+        self.0 = tail;
+        head
+    }
+
+    pub(super) fn space(&mut self) -> &'a str {
+        let n = self.0.len() - self.0.trim_start_matches([' ', '\n', '\r', '\t']).len();
+        self.take(n)
+    }
+
+    fn text(&mut self) -> &'a str {
+        let mut escaped = false;
+        let end = self.0.get(1..).unwrap().find(|c| {
+            let end = c == '"' && !escaped;
+            escaped = c == '\\' && !escaped;
+            end
+        });
+        self.take(end.unwrap() + 2)
+    }
+
+    pub(super) fn value(&mut self) -> Tree<'a> {
+        match self.0.as_bytes()[0] {
+            b'"' => Tree::Scalar(self.text()),
+            open @ (b'{' | b'[') => {
+                self.take(1);
+                let mut members = Vec::new();
+                let mut items = Vec::new();
+                let mut before = self.space();
+                while !self.0.starts_with(['}', ']']) {
+                    if open == b'{' {
+                        let key = self.text();
+                        let from = self.0;
+                        self.space();
+                        self.take(1);
+                        self.space();
+                        let colon = from.get(..from.len() - self.0.len()).unwrap();
+                        let value = self.value();
+                        members.push((before, key, colon, value, self.space()));
+                    } else {
+                        let value = self.value();
+                        items.push((before, value, self.space()));
+                    }
+                    if self.0.starts_with(',') {
+                        self.take(1);
+                        before = self.space();
+                    }
+                }
+                self.take(1);
+                if open == b'{' { Tree::Object(before, members) } else { Tree::Array(before, items) }
+            }
+            _ => {
+                let n = self.0.find([' ', '\n', '\r', '\t', ',', ']', '}']).unwrap_or(self.0.len());
+                Tree::Scalar(self.take(n))
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    Key(&'static str),
+    AnyKey,
+    Items,
+    Deeper,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Path(pub(super) Vec<Step>);
+
+impl Path {
+    pub(super) fn text(&self) -> String {
+        let mut text = "$".to_owned();
+        for (at, step) in self.0.iter().enumerate() {
+            let dot = if at > 0 && matches!(self.0[at - 1], Step::Deeper) { "" } else { "." };
+            match step {
+                Step::Key(key) => text.push_str(&format!("{dot}{key}")),
+                Step::AnyKey => text.push_str(&format!("{dot}*")),
+                Step::Items => text.push_str("[*]"),
+                Step::Deeper => text.push_str(".."),
+            }
+        }
+        text
+    }
+}
+
+#[derive(Clone)]
+enum At {
+    Key(String),
+    Item,
+}
+
+/// Does the path select the value at `at`? Arrays are transparent.
+fn selects(path: &[Step], at: &[At], is_array: bool) -> bool {
+    let Some((step, rest)) = path.split_first() else {
+        return at.iter().all(|at| matches!(at, At::Item));
+    };
+    if matches!(step, Step::Deeper) {
+        let below = matches!(at.first(), Some(At::Key(_))) && selects(path, &at[1..], is_array);
+        let beside = matches!(at.first(), Some(At::Item)) && selects(path, &at[1..], is_array);
+        return below || beside || selects(rest, at, is_array);
+    }
+    match (at.first(), step) {
+        (None, Step::Items) => !is_array && selects(rest, at, is_array),
+        (None, _) => false,
+        (Some(At::Item), Step::Items | Step::AnyKey) => {
+            selects(rest, &at[1..], is_array) || selects(path, &at[1..], is_array)
+        }
+        (Some(At::Item), _) => selects(path, &at[1..], is_array),
+        (Some(At::Key(_)), Step::Items) => selects(rest, at, is_array),
+        (Some(At::Key(key)), Step::Key(name)) => key == name && selects(rest, &at[1..], is_array),
+        (Some(At::Key(_)), Step::AnyKey) => selects(rest, &at[1..], is_array),
+        (Some(At::Key(_)), Step::Deeper) => false,
+    }
+}
+
+/// What replaces a value, given its raw text. `pseudonyms` says what the engine's key makes of class and text.
+type Pseudonyms<'a> = &'a dyn Fn(usize, &str) -> String;
+
+fn replaced(class: usize, mask: &Mask, tree: &Tree<'_>, pseudonyms: Pseudonyms<'_>) -> String {
+    let full = || "\"[redacted]\"".to_owned();
+    let raw = match tree {
+        Tree::Scalar(raw) => *raw,
+        Tree::Array(..) | Tree::Object(..) => "[",
+    };
+    let text = serde_json::from_str::<String>(raw).ok();
+    match mask {
+        Mask::Drop | Mask::Null => "null".to_owned(),
+        Mask::Fixed(fixed) => serde_json::to_string(&**fixed).unwrap(),
+        Mask::KeepLast(count) => match text {
+            Some(text) if usize::from(*count) * 3 <= text.chars().count() => {
+                let hidden = text.chars().count() - usize::from(*count);
+                let shown: String =
+                    text.chars().enumerate().map(|(at, c)| if at < hidden { '*' } else { c }).collect();
+                serde_json::to_string(&shown).unwrap()
+            }
+            _ => full(),
+        },
+        Mask::Pseudonym => match text {
+            Some(text) => pseudonyms(class, &text),
+            None if raw.starts_with(['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']) => {
+                pseudonyms(class, raw)
+            }
+            None => full(),
+        },
+    }
+}
+
+pub(super) struct Oracle<'a> {
+    pub(super) rules: &'a [(Path, Mask)],
+    pub(super) pseudonyms: Pseudonyms<'a>,
+    at: Vec<At>,
+    pub(super) hidden: Vec<String>,
+}
+
+impl<'a> Oracle<'a> {
+    pub(super) fn new(rules: &'a [(Path, Mask)], pseudonyms: Pseudonyms<'a>) -> Self {
+        Self { rules, pseudonyms, at: Vec::new(), hidden: Vec::new() }
+    }
+
+    fn rule(&self, tree: &Tree<'_>) -> Option<(usize, &'a Mask)> {
+        let is_array = matches!(tree, Tree::Array(..));
+        let rules =
+            self.rules.iter().enumerate().filter(|(_, (path, _))| selects(&path.0, &self.at, is_array));
+        rules
+            .map(|(class, (_, mask))| (class, mask))
+            .reduce(|most, next| if next.1 > most.1 { next } else { most })
+    }
+
+    pub(super) fn write(&mut self, tree: &Tree<'_>, out: &mut String) {
+        if let Some((class, mask)) = self.rule(tree) {
+            self.note(tree);
+            out.push_str(&replaced(class, mask, tree, self.pseudonyms));
+            return;
+        }
+        match tree {
+            Tree::Scalar(raw) => out.push_str(raw),
+            Tree::Array(space, items) => {
+                out.push('[');
+                for (n, (before, item, after)) in items.iter().enumerate() {
+                    out.push_str(if n > 0 { "," } else { "" });
+                    out.push_str(before);
+                    self.at.push(At::Item);
+                    self.write(item, out);
+                    self.at.pop();
+                    out.push_str(after);
+                }
+                out.push_str(if items.is_empty() { space } else { "" });
+                out.push(']');
+            }
+            Tree::Object(space, members) => {
+                out.push('{');
+                let mut kept = false;
+                for (before, key, colon, value, after) in members {
+                    self.at.push(At::Key(serde_json::from_str(key).unwrap()));
+                    if matches!(self.rule(value), Some((_, Mask::Drop))) {
+                        self.note(value);
+                    } else {
+                        out.push_str(if kept { "," } else { "" });
+                        kept = true;
+                        [before, key, colon].iter().for_each(|text| out.push_str(text));
+                        self.write(value, out);
+                    }
+                    self.at.pop();
+                    out.push_str(after);
+                }
+                out.push_str(if members.is_empty() { space } else { "" });
+                out.push('}');
+            }
+        }
+    }
+
+    /// Remembers the texts of a hidden value.
+    fn note(&mut self, tree: &Tree<'_>) {
+        match tree {
+            Tree::Scalar(raw) => self.hidden.push((*raw).to_owned()),
+            Tree::Array(_, items) => items.iter().for_each(|(_, item, _)| self.note(item)),
+            Tree::Object(_, members) => members.iter().for_each(|(_, _, _, value, _)| self.note(value)),
+        }
+    }
+}

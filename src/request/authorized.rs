@@ -1,0 +1,307 @@
+//! A request that policy allows, with its redaction plan fixed and its decision handed to the journal: the third state.
+//!
+//! Only this file makes a [`Permit`]. Without one nothing can be forwarded, and there is no way to have one before the
+//! decision is an allow for exactly this request.
+//! Never: performs I/O itself, or lets an evaluation error pass.
+
+use std::sync::Arc;
+
+use crate::audit::record::DecisionLatency;
+use crate::audit::Written;
+use crate::ids::DataKey;
+use crate::model::Found;
+use crate::model::Params;
+use crate::model::Route;
+use crate::model::TenantIx;
+use crate::identity::Principal;
+use crate::policy::Facts;
+use crate::policy::PolicyIx;
+use crate::policy::Verdict;
+use crate::redact::ClassIx;
+use crate::redact::Mask;
+use crate::redact::Plan;
+use crate::request::Moment;
+use crate::request::Worker;
+use crate::request::ending::Ending;
+use crate::request::identified::Identified;
+use crate::request::known::Known;
+use crate::request::known::Refused;
+use crate::request::received::Head;
+use crate::request::received::Received;
+use crate::request::refusal::Refusal;
+use crate::request::report;
+use crate::snapshot::Snapshot;
+use crate::tenancy::Tenancy;
+
+/// The proof that this very request may be forwarded once its record is written, and what must be hidden on the way.
+#[derive(Debug)]
+pub struct Permit {
+    pub(super) request_plan: Arc<Plan>,
+    pub(super) response_plan: Arc<Plan>,
+    pub(super) written: Written,
+    pub(super) ending: Ending,
+}
+
+/// Who is behind an allowed request, and whose data it is about. A public route has neither.
+#[derive(Debug)]
+pub(super) struct Parties {
+    pub(super) principal: Arc<Principal>,
+    pub(super) caller: TenantIx,
+    pub(super) target: TenantIx,
+    pub(super) data_key: DataKey,
+}
+
+/// An allowed request.
+#[derive(Debug)]
+pub struct Authorized<B> {
+    pub(super) head: Head,
+    pub(super) body: B,
+    pub(super) parties: Option<Parties>,
+    pub(super) permit: Permit,
+}
+
+/// A request at the gate: a public route's may pass as it is, every other one has to say who calls.
+#[derive(Debug)]
+pub enum Gate<B> {
+    /// The route is public: its file says so, and it carries no classified data.
+    Open(Authorized<B>),
+    /// Everything else.
+    Guarded(Received<B>),
+}
+
+impl<B> Received<B> {
+    /// Lets a request to a public route pass, on record like every other.
+    ///
+    /// # Errors
+    /// A full journal.
+    pub fn gate<O>(self, snapshot: &Arc<Snapshot>, worker: &Worker<O>, moment: &Moment) -> Result<Gate<B>, Refused> {
+        let routes = &snapshot.model().routes;
+        let route = match routes.find(&self.head.method, self.head.path()) {
+            _ if !routes.any_public() => return Ok(Gate::Guarded(self)),
+            Found::Route(route, _) if route.public => route,
+            Found::Route(..) | Found::OtherMethod(_) | Found::None => return Ok(Gate::Guarded(self)),
+        };
+        let latency = DecisionLatency { authorize_us: worker.since(moment), ..DecisionLatency::default() };
+        let record = |line: &mut Vec<u8>| report::open(line, &self.head, route, snapshot, moment, latency);
+        match worker.journal.append(&mut { record }) {
+            Ok(written) => {
+                worker.counts.decided(true, "public", latency.authorize_us);
+                let ending = Ending::new(worker, snapshot, moment, route.ix);
+                let (request_plan, response_plan) = (Arc::clone(&worker.nothing_hidden), Arc::clone(&worker.nothing_hidden));
+                let permit = Permit { request_plan, response_plan, written, ending };
+                Ok(Gate::Open(Authorized { head: self.head, body: self.body, parties: None, permit }))
+            }
+            Err(_) => {
+                let known = Known { route: Some(route.ix), ..Known::head(self.head) };
+                Err(Refused::new(Refusal::AuditUnavailable, known))
+            }
+        }
+    }
+}
+
+/// What policy said about one request.
+pub(super) struct Judged<'a> {
+    pub(super) route: &'a Route,
+    pub(super) data_key: DataKey,
+    pub(super) target: TenantIx,
+    pub(super) verdict: Verdict,
+    pub(super) now_ms: u64,
+    pub(super) revealed: Vec<ClassIx>,
+    pub(super) hidden: Vec<(ClassIx, Mask)>,
+    /// Policies that erred when a class was asked for. Their class is hidden.
+    pub(super) reveal_errors: Vec<PolicyIx>,
+}
+
+impl<B> Identified<B> {
+    /// Finds the route, asks the policies, fixes the plan and puts the decision on record.
+    ///
+    /// # Errors
+    /// No route, no DataKey, one that belongs elsewhere, a denial, an evaluation error, a full journal.
+    pub fn authorize<O>(
+        self,
+        snapshot: &Arc<Snapshot>,
+        worker: &Worker<O>,
+        moment: &Moment,
+    ) -> Result<Authorized<B>, Refused> {
+        let identify_us = worker.since(moment);
+        let (route, data_key, target) = match place(&self, snapshot) {
+            Ok(found) => found,
+            Err((refusal, route)) => return Err(self.refuse(refusal, route, None)),
+        };
+        let judged = judge(&self, worker, snapshot, moment, route, data_key, target);
+        if let Some(refusal) = refusal(&judged.verdict) {
+            return Err(self.refuse(
+                refusal,
+                Some(judged.route),
+                Some((judged.data_key, judged.verdict, judged.now_ms)),
+            ));
+        }
+        let (request_plan, response_plan) = plans(worker, snapshot, &judged);
+        let latency = DecisionLatency {
+            identify_us,
+            authorize_us: worker.since(moment).saturating_sub(identify_us),
+        };
+        let appended =
+            worker.journal.append(&mut |line| report::allow(line, &self, &judged, snapshot, moment, latency));
+        match appended {
+            Ok(written) => {
+                worker.counts.decided(true, "allowed", latency.authorize_us);
+                let Judged { route, data_key, target, .. } = judged;
+                let ending = Ending::new(worker, snapshot, moment, route.ix);
+                let permit = Permit { request_plan, response_plan, written, ending };
+                let Self { head, body, principal, tenancy, .. } = self;
+                let parties = Parties { principal, caller: tenancy.caller, target, data_key };
+                Ok(Authorized { head, body, parties: Some(parties), permit })
+            }
+            Err(_) => {
+                let said = (judged.data_key, judged.verdict, judged.now_ms);
+                Err(self.refuse(Refusal::AuditUnavailable, Some(judged.route), Some(said)))
+            }
+        }
+    }
+
+    fn refuse(
+        self,
+        refusal: Refusal,
+        route: Option<&Route>,
+        said: Option<(DataKey, Verdict, u64)>,
+    ) -> Refused {
+        let (data_key, verdict, now_ms) = match said {
+            Some((data_key, verdict, now_ms)) => (Some(data_key), Some(verdict), Some(now_ms)),
+            None => (None, None, None),
+        };
+        let known = Known {
+            principal: Some(self.principal),
+            named: self.named,
+            tenancy: Some(self.tenancy),
+            route: route.map(|route| route.ix),
+            data_key,
+            verdict,
+            now_ms,
+            ..Known::head(self.head)
+        };
+        Refused::new(refusal, known)
+    }
+}
+
+/// An error denies: Cedar would skip the policy, and a skipped `forbid` widens access.
+fn refusal(verdict: &Verdict) -> Option<Refusal> {
+    match (verdict.errors.is_empty(), verdict.allowed) {
+        (false, _) => Some(Refusal::PolicyError),
+        (true, false) => Some(Refusal::Denied),
+        (true, true) => None,
+    }
+}
+
+type Placed<'a> = (&'a Route, DataKey, TenantIx);
+
+/// Which route it is, and whose data it is about.
+fn place<'a, B>(
+    request: &Identified<B>,
+    snapshot: &'a Snapshot,
+) -> Result<Placed<'a>, (Refusal, Option<&'a Route>)> {
+    let model = snapshot.model();
+    let head = &request.head;
+    let (route, params) = match model.routes.find(&head.method, head.path()) {
+        Found::Route(route, params) => (route.ix, params),
+        Found::OtherMethod(_) => return Err((Refusal::MethodNotAllowed, None)),
+        Found::None => return Err((Refusal::NoRoute, None)),
+    };
+    // Looked up again for a borrow of the snapshot alone.
+    let Some(route) = model.routes.get(route) else { return Err((Refusal::NoRoute, None)) };
+    let placed = data_key(request, snapshot, route, &params);
+    placed.map(|(data_key, target)| (route, data_key, target)).map_err(|refusal| (refusal, Some(route)))
+}
+
+fn data_key<B>(
+    request: &Identified<B>,
+    snapshot: &Snapshot,
+    route: &Route,
+    params: &Params<'_>,
+) -> Result<(DataKey, TenantIx), Refusal> {
+    let tenants = &snapshot.model().tenants;
+    let Tenancy { target, .. } = request.tenancy;
+    let named = &tenants.get(target).path;
+    let head = &request.head;
+    let data_key = route
+        .data_key
+        .resolve(named, params, head.query(), &head.headers)
+        .map_err(|_| Refusal::BadDataKey)?;
+    let owner = tenants.owner(&data_key).ok_or(Refusal::DataKeyElsewhere)?;
+    // A host, header or path that names a tenant is a promise that the data is that tenant's.
+    let promised = request.named.iter().any(|named| !named.source.is_of_caller());
+    if promised && !tenants.is_within(owner, target) {
+        return Err(Refusal::DataKeyElsewhere);
+    }
+    Ok((data_key, owner))
+}
+
+fn judge<'a, B, O>(
+    request: &Identified<B>,
+    worker: &Worker<O>,
+    snapshot: &Snapshot,
+    moment: &Moment,
+    route: &'a Route,
+    data_key: DataKey,
+    target: TenantIx,
+) -> Judged<'a> {
+    let model = snapshot.model();
+    let head = &request.head;
+    let facts = Facts {
+        principal: &request.principal,
+        caller: request.tenancy.caller,
+        target,
+        action: route.action,
+        route,
+        data_key: &data_key,
+        method: &head.method,
+        path: head.path(),
+        host: &head.host.name,
+        purpose: head.headers.get(&worker.settings.purpose_header).and_then(|value| value.to_str().ok()),
+        source_ip: moment.peer,
+        now_ms: moment.now_ms,
+    };
+    let mut memory = worker.memory.borrow_mut();
+    let asked = snapshot.policies().ask(model, &facts, &mut memory);
+    let verdict = asked.decide();
+    let (mut revealed, mut hidden, mut reveal_errors) = (Vec::new(), Vec::new(), Vec::new());
+    if verdict.allowed {
+        for class in &route.classes {
+            let answer = asked.reveal(*class);
+            if answer.allowed {
+                revealed.push(*class);
+            } else {
+                let mask = model.classes.get(*class).map_or(Mask::Drop, |class| class.mask.clone());
+                hidden.push((*class, mask));
+            }
+            // An error hides its class, and it must not go unseen.
+            for error in answer.errors {
+                if !reveal_errors.contains(&error) {
+                    reveal_errors.push(error);
+                }
+            }
+        }
+    }
+    let now_ms = asked.now_ms();
+    drop(asked);
+    Judged { route, data_key, target, verdict, now_ms, revealed, hidden, reveal_errors }
+}
+
+/// The plans for the request's body and for the response's. What the caller may not see, the caller may not set: on
+/// the way in every hidden field is dropped, because a mask written into the app's database would destroy data.
+fn plans<O>(worker: &Worker<O>, snapshot: &Snapshot, judged: &Judged<'_>) -> (Arc<Plan>, Arc<Plan>) {
+    let plan = |shape: Option<&Arc<crate::redact::Shape>>,
+                hidden: &mut dyn Iterator<Item = (ClassIx, Mask)>,
+                key| match shape {
+        Some(shape) => Arc::new(Plan::new(shape, hidden, key)),
+        None => Arc::clone(&worker.nothing_hidden),
+    };
+    if judged.hidden.is_empty() {
+        return (Arc::clone(&worker.nothing_hidden), Arc::clone(&worker.nothing_hidden));
+    }
+    let key = worker.pseudonym_key(snapshot, judged.target);
+    let dropped = &mut judged.hidden.iter().map(|(class, _)| (*class, Mask::Drop));
+    let request = plan(judged.route.request.as_ref(), dropped, None);
+    let response = plan(judged.route.response.as_ref(), &mut judged.hidden.iter().cloned(), key);
+    (request, response)
+}

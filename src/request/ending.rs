@@ -1,0 +1,180 @@
+//! How an allowed request ended: its outcome record, exactly one.
+//!
+//! Dropped without an end it records that too, as `aborted`: hyper drops our future when a client leaves.
+//! Never: waits. Nobody holds a request for its outcome: the decision that allowed it is on record already. One that
+//! the journal does not take is counted by the journal, and shows as a gap.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::audit::Journal;
+use crate::audit::Outcome;
+use crate::audit::record::OutcomeLatency;
+use crate::audit::record::Redaction;
+use crate::ids::DecisionId;
+use crate::model::RouteIx;
+use crate::redact::Hidden;
+use crate::request::Clock;
+use crate::request::Counts;
+use crate::request::Finished;
+use crate::request::HiddenCount;
+use crate::request::Moment;
+use crate::request::Worker;
+use crate::request::forwarded::Sent;
+use crate::request::known::Known;
+use crate::request::known::Refused;
+use crate::request::refusal::Refusal;
+use crate::snapshot::Snapshot;
+
+/// How an allowed request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The whole answer was handed over.
+    Complete,
+    /// The client left, or was too slow.
+    Aborted,
+    /// The app's answer broke off.
+    UpstreamBroken,
+    /// The answer turned out unreadable after its head had left.
+    Unredactable,
+}
+
+impl Ended {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Aborted => "aborted",
+            Self::UpstreamBroken => "upstream_broken",
+            Self::Unredactable => "unredactable",
+        }
+    }
+}
+
+/// Waits for the end of one allowed request.
+pub struct Ending {
+    open: bool,
+    id: DecisionId,
+    route: RouteIx,
+    started_us: u64,
+    status: Option<u16>,
+    refusal: Option<&'static str>,
+    sent: Sent,
+    response_bytes: u64,
+    upstream_us: Option<u64>,
+    hidden: Option<Hidden>,
+    snapshot: Arc<Snapshot>,
+    journal: Rc<dyn Journal>,
+    counts: Rc<dyn Counts>,
+    clock: Rc<dyn Clock>,
+}
+
+impl std::fmt::Debug for Ending {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ending").field("id", &self.id).field("open", &self.open).finish_non_exhaustive()
+    }
+}
+
+impl Ending {
+    pub(super) fn new<O>(worker: &Worker<O>, snapshot: &Arc<Snapshot>, moment: &Moment, route: RouteIx) -> Self {
+        Self {
+            open: true,
+            id: moment.id,
+            route,
+            started_us: moment.started_us,
+            status: None,
+            refusal: None,
+            sent: Sent::default(),
+            response_bytes: 0,
+            upstream_us: None,
+            hidden: None,
+            snapshot: Arc::clone(snapshot),
+            journal: Rc::clone(&worker.journal),
+            counts: Rc::clone(&worker.counts),
+            clock: Rc::clone(&worker.clock),
+        }
+    }
+
+    pub(super) fn id(&self) -> DecisionId {
+        self.id
+    }
+
+    /// The app answered.
+    pub(super) fn answered(&mut self, status: u16, sent: Sent, upstream_us: u64) {
+        self.status = Some(status);
+        self.sent = sent;
+        self.upstream_us = Some(upstream_us);
+    }
+
+    /// So many bytes of the answer's body are on their way to the client.
+    pub(super) fn sent(&mut self, bytes: usize) {
+        self.response_bytes += bytes as u64;
+    }
+
+    /// What the redactor hid.
+    pub(super) fn hid(&mut self, hidden: Hidden) {
+        self.hidden = Some(hidden);
+    }
+
+    /// It ended.
+    pub(super) fn end(&mut self, ended: Ended) {
+        self.close(ended.as_str());
+    }
+
+    /// It ended in a refusal after all, which its outcome records.
+    pub(super) fn refused(mut self, refusal: Refusal) -> Refused {
+        let row = refusal.row();
+        self.status = Some(row.status);
+        self.refusal = Some(row.code);
+        self.close(row.code);
+        Refused::new(refusal, Known { recorded: true, ..Known::default() })
+    }
+
+    fn close(&mut self, ended: &str) {
+        if !std::mem::replace(&mut self.open, false) {
+            return;
+        }
+        let total_us = self.clock.micros().saturating_sub(self.started_us);
+        let hidden = self.hidden_counts();
+        let redactions: Vec<Redaction<'_>> = hidden
+            .iter()
+            .map(|hidden| Redaction { class: hidden.class.1, mask: hidden.mask, count: hidden.count })
+            .collect();
+        let outcome = Outcome {
+            decision_id: self.id,
+            time_ms: self.clock.wall_ms(),
+            status: self.status,
+            request_bytes: self.sent.bytes(),
+            response_bytes: self.response_bytes,
+            ended,
+            redactions: &redactions,
+            latency: OutcomeLatency { upstream_us: self.upstream_us.unwrap_or(0), redact_us: 0, total_us },
+        };
+        drop(self.journal.append(&mut |line| outcome.encode(line)));
+        let routes = &self.snapshot.model().routes;
+        self.counts.ended(&Finished {
+            generation: self.snapshot.generation(),
+            route: routes.get(self.route).map(|route| (self.route, &*route.id)),
+            // A client that left before it was sent a status: the number that others log for it.
+            status: self.status.unwrap_or(499),
+            refusal: self.refusal,
+            total_us,
+            upstream_us: self.upstream_us,
+            hidden: &hidden,
+        });
+    }
+
+    fn hidden_counts(&self) -> Vec<HiddenCount<'_>> {
+        let classes = &self.snapshot.model().classes;
+        let named = |(ix, mask, count): (crate::redact::ClassIx, &crate::redact::Mask, u64)| {
+            let class = (ix, classes.get(ix)?.name.as_str());
+            Some(HiddenCount { class, mask: mask.kind(), count })
+        };
+        self.hidden.iter().flat_map(Hidden::iter).filter_map(named).collect()
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.close(Ended::Aborted.as_str());
+    }
+}

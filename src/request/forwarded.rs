@@ -1,0 +1,394 @@
+//! A request that the app has answered: the fourth state.
+//!
+//! Only this file makes what an [`Origin`] takes, and it needs a permit whose record is written. What is sent is what
+//! was judged: the method, the path and the headers of the head in its normal form, ours set last.
+//! Never: sends a byte before the record is written, or copies a framing header.
+
+use std::cell::Cell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Context;
+use std::task::Poll;
+use std::task::ready;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+use http::header;
+use http_body::Body;
+use http_body::Frame;
+use http_body::SizeHint;
+
+use crate::audit::Receipt;
+use crate::redact;
+use crate::redact::Plan;
+use crate::redact::Redacted;
+use crate::redact::Redactor;
+use crate::request::Moment;
+use crate::request::Worker;
+use crate::request::authorized::Authorized;
+use crate::request::authorized::Parties;
+use crate::request::authorized::Permit;
+use crate::request::known::Refused;
+use crate::request::received::Head;
+use crate::request::refusal::Refusal;
+use crate::request::target::Unclear;
+use crate::snapshot::Snapshot;
+
+/// What stands behind Palisade: the app over the network, or a simulation of one.
+pub trait Origin {
+    /// The body of its answers.
+    type Body: Body<Data = Bytes, Error = Broken> + Unpin + 'static;
+    /// The body of the requests that it takes.
+    type Client: Body<Data = Bytes> + Unpin + 'static;
+
+    /// Sends one permitted request and gives the head of the answer.
+    fn call(
+        &self,
+        request: http::Request<Outbound<Self::Client>>,
+    ) -> impl Future<Output = Result<http::Response<Self::Body>, Failure>>;
+}
+
+/// Why an origin gave no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// No connection, or it broke before a head arrived.
+    Unreachable,
+    /// What arrived is not sound HTTP.
+    Invalid,
+    /// Nothing arrived in time.
+    Timeout,
+    /// Too many connections are in use.
+    Overloaded,
+    /// The request's own body could not be read; the app saw an unfinished request.
+    Request,
+}
+
+/// An answer broke off after its head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Broken {
+    /// The connection ended or the framing was wrong.
+    Cut,
+    /// Nothing arrived in time.
+    Idle,
+}
+
+impl std::fmt::Display for Broken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Cut => "the answer broke off",
+            Self::Idle => "the answer stalled",
+        })
+    }
+}
+
+impl std::error::Error for Broken {}
+
+/// Why a client's body ended other than well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flawed {
+    /// It broke off, or was framed wrongly.
+    Broken,
+    /// It is larger than allowed.
+    TooLarge,
+    /// It cannot be read although something in it must be hidden.
+    Unreadable,
+}
+
+impl std::fmt::Display for Flawed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Broken => "the request's body broke off",
+            Self::TooLarge => "the request's body is too large",
+            Self::Unreadable => "the request's body cannot be read",
+        })
+    }
+}
+
+impl std::error::Error for Flawed {}
+
+/// The app's answer, with what the permit says must be hidden in it.
+#[derive(Debug)]
+pub struct Forwarded<U> {
+    pub(super) response: http::Response<U>,
+    pub(super) permit: Permit,
+    pub(super) sent: Sent,
+    pub(super) head_only: bool,
+    /// Microseconds from sending to the head of the answer.
+    pub(super) upstream_us: u64,
+}
+
+/// What became of the request's body.
+#[derive(Debug, Clone, Default)]
+pub struct Sent {
+    bytes: Rc<Cell<u64>>,
+    flaw: Rc<Cell<Option<Flawed>>>,
+}
+
+impl Sent {
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.get()
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin + 'static> Authorized<B> {
+    /// Waits until the decision is on record, then sends the request.
+    ///
+    /// # Errors
+    /// The record could not be written; the app could not be reached, was too slow, or spoke nonsense; the client's
+    /// body could not be read.
+    pub async fn forward<O: Origin<Client = B>>(
+        self,
+        snapshot: &Snapshot,
+        worker: &Worker<O>,
+        moment: &Moment,
+    ) -> Result<Forwarded<O::Body>, Refused> {
+        let Self { head, body, parties, mut permit } = self;
+        let receipt = match (&mut permit.written).await {
+            Ok(receipt) => receipt,
+            Err(_) => return Err(permit.ending.refused(Refusal::AuditUnavailable)),
+        };
+        let head_only = head.method == http::Method::HEAD;
+        let sent = Sent::default();
+        let mut head = head;
+        identity_headers(&mut head, parties.as_ref(), worker, snapshot, moment);
+        let outbound = match outbound(head, body, &permit, &receipt, worker, &sent) {
+            Ok(outbound) => outbound,
+            Err(refusal) => return Err(permit.ending.refused(refusal)),
+        };
+        let started = worker.clock.micros();
+        match worker.origin.call(outbound).await {
+            Ok(response) => {
+                let upstream_us = worker.clock.micros().saturating_sub(started);
+                Ok(Forwarded { response, permit, sent, head_only, upstream_us })
+            }
+            Err(failure) => Err(permit.ending.refused(failed(failure, &sent))),
+        }
+    }
+}
+
+fn failed(failure: Failure, sent: &Sent) -> Refusal {
+    // A broken request body makes the upstream call fail: the cause is what the client is told.
+    match (sent.flaw.get(), failure) {
+        (Some(Flawed::TooLarge), _) => Refusal::BodyTooLarge,
+        (Some(Flawed::Unreadable), _) => Refusal::UnreadableBody,
+        (Some(Flawed::Broken), _) | (None, Failure::Request) => Refusal::BodyBroken,
+        (None, Failure::Unreachable) => Refusal::Unreachable,
+        (None, Failure::Invalid) => Refusal::BadUpstream,
+        (None, Failure::Timeout) => Refusal::UpstreamTimeout,
+        (None, Failure::Overloaded) => Refusal::Overloaded,
+    }
+}
+
+/// What an origin is given. It takes a permit and the receipt of its record to make one.
+fn outbound<B: Body<Data = Bytes> + Unpin, O>(
+    mut head: Head,
+    body: B,
+    permit: &Permit,
+    _receipt: &Receipt,
+    worker: &Worker<O>,
+    sent: &Sent,
+) -> Result<http::Request<Outbound<B>>, Refusal> {
+    let size = body.size_hint();
+    if size.lower() > worker.settings.bounds.body_bytes {
+        return Err(Refusal::BodyTooLarge);
+    }
+    let has_body = !body.is_end_stream();
+    let plan = &permit.request_plan;
+    let encoding = if plan.hides_nothing() || !has_body {
+        redact::Encoding::Identity
+    } else {
+        let encoding = redact::readable_body(&head.headers).map_err(|_| Refusal::UnreadableBody)?;
+        head.headers.remove(header::CONTENT_ENCODING);
+        redact::request_body_headers(&mut head.headers, plan);
+        encoding
+    };
+    redact::request_headers(&mut head.headers, &permit.response_plan);
+    // A plan that hides nothing passes bytes through, so the length that the client gave still holds.
+    let length = if plan.hides_nothing() { size.exact() } else { None };
+    let redactor = has_body.then(|| Redactor::new(Arc::clone(plan), encoding));
+    let body = Outbound {
+        body,
+        redactor,
+        ended: !has_body,
+        sent: sent.clone(),
+        bytes_max: worker.settings.bounds.body_bytes,
+        length,
+    };
+    let mut request = http::Request::new(body);
+    *request.method_mut() = head.method;
+    let mut uri = http::uri::Parts::default();
+    uri.path_and_query = Some(head.target);
+    *request.uri_mut() =
+        http::Uri::from_parts(uri).map_err(|_| Refusal::Unclear(Unclear::Path))?;
+    *request.headers_mut() = head.headers;
+    Ok(request)
+}
+
+const TENANT: HeaderName = HeaderName::from_static("x-palisade-tenant");
+const CALLER_TENANT: HeaderName = HeaderName::from_static("x-palisade-caller-tenant");
+const DATA_KEY: HeaderName = HeaderName::from_static("x-palisade-data-key");
+const PRINCIPAL: HeaderName = HeaderName::from_static("x-palisade-principal");
+/// The header that names the decision, towards the app and towards the client.
+pub(super) const DECISION_ID: HeaderName = HeaderName::from_static("x-palisade-decision-id");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// Sets every header that only Palisade may set, over whatever stood there.
+fn identity_headers<O>(
+    head: &mut Head,
+    parties: Option<&Parties>,
+    worker: &Worker<O>,
+    snapshot: &Snapshot,
+    moment: &Moment,
+) {
+    let tenants = &snapshot.model().tenants;
+    let headers = &mut head.headers;
+    if let Some(name) = &snapshot.places().header {
+        headers.remove(name);
+    }
+    if let Some(Parties { principal, caller, target, data_key }) = parties {
+        if !worker.settings.forward_credential {
+            headers.remove(header::AUTHORIZATION);
+            headers.remove(&worker.settings.api_key_header);
+        }
+        set(headers, TENANT, tenants.get(*target).path.as_str());
+        set(headers, CALLER_TENANT, tenants.get(*caller).path.as_str());
+        set(headers, DATA_KEY, &tenants.app_key(data_key));
+        set(headers, PRINCIPAL, &principal_header(principal));
+    }
+    let mut id = [0; 36];
+    let id = moment.id.encode(&mut id);
+    set(headers, DECISION_ID, id);
+    if !headers.contains_key(&REQUEST_ID) {
+        set(headers, REQUEST_ID, id);
+    }
+    if let Ok(value) = HeaderValue::from_bytes(&moment.trace.traceparent()) {
+        headers.insert(TRACEPARENT, value);
+    }
+    if let Some(peer) = &moment.peer_text {
+        headers.insert(FORWARDED_FOR, peer.clone());
+    }
+    headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
+    let host = match head.host.port {
+        Some(port) => HeaderValue::try_from(format!("{}:{port}", head.host.name)),
+        None => HeaderValue::from_str(&head.host.name),
+    };
+    if let Ok(host) = host {
+        headers.insert(FORWARDED_HOST, host.clone());
+        headers.insert(header::HOST, host);
+    }
+}
+
+fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    match HeaderValue::from_str(value) {
+        Ok(value) => headers.insert(name, value),
+        // What cannot be said must not be said by anyone else either.
+        Err(_) => headers.remove(name),
+    };
+}
+
+/// `User/alice`: the id percent-encoded but for visible ASCII without `%`.
+fn principal_header(principal: &crate::identity::Principal) -> String {
+    let mut text = String::with_capacity(principal.id.len() + 8);
+    text.push_str(principal.kind.as_str());
+    text.push('/');
+    for byte in principal.id.bytes() {
+        if matches!(byte, 0x21..=0x7e) && byte != b'%' {
+            text.push(char::from(byte));
+        } else {
+            text.push('%');
+            for nibble in [byte >> 4, byte & 15] {
+                text.extend(char::from_digit(u32::from(nibble), 16).map(|digit| digit.to_ascii_uppercase()));
+            }
+        }
+    }
+    text
+}
+
+/// A client's body on its way to the app: redacted, bounded, counted, without its trailers.
+#[derive(Debug)]
+pub struct Outbound<B> {
+    body: B,
+    redactor: Option<Redactor>,
+    ended: bool,
+    sent: Sent,
+    bytes_max: u64,
+    length: Option<u64>,
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Outbound<B> {
+    fn flawed(&mut self, flaw: Flawed) -> Poll<Option<Result<Frame<Redacted>, Flawed>>> {
+        self.ended = true;
+        self.sent.flaw.set(Some(flaw));
+        Poll::Ready(Some(Err(flaw)))
+    }
+
+    fn finish(&mut self) -> Poll<Option<Result<Frame<Redacted>, Flawed>>> {
+        self.ended = true;
+        match self.redactor.take().map(Redactor::finish) {
+            None => Poll::Ready(None),
+            Some(Ok((last, _))) if last.is_empty() => Poll::Ready(None),
+            Some(Ok((last, _))) => Poll::Ready(Some(Ok(Frame::data(last)))),
+            Some(Err(_)) => self.flawed(Flawed::Unreadable),
+        }
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for Outbound<B> {
+    type Data = Redacted;
+    type Error = Flawed;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Redacted>, Flawed>>> {
+        loop {
+            if self.ended {
+                return Poll::Ready(None);
+            }
+            let data = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+                None => return self.finish(),
+                Some(Err(_)) => return self.flawed(Flawed::Broken),
+                // Trailers could add what the head was refused for; none is forwarded.
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => data,
+                    Err(_) => continue,
+                },
+            };
+            let bytes = self.sent.bytes.get().saturating_add(data.len() as u64);
+            if bytes > self.bytes_max {
+                return self.flawed(Flawed::TooLarge);
+            }
+            self.sent.bytes.set(bytes);
+            let Some(redactor) = &mut self.redactor else { return self.flawed(Flawed::Unreadable) };
+            match redactor.feed(data) {
+                Ok(piece) if piece.is_empty() => {}
+                Ok(piece) => return Poll::Ready(Some(Ok(Frame::data(piece)))),
+                Err(_) => return self.flawed(Flawed::Unreadable),
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ended
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match (self.ended, self.length) {
+            (true, _) => SizeHint::with_exact(0),
+            (false, Some(length)) => SizeHint::with_exact(length.saturating_sub(self.sent.bytes.get())),
+            (false, None) => SizeHint::default(),
+        }
+    }
+}
+
+/// A plan under which nothing is hidden.
+pub(super) fn nothing_hidden() -> Arc<Plan> {
+    Arc::new(Plan::nothing())
+}

@@ -1,0 +1,96 @@
+//! A request of which it is known who calls and for which tenant: the second state.
+//!
+//! Only this file makes an [`Identified`]. Every source that names a tenant was heard, and they agree.
+//! Never: decides whether the call may happen.
+
+use std::sync::Arc;
+
+use crate::identity;
+use crate::identity::Auth;
+use crate::identity::Principal;
+use crate::request::Moment;
+use crate::request::Worker;
+use crate::request::known::Known;
+use crate::request::known::Refused;
+use crate::request::received::Head;
+use crate::request::received::Received;
+use crate::request::refusal::Refusal;
+use crate::snapshot::Snapshot;
+use crate::tenancy;
+use crate::tenancy::Disagreement;
+use crate::tenancy::Named;
+use crate::tenancy::Source;
+use crate::tenancy::Tenancy;
+
+/// A request with its principal and its tenancy.
+#[derive(Debug)]
+pub struct Identified<B> {
+    pub(super) head: Head,
+    pub(super) body: B,
+    pub(super) principal: Arc<Principal>,
+    pub(super) named: Vec<Named>,
+    pub(super) tenancy: Tenancy,
+}
+
+impl<B> Received<B> {
+    /// Verifies the credential, hears every source that names a tenant, and lets them agree.
+    ///
+    /// # Errors
+    /// No credential, more than one, one that does not verify; tenants that are unknown or that disagree.
+    pub fn identify<O>(
+        self,
+        snapshot: &Snapshot,
+        worker: &Worker<O>,
+        moment: &Moment,
+    ) -> Result<Identified<B>, Refused> {
+        let Self { head, body } = self;
+        let principal = match who(&head, snapshot, worker, moment) {
+            Ok(principal) => principal,
+            Err(refusal) => return Err(Refused::new(refusal, Known::head(head))),
+        };
+        let mut named = Vec::new();
+        match which_tenant(&head, snapshot, &principal, &mut named) {
+            Ok(tenancy) => Ok(Identified { head, body, principal, named, tenancy }),
+            Err(refusal) => {
+                let known = Known { principal: Some(principal), named, ..Known::head(head) };
+                Err(Refused::new(refusal, known))
+            }
+        }
+    }
+}
+
+fn who<O>(
+    head: &Head,
+    snapshot: &Snapshot,
+    worker: &Worker<O>,
+    moment: &Moment,
+) -> Result<Arc<Principal>, Refusal> {
+    let credential = identity::credential(&head.headers, &worker.settings.api_key_header)
+        .map_err(|_| Refusal::AmbiguousCredential)?
+        .ok_or(Refusal::Unidentified)?;
+    let mut remembered = worker.remembered.borrow_mut();
+    remembered
+        .verify(snapshot.keyring(), credential, moment.now_ms / 1_000)
+        .map(|verified| verified.principal)
+        .map_err(Refusal::BadCredential)
+}
+
+fn which_tenant(
+    head: &Head,
+    snapshot: &Snapshot,
+    principal: &Principal,
+    named: &mut Vec<Named>,
+) -> Result<Tenancy, Refusal> {
+    let model = snapshot.model();
+    let tenant = principal.tenant.clone().ok_or(Refusal::Tenancy(Disagreement::NoTenant))?;
+    let source = match principal.auth {
+        Auth::Jwt { .. } => Source::Claim,
+        Auth::ApiKey { .. } => Source::ApiKey,
+    };
+    named.push(Named { source, tenant });
+    let targets = tenancy::targets(snapshot.places(), &head.host.name, head.path(), &head.headers)
+        .map_err(|_| Refusal::BadTenantName)?;
+    named.extend(targets);
+    let pathway = |caller, target| snapshot.policies().explains(model, caller, target);
+    tenancy::agree(named, &model.tenants, pathway).map_err(Refusal::Tenancy)
+}

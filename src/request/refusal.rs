@@ -1,0 +1,182 @@
+//! Every way in which a request can end other than by a released response: one table.
+//!
+//! A new ending is a new variant, and the compiler then asks for its row. The client sees the status, the code and the
+//! decision id; the record sees the code and its detail; neither sees a secret or a hidden value.
+
+use crate::identity::Rejected;
+use crate::request::guard::Flaw;
+use crate::request::target::Unclear;
+use crate::tenancy::Disagreement;
+
+/// An ending that refuses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// The head or its framing has more than one reading.
+    Flawed(Flaw),
+    /// The path, the query or the host has no one normal form.
+    Unclear(Unclear),
+    /// `Connection` names a header that only Palisade may set.
+    ProtectedHeader,
+    /// `Expect` asks for something else than `100-continue`.
+    ExpectationFailed,
+    /// More than one credential, or one that cannot be read as one.
+    AmbiguousCredential,
+    /// No credential.
+    Unidentified,
+    /// A credential that does not verify.
+    BadCredential(Rejected),
+    /// A header, host or path names a tenant in a spelling that no tenant has.
+    BadTenantName,
+    /// The sources that name a tenant do not agree, or name none that exists.
+    Tenancy(Disagreement),
+    /// No route has this path.
+    NoRoute,
+    /// A route has this path, with other methods.
+    MethodNotAllowed,
+    /// The request does not say which DataKey it is about in a form that a DataKey has.
+    BadDataKey,
+    /// The DataKey belongs to no tenant, or to another one than the request named.
+    DataKeyElsewhere,
+    /// No policy permits it, or one forbids it.
+    Denied,
+    /// A policy could not be evaluated; that denies.
+    PolicyError,
+    /// The body of the request cannot be read although something in it would have to be hidden.
+    UnreadableBody,
+    /// The body of the request is larger than allowed.
+    BodyTooLarge,
+    /// The client broke off its body, or framed it wrongly.
+    BodyBroken,
+    /// The record could not be written before the app would have seen the request.
+    AuditUnavailable,
+    /// The app could not be reached.
+    Unreachable,
+    /// The app's answer is not sound HTTP.
+    BadUpstream,
+    /// The app did not answer in time.
+    UpstreamTimeout,
+    /// The app's answer cannot be read although something in it has to be hidden.
+    Unredactable,
+    /// Too much is going on already.
+    Overloaded,
+}
+
+/// A row of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// The HTTP status.
+    pub status: u16,
+    /// The stable code.
+    pub code: &'static str,
+    /// One line for a person.
+    pub title: &'static str,
+}
+
+const fn row(status: u16, code: &'static str, title: &'static str) -> Row {
+    Row { status, code, title }
+}
+
+impl Refusal {
+    /// The row of this ending.
+    #[must_use]
+    pub const fn row(&self) -> Row {
+        match self {
+            Self::Flawed(flaw) => flawed(*flaw),
+            Self::Unclear(Unclear::Path) => row(400, "bad_path", "The path has no single reading."),
+            Self::Unclear(Unclear::Query) => row(400, "bad_query", "The query is malformed."),
+            Self::Unclear(Unclear::Host) => {
+                row(400, "bad_host", "The request does not name exactly one host.")
+            }
+            Self::ProtectedHeader => {
+                row(400, "protected_header", "The Connection header names a protected header.")
+            }
+            Self::ExpectationFailed => row(417, "expectation_failed", "This expectation is not supported."),
+            Self::AmbiguousCredential => row(400, "ambiguous_credential", "Send exactly one credential."),
+            Self::Unidentified => row(401, "unidentified", "A credential is required."),
+            Self::BadCredential(_) => row(401, "bad_credential", "The credential is not valid."),
+            Self::BadTenantName => row(400, "bad_tenant", "The tenant is not named in a valid form."),
+            Self::Tenancy(Disagreement::NoTenant) => {
+                row(403, "no_tenant", "The caller belongs to no tenant.")
+            }
+            Self::Tenancy(Disagreement::Unknown(_)) => row(403, "unknown_tenant", "The tenant is not known."),
+            Self::Tenancy(Disagreement::Mismatch(..)) | Self::DataKeyElsewhere => {
+                row(403, "tenant_mismatch", "The request speaks for one tenant and asks about another.")
+            }
+            Self::NoRoute => row(404, "no_route", "There is no such route."),
+            Self::MethodNotAllowed => row(405, "method_not_allowed", "This route has other methods."),
+            Self::BadDataKey => {
+                row(400, "bad_data_key", "The request does not name its data in a valid form.")
+            }
+            Self::Denied => row(403, "denied", "Policy does not allow this."),
+            Self::PolicyError => row(403, "policy_error", "Policy could not be evaluated for this."),
+            Self::UnreadableBody => row(415, "unreadable_body", "The body cannot be read as its type says."),
+            Self::BodyTooLarge => row(413, "body_too_large", "The body is too large."),
+            Self::BodyBroken => row(400, "bad_body", "The body ended early or was framed wrongly."),
+            Self::AuditUnavailable => {
+                row(503, "audit_unavailable", "The decision could not be put on record.")
+            }
+            Self::Unreachable => row(502, "unreachable", "The service behind could not be reached."),
+            Self::BadUpstream => row(502, "bad_upstream", "The service behind gave an invalid answer."),
+            Self::UpstreamTimeout => {
+                row(504, "upstream_timeout", "The service behind did not answer in time.")
+            }
+            Self::Unredactable => row(502, "unredactable", "The answer could not be redacted."),
+            Self::Overloaded => row(503, "overloaded", "Too many requests are in progress."),
+        }
+    }
+
+    /// What the record adds to the code: never content, always one of a closed set of words.
+    #[must_use]
+    pub fn detail(&self) -> Option<&'static str> {
+        match self {
+            Self::BadCredential(rejected) => Some(rejected.as_str()),
+            Self::DataKeyElsewhere => Some("data_key"),
+            Self::Tenancy(Disagreement::Mismatch(_, other) | Disagreement::Unknown(other)) => {
+                Some(other.as_str())
+            }
+            Self::Flawed(_)
+            | Self::Unclear(_)
+            | Self::ProtectedHeader
+            | Self::ExpectationFailed
+            | Self::AmbiguousCredential
+            | Self::Unidentified
+            | Self::BadTenantName
+            | Self::Tenancy(Disagreement::NoTenant)
+            | Self::NoRoute
+            | Self::MethodNotAllowed
+            | Self::BadDataKey
+            | Self::Denied
+            | Self::PolicyError
+            | Self::UnreadableBody
+            | Self::BodyTooLarge
+            | Self::BodyBroken
+            | Self::AuditUnavailable
+            | Self::Unreachable
+            | Self::BadUpstream
+            | Self::UpstreamTimeout
+            | Self::Unredactable
+            | Self::Overloaded => None,
+        }
+    }
+
+    /// Must the connection close after the answer, because what follows on it can no longer be told apart?
+    #[must_use]
+    pub const fn closes(&self) -> bool {
+        matches!(self, Self::Flawed(_) | Self::BodyTooLarge | Self::BodyBroken | Self::Overloaded)
+    }
+}
+
+const fn flawed(flaw: Flaw) -> Row {
+    match flaw {
+        Flaw::RequestLine => row(400, "bad_request_line", "The request line is malformed."),
+        Flaw::Method => row(405, "method_not_allowed", "This method is not supported."),
+        Flaw::Target => row(400, "bad_path", "The path has no single reading."),
+        Flaw::TargetTooLong => row(414, "target_too_long", "The request target is too long."),
+        Flaw::HeaderLine => row(400, "bad_header", "A header line is malformed."),
+        Flaw::HeadTooLarge => row(431, "head_too_large", "The request head is too large."),
+        Flaw::TooManyHeaders => row(431, "head_too_large", "The request has too many headers."),
+        Flaw::ContentLength | Flaw::TransferEncoding | Flaw::Chunk => {
+            row(400, "bad_framing", "The length of the body has more than one reading.")
+        }
+    }
+}

@@ -1,0 +1,366 @@
+//! An answer as the client may see it: the last state.
+//!
+//! Only this file makes a [`Released`], and the bodies in it are [`Redacted`] bytes: hyper can be handed nothing else.
+//! Never: passes on a body that cannot be read while its plan hides something, or ends a broken one cleanly.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Context;
+use std::task::Poll;
+use std::task::ready;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+use http::StatusCode;
+use http::header;
+use http_body::Body;
+use http_body::Frame;
+use http_body::SizeHint;
+
+use crate::limits;
+use crate::redact;
+use crate::redact::Gathered;
+use crate::redact::Plan;
+use crate::redact::Redacted;
+use crate::redact::Redactor;
+use crate::request::ending::Ended;
+use crate::request::ending::Ending;
+use crate::request::forwarded::Broken;
+use crate::request::forwarded::DECISION_ID;
+use crate::request::forwarded::Forwarded;
+use crate::request::known::Refused;
+use crate::request::received::OURS;
+use crate::request::refusal::Refusal;
+
+/// A response that may leave.
+#[derive(Debug)]
+pub struct Released<U> {
+    response: http::Response<Answer<U>>,
+}
+
+impl<U> Released<U> {
+    /// The response for the connection.
+    #[must_use]
+    pub fn into_response(self) -> http::Response<Answer<U>> {
+        self.response
+    }
+}
+
+/// A body that ends other than well, so that the connection does too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// The app broke off.
+    Upstream(Broken),
+    /// What arrived cannot be read.
+    Unredactable,
+}
+
+impl std::fmt::Display for Cut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Upstream(broken) => broken.fmt(f),
+            Self::Unredactable => f.write_str("the answer cannot be redacted"),
+        }
+    }
+}
+
+impl std::error::Error for Cut {}
+
+impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Forwarded<U> {
+    /// Takes the answer through the redactor.
+    ///
+    /// A body that fits [`limits::WHOLE_BODY_BYTES_MAX`] leaves whole, with its exact length; a larger one is streamed.
+    ///
+    /// # Errors
+    /// The answer's head is not sound; its body cannot be read although something in it must be hidden.
+    pub async fn release(self) -> Result<Released<U>, Refused> {
+        let Self { response, permit, sent, head_only, upstream_us } = self;
+        let mut ending = permit.ending;
+        ending.answered(response.status().as_u16(), sent, upstream_us);
+        let (mut parts, body) = response.into_parts();
+        let head_length = match sound(&parts.headers, head_only) {
+            Ok(length) => length,
+            Err(refusal) => return Err(ending.refused(refusal)),
+        };
+        clean(&mut parts.headers);
+        if let Ok(id) = HeaderValue::from_str(ending.id().encode(&mut [0; 36])) {
+            parts.headers.insert(DECISION_ID, id);
+        }
+        let plan = permit.response_plan;
+        let bodiless = head_only || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        if plan.hides_nothing() {
+            if let Some(length) = head_length {
+                parts.headers.insert(header::CONTENT_LENGTH, length);
+            }
+            if bodiless || body.is_end_stream() {
+                ending.end(Ended::Complete);
+            }
+            let redactor = Redactor::new(plan, redact::Encoding::Identity);
+            let answer = Answer::Stream { body, redactor: Some(redactor), first: None, passes: true, ending };
+            return Ok(Released { response: http::Response::from_parts(parts, answer) });
+        }
+        let encoding = match readable(&parts, bodiless) {
+            Ok(encoding) => encoding,
+            Err(refusal) => return Err(ending.refused(refusal)),
+        };
+        redact::response_headers(&mut parts.headers, &plan);
+        if bodiless {
+            ending.end(Ended::Complete);
+            let answer = Answer::Whole { body: None };
+            return Ok(Released { response: http::Response::from_parts(parts, answer) });
+        }
+        let answer = redacted(body, plan, encoding, ending).await?;
+        Ok(Released { response: http::Response::from_parts(parts, answer) })
+    }
+}
+
+/// An answer of our own to a request that is refused.
+pub(super) fn refused<U>(refusal: &Refusal, id: crate::ids::DecisionId, plan: Arc<Plan>) -> Released<U> {
+    let row = refusal.row();
+    let id = id.to_string();
+    let text = format!(
+        "{{\"type\":\"about:blank\",\"title\":\"{}\",\"status\":{},\"code\":\"{}\",\"decision_id\":\"{id}\"}}\n",
+        row.title, row.status, row.code
+    );
+    let body = Redactor::new(plan, redact::Encoding::Identity).feed(Bytes::from(text)).ok();
+    let mut response = http::Response::new(Answer::Whole { body });
+    *response.status_mut() = StatusCode::from_u16(row.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(DECISION_ID, id);
+    }
+    match row.status {
+        401 => drop(
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"palisade\"")),
+        ),
+        503 => drop(headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"))),
+        _ => {}
+    }
+    if refusal.closes() {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    Released { response }
+}
+
+/// Exactly one framing, or none; gives the length that a `HEAD`'s answer may repeat.
+fn sound(headers: &HeaderMap, head_only: bool) -> Result<Option<HeaderValue>, Refusal> {
+    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
+    let length = lengths.next();
+    if lengths.next().is_some() || (length.is_some() && headers.contains_key(header::TRANSFER_ENCODING)) {
+        return Err(Refusal::BadUpstream);
+    }
+    match length {
+        Some(length) if !length.as_bytes().iter().all(u8::is_ascii_digit) => Err(Refusal::BadUpstream),
+        Some(length) if head_only => Ok(Some(length.clone())),
+        Some(_) | None => Ok(None),
+    }
+}
+
+const REMOVED: [HeaderName; 8] = [
+    header::CONNECTION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::CONTENT_LENGTH,
+    header::UPGRADE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
+
+/// Removes hop-by-hop and framing headers, and whatever speaks in our name.
+fn clean(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
+        .collect();
+    for name in named.iter().chain(&REMOVED) {
+        headers.remove(name);
+    }
+    let ours: Vec<HeaderName> =
+        headers.keys().filter(|name| name.as_str().starts_with(OURS)).cloned().collect();
+    for name in ours {
+        headers.remove(name);
+    }
+}
+
+fn readable(parts: &http::response::Parts, bodiless: bool) -> Result<redact::Encoding, Refusal> {
+    // A part of a body cannot be judged: what hides a field may stand in the part that is missing.
+    if parts.status == StatusCode::PARTIAL_CONTENT {
+        return Err(Refusal::Unredactable);
+    }
+    if bodiless {
+        return Ok(redact::Encoding::Identity);
+    }
+    redact::readable_body(&parts.headers).map_err(|_| Refusal::Unredactable)
+}
+
+/// Redacts up to a buffer's worth before the head leaves, so that a body that cannot be read still gets a clean 502.
+async fn redacted<U: Body<Data = Bytes, Error = Broken> + Unpin>(
+    mut body: U,
+    plan: Arc<Plan>,
+    encoding: redact::Encoding,
+    mut ending: Ending,
+) -> Result<Answer<U>, Refused> {
+    let mut redactor = Redactor::new(plan, encoding);
+    let mut whole = Gathered::default();
+    loop {
+        let frame = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await;
+        let piece = match frame {
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) => redactor.feed(data),
+                Err(_) => continue,
+            },
+            Some(Err(Broken::Idle)) => return Err(ending.refused(Refusal::UpstreamTimeout)),
+            Some(Err(Broken::Cut)) => return Err(ending.refused(Refusal::BadUpstream)),
+            None => match redactor.finish() {
+                Ok((last, hidden)) => {
+                    whole.push(last);
+                    ending.hid(hidden);
+                    ending.sent(whole.len());
+                    ending.end(Ended::Complete);
+                    return Ok(Answer::Whole { body: Some(whole.into_redacted()) });
+                }
+                Err(_) => return Err(ending.refused(Refusal::Unredactable)),
+            },
+        };
+        match piece {
+            Ok(piece) => whole.push(piece),
+            Err(_) => return Err(ending.refused(Refusal::Unredactable)),
+        }
+        if whole.len() > limits::WHOLE_BODY_BYTES_MAX || !body.size_hint().exact().is_none_or(fits) {
+            let first = Some(whole.into_redacted());
+            return Ok(Answer::Stream { body, redactor: Some(redactor), first, passes: false, ending });
+        }
+    }
+}
+
+fn fits(length: u64) -> bool {
+    length <= limits::WHOLE_BODY_BYTES_MAX as u64
+}
+
+/// The one body type that a connection is given.
+#[derive(Debug)]
+pub enum Answer<U> {
+    /// All there is, with its exact length.
+    Whole {
+        /// The bytes, until they are sent.
+        body: Option<Redacted>,
+    },
+    /// What the app sends, through the redactor.
+    Stream {
+        /// The app's body.
+        body: U,
+        /// `None` once it has finished.
+        redactor: Option<Redactor>,
+        /// What was redacted before the head left, until it is sent.
+        first: Option<Redacted>,
+        /// Nothing is hidden, so length and trailers pass as well.
+        passes: bool,
+        /// How it ended is told to this.
+        ending: Ending,
+    },
+}
+
+type Next = Poll<Option<Result<Frame<Redacted>, Cut>>>;
+
+impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Body for Answer<U> {
+    type Data = Redacted;
+    type Error = Cut;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Next {
+        match self.get_mut() {
+            Self::Whole { body } => Poll::Ready(body.take().map(|body| Ok(Frame::data(body)))),
+            Self::Stream { body, redactor, first, passes, ending } => {
+                if let Some(piece) = first.take().filter(|piece| !piece.is_empty()) {
+                    ending.sent(piece.len());
+                    return Poll::Ready(Some(Ok(Frame::data(piece))));
+                }
+                stream(body, redactor, *passes, ending, cx)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole { body } => body.as_ref().is_none_or(Redacted::is_empty),
+            Self::Stream { body, passes, .. } => *passes && body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole { body } => SizeHint::with_exact(body.as_ref().map_or(0, Redacted::len) as u64),
+            Self::Stream { body, passes: true, .. } => body.size_hint(),
+            Self::Stream { passes: false, .. } => SizeHint::default(),
+        }
+    }
+}
+
+fn stream<U: Body<Data = Bytes, Error = Broken> + Unpin>(
+    body: &mut U,
+    redactor: &mut Option<Redactor>,
+    passes: bool,
+    ending: &mut Ending,
+    cx: &mut Context<'_>,
+) -> Next {
+    loop {
+        let Some(open) = redactor.as_mut() else { return Poll::Ready(None) };
+        let data = match ready!(Pin::new(&mut *body).poll_frame(cx)) {
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) => data,
+                Err(frame) if passes => {
+                    if let Ok(trailers) = frame.into_trailers() {
+                        return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+                    }
+                    continue;
+                }
+                Err(_) => continue,
+            },
+            Some(Err(broken)) => {
+                *redactor = None;
+                ending.end(Ended::UpstreamBroken);
+                return Poll::Ready(Some(Err(Cut::Upstream(broken))));
+            }
+            None => return last(redactor, ending),
+        };
+        match open.feed(data) {
+            Ok(piece) if piece.is_empty() => {}
+            Ok(piece) => {
+                ending.sent(piece.len());
+                // hyper does not ask again for what it knows to be the end, so the end is noted here.
+                if passes && body.is_end_stream() {
+                    ending.end(Ended::Complete);
+                }
+                return Poll::Ready(Some(Ok(Frame::data(piece))));
+            }
+            Err(_) => {
+                *redactor = None;
+                ending.end(Ended::Unredactable);
+                return Poll::Ready(Some(Err(Cut::Unredactable)));
+            }
+        }
+    }
+}
+
+fn last(redactor: &mut Option<Redactor>, ending: &mut Ending) -> Next {
+    match redactor.take().map(Redactor::finish) {
+        Some(Ok((piece, hidden))) => {
+            ending.hid(hidden);
+            ending.sent(piece.len());
+            ending.end(Ended::Complete);
+            Poll::Ready((!piece.is_empty()).then(|| Ok(Frame::data(piece))))
+        }
+        Some(Err(_)) => {
+            ending.end(Ended::Unredactable);
+            Poll::Ready(Some(Err(Cut::Unredactable)))
+        }
+        None => Poll::Ready(None),
+    }
+}

@@ -1,0 +1,225 @@
+//! The rules of structure, as a test: who may use whom, what pure modules may not name, how long a file may be.
+
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+
+/// Each module with those that it may use. Down only: a module uses what stands above it here.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("ids", &["limits"]),
+    ("limits", &[]),
+    ("problem", &["limits"]),
+    ("redact", &["ids", "limits"]),
+    ("model", &["ids", "limits", "problem", "redact"]),
+    ("identity", &["ids", "limits", "problem"]),
+    ("policy", &["ids", "limits", "problem", "redact", "model", "identity"]),
+    ("tenancy", &["ids", "limits", "problem", "model"]),
+    ("audit", &["ids", "limits", "problem"]),
+    ("snapshot", &["ids", "limits", "problem", "redact", "model", "identity", "policy", "tenancy"]),
+    ("request", &["ids", "limits", "redact", "model", "identity", "policy", "tenancy", "audit", "snapshot"]),
+    ("config", &["ids", "limits", "problem", "redact", "model", "identity", "policy", "tenancy", "snapshot"]),
+    ("telemetry", &["ids", "limits", "model", "audit", "request", "snapshot"]),
+    ("disk", &["ids", "limits", "audit"]),
+    ("reload", &["ids", "limits", "problem", "audit", "config", "snapshot", "policy"]),
+    ("net", &["ids", "limits", "redact", "request"]),
+    ("admin", &["ids", "limits", "problem", "config", "telemetry", "reload", "snapshot"]),
+    (
+        "cli",
+        &[
+            "ids",
+            "limits",
+            "problem",
+            "redact",
+            "model",
+            "identity",
+            "policy",
+            "tenancy",
+            "audit",
+            "snapshot",
+            "request",
+            "config",
+            "telemetry",
+            "disk",
+            "reload",
+            "net",
+            "admin",
+        ],
+    ),
+    ("manual", &[]),
+];
+
+/// Bytes and `now` in, values out.
+const PURE: &[&str] =
+    &["ids", "limits", "problem", "redact", "model", "identity", "policy", "tenancy", "audit", "snapshot"];
+const IMPURE: &[&str] = &[
+    "tokio::",
+    "hyper::",
+    "std::fs",
+    "fs::read",
+    "std::net::Tcp",
+    "std::net::Udp",
+    "TcpStream",
+    "Instant::now",
+    "SystemTime",
+    "std::env",
+    "std::thread",
+    "std::process",
+    "Timestamp::now",
+    "Zoned::now",
+];
+
+const LINES_MAX: usize = 400;
+
+struct Source {
+    path: PathBuf,
+    module: String,
+    text: String,
+    is_test: bool,
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    walk(&root, &mut files);
+    assert!(files.len() > 30, "only {} files found", files.len());
+    files.sort();
+    files
+        .into_iter()
+        .map(|path| {
+            let inner = path.strip_prefix(&root).unwrap().to_owned();
+            let first = inner.components().next().unwrap().as_os_str().to_str().unwrap();
+            let module = first.strip_suffix(".rs").unwrap_or(first).to_owned();
+            let name = inner.to_str().unwrap();
+            let is_test = name.ends_with("tests.rs") || name.contains("/tests/");
+            Source { text: fs::read_to_string(&path).unwrap(), path: inner, module, is_test }
+        })
+        .collect()
+}
+
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            walk(&path, files);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+/// The part of a file that is not its test module.
+fn product(source: &Source) -> &str {
+    if source.is_test { "" } else { source.text.split("#[cfg(test)]").next().unwrap() }
+}
+
+#[test]
+fn modules_use_only_what_stands_below_them() {
+    for source in sources().iter().filter(|source| !matches!(&*source.module, "lib" | "main")) {
+        let (_, allowed) = LAYERS
+            .iter()
+            .find(|(module, _)| *module == source.module)
+            .unwrap_or_else(|| panic!("{}: module `{}` has no layer", source.path.display(), source.module));
+        for used in product(source).split("crate::").skip(1) {
+            let used = used.split(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap();
+            assert!(!used.is_empty(), "{}: write one `crate::…` path for each name", source.path.display());
+            assert!(
+                used == source.module || allowed.contains(&used),
+                "{}: `{}` must not use `crate::{used}`",
+                source.path.display(),
+                source.module
+            );
+        }
+    }
+}
+
+#[test]
+fn pure_modules_name_no_socket_file_clock_or_runtime() {
+    for source in sources().iter().filter(|source| PURE.contains(&&*source.module)) {
+        for line in product(source).lines().filter(|line| !line.trim_start().starts_with("//")) {
+            for impure in IMPURE {
+                assert!(!line.contains(impure), "{}: names `{impure}`: {line}", source.path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_steps_of_a_request_name_no_runtime_and_no_socket() {
+    for source in sources().iter().filter(|source| source.module == "request") {
+        for impure in ["tokio::", "hyper::", "std::fs", "TcpStream", "Instant::now", "SystemTime"] {
+            let named = product(source)
+                .lines()
+                .any(|line| !line.trim_start().starts_with("//") && line.contains(impure));
+            assert!(!named, "{}: names `{impure}`", source.path.display());
+        }
+    }
+}
+
+#[test]
+fn only_one_file_can_send_to_the_app() {
+    for source in sources().iter().filter(|source| !source.path.ends_with("net/upstream.rs")) {
+        assert!(
+            !product(source).contains("hyper::client"),
+            "{}: names hyper's client",
+            source.path.display()
+        );
+    }
+}
+
+#[test]
+fn only_the_engine_names_cedars_evaluator() {
+    for source in sources().iter().filter(|source| source.module != "policy") {
+        assert!(!product(source).contains("cedar_policy"), "{}: names Cedar", source.path.display());
+    }
+}
+
+#[test]
+fn only_the_authorized_state_can_make_a_permit() {
+    for source in sources() {
+        let makes = product(&source).contains("Permit {") && product(&source).contains("Ok(Authorized");
+        assert_eq!(makes, source.path.ends_with("request/authorized.rs"), "{}", source.path.display());
+    }
+}
+
+#[test]
+fn every_file_says_what_it_is_and_is_short_enough_to_read() {
+    for source in sources() {
+        assert!(source.text.starts_with("//!"), "{}: has no module doc", source.path.display());
+        let lines = source.text.lines().count();
+        assert!(lines <= LINES_MAX, "{}: {lines} lines", source.path.display());
+    }
+}
+
+#[test]
+fn the_top_level_is_as_the_readme_says() {
+    let allowed = [
+        "Cargo.toml",
+        "Cargo.lock",
+        "src",
+        "policies",
+        "schemas",
+        "tests",
+        "examples",
+        "Dockerfile",
+        "README.md",
+        "target",
+    ];
+    for entry in fs::read_dir(env!("CARGO_MANIFEST_DIR")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(
+            name.starts_with('.') || allowed.contains(&&*name),
+            "`{name}` does not belong at the top level"
+        );
+    }
+}
+
+#[test]
+fn ci_runs_the_test_command_of_the_readme() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let ci = fs::read_to_string(root.join(".ci/run")).unwrap();
+    for command in ["cargo test", "cargo run --release --example clinic"] {
+        assert!(readme.lines().any(|line| line.trim() == command), "the README does not give `{command}`");
+        assert!(ci.contains(command), "CI does not run `{command}`");
+    }
+}
