@@ -23,6 +23,7 @@ use tokio::net::TcpSocket;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
+pub use upstream::Answer;
 pub use upstream::Pool;
 pub use upstream::UpstreamSettings;
 

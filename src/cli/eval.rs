@@ -19,6 +19,7 @@ use crate::model::KeyTemplate;
 use crate::model::Model;
 use crate::model::Params;
 use crate::model::Route;
+use crate::model::RouteIx;
 use crate::policy::Facts;
 use crate::policy::Memory;
 use crate::problem::nearest;

@@ -137,7 +137,7 @@ fn serve(config: &Config, live: &Arc<Live>, reading: &Reading) -> Result<(), Str
     let tasks = tokio::task::LocalSet::new();
     let served = tasks.block_on(&runtime, until_told(config, &process, &reloader, &data, &stop));
     // Whatever ended it, the workers finish what they have, and then the log gets its last line.
-    drop(stop.send(true));
+    stop.send_replace(true);
     process.draining.store(true, Ordering::Relaxed);
     for thread in threads {
         if thread.join().is_err() {
@@ -276,7 +276,7 @@ async fn until_told(
     }
     tracing::info!("told to stop; finishing what is under way");
     process.draining.store(true, Ordering::Relaxed);
-    drop(stop.send(true));
+    stop.send_replace(true);
     Ok(())
 }
 

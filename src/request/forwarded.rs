@@ -122,7 +122,7 @@ pub struct Forwarded<U> {
 
 /// What became of the request's body.
 #[derive(Debug, Clone, Default)]
-pub struct Sent {
+pub(super) struct Sent {
     bytes: Rc<Cell<u64>>,
     flaw: Rc<Cell<Option<Flawed>>>,
 }

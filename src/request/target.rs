@@ -130,7 +130,7 @@ const fn is_plain_byte(byte: u8) -> bool {
 ///
 /// # Errors
 /// A byte that is not visible ASCII, or `#`.
-pub fn check_query(query: &str) -> Result<(), Unclear> {
+pub(super) fn check_query(query: &str) -> Result<(), Unclear> {
     query.bytes().all(|byte| matches!(byte, 0x21..=0x7e) && byte != b'#').then_some(()).ok_or(Unclear::Query)
 }
 

@@ -206,6 +206,11 @@ impl Metrics {
         count(&self.reloads, &["refused"]);
     }
 
+    /// So many connections of callers are open.
+    pub fn connections(&self, open: usize) {
+        self.connections.set(i64::try_from(open).unwrap_or(i64::MAX));
+    }
+
     /// A policy could not be evaluated. Rare enough to be looked up each time; the id comes from a policy file.
     pub fn policy_error(&self, policy_id: &str) {
         count(&self.policy_errors, &[policy_id]);

@@ -172,7 +172,7 @@ mod tests {
             worker.upstream_answered(TOOK);
             worker.upstream_error("connect");
             worker.policy_error("p1");
-            worker.connections(1);
+            metrics.connections(7);
             worker.upstream_connections(1);
         }
         let journal = metrics.journal().unwrap();
@@ -202,7 +202,7 @@ mod tests {
             "palisade_upstream_duration_seconds_count 2",
             "palisade_upstream_errors_total{reason=\"connect\"} 2",
             "palisade_upstream_connections 2",
-            "palisade_connections 2",
+            "palisade_connections 7",
             "palisade_build_info{version=\"1.2.3\"} 1",
         ] {
             has(&text, line);

@@ -1,7 +1,7 @@
 //! A real sidecar in a folder of its own, a raw upstream that records what arrives, and a raw client.
 //!
 //! Sockets are real and bytes are literal. Nothing here knows how Palisade works inside.
-#![expect(dead_code, reason = "each test program uses a part of it")]
+#![expect(dead_code, unreachable_pub, reason = "each test program uses a part of it")]
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
