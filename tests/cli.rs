@@ -1,4 +1,5 @@
 //! The command line, by running the program: what people type, what they get, and the exit codes that scripts rely on.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::fs;
 use std::io::Write as _;

@@ -27,6 +27,7 @@ use crate::snapshot::SourceFile;
 use crate::snapshot::Sources;
 
 use super::watch::Identity;
+use super::watch::identity;
 
 /// The schema that Palisade ships.
 const SCHEMA: &str = include_str!("../../schemas/palisade.cedarschema");
@@ -152,7 +153,7 @@ impl<'a> Reader<'a> {
 
     fn watch(&mut self, folder: &Path) {
         if let Ok(metadata) = fs::metadata(folder) {
-            self.folders.insert(folder.to_owned(), (metadata.dev(), metadata.ino()));
+            self.folders.insert(folder.to_owned(), identity(&metadata));
         }
     }
 
@@ -217,10 +218,9 @@ impl<'a> Reader<'a> {
     }
 
     fn subfolder(&mut self, path: &Path, root: &Path, depth: usize, owner: &Option<TenantPath>) {
-        let identity = fs::metadata(path).map(|metadata| (metadata.dev(), metadata.ino()));
-        let Ok(identity) = identity else { return };
+        let Ok(metadata) = fs::metadata(path) else { return };
         // A folder that is reached twice would give every policy twice, or never end.
-        if !self.entered.insert(identity) {
+        if !self.entered.insert(identity(&metadata)) {
             return self.problem("twice", path, "this folder is also reached by another way".to_owned());
         }
         let relative = path.strip_prefix(&self.files.policies).unwrap_or(path);

@@ -85,7 +85,7 @@ fn an_edit_is_live_soon_after_its_last_write_and_says_what_changed() {
     .unwrap();
     soon(SOON, || running.reloader.status().generation == 3);
     fs::remove_file(dir.path().join("policies/b.cedar")).unwrap();
-    soon(SOON, || running.ids() == ["a"]);
+    soon(SOON, || running.ids() == ["a"] && running.changes().len() == 3);
     let changes = running.changes().into_iter().map(|change| match change {
         Change::Applied { changes, generation, .. } => {
             (generation, changes.added, changes.removed, changes.changed)
@@ -142,8 +142,9 @@ fn a_file_that_is_still_being_written_never_goes_live_by_half() {
     fs::write(&file, "").unwrap();
     soon(SOON, || running.reloader.status().refused.is_some());
     assert_eq!(running.reloader.status().refused.as_ref().unwrap().problems[0].code, "empty-file");
-    let (text, half) = (permit("whole"), permit("whole").len() / 2);
-    fs::write(&file, &text[..half]).unwrap();
+    let text = permit("whole");
+    let half: String = text.chars().take(text.len() / 2).collect();
+    fs::write(&file, half).unwrap();
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(running.ids(), ["a"]);
     fs::write(&file, &text).unwrap();
@@ -163,6 +164,19 @@ fn a_folder_that_goes_away_and_comes_back_is_followed() {
     soon(Duration::from_secs(2), || running.ids() == ["c"]);
     // And its watch works again, without the poll's help.
     std::thread::sleep(Duration::from_millis(300));
+    fs::write(policies.join("d.cedar"), permit("d")).unwrap();
+    soon(SOON, || running.ids() == ["c", "d"]);
+}
+
+#[test]
+fn a_folder_that_is_replaced_at_once_is_watched_again_though_it_may_get_the_number_of_the_old_one() {
+    let dir = folder();
+    let running = start(dir.path(), SLOW_POLL);
+    let policies = dir.path().join("policies");
+    fs::remove_dir_all(&policies).unwrap();
+    fs::create_dir(&policies).unwrap();
+    fs::write(policies.join("c.cedar"), permit("c")).unwrap();
+    soon(SOON, || running.ids() == ["c"]);
     fs::write(policies.join("d.cedar"), permit("d")).unwrap();
     soon(SOON, || running.ids() == ["c", "d"]);
 }
@@ -242,11 +256,10 @@ fn two_hundred_rapid_edits_end_with_the_last_one_live_and_none_mixed() {
     fs::write(&a, permit("last-a")).unwrap();
     fs::write(&b, permit("last-b")).unwrap();
     soon(SOON, || running.ids() == ["last-a", "last-b"]);
-    assert!(running.reloader.status().applied_total > 1);
 }
 
 #[test]
-fn writing_beside_the_files_wakes_nobody_and_the_thread_ends_with_its_last_handle() {
+fn writing_beside_the_files_changes_nothing_and_the_thread_ends_with_its_last_handle() {
     let dir = folder();
     let running = start(dir.path(), SLOW_POLL);
     for n in 0..50 {

@@ -4,9 +4,12 @@
 //! Never: fails. Where the system cannot watch, polling is left.
 
 use std::collections::HashMap;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::mpsc::SyncSender;
+use std::time::SystemTime;
 
 use notify::EventKind;
 use notify::RecommendedWatcher;
@@ -19,8 +22,13 @@ use crate::config::Files;
 
 use super::Wake;
 
-/// A folder as the system knows it: a folder that was replaced by another of its name is not the same.
-pub(super) type Identity = (u64, u64);
+/// A folder as the system knows it, by device, number and birth: one that was replaced by another of its name is not
+/// the same, not even where the new one got the number of the old.
+pub(super) type Identity = (u64, u64, Option<SystemTime>);
+
+pub(super) fn identity(metadata: &Metadata) -> Identity {
+    (metadata.dev(), metadata.ino(), metadata.created().ok())
+}
 
 pub(super) struct Watch {
     watcher: Option<RecommendedWatcher>,
@@ -101,5 +109,24 @@ impl Interest {
             || path.starts_with(&self.folder)
             || self.folder.starts_with(path)
             || self.files.iter().any(|file| file.starts_with(path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decision_log_beside_the_files_wakes_nobody_and_what_belongs_to_them_does() {
+        let dir = crate::reload::tests::folder();
+        let interest = Interest::new(&crate::reload::tests::config(dir.path()).files);
+        let takes = |name: &str| interest.takes(&dir.path().join(name));
+        assert!(
+            takes("policies/new/x.cedar") && takes("tenants.yaml") && takes("policies") && takes("..data")
+        );
+        assert!(!takes("decisions.jsonl") && !takes("policies2") && !takes(".tenants.yaml.swp"));
+        assert!(!writes(EventKind::Access(AccessKind::Open(AccessMode::Any))));
+        assert!(!writes(EventKind::Access(AccessKind::Close(AccessMode::Read))));
+        assert!(writes(EventKind::Access(AccessKind::Close(AccessMode::Write))));
     }
 }

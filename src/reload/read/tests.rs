@@ -41,10 +41,8 @@ fn a_tenants_folder_confines_and_a_folder_that_is_no_tenant_is_a_problem() {
     let reading = read(&config(dir.path()).files);
     let owner = |name: &str| {
         let source = reading.sources.files().iter().find(|source| &*source.name == name).unwrap();
-        match &source.role {
-            Role::Policies { confined_to } => confined_to.as_ref().map(ToString::to_string),
-            other => panic!("{other:?}"),
-        }
+        let Role::Policies { confined_to } = &source.role else { panic!("{source:?}") };
+        confined_to.as_ref().map(ToString::to_string)
     };
     assert_eq!(owner("policies/tenants/acme/west/b.cedar").as_deref(), Some("acme/west"));
     assert_eq!(owner("policies/tenants/x.cedar"), None);
