@@ -105,7 +105,7 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Forwarded<U> {
             Ok(encoding) => encoding,
             Err(refusal) => return Err(ending.refused(refusal)),
         };
-        redact::response_headers(&mut parts.headers, &plan);
+        redact::http::response_headers(&mut parts.headers, &plan);
         if bodiless {
             ending.end(Ended::Complete);
             let answer = Answer::Whole { body: None };
@@ -198,7 +198,7 @@ fn readable(parts: &http::response::Parts, bodiless: bool) -> Result<redact::Enc
     if bodiless {
         return Ok(redact::Encoding::Identity);
     }
-    redact::readable_body(&parts.headers).map_err(|_| Refusal::Unredactable)
+    redact::http::readable_body(&parts.headers).map_err(|_| Refusal::Unredactable)
 }
 
 /// Redacts up to a buffer's worth before the head leaves, so that a body that cannot be read still gets a clean 502.
