@@ -89,12 +89,14 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Forwarded<U> {
             parts.headers.insert(DECISION_ID, id);
         }
         let plan = permit.response_plan;
-        let bodiless = head_only || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let bodiless = head_only
+            || body.is_end_stream()
+            || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         if plan.hides_nothing() {
             if let Some(length) = head_length {
                 parts.headers.insert(header::CONTENT_LENGTH, length);
             }
-            if bodiless || body.is_end_stream() {
+            if bodiless {
                 ending.end(Ended::Complete);
             }
             let redactor = Redactor::new(plan, redact::Encoding::Identity);
@@ -246,6 +248,10 @@ fn fits(length: u64) -> bool {
 }
 
 /// The one body type that a connection is given.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every answer is the large one; a box would be an allocation more"
+)]
 #[derive(Debug)]
 pub enum Answer<U> {
     /// All there is, with its exact length.
