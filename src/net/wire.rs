@@ -56,6 +56,13 @@ pub(super) struct Line {
 }
 
 impl Line {
+    /// The line of a connection that was accepted now.
+    pub(super) fn new(now: u32) -> Self {
+        let line = Self::default();
+        line.active.set(now);
+        line
+    }
+
     /// Counts a request in; gives the flaw that it stands for, if it does.
     pub(super) fn enter(&self, now: u32) -> Option<Flaw> {
         let number = self.requests.replace(self.requests.get() + 1);
