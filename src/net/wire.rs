@@ -83,7 +83,8 @@ impl Line {
     pub(super) fn expire(&self, now: u32, patience: &Patience) -> Option<&'static str> {
         let over = |since: u32, limit: u32| now.saturating_sub(since) > limit;
         let phase = match (self.head_since.get(), self.in_flight.get()) {
-            (Some(since), _) if over(since, patience.head) => "head",
+            // A head that waits behind an answer is not slow: it is read on once that has been sent.
+            (Some(since), 0) if over(since.max(self.in_flight_since.get()), patience.head) => "head",
             (None, 0) if over(self.active.get(), patience.keep_alive) => "keep_alive",
             (_, 1..) if patience.total > 0 && over(self.in_flight_since.get(), patience.total) => "total",
             _ if self.writing_since.get().is_some_and(|since| over(since, patience.body_idle)) => "write",
