@@ -292,6 +292,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // hyper flushes whenever it looks at the connection, so that an end is seen while nothing is read or written.
+        self.line.check()?;
+        self.line.wait(cx);
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
