@@ -36,7 +36,7 @@ pub struct UpstreamSettings {
     pub address: Box<str>,
     /// For a connection to be made.
     pub connect_timeout: Duration,
-    /// From the request to the head of the answer.
+    /// From the request to the head of the answer, without a byte of the request's body in between.
     pub response_timeout: Duration,
     /// Without a byte of the answer's body.
     pub body_idle: Duration,
@@ -187,9 +187,16 @@ impl Origin for Pool {
         &self,
         request: http::Request<Outbound<Incoming>>,
     ) -> Result<http::Response<Answer>, Failure> {
-        match tokio::time::timeout(self.settings.response_timeout, self.send(request)).await {
-            Ok(result) => result,
-            Err(_) => Err(Failure::Timeout),
+        let progress = request.body().progress();
+        let mut sending = std::pin::pin!(self.send(request));
+        loop {
+            let before = progress.get();
+            match tokio::time::timeout(self.settings.response_timeout, &mut sending).await {
+                Ok(result) => return result,
+                // The app cannot answer what has not arrived: its time begins anew while the client's body moves.
+                Err(_) if progress.get() > before => {}
+                Err(_) => return Err(Failure::Timeout),
+            }
         }
     }
 }

@@ -322,6 +322,14 @@ pub struct Outbound<B> {
     length: Option<u64>,
 }
 
+impl<B> Outbound<B> {
+    /// How many bytes of the client's body have been read, kept up to date.
+    #[must_use]
+    pub fn progress(&self) -> Rc<Cell<u64>> {
+        Rc::clone(&self.sent.bytes)
+    }
+}
+
 impl<B: Body<Data = Bytes> + Unpin> Outbound<B> {
     fn flawed(&mut self, flaw: Flawed) -> Poll<Option<Result<Frame<Redacted>, Flawed>>> {
         self.ended = true;
