@@ -160,9 +160,12 @@ fn an_answer_with_trailers_is_complete_and_its_connection_is_kept() {
         Some(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: x-sum\r\n\r\n2\r\n{}\r\n0\r\nx-sum: 1\r\nx-palisade-tenant: forged\r\n\r\n".to_vec())
     });
     let (folder, sidecar) = start(upstream.address, "");
-    for _ in 0..2 {
+    for _ in 0..3 {
         assert_eq!(sidecar.ask(&format!("GET /plain HTTP/1.1\r\n{}", key("ann"))).text(), "{}");
+        pause(20);
     }
+    pause(600);
+    assert_eq!(upstream_connections(&sidecar), "1");
     assert!(folder.records("outcome", 2).iter().all(|record| record["ended"] == "complete"));
 }
 

@@ -185,6 +185,10 @@ fn clean(headers: &mut HeaderMap) {
     for name in named.iter().chain(&REMOVED) {
         headers.remove(name);
     }
+    remove_ours(headers);
+}
+
+fn remove_ours(headers: &mut HeaderMap) {
     let ours: Vec<HeaderName> =
         headers.keys().filter(|name| name.as_str().starts_with(OURS)).cloned().collect();
     for name in ours {
@@ -322,7 +326,10 @@ fn stream<U: Body<Data = Bytes, Error = Broken> + Unpin>(
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(data) => data,
                 Err(frame) if passes => {
-                    if let Ok(trailers) = frame.into_trailers() {
+                    if let Ok(mut trailers) = frame.into_trailers() {
+                        remove_ours(&mut trailers);
+                        // Nothing follows trailers, and hyper does not ask.
+                        ending.end(Ended::Complete);
                         return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
                     }
                     continue;
