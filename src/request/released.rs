@@ -80,7 +80,7 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Forwarded<U> {
         let mut ending = permit.ending;
         ending.answered(response.status().as_u16(), sent, upstream_us);
         let (mut parts, body) = response.into_parts();
-        let head_length = match sound(&parts.headers, head_only) {
+        let head_length = match sound(&parts, head_only) {
             Ok(length) => length,
             Err(refusal) => return Err(ending.refused(refusal)),
         };
@@ -148,15 +148,23 @@ pub(super) fn refused<U>(refusal: &Refusal, id: crate::ids::DecisionId, plan: Ar
     Released { response }
 }
 
-/// Exactly one framing, or none; gives the length that a `HEAD`'s answer may repeat.
-fn sound(headers: &HeaderMap, head_only: bool) -> Result<Option<HeaderValue>, Refusal> {
+/// An answer to the request that was sent, with exactly one framing, or none; gives the length that a `HEAD`'s answer
+/// may repeat.
+fn sound(parts: &http::response::Parts, head_only: bool) -> Result<Option<HeaderValue>, Refusal> {
+    // Nobody was asked to switch protocols, and nothing else in 1xx is an answer.
+    if parts.status.is_informational() {
+        return Err(Refusal::BadUpstream);
+    }
+    let headers = &parts.headers;
     let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
     let length = lengths.next();
     if lengths.next().is_some() || (length.is_some() && headers.contains_key(header::TRANSFER_ENCODING)) {
         return Err(Refusal::BadUpstream);
     }
     match length {
-        Some(length) if !length.as_bytes().iter().all(u8::is_ascii_digit) => Err(Refusal::BadUpstream),
+        Some(length) if length.is_empty() || !length.as_bytes().iter().all(u8::is_ascii_digit) => {
+            Err(Refusal::BadUpstream)
+        }
         Some(length) if head_only => Ok(Some(length.clone())),
         Some(_) | None => Ok(None),
     }
