@@ -215,14 +215,14 @@ fn a_caller_that_does_not_read_its_answer_does_not_hold_the_app() {
 }
 
 #[test]
-fn an_upload_that_the_app_answered_early_does_not_hold_the_app() {
+fn an_upload_that_never_ends_leaves_nothing_behind() {
     let upstream = Upstream::start(|_, _| Some(json_answer("{}")));
     let (_folder, sidecar) = start(&upstream, "timeouts: {body_idle: 1s}\n");
     run(async {
         let mut client = connect(&sidecar).await;
         let endless = BoxBody::new(Endless(Some("{".into())));
         let asked = request("POST", "/plain").body(endless).unwrap();
-        // The app waits for the body, so that there is no early answer: 504, and nothing is left of it.
+        // The app waits for the rest of the body.
         assert_eq!(client.send_request(asked).await.unwrap().status(), 504);
         tokio::time::sleep(Duration::from_millis(600)).await;
         assert_eq!(upstream_connections(&sidecar), "0");

@@ -4,6 +4,7 @@
 
 use std::cell::Cell;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -37,7 +38,8 @@ pub(super) async fn serve(mut stream: TcpStream, peer: SocketAddr, station: &Rc<
     let service =
         service_fn(|request| handle(Rc::clone(station), Rc::clone(&line), Rc::clone(&peer), request));
     let served = if h2 {
-        http2(station).serve_connection(TokioIo::new(wire), service).await
+        let connection = http2(station).serve_connection(TokioIo::new(wire), service);
+        until_drained(connection, station, &line, |connection| connection.graceful_shutdown()).await
     } else {
         http1(station).serve_connection(TokioIo::new(wire), service).await
     };
@@ -45,6 +47,26 @@ pub(super) async fn serve(mut stream: TcpStream, peer: SocketAddr, station: &Rc<
         // A client that leaves is nothing to report; what it asked for is on record.
         tracing::debug!(%error, "connection ended");
     }
+}
+
+/// Drives an HTTP/2 connection. While draining it is told to take no new streams; one that has just been accepted
+/// takes its first.
+async fn until_drained<C: Future>(
+    connection: C,
+    station: &Station,
+    line: &Line,
+    leave: impl Fn(Pin<&mut C>),
+) -> C::Output {
+    let mut connection = std::pin::pin!(connection);
+    let mut told = false;
+    std::future::poll_fn(|cx| {
+        if !told && station.draining.get() && line.has_asked() {
+            told = true;
+            leave(connection.as_mut());
+        }
+        connection.as_mut().poll(cx)
+    })
+    .await
 }
 
 async fn handle(
