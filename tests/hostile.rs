@@ -422,3 +422,22 @@ fn a_body_without_a_byte_has_nothing_to_hide() {
     client.send(head.as_bytes()).unwrap();
     assert_eq!(client.read_answer(false).unwrap().status, 200);
 }
+
+#[test]
+fn the_admin_listener_answers_although_others_never_read_their_answers() {
+    let upstream = Upstream::json("{}");
+    let (_folder, sidecar) = start(upstream.address, "");
+    let many = "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n".repeat(2_000);
+    let _stalled: Vec<_> = (0..64)
+        .map(|_| {
+            let mut stream = common::connect(sidecar.admin);
+            stream.set_write_timeout(Some(Duration::from_millis(100))).unwrap();
+            drop(stream.write_all(many.as_bytes()));
+            stream
+        })
+        .collect();
+    pause(500);
+    let started = Instant::now();
+    assert_eq!(sidecar.admin("/livez").status, 200);
+    assert!(started.elapsed() < Duration::from_secs(12), "{:?}", started.elapsed());
+}
