@@ -132,6 +132,9 @@ pub fn request_headers(headers: &mut HeaderMap, plan: &Plan) -> Result<(), ViewC
     headers.remove("want-content-digest");
     headers.remove("want-repr-digest");
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    if !headers.contains_key(header::IF_NONE_MATCH) && !headers.contains_key(header::IF_MATCH) {
+        return Ok(());
+    }
     let suffix = suffix(plan);
     if !keep_own_view(headers, &header::IF_NONE_MATCH, &suffix) {
         headers.remove(header::IF_NONE_MATCH);
@@ -161,6 +164,12 @@ pub fn response_headers(headers: &mut HeaderMap, plan: &Plan) {
     if let Some(tag) = tag {
         headers.insert(header::ETAG, tag);
     }
+    for_this_caller_only(headers);
+}
+
+/// Keeps shared caches from giving this response to another caller: of the route's data another may see less, even where
+/// nothing is hidden from this one.
+pub fn for_this_caller_only(headers: &mut HeaderMap) {
     let cache = private(headers);
     headers.insert(header::CACHE_CONTROL, cache);
 }

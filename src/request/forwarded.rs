@@ -17,7 +17,6 @@ use http_body::Body;
 
 use crate::audit::Receipt;
 use crate::redact;
-use crate::redact::Plan;
 use crate::redact::Redactor;
 use crate::request::Moment;
 use crate::request::Worker;
@@ -157,7 +156,7 @@ fn outbound<B: Body<Data = Bytes> + Unpin, O>(
         return Err(Refusal::BodyTooLarge);
     }
     let has_body = !body.is_end_stream();
-    let plan = &permit.request_plan;
+    let plan = &permit.plans.request;
     let encoding = if plan.hides_nothing() || !has_body {
         redact::Encoding::Identity
     } else {
@@ -166,7 +165,7 @@ fn outbound<B: Body<Data = Bytes> + Unpin, O>(
         redact::http::request_body_headers(&mut head.headers, plan);
         encoding
     };
-    redact::http::request_headers(&mut head.headers, &permit.response_plan)
+    redact::http::request_headers(&mut head.headers, &permit.plans.response)
         .map_err(|_| Refusal::ViewChanged)?;
     // A plan that hides nothing passes bytes through, so the length that the client gave still holds.
     let length = if plan.hides_nothing() { size.exact() } else { None };
@@ -271,9 +270,4 @@ fn principal_header(principal: &crate::identity::Principal) -> String {
         }
     }
     text
-}
-
-/// A plan under which nothing is hidden.
-pub(super) fn nothing_hidden() -> Arc<Plan> {
-    Arc::new(Plan::nothing())
 }

@@ -3,11 +3,12 @@
 //! Only this file makes a [`Released`], and the bodies in it are [`Redacted`] bytes: hyper can be handed nothing else.
 //! Never: passes on a body that cannot be read while its plan hides something, or ends a broken one cleanly.
 
+mod answer;
+
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Context;
-use std::task::Poll;
-use std::task::ready;
+
+pub use answer::Answer;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -16,14 +17,11 @@ use http::HeaderValue;
 use http::StatusCode;
 use http::header;
 use http_body::Body;
-use http_body::Frame;
-use http_body::SizeHint;
 
 use crate::limits;
 use crate::redact;
 use crate::redact::Gathered;
 use crate::redact::Plan;
-use crate::redact::Redacted;
 use crate::redact::Redactor;
 use crate::request::ending::Ended;
 use crate::request::ending::Ending;
@@ -88,7 +86,10 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Forwarded<U> {
         if let Ok(id) = HeaderValue::from_str(ending.id().encode(&mut [0; 36])) {
             parts.headers.insert(DECISION_ID, id);
         }
-        let plan = permit.response_plan;
+        if permit.plans.by_caller {
+            redact::http::for_this_caller_only(&mut parts.headers);
+        }
+        let plan = permit.plans.response;
         let bodiless = head_only
             || body.is_end_stream()
             || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
@@ -145,6 +146,9 @@ pub(super) fn refused<U>(refusal: &Refusal, id: crate::ids::DecisionId, plan: Ar
         ),
         503 => drop(headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"))),
         _ => {}
+    }
+    if let Some(allow) = refusal.allow().and_then(|methods| HeaderValue::from_str(methods).ok()) {
+        headers.insert(header::ALLOW, allow);
     }
     if refusal.closes() {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -244,7 +248,7 @@ async fn redacted<U: Body<Data = Bytes, Error = Broken> + Unpin>(
     let mut whole = Gathered::default();
     let mut data = first;
     loop {
-        match redactor.feed(data) {
+        match ending.timed(|| redactor.feed(data)) {
             Ok(piece) => whole.push(piece),
             Err(_) => return Err(ending.refused(Refusal::Unredactable)),
         }
@@ -258,7 +262,9 @@ async fn redacted<U: Body<Data = Bytes, Error = Broken> + Unpin>(
             Ok(None) => break,
         };
     }
-    let Ok((last, hidden)) = redactor.finish() else { return Err(ending.refused(Refusal::Unredactable)) };
+    let Ok((last, hidden)) = ending.timed(|| redactor.finish()) else {
+        return Err(ending.refused(Refusal::Unredactable));
+    };
     whole.push(last);
     ending.hid(hidden);
     ending.sent(whole.len());
@@ -268,131 +274,4 @@ async fn redacted<U: Body<Data = Bytes, Error = Broken> + Unpin>(
 
 fn fits(length: u64) -> bool {
     length <= limits::WHOLE_BODY_BYTES_MAX as u64
-}
-
-/// The one body type that a connection is given.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every answer is the large one; a box would be an allocation more"
-)]
-#[derive(Debug)]
-pub enum Answer<U> {
-    /// All there is, with its exact length.
-    Whole {
-        /// The bytes, until they are sent.
-        body: Option<Redacted>,
-    },
-    /// What the app sends, through the redactor.
-    Stream {
-        /// The app's body.
-        body: U,
-        /// `None` once it has finished.
-        redactor: Option<Redactor>,
-        /// What was redacted before the head left, until it is sent.
-        first: Option<Redacted>,
-        /// Nothing is hidden, so length and trailers pass as well.
-        passes: bool,
-        /// How it ended is told to this.
-        ending: Ending,
-    },
-}
-
-type Next = Poll<Option<Result<Frame<Redacted>, Cut>>>;
-
-impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Body for Answer<U> {
-    type Data = Redacted;
-    type Error = Cut;
-
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Next {
-        match self.get_mut() {
-            Self::Whole { body } => Poll::Ready(body.take().map(|body| Ok(Frame::data(body)))),
-            Self::Stream { body, redactor, first, passes, ending } => {
-                if let Some(piece) = first.take().filter(|piece| !piece.is_empty()) {
-                    ending.sent(piece.len());
-                    return Poll::Ready(Some(Ok(Frame::data(piece))));
-                }
-                stream(body, redactor, *passes, ending, cx)
-            }
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Whole { body } => body.as_ref().is_none_or(Redacted::is_empty),
-            Self::Stream { body, passes, .. } => *passes && body.is_end_stream(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Whole { body } => SizeHint::with_exact(body.as_ref().map_or(0, Redacted::len) as u64),
-            Self::Stream { body, passes: true, .. } => body.size_hint(),
-            Self::Stream { passes: false, .. } => SizeHint::default(),
-        }
-    }
-}
-
-fn stream<U: Body<Data = Bytes, Error = Broken> + Unpin>(
-    body: &mut U,
-    redactor: &mut Option<Redactor>,
-    passes: bool,
-    ending: &mut Ending,
-    cx: &mut Context<'_>,
-) -> Next {
-    loop {
-        let Some(open) = redactor.as_mut() else { return Poll::Ready(None) };
-        let data = match ready!(Pin::new(&mut *body).poll_frame(cx)) {
-            Some(Ok(frame)) => match frame.into_data() {
-                Ok(data) => data,
-                Err(frame) if passes => {
-                    if let Ok(mut trailers) = frame.into_trailers() {
-                        remove_ours(&mut trailers);
-                        // Nothing follows trailers, and hyper does not ask.
-                        ending.end(Ended::Complete);
-                        return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
-                    }
-                    continue;
-                }
-                Err(_) => continue,
-            },
-            Some(Err(broken)) => {
-                *redactor = None;
-                ending.end(Ended::UpstreamBroken);
-                return Poll::Ready(Some(Err(Cut::Upstream(broken))));
-            }
-            None => return last(redactor, ending),
-        };
-        match open.feed(data) {
-            Ok(piece) if piece.is_empty() => {}
-            Ok(piece) => {
-                ending.sent(piece.len());
-                // hyper does not ask again for what it knows to be the end, so the end is noted here.
-                if passes && body.is_end_stream() {
-                    ending.end(Ended::Complete);
-                }
-                return Poll::Ready(Some(Ok(Frame::data(piece))));
-            }
-            Err(_) => {
-                *redactor = None;
-                ending.end(Ended::Unredactable);
-                return Poll::Ready(Some(Err(Cut::Unredactable)));
-            }
-        }
-    }
-}
-
-fn last(redactor: &mut Option<Redactor>, ending: &mut Ending) -> Next {
-    match redactor.take().map(Redactor::finish) {
-        Some(Ok((piece, hidden))) => {
-            ending.hid(hidden);
-            ending.sent(piece.len());
-            ending.end(Ended::Complete);
-            Poll::Ready((!piece.is_empty()).then(|| Ok(Frame::data(piece))))
-        }
-        Some(Err(_)) => {
-            ending.end(Ended::Unredactable);
-            Poll::Ready(Some(Err(Cut::Unredactable)))
-        }
-        None => Poll::Ready(None),
-    }
 }
