@@ -1,12 +1,7 @@
 //! Clients that do not keep to their part: they stall, lie, leave, or do not read.
 //!
 //! What is held here: each request gets its one answer and its one record, whatever another connection does.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod common;
 
