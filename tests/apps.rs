@@ -1,12 +1,7 @@
 //! Apps that do not keep to their part: they answer early, oddly, with nothing, or more than once.
 //!
 //! What is held here: each request gets its one answer and its one record, whatever another connection does.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod common;
 

@@ -1,10 +1,4 @@
 //! What a caller sees who may not see everything: validators, ranges, encodings and odd answers, over the wire.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
 
 mod common;
 
