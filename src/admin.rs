@@ -94,7 +94,8 @@ impl Admin {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return answer(StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET and HEAD\n".into());
         }
-        let verbose = request.uri().query().is_some_and(|query| query.split('&').any(|name| name == "verbose"));
+        let verbose =
+            request.uri().query().is_some_and(|query| query.split('&').any(|name| name == "verbose"));
         match request.uri().path() {
             "/livez" | "/healthz" => answer(StatusCode::OK, TEXT, "ok\n".into()),
             "/readyz" => self.ready(verbose),

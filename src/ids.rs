@@ -164,7 +164,19 @@ impl DataKey {
 }
 
 /// What a call attempts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// One thing is read.
@@ -306,7 +318,21 @@ mod tests {
 
     #[test]
     fn a_wrong_name_is_refused_and_never_mended() {
-        for text in ["", "/", "a/", "/a", "a//b", "Acme", "acme ", "-a", "a_b", "ä", "a.b", "a\0", "a/b/c/d/e/f/g/h/i"] {
+        for text in [
+            "",
+            "/",
+            "a/",
+            "/a",
+            "a//b",
+            "Acme",
+            "acme ",
+            "-a",
+            "a_b",
+            "ä",
+            "a.b",
+            "a\0",
+            "a/b/c/d/e/f/g/h/i",
+        ] {
             assert!(TenantPath::parse(text).is_err(), "{text:?}");
         }
         assert!(TenantPath::parse(&"a".repeat(63)).is_ok());

@@ -43,7 +43,12 @@ impl Place {
         let column = before.get(line_start..).unwrap_or("").chars().count() + 1;
         let meant = text.get(offset..).unwrap_or("").get(..length).unwrap_or("").lines().next().unwrap_or("");
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        Self { file: file.into(), line: number(line), column: number(column), length: number(meant.chars().count()) }
+        Self {
+            file: file.into(),
+            line: number(line),
+            column: number(column),
+            length: number(meant.chars().count()),
+        }
     }
 }
 

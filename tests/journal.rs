@@ -97,7 +97,8 @@ fn the_log_is_reopened_when_it_was_moved_away() {
 
 #[test]
 fn no_secret_and_no_hidden_value_is_in_any_log_metric_or_record() {
-    let upstream = Upstream::json(r#"{"name":"marker-name","email":"marker-mail","ssn":"marker-ssn","id":1}"#);
+    let upstream =
+        Upstream::json(r#"{"name":"marker-name","email":"marker-mail","ssn":"marker-ssn","id":1}"#);
     let folder = Folder::new(upstream.address);
     folder.write("palisade.yaml", &folder.read("palisade.yaml").replace("level: info", "level: trace"));
     let sidecar = Sidecar::start(&folder);
@@ -108,7 +109,13 @@ fn no_secret_and_no_hidden_value_is_in_any_log_metric_or_record() {
     drop(sidecar.ask("GET /plain HTTP/1.1\r\nx-api-key: ann.marker-secret\r\n"));
     folder.records("decision", 3);
     let log = folder.read("decisions.jsonl");
-    let all = [log.as_str(), &sidecar.logged(), &sidecar.admin("/metrics").text(), &sidecar.admin("/readyz?verbose").text()].concat();
+    let all = [
+        log.as_str(),
+        &sidecar.logged(),
+        &sidecar.admin("/metrics").text(),
+        &sidecar.admin("/readyz?verbose").text(),
+    ]
+    .concat();
     for secret in ["marker", &common::secret("des"), &common::secret("ann")] {
         assert!(!all.contains(secret), "{secret} in {all}");
     }

@@ -73,14 +73,18 @@ fn head(caller: &str, action: usize, named: &[(Source, &str)]) -> String {
 fn start() -> (Folder, Sidecar, Upstream) {
     let upstream = Upstream::start(|head, _| {
         let value = |name: &str| {
-            let found: Vec<_> = head.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).collect();
+            let found: Vec<_> =
+                head.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).collect();
             assert_eq!(found.len(), 1, "{name} in {head}");
             found[0].to_owned()
         };
         Some(json_answer(&format!("\"{} {}\"", value("x-palisade-tenant"), value("x-palisade-data-key"))))
     });
     let folder = Folder::new(upstream.address);
-    folder.write("palisade.yaml", &folder.read("palisade.yaml").replace("tenancy: {", "tenancy: {host_suffix: app.test, "));
+    folder.write(
+        "palisade.yaml",
+        &folder.read("palisade.yaml").replace("tenancy: {", "tenancy: {host_suffix: app.test, "),
+    );
     let tree: String = COMPANIES
         .iter()
         .map(|company| format!("  {company}: {{region: eu, tier: gold, tenants: {{west: {{tenants: {{sf1: {{}}}}}}, east: {{}}}}}}\n"))
@@ -89,8 +93,9 @@ fn start() -> (Folder, Sidecar, Upstream) {
     let routes: String = ACTIONS
         .iter()
         .flat_map(|(action, method)| {
-            ["", "/t/{tenant}"]
-                .map(|prefix| format!("  - {{method: {method}, path: \"{prefix}/{action}\", action: {action}}}\n"))
+            ["", "/t/{tenant}"].map(|prefix| {
+                format!("  - {{method: {method}, path: \"{prefix}/{action}\", action: {action}}}\n")
+            })
         })
         .collect();
     folder.write("routes.yaml", &format!("routes:\n{routes}"));
@@ -174,7 +179,11 @@ fn sources_that_disagree_are_refused_whatever_they_say() {
     for caller in tenants() {
         for one in tenants() {
             for other in tenants().into_iter().filter(|other| *other != one) {
-                for (a, b) in [(Source::Host, Source::Path), (Source::Path, Source::Header), (Source::Header, Source::Host)] {
+                for (a, b) in [
+                    (Source::Host, Source::Path),
+                    (Source::Path, Source::Header),
+                    (Source::Header, Source::Host),
+                ] {
                     cases.push((head(&caller, 0, &[(a, &one), (b, &other)]), None));
                 }
             }
@@ -188,11 +197,27 @@ fn sources_that_disagree_are_refused_whatever_they_say() {
 #[test]
 fn a_tenant_that_nobody_knows_or_that_is_written_oddly_is_refused() {
     let (_folder, sidecar, upstream) = start();
-    for spelling in ["nobody", "acme/nowhere", "acme/", "/acme", "ACME", "acme//west", "acm%65", "acme ,globex", "acme.west", "*", ""] {
-        let answer = sidecar.ask(&format!("GET /read HTTP/1.1\r\nhost: app.test\r\nx-tenant: {spelling}\r\n{}", key("acme")));
+    for spelling in [
+        "nobody",
+        "acme/nowhere",
+        "acme/",
+        "/acme",
+        "ACME",
+        "acme//west",
+        "acm%65",
+        "acme ,globex",
+        "acme.west",
+        "*",
+        "",
+    ] {
+        let answer = sidecar
+            .ask(&format!("GET /read HTTP/1.1\r\nhost: app.test\r\nx-tenant: {spelling}\r\n{}", key("acme")));
         assert!(matches!(answer.status, 400 | 403), "{spelling:?}: {}", answer.status);
     }
-    let twice = format!("GET /read HTTP/1.1\r\nhost: app.test\r\nx-tenant: acme\r\nx-tenant: acme/west\r\n{}", key("acme"));
+    let twice = format!(
+        "GET /read HTTP/1.1\r\nhost: app.test\r\nx-tenant: acme\r\nx-tenant: acme/west\r\n{}",
+        key("acme")
+    );
     assert!(matches!(sidecar.ask(&twice).status, 400 | 403));
     assert_eq!(upstream.heads().len(), 0);
 }

@@ -51,7 +51,9 @@ fn two_hundred_edits_in_twenty_seconds_under_load() {
         let text = match (bad, edit % 2) {
             (false, _) => policy(edit),
             (true, 0) => format!("{} forbid (principal, action", policy(edit)),
-            (true, _) => format!("@id(\"edit-{edit}\") permit (principal, action, resource) when {{ context.nonsense }};"),
+            (true, _) => format!(
+                "@id(\"edit-{edit}\") permit (principal, action, resource) when {{ context.nonsense }};"
+            ),
         };
         folder.write("policies/main.cedar", &text);
         if !bad {
@@ -107,7 +109,10 @@ fn a_bad_edit_shows_where_an_operator_looks_and_a_mended_one_clears_it() {
     assert_eq!(get(), 200);
     assert!(sidecar.admin("/metrics").text().contains("palisade_reload_total{result=\"refused\"}"));
     wait(|| sidecar.logged().contains("main.cedar").then_some(()));
-    folder.write("policies/main.cedar", "@id(\"none\") permit (principal in Role::\"nobody\", action, resource);\n");
+    folder.write(
+        "policies/main.cedar",
+        "@id(\"none\") permit (principal in Role::\"nobody\", action, resource);\n",
+    );
     wait(|| (get() == 403).then_some(()));
     assert!(!sidecar.admin("/readyz?verbose").text().contains("main.cedar:2"));
 }
@@ -141,7 +146,10 @@ fn a_swap_of_symbolic_links_as_a_config_map_does_it_is_seen() {
     symlink("..2026_1", policies.join("..data")).unwrap();
     symlink("..data/main.cedar", policies.join("main.cedar")).unwrap();
     let sidecar = Sidecar::start(&folder);
-    folder.write("policies/..2026_2/main.cedar", "@id(\"none\") permit (principal in Role::\"nobody\", action, resource);\n");
+    folder.write(
+        "policies/..2026_2/main.cedar",
+        "@id(\"none\") permit (principal in Role::\"nobody\", action, resource);\n",
+    );
     symlink("..2026_2", policies.join("..new")).unwrap();
     std::fs::rename(policies.join("..new"), policies.join("..data")).unwrap();
     std::fs::remove_dir_all(policies.join("..2026_1")).unwrap();

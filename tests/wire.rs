@@ -167,7 +167,10 @@ fn connection_cannot_take_a_protected_header_away() {
 fn what_the_app_gets_is_what_was_judged_with_our_headers_last() {
     let upstream = Upstream::json("{}");
     let folder = Folder::new(upstream.address);
-    folder.write("palisade.yaml", &folder.read("palisade.yaml").replace("tenancy: {", "tenancy: {host_suffix: app.test, "));
+    folder.write(
+        "palisade.yaml",
+        &folder.read("palisade.yaml").replace("tenancy: {", "tenancy: {host_suffix: app.test, "),
+    );
     let sidecar = Sidecar::start(&folder);
     let forged = "X-Palisade-Tenant: globex\r\nx_palisade_tenant: globex\r\nx.palisade.data.key: globex/\r\n\
         X-PALISADE-PRINCIPAL: User/root\r\nX-Forwarded-For: 6.6.6.6\r\nx_forwarded_host: evil\r\nForwarded: for=6.6.6.6\r\n\

@@ -127,7 +127,7 @@ mod tests {
         std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             let mut request = [0; 512];
-            stream.read(&mut request).ok();
+            assert_ne!(stream.read(&mut request).unwrap(), 0);
             stream.write_all(answer).ok();
         });
         address

@@ -120,18 +120,24 @@ fn serve(config: &Config, live: &Arc<Live>, reading: &Reading) -> Result<(), Str
     let disk = Arc::new(Disk::open(&sinks, counters).map_err(|error| error.to_string())?);
     let process =
         Process { live: Arc::clone(live), disk, metrics, census: Arc::default(), draining: Arc::default() };
-    let workers = config.workers.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
+    let workers = config
+        .workers
+        .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
     let mut listeners: Vec<Vec<std::net::TcpListener>> = (0..workers).map(|_| Vec::new()).collect();
     let mut data = Vec::new();
     for address in &config.listen.data {
-        let opened = net::listen(*address, workers).map_err(|error| format!("cannot listen on {address}: {error}"))?;
+        let opened =
+            net::listen(*address, workers).map_err(|error| format!("cannot listen on {address}: {error}"))?;
         data.extend(opened.first().and_then(|listener| listener.local_addr().ok()));
         for (worker, listener) in listeners.iter_mut().zip(opened) {
             worker.push(listener);
         }
     }
     let reloader = start_reloading(config, &process, reading)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?;
     let (stop, stopped) = watch::channel(false);
     let threads = start_workers(config, &process, listeners, &stopped)?;
     let tasks = tokio::task::LocalSet::new();
@@ -157,12 +163,14 @@ fn start_reloading(config: &Config, process: &Process, reading: &Reading) -> Res
     };
     loaded(&current, &process.metrics);
     process.disk.event(&Event::Start { version: env!("CARGO_PKG_VERSION"), snapshot: &current.digest() });
-    let (disk, metrics, live) = (Arc::clone(&process.disk), process.metrics.clone(), Arc::clone(&process.live));
+    let (disk, metrics, live) =
+        (Arc::clone(&process.disk), process.metrics.clone(), Arc::clone(&process.live));
     let on_change = move |change: &Change| match change {
         Change::Applied { before, after, generation, changes, .. } => {
             loaded(&live.current(), &metrics);
             let ids = |ids: &[String]| ids.iter().map(String::clone).collect::<Vec<_>>();
-            let (added, removed, changed) = (ids(&changes.added), ids(&changes.removed), ids(&changes.changed));
+            let (added, removed, changed) =
+                (ids(&changes.added), ids(&changes.removed), ids(&changes.changed));
             disk.event(&Event::ReloadApplied {
                 before,
                 after,
@@ -204,14 +212,16 @@ fn start_workers(
     let journal_bytes = config.limits.journal_bytes;
     let mut threads = Vec::new();
     for (number, listeners) in listeners.into_iter().enumerate() {
-        let (live, disk, metrics) = (Arc::clone(&process.live), Arc::clone(&process.disk), process.metrics.clone());
+        let (live, disk, metrics) =
+            (Arc::clone(&process.live), Arc::clone(&process.disk), process.metrics.clone());
         let (settings, upstream, steps) = (settings.clone(), upstream.clone(), steps.clone());
         let (census, stop) = (Arc::clone(&process.census), stop.clone());
         let make = move || {
             let counts = Rc::new(WorkerMetrics::new(&metrics));
             let journal = Rc::new(disk.worker(journal_bytes));
             let clock = Rc::new(MachineClock::default());
-            let worker = Worker::new(steps, live, Pool::new(upstream), journal, counts.clone(), clock, seed());
+            let worker =
+                Worker::new(steps, live, Pool::new(upstream), journal, counts.clone(), clock, seed());
             let upstream_open = Cell::new(0);
             let every_tick = move |open: usize| {
                 let open = i64::try_from(open).unwrap_or(i64::MAX);
@@ -243,7 +253,8 @@ async fn until_told(
     let listener = tokio::net::TcpListener::bind(address).await;
     let listener = listener.map_err(|error| format!("cannot listen on {address}: {error}"))?;
     let admin_address = listener.local_addr().map_err(|error| error.to_string())?;
-    let (disk, census, metrics) = (Arc::clone(&process.disk), Arc::clone(&process.census), process.metrics.clone());
+    let (disk, census, metrics) =
+        (Arc::clone(&process.disk), Arc::clone(&process.census), process.metrics.clone());
     let admin = Arc::new(Admin {
         reloader: reloader.clone(),
         metrics: process.metrics.clone(),

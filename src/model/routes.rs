@@ -256,7 +256,8 @@ impl RoutesBuilder {
         let level =
             all.iter().filter_map(|class| classes.get(*class)).map(|class| class.level).max().unwrap_or(0);
         if draft.public && !all.is_empty() {
-            let message = "a public route cannot carry classified data: nobody is known to whom it could be shown";
+            let message =
+                "a public route cannot carry classified data: nobody is known to whom it could be shown";
             self.problems.push(Problem::error("public-classes", draft.place, message));
             return;
         }

@@ -6,14 +6,14 @@
 
 use std::sync::Arc;
 
-use crate::audit::record::DecisionLatency;
 use crate::audit::Written;
+use crate::audit::record::DecisionLatency;
+use crate::identity::Principal;
 use crate::ids::DataKey;
 use crate::model::Found;
 use crate::model::Params;
 use crate::model::Route;
 use crate::model::TenantIx;
-use crate::identity::Principal;
 use crate::policy::Facts;
 use crate::policy::PolicyIx;
 use crate::policy::Verdict;
@@ -74,7 +74,12 @@ impl<B> Received<B> {
     ///
     /// # Errors
     /// A full journal.
-    pub fn gate<O>(self, snapshot: &Arc<Snapshot>, worker: &Worker<O>, moment: &Moment) -> Result<Gate<B>, Refused> {
+    pub fn gate<O>(
+        self,
+        snapshot: &Arc<Snapshot>,
+        worker: &Worker<O>,
+        moment: &Moment,
+    ) -> Result<Gate<B>, Refused> {
         let routes = &snapshot.model().routes;
         let route = match routes.find(&self.head.method, self.head.path()) {
             _ if !routes.any_public() => return Ok(Gate::Guarded(self)),
@@ -87,7 +92,8 @@ impl<B> Received<B> {
             Ok(written) => {
                 worker.counts.decided(true, "public", latency.authorize_us);
                 let ending = Ending::new(worker, snapshot, moment, route.ix);
-                let (request_plan, response_plan) = (Arc::clone(&worker.nothing_hidden), Arc::clone(&worker.nothing_hidden));
+                let (request_plan, response_plan) =
+                    (Arc::clone(&worker.nothing_hidden), Arc::clone(&worker.nothing_hidden));
                 let permit = Permit { request_plan, response_plan, written, ending };
                 Ok(Gate::Open(Authorized { head: self.head, body: self.body, parties: None, permit }))
             }
@@ -137,10 +143,8 @@ impl<B> Identified<B> {
             ));
         }
         let (request_plan, response_plan) = plans(worker, snapshot, &judged);
-        let latency = DecisionLatency {
-            identify_us,
-            authorize_us: worker.since(moment).saturating_sub(identify_us),
-        };
+        let latency =
+            DecisionLatency { identify_us, authorize_us: worker.since(moment).saturating_sub(identify_us) };
         let appended =
             worker.journal.append(&mut |line| report::allow(line, &self, &judged, snapshot, moment, latency));
         match appended {

@@ -75,7 +75,12 @@ impl std::fmt::Debug for Ending {
 }
 
 impl Ending {
-    pub(super) fn new<O>(worker: &Worker<O>, snapshot: &Arc<Snapshot>, moment: &Moment, route: RouteIx) -> Self {
+    pub(super) fn new<O>(
+        worker: &Worker<O>,
+        snapshot: &Arc<Snapshot>,
+        moment: &Moment,
+        route: RouteIx,
+    ) -> Self {
         Self {
             open: true,
             id: moment.id,

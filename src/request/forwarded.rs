@@ -221,8 +221,7 @@ fn outbound<B: Body<Data = Bytes> + Unpin, O>(
     *request.method_mut() = head.method;
     let mut uri = http::uri::Parts::default();
     uri.path_and_query = Some(head.target);
-    *request.uri_mut() =
-        http::Uri::from_parts(uri).map_err(|_| Refusal::Unclear(Unclear::Path))?;
+    *request.uri_mut() = http::Uri::from_parts(uri).map_err(|_| Refusal::Unclear(Unclear::Path))?;
     *request.headers_mut() = head.headers;
     Ok(request)
 }

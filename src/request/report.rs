@@ -43,11 +43,8 @@ pub(super) fn allow<B>(
     let classes = &snapshot.model().classes;
     let name = |ix| classes.get(ix).map_or("", |class| class.name.as_str());
     let revealed: Vec<&str> = judged.revealed.iter().map(|ix| name(*ix)).collect();
-    let hidden: Vec<_> = judged
-        .hidden
-        .iter()
-        .map(|(ix, mask)| Hidden { class: name(*ix), mask: mask.kind() })
-        .collect();
+    let hidden: Vec<_> =
+        judged.hidden.iter().map(|(ix, mask)| Hidden { class: name(*ix), mask: mask.kind() }).collect();
     let mut said = Said::new(snapshot, Some(&judged.verdict));
     said.errors.extend(judged.reveal_errors.iter().map(|ix| snapshot.policies().id(*ix)));
     let sources = sources(&request.named);

@@ -105,7 +105,11 @@ fn decision(facts: &Facts) -> (DecisionLine, DecisionLine) {
     Decision {
         decision_id: id,
         time_ms: now(facts),
-        answer: if facts.has[11] { record::Answer::Allow } else { record::Answer::Deny { code: text(1), detail: Some(text(0)) } },
+        answer: if facts.has[11] {
+            record::Answer::Allow
+        } else {
+            record::Answer::Deny { code: text(1), detail: Some(text(0)) }
+        },
         request_id: maybe(2).map(str::as_bytes),
         trace: &trace,
         tenant: facts.has[3].then_some(&tenant),
