@@ -33,7 +33,7 @@
 mod automaton;
 mod classes;
 mod gzip;
-mod http;
+pub mod http;
 mod malformed;
 mod mask;
 mod output;
@@ -53,12 +53,6 @@ use bytes::Buf;
 use bytes::Bytes;
 
 pub use automaton::Shape;
-pub use http::Unreadable;
-pub use http::readable;
-pub use http::readable_body;
-pub use http::request_body_headers;
-pub use http::request_headers;
-pub use http::response_headers;
 pub use malformed::Malformed;
 pub use mask::Mask;
 pub use path::PathError;

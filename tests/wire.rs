@@ -399,6 +399,7 @@ fn http2_by_prior_knowledge_is_taken_only_where_configured() {
     let folder = Folder::new(upstream.address);
     let sidecar = Sidecar::start(&folder);
     assert!(sidecar.raw(preface).starts_with("HTTP/1.1 400 "));
+    drop(sidecar);
     folder.write("palisade.yaml", &folder.read("palisade.yaml").replace("listen: {", "listen: {h2c: true, "));
     let sidecar = Sidecar::start(&folder);
     let mut stream = common::connect(sidecar.data);

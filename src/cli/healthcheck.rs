@@ -127,7 +127,7 @@ mod tests {
         std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             let mut request = [0; 512];
-            assert_ne!(stream.read(&mut request).unwrap(), 0);
+            assert!(stream.read(&mut request).is_ok_and(|read| read > 0));
             stream.write_all(answer).ok();
         });
         address

@@ -49,7 +49,10 @@ pub(super) fn read(reader: &mut Reader, root: &Node, classes: &Classes) -> Vec<D
     let base = base_path(reader, root);
     let operations = operations(reader, &mut document, &mut graph, &base);
     graph.expand(&mut document, reader, classes);
-    operations.into_iter().filter_map(|operation| draft(reader, root, &mut graph, operation)).collect()
+    operations
+        .into_iter()
+        .filter_map(|operation| draft(reader, root, classes, &mut graph, operation))
+        .collect()
 }
 
 fn check_version(reader: &mut Reader, root: &Node) -> bool {
@@ -203,7 +206,13 @@ fn content<'n>(
     (places, is_array)
 }
 
-fn draft(reader: &mut Reader, root: &Node, graph: &mut Graph<'_>, operation: Operation<'_>) -> Option<Draft> {
+fn draft(
+    reader: &mut Reader,
+    root: &Node,
+    classes: &Classes,
+    graph: &mut Graph<'_>,
+    operation: Operation<'_>,
+) -> Option<Draft> {
     let Operation { node, item, method, template, path_key, request, response, answers_array } = operation;
     let extension = |key: &str| node.get(key).or_else(|| item.get(key)).or_else(|| root.get(key));
     let action = match extension(ACTION) {
@@ -219,8 +228,8 @@ fn draft(reader: &mut Reader, root: &Node, graph: &mut Graph<'_>, operation: Ope
         id: id.map(str::to_owned),
         template_place: reader.place(path_key.at),
         groups: extension(GROUPS).map(|written| groups(reader, written)).unwrap_or_default(),
-        request: graph.shape(reader, node, request),
-        response: graph.shape(reader, node, response),
+        request: graph.shape(reader, classes, node, request),
+        response: graph.shape(reader, classes, node, response),
         // Said of one operation only: a whole document that is public by one line would be too easily made.
         public: node.get(PUBLIC).is_some_and(|node| reader.flag(node, &format!("`{PUBLIC}`"))),
         action: action?,
@@ -248,5 +257,7 @@ fn default_action(
     action
 }
 
+#[cfg(test)]
+mod bodies;
 #[cfg(test)]
 mod tests;

@@ -144,16 +144,25 @@ fn read_body(reader: &mut Reader, body: &Node, classes: &Classes) -> Option<Arc<
             reader.error("bad-body-path", key.at_byte(error.at), error.message);
         }
     }
-    finish_shape(reader, body, shape)
+    finish_shape(reader, classes, body, shape)
 }
 
 /// The finished shape; `None` where no class stands in it.
-pub(super) fn finish_shape(reader: &mut Reader, body: &Node, shape: ShapeBuilder) -> Option<Arc<Shape>> {
+pub(super) fn finish_shape(
+    reader: &mut Reader,
+    classes: &Classes,
+    body: &Node,
+    mut shape: ShapeBuilder,
+) -> Option<Arc<Shape>> {
+    // Pseudonyms go by the class's name, so that they outlive a renumbering.
+    for (class, data) in classes.iter() {
+        shape.name_class(class, data.name.as_str());
+    }
     match shape.build() {
         Ok(shape) if shape.is_empty() => None,
         Ok(shape) => Some(Arc::new(shape)),
-        Err(_) => {
-            let message = "the classes of this body make too large an automaton";
+        Err(error) => {
+            let message = error.to_string();
             reader.add(body.at, |place| {
                 Problem::error("shape-too-large", place, message)
                     .hint("use fewer `..` and `*`, or classify higher up")

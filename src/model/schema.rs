@@ -1,8 +1,8 @@
 //! Which data classes stand where in a body that JSON Schema describes, as OpenAPI 3.0 and 3.1 write it.
 //!
 //! One graph for the whole document: a schema is one node however often it is referred to, so recursion is a cycle.
-//! What a body *may* hold counts: all branches of `oneOf`, all heirs of a schema with a `discriminator`, and an array
-//! where one value is promised. Never: follows a reference out of the document.
+//! What a body *may* hold counts: all branches of `oneOf`, all heirs of a schema with a `discriminator`; that arrays are
+//! transparent is the shape's own rule. Never: follows a reference out of the document.
 
 use std::collections::HashMap;
 use std::collections::HashSet;
@@ -219,6 +219,7 @@ impl<'n> Graph<'n> {
     pub(super) fn shape(
         &mut self,
         reader: &mut Reader,
+        classes: &Classes,
         body: &Node,
         mut roots: Vec<usize>,
     ) -> Option<Arc<Shape>> {
@@ -231,7 +232,7 @@ impl<'n> Graph<'n> {
         if let Some(shape) = self.shapes.get(&roots) {
             return shape.clone();
         }
-        let shape = finish_shape(reader, body, self.draw(&roots));
+        let shape = finish_shape(reader, classes, body, self.draw(&roots));
         self.shapes.insert(roots, shape.clone());
         shape
     }
@@ -275,8 +276,6 @@ impl<'n> Graph<'n> {
                 let to = node_of(&mut builder, *to);
                 builder.every_member(node, to);
             }
-            // The app may send a list where its document promises one: each item is then as the one.
-            builder.item(node, node);
             for to in &place.items {
                 let to = node_of(&mut builder, *to);
                 builder.item(node, to);

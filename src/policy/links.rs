@@ -17,7 +17,9 @@ use cedar_policy_core::ast::EntityUID;
 use cedar_policy_core::ast::PolicyID;
 use cedar_policy_core::ast::SlotId;
 use cedar_policy_core::ast::Template;
+use serde_saphyr::MessageFormatter as _;
 use serde_saphyr::Spanned;
+use serde_saphyr::options::DuplicateKeyPolicy;
 
 use crate::limits;
 use crate::problem::Place;
@@ -26,6 +28,9 @@ use crate::problem::nearest;
 
 use super::Source;
 use super::parse::Named;
+
+/// A file is a map of a list of maps.
+const NESTING_MAX: usize = 8;
 
 /// Does a source hold links rather than policies?
 pub(super) fn is_links(source: &Source) -> bool {
@@ -120,9 +125,10 @@ fn read(source: &Source, problems: &mut Vec<Problem>) -> Vec<Entry> {
         problems.push(Problem::error("policy-too-big", Place::file(source.file.clone()), message));
         return Vec::new();
     }
-    match serde_saphyr::from_str::<File>(&source.text) {
+    match serde_saphyr::from_str_with_options::<File>(&source.text, options()) {
         Ok(file) => file.links,
         Err(error) => {
+            let error = error.without_snippet();
             let place = error.location().map_or_else(
                 || Place::file(source.file.clone()),
                 |at| Place {
@@ -132,8 +138,8 @@ fn read(source: &Source, problems: &mut Vec<Problem>) -> Vec<Entry> {
                     length: 1,
                 },
             );
-            let message = error.to_string();
-            let message = message.lines().next().unwrap_or("the links cannot be read");
+            let message = serde_saphyr::UserMessageFormatter.format_message(error).into_owned();
+            let message = message.lines().next().unwrap_or("the links cannot be read").to_owned();
             problems.push(
                 Problem::error("links-syntax", place, message).hint(
                     "a link has `id`, `template`, and `principal` or `resource` as Cedar writes entities",
@@ -141,6 +147,20 @@ fn read(source: &Source, problems: &mut Vec<Problem>) -> Vec<Entry> {
             );
             Vec::new()
         }
+    }
+}
+
+/// The reader of YAML recurses, so what may nest is bounded by what links need.
+fn options() -> serde_saphyr::Options {
+    serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_depth: NESTING_MAX,
+            flow_nesting_limit: NESTING_MAX,
+            max_nodes: limits::DOCUMENT_NODES_MAX,
+            max_events: limits::DOCUMENT_NODES_MAX * 2,
+        },
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: limits::DOCUMENT_ALIASED_NODES_MAX },
+        duplicate_keys: DuplicateKeyPolicy::Error,
     }
 }
 

@@ -60,9 +60,6 @@ const OF_THE_BYTES: [&str; 14] = [
 /// Headers that describe the bytes of a body, by how they begin.
 const CHECKSUM_PREFIX: &str = "x-amz-checksum-";
 
-/// An entity tag that no representation has.
-const NEVER_TAG: &str = "\"palisade:the-view-has-changed\"";
-
 /// Can a body with these headers be read? JSON in UTF-8, as it is or by gzip. One value each: see [`readable_body`].
 ///
 /// # Errors
@@ -117,11 +114,17 @@ pub fn readable_body(headers: &HeaderMap) -> Result<Encoding, Unreadable> {
     readable(content_type, content_encoding)
 }
 
-/// Makes a request ask for a response that the plan can be applied to: whole, plain, and compared by view. Where
-/// `If-Match` names only entity tags of other views, the app is asked for one that it cannot have, and answers 412.
-pub fn request_headers(headers: &mut HeaderMap, plan: &Plan) {
+/// The condition of a request can no longer be asked of the app: the caller's view has changed. Answer 412.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ViewChanged;
+
+/// Makes a request ask for a response that the plan can be applied to: whole, plain, and compared by view.
+///
+/// # Errors
+/// When `If-Match` names only entity tags of other views.
+pub fn request_headers(headers: &mut HeaderMap, plan: &Plan) -> Result<(), ViewChanged> {
     if plan.hides_nothing() {
-        return;
+        return Ok(());
     }
     for name in ["range", "if-range", "if-modified-since", "if-unmodified-since", "a-im", "want-digest"] {
         headers.remove(name);
@@ -133,9 +136,7 @@ pub fn request_headers(headers: &mut HeaderMap, plan: &Plan) {
     if !keep_own_view(headers, &header::IF_NONE_MATCH, &suffix) {
         headers.remove(header::IF_NONE_MATCH);
     }
-    if !keep_own_view(headers, &header::IF_MATCH, &suffix) {
-        headers.insert(header::IF_MATCH, HeaderValue::from_static(NEVER_TAG));
-    }
+    if keep_own_view(headers, &header::IF_MATCH, &suffix) { Ok(()) } else { Err(ViewChanged) }
 }
 
 /// Takes what describes the old bytes out of the headers of a request whose body is redacted.

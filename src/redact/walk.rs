@@ -187,13 +187,18 @@ impl Walk {
         if first == b']' && matches!(self.place, Place::FirstItem) {
             return self.close(plan, bytes, at, Kind::Array);
         }
-        let state = plan.shape.state(self.next);
-        let set = if first == b'[' { state.array } else { state.other };
-        let rule = plan.hides(set);
-        if rule == 0 {
-            self.keep_member(bytes, at)?;
-        } else {
+        // The dead state is most of all bodies, and asks no table.
+        let (mut rule, mut set, mut inner) = (0, 0, DEAD);
+        if self.next != DEAD {
+            let state = plan.shape.state(self.next);
+            (set, inner) =
+                if first == b'[' { (state.array, state.item) } else { (state.other, state.object) };
+            rule = plan.hides(set);
+        }
+        if rule != 0 {
             self.hide(plan, rule, set, bytes, at)?;
+        } else if self.output.is_holding() {
+            self.keep_member(bytes, at)?;
         }
         match first {
             b'"' => {
@@ -201,8 +206,8 @@ impl Walk {
                 self.owed = Owed::Nothing;
                 self.string(plan, bytes, at + 1)
             }
-            b'{' => self.open(plan, Kind::Object, state.object, at),
-            b'[' => self.open(plan, Kind::Array, state.item, at),
+            b'{' => self.open(plan, Kind::Object, inner, at),
+            b'[' => self.open(plan, Kind::Array, inner, at),
             b'-' | b'0'..=b'9' => {
                 self.place = Place::InNumber;
                 self.number = Number::Start;

@@ -200,12 +200,13 @@ fn outbound<B: Body<Data = Bytes> + Unpin, O>(
     let encoding = if plan.hides_nothing() || !has_body {
         redact::Encoding::Identity
     } else {
-        let encoding = redact::readable_body(&head.headers).map_err(|_| Refusal::UnreadableBody)?;
+        let encoding = redact::http::readable_body(&head.headers).map_err(|_| Refusal::UnreadableBody)?;
         head.headers.remove(header::CONTENT_ENCODING);
-        redact::request_body_headers(&mut head.headers, plan);
+        redact::http::request_body_headers(&mut head.headers, plan);
         encoding
     };
-    redact::request_headers(&mut head.headers, &permit.response_plan);
+    redact::http::request_headers(&mut head.headers, &permit.response_plan)
+        .map_err(|_| Refusal::ViewChanged)?;
     // A plan that hides nothing passes bytes through, so the length that the client gave still holds.
     let length = if plan.hides_nothing() { size.exact() } else { None };
     let redactor = has_body.then(|| Redactor::new(Arc::clone(plan), encoding));

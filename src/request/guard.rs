@@ -355,6 +355,7 @@ fn hex(digit: u8) -> Option<u64> {
 
 /// `tchar` of RFC 9110 section 5.6.2.
 const fn is_token_byte(byte: u8) -> bool {
+    #[expect(clippy::indexing_slicing, reason = "the table has a place for every byte")]
     TOKEN[byte as usize]
 }
 

@@ -43,6 +43,8 @@ pub enum Refusal {
     PolicyError,
     /// The body of the request cannot be read although something in it would have to be hidden.
     UnreadableBody,
+    /// The caller holds a version of the answer as another view of it: what it would overwrite is not what it saw.
+    ViewChanged,
     /// The body of the request is larger than allowed.
     BodyTooLarge,
     /// The client broke off its body, or framed it wrongly.
@@ -110,6 +112,9 @@ impl Refusal {
             Self::Denied => row(403, "denied", "Policy does not allow this."),
             Self::PolicyError => row(403, "policy_error", "Policy could not be evaluated for this."),
             Self::UnreadableBody => row(415, "unreadable_body", "The body cannot be read as its type says."),
+            Self::ViewChanged => {
+                row(412, "view_changed", "The entity tag belongs to another view of this data.")
+            }
             Self::BodyTooLarge => row(413, "body_too_large", "The body is too large."),
             Self::BodyBroken => row(400, "bad_body", "The body ended early or was framed wrongly."),
             Self::AuditUnavailable => {
@@ -148,6 +153,7 @@ impl Refusal {
             | Self::Denied
             | Self::PolicyError
             | Self::UnreadableBody
+            | Self::ViewChanged
             | Self::BodyTooLarge
             | Self::BodyBroken
             | Self::AuditUnavailable

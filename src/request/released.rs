@@ -89,12 +89,14 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Forwarded<U> {
             parts.headers.insert(DECISION_ID, id);
         }
         let plan = permit.response_plan;
-        let bodiless = head_only || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let bodiless = head_only
+            || body.is_end_stream()
+            || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         if plan.hides_nothing() {
             if let Some(length) = head_length {
                 parts.headers.insert(header::CONTENT_LENGTH, length);
             }
-            if bodiless || body.is_end_stream() {
+            if bodiless {
                 ending.end(Ended::Complete);
             }
             let redactor = Redactor::new(plan, redact::Encoding::Identity);
@@ -105,7 +107,7 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Forwarded<U> {
             Ok(encoding) => encoding,
             Err(refusal) => return Err(ending.refused(refusal)),
         };
-        redact::response_headers(&mut parts.headers, &plan);
+        redact::http::response_headers(&mut parts.headers, &plan);
         if bodiless {
             ending.end(Ended::Complete);
             let answer = Answer::Whole { body: None };
@@ -198,7 +200,7 @@ fn readable(parts: &http::response::Parts, bodiless: bool) -> Result<redact::Enc
     if bodiless {
         return Ok(redact::Encoding::Identity);
     }
-    redact::readable_body(&parts.headers).map_err(|_| Refusal::Unredactable)
+    redact::http::readable_body(&parts.headers).map_err(|_| Refusal::Unredactable)
 }
 
 /// Redacts up to a buffer's worth before the head leaves, so that a body that cannot be read still gets a clean 502.
@@ -246,6 +248,10 @@ fn fits(length: u64) -> bool {
 }
 
 /// The one body type that a connection is given.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every answer is the large one; a box would be an allocation more"
+)]
 #[derive(Debug)]
 pub enum Answer<U> {
     /// All there is, with its exact length.

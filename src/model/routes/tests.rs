@@ -92,7 +92,7 @@ routes:
   - {method: GET, path: '/c/{site}', data_key: '{path.siet}'}
   - {method: GET, path: '/c/{x}'}
   - {method: PUT, path: '/c/{x}', id: 'GET /c/{site}', data_key: '{pth.x}'}
-  - {method: GET, path: /d, response: {classes: {'x.name': pii, $.b: pii.nam}}}
+  - {method: GET, path: /d, response: {classes: {'$.x[0]': pii, $.b: pii.nam}}}
 ";
     let said: Vec<_> = read(text)
         .unwrap_err()
@@ -112,7 +112,7 @@ routes:
             ("duplicate-route", 7, 5, s("")),
             ("duplicate-route-id", 8, 5, s("")),
             ("bad-data-key", 8, 66, s("")),
-            ("bad-body-path", 9, 51, s("")),
+            ("bad-body-path", 9, 54, s("")),
             ("unknown-class", 9, 70, s("did you mean `pii.name`?")),
         ]
     );

@@ -119,3 +119,19 @@ fn a_schema_nests_by_angle_brackets_too() {
         .spawn(move || Policies::compile(&source("s", &text), &[], &model(TENANTS)).unwrap_err().len());
     assert!(thread.unwrap().join().unwrap() > 0);
 }
+
+#[test]
+fn links_that_nest_are_refused_on_a_small_stack() {
+    let flow = |n: usize| format!("links: {}{}", "[".repeat(n), "]".repeat(n));
+    let block = |n: usize| {
+        (0..n).fold(String::new(), |text, at| text + &" ".repeat(at) + "links:\n") + &" ".repeat(n) + "x"
+    };
+    let dashes = |n: usize| format!("links:\n{}x", "- ".repeat(n));
+    for text in [flow(9), flow(100_000), block(9), block(2_000), dashes(9), dashes(100_000)] {
+        let thread = std::thread::Builder::new().stack_size(1 << 20).spawn(move || {
+            let found = problems(&model(TENANTS), &[source("x.links.yaml", &text)]);
+            found.into_iter().map(|one| one.code).collect::<Vec<_>>()
+        });
+        assert_eq!(thread.unwrap().join().unwrap(), ["links-syntax"]);
+    }
+}

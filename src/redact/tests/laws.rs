@@ -118,7 +118,7 @@ fn expected(rules: &[(Path, Mask)], body: &str) -> (String, Vec<String>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
 
     #[test]
     fn what_leaves_is_what_the_oracle_lets_out_wherever_the_body_is_cut(

@@ -7,6 +7,7 @@ use crate::redact::automaton::DEAD;
 use crate::redact::malformed::Malformed;
 use crate::redact::plan::Plan;
 use crate::redact::text;
+use crate::redact::text::Number;
 use crate::redact::text::Owed;
 use crate::redact::walk::Place;
 use crate::redact::walk::Walk;
@@ -105,7 +106,15 @@ impl Walk {
         let mut ended = false;
         while let Some(byte) = bytes.get(at) {
             match number.after(*byte) {
-                Some(next) => number = next,
+                Some(next) => {
+                    number = next;
+                    if matches!(number, Number::Whole | Number::Fraction) {
+                        // Most of a number is digits, after which it is where it was.
+                        while bytes.get(at + 1).is_some_and(u8::is_ascii_digit) {
+                            at += 1;
+                        }
+                    }
+                }
                 None if number.is_whole() => {
                     ended = true;
                     break;

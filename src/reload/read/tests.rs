@@ -122,7 +122,8 @@ fn the_digest_is_the_same_wherever_the_folder_stands() {
 
 #[test]
 fn whatever_changes_during_a_reading_makes_it_start_again() {
-    let edits: [(&str, fn(&Path)); 5] = [
+    type Edit = (&'static str, fn(&Path));
+    let edits: [Edit; 5] = [
         ("a file is written", |dir| fs::write(dir.join("tenants.yaml"), "tenants: {}").unwrap()),
         ("a file is swapped", |dir| {
             fs::write(dir.join("next"), fs::read(dir.join("policies/a.cedar")).unwrap()).unwrap();
