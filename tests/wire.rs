@@ -2,12 +2,7 @@
 //!
 //! The one oracle: either the app saw zero bytes, or it saw exactly the requests that the log allows, each with one
 //! Host, one framing, the path that was judged, and no header that a client made in our name.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
+#![expect(clippy::unwrap_used, clippy::string_slice, reason = "a test stops at the first surprise")]
 
 mod common;
 
@@ -408,6 +403,53 @@ fn http2_by_prior_knowledge_is_taken_only_where_configured() {
     stream.read_exact(&mut frame).unwrap();
     assert_eq!(frame[3], 4, "a SETTINGS frame: {frame:?}");
     assert_eq!(sidecar.ask(&format!("GET /plain HTTP/1.1\r\n{}", key("ann"))).status, 200);
+}
+
+#[test]
+fn a_path_that_no_file_names_is_refused_or_decided_as_configured() {
+    let upstream = Upstream::json("{}");
+    let folder = Folder::new(upstream.address);
+    let get = |id: &str| format!("GET /elsewhere/x HTTP/1.1\r\n{}", key(id));
+    let sidecar = Sidecar::start(&folder);
+    assert_eq!((sidecar.ask(&get("ann")).status, sidecar.ask(&get("ann")).code()), (404, "no_route".into()));
+    drop(sidecar);
+    folder.write(
+        "palisade.yaml",
+        &folder.read("palisade.yaml").replace("model: {", "model: {unknown_route: decide, "),
+    );
+    folder.write(
+        "policies/main.cedar",
+        "@id(\"c\") permit (principal in Role::\"clinician\", action, resource);",
+    );
+    let sidecar = Sidecar::start(&folder);
+    assert_eq!(sidecar.ask(&get("ann")).status, 200);
+    assert_eq!((sidecar.ask(&get("des")).status, sidecar.ask(&get("des")).code()), (403, "denied".into()));
+    assert_eq!(sidecar.ask(&format!("GET /plain HTTP/1.1\r\n{}", key("ann"))).status, 200);
+}
+
+#[test]
+fn a_public_route_needs_no_credential_and_is_on_record() {
+    let upstream = Upstream::json("{}");
+    let folder = Folder::new(upstream.address);
+    let routes = folder.read("routes.yaml") + "  - {method: GET, path: /status, public: true}\n";
+    folder.write("routes.yaml", &routes);
+    let sidecar = Sidecar::start(&folder);
+    for path in ["/status", "/%73tatus?x"] {
+        let answer = sidecar.ask(&format!("GET {path} HTTP/1.1\r\nx-palisade-principal: User/root\r\n"));
+        assert_eq!((answer.status, answer.text().as_str()), (200, "{}"));
+    }
+    for path in ["/status/", "/Status", "/statusx", "/plain"] {
+        assert_eq!(sidecar.ask(&format!("GET {path} HTTP/1.1\r\n")).status, 401, "{path}");
+    }
+    assert!(!upstream.heads().concat().to_ascii_lowercase().contains("x-palisade-principal"));
+    let records = folder.records("decision", 6);
+    assert_eq!(records.iter().filter(|record| record["decision"] == "allow").count(), 2);
+    folder.write(
+        "routes.yaml",
+        &routes.replace("public: true", "public: true, response: {classes: {\"$.x\": pii}}"),
+    );
+    drop(sidecar);
+    assert!(Sidecar::try_start(&folder).err().unwrap().contains("public"));
 }
 
 #[test]
