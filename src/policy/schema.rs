@@ -203,7 +203,7 @@ impl Sample {
         Parts {
             source_ip: functions.address(std::net::IpAddr::from([127, 0, 0, 1])),
             purpose: Some("purpose"),
-            actor: caller.actors.first().map(|actor| &**actor),
+            actor: caller.actors.first().map(|actor| actor.uid()),
             ..self.least(functions)
         }
     }
