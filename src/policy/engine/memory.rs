@@ -145,7 +145,10 @@ impl Memory {
     }
 
     pub(crate) fn tenant(&mut self, types: &Types, model: &Model, tenant: TenantIx) -> Arc<Entity> {
-        kept(&mut self.tenants, &tenant, || types.tenant(model.tenants.get(tenant)))
+        kept(&mut self.tenants, &tenant, || {
+            let tenant = model.tenants.get(tenant);
+            types.tenant(tenant, &model.tenants.get(tenant.boundary).path)
+        })
     }
 
     pub(crate) fn key(
