@@ -23,7 +23,6 @@ use http_body::SizeHint;
 
 use crate::audit::Receipt;
 use crate::redact;
-use crate::redact::Plan;
 use crate::redact::Redacted;
 use crate::redact::Redactor;
 use crate::request::Moment;
@@ -196,7 +195,7 @@ fn outbound<B: Body<Data = Bytes> + Unpin, O>(
         return Err(Refusal::BodyTooLarge);
     }
     let has_body = !body.is_end_stream();
-    let plan = &permit.request_plan;
+    let plan = &permit.plans.request;
     let encoding = if plan.hides_nothing() || !has_body {
         redact::Encoding::Identity
     } else {
@@ -205,7 +204,7 @@ fn outbound<B: Body<Data = Bytes> + Unpin, O>(
         redact::http::request_body_headers(&mut head.headers, plan);
         encoding
     };
-    redact::http::request_headers(&mut head.headers, &permit.response_plan)
+    redact::http::request_headers(&mut head.headers, &permit.plans.response)
         .map_err(|_| Refusal::ViewChanged)?;
     // A plan that hides nothing passes bytes through, so the length that the client gave still holds.
     let length = if plan.hides_nothing() { size.exact() } else { None };
@@ -386,9 +385,4 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Outbound<B> {
             (false, None) => SizeHint::default(),
         }
     }
-}
-
-/// A plan under which nothing is hidden.
-pub(super) fn nothing_hidden() -> Arc<Plan> {
-    Arc::new(Plan::nothing())
 }

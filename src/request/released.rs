@@ -88,7 +88,7 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Forwarded<U> {
         if let Ok(id) = HeaderValue::from_str(ending.id().encode(&mut [0; 36])) {
             parts.headers.insert(DECISION_ID, id);
         }
-        let plan = permit.response_plan;
+        let plan = permit.plans.response;
         let bodiless = head_only
             || body.is_end_stream()
             || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
