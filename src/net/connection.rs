@@ -25,7 +25,7 @@ use crate::request::Peer;
 pub(super) async fn serve(mut stream: TcpStream, peer: SocketAddr, station: &Rc<Station>) {
     let text = HeaderValue::from_str(&peer.ip().to_string()).ok();
     let peer = Rc::new(Peer { ip: Some(peer.ip()), text });
-    let line = Rc::new(Line::default());
+    let line = Rc::new(Line::new(station.tick.get()));
     station.lines.borrow_mut().push(Rc::downgrade(&line));
     let (start, h2) =
         if station.settings.h2c { sniff(&mut stream, station).await } else { (Vec::new(), false) };
