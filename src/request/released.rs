@@ -88,6 +88,9 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Forwarded<U> {
         if let Ok(id) = HeaderValue::from_str(ending.id().encode(&mut [0; 36])) {
             parts.headers.insert(DECISION_ID, id);
         }
+        if permit.plans.by_caller {
+            redact::http::for_this_caller_only(&mut parts.headers);
+        }
         let plan = permit.plans.response;
         let bodiless = head_only
             || body.is_end_stream()
