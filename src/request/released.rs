@@ -88,7 +88,10 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Forwarded<U> {
         if let Ok(id) = HeaderValue::from_str(ending.id().encode(&mut [0; 36])) {
             parts.headers.insert(DECISION_ID, id);
         }
-        let plan = permit.response_plan;
+        if permit.plans.by_caller {
+            redact::http::for_this_caller_only(&mut parts.headers);
+        }
+        let plan = permit.plans.response;
         let bodiless = head_only
             || body.is_end_stream()
             || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
@@ -216,12 +219,12 @@ async fn redacted<U: Body<Data = Bytes, Error = Broken> + Unpin>(
         let frame = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await;
         let piece = match frame {
             Some(Ok(frame)) => match frame.into_data() {
-                Ok(data) => redactor.feed(data),
+                Ok(data) => ending.timed(|| redactor.feed(data)),
                 Err(_) => continue,
             },
             Some(Err(Broken::Idle)) => return Err(ending.refused(Refusal::UpstreamTimeout)),
             Some(Err(Broken::Cut)) => return Err(ending.refused(Refusal::BadUpstream)),
-            None => match redactor.finish() {
+            None => match ending.timed(|| redactor.finish()) {
                 Ok((last, hidden)) => {
                     whole.push(last);
                     ending.hid(hidden);
@@ -336,7 +339,8 @@ fn stream<U: Body<Data = Bytes, Error = Broken> + Unpin>(
             }
             None => return last(redactor, ending),
         };
-        match open.feed(data) {
+        let fed = if passes { open.feed(data) } else { ending.timed(|| open.feed(data)) };
+        match fed {
             Ok(piece) if piece.is_empty() => {}
             Ok(piece) => {
                 ending.sent(piece.len());
