@@ -158,6 +158,19 @@ fn a_public_route_needs_no_credential_and_is_on_record() {
 }
 
 #[test]
+fn a_refused_method_is_told_the_others_and_a_missing_credential_the_scheme() {
+    let upstream = Upstream::json("{}");
+    let (_folder, sidecar) = start(&upstream);
+    let answer = sidecar.ask(&format!("DELETE /plain HTTP/1.1\r\n{}", key("ann")));
+    assert_eq!((answer.status, answer.headers["allow"].as_str()), (405, "GET, POST, PUT, HEAD"));
+    let answer = sidecar.ask("GET /plain HTTP/1.1\r\n");
+    assert_eq!(
+        (answer.status, answer.headers["www-authenticate"].as_str()),
+        (401, "Bearer realm=\"palisade\"")
+    );
+}
+
+#[test]
 fn what_depends_on_the_caller_is_kept_out_of_shared_caches() {
     let upstream = Upstream::start(|_, _| {
         let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncache-control: public, max-age=60, s-maxage=600";

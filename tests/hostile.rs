@@ -1,12 +1,7 @@
 //! Peers that do not keep to their part: clients that stall, lie or leave, and apps that answer early, oddly or not.
 //!
 //! What is held here: each request gets its one answer and its one record, whatever another connection does.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod common;
 
