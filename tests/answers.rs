@@ -47,8 +47,10 @@ fn an_unsound_answer_of_the_app_becomes_a_502() {
     assert_ne!(answer.headers["x-palisade-decision-id"], "forged");
     assert!(!answer.headers.contains_key("x-a"));
     let outcomes = folder.records("outcome", 5);
-    assert_eq!(outcomes[0]["ended"], "bad_upstream");
-    assert_eq!(outcomes[4]["ended"], "complete");
+    let mut ended: Vec<_> = outcomes.iter().map(|outcome| outcome["ended"].as_str().unwrap()).collect();
+    // Two workers write it, each in its own order.
+    ended.sort_unstable();
+    assert_eq!(ended, ["bad_upstream", "bad_upstream", "bad_upstream", "complete", "unreachable"]);
 }
 
 #[test]
