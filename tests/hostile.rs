@@ -155,9 +155,12 @@ fn an_answer_with_trailers_is_complete_and_its_connection_is_kept() {
         Some(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: x-sum\r\n\r\n2\r\n{}\r\n0\r\nx-sum: 1\r\nx-palisade-tenant: forged\r\n\r\n".to_vec())
     });
     let (folder, sidecar) = start(upstream.address, "");
-    for _ in 0..2 {
+    for _ in 0..3 {
         assert_eq!(sidecar.ask(&format!("GET /plain HTTP/1.1\r\n{}", key("ann"))).text(), "{}");
+        pause(20);
     }
+    pause(600);
+    assert_eq!(upstream_connections(&sidecar), "1");
     assert!(folder.records("outcome", 2).iter().all(|record| record["ended"] == "complete"));
 }
 
@@ -377,4 +380,40 @@ fn one_request_after_another_takes_one_connection_to_the_app() {
     }
     pause(600);
     assert_eq!(upstream_connections(&sidecar), "1");
+}
+
+#[test]
+fn a_compressed_body_is_bounded_by_what_it_grows_to() {
+    let upstream = Upstream::json("{}");
+    let (folder, sidecar) = start(upstream.address, "limits: {body_bytes: 64KiB}\n");
+    let zip = |text: &str| {
+        let mut zip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        zip.write_all(text.as_bytes()).unwrap();
+        zip.finish().unwrap()
+    };
+    let head = format!(
+        "POST /patients HTTP/1.1\r\ncontent-type: application/json\r\ncontent-encoding: gzip\r\n{}",
+        key("des")
+    );
+    let mut client = Client::connect(sidecar.data);
+    let answer = client.ask(&head, &zip(&format!("{{\"ssn\":1,\"a\":\"{}\"}}", "x".repeat(60_000))));
+    assert_eq!(answer.status, 200);
+    assert!(!upstream.heads()[0].contains("gzip"));
+    let answer = client.ask(&head, &zip(&format!("{{\"ssn\":1,\"a\":\"{}\"}}", "x".repeat(900_000))));
+    assert_eq!((answer.status, answer.code().as_str()), (413, "body_too_large"));
+    assert!(upstream.bytes.lock().unwrap().len() < 300_000);
+    assert_eq!(folder.records("outcome", 2)[1]["ended"], "body_too_large");
+}
+
+#[test]
+fn a_body_without_a_byte_has_nothing_to_hide() {
+    let upstream = Upstream::json("{}");
+    let (_folder, sidecar) = start(upstream.address, "");
+    let head = format!(
+        "POST /patients HTTP/1.1\r\nHost: a\r\ncontent-type: application/json\r\n{}transfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        key("des")
+    );
+    let mut client = Client::connect(sidecar.data);
+    client.send(head.as_bytes()).unwrap();
+    assert_eq!(client.read_answer(false).unwrap().status, 200);
 }

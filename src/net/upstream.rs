@@ -292,7 +292,7 @@ impl Body for Answer {
                 self.timer = None;
                 match next {
                     Some(Ok(frame)) => {
-                        if self.body.is_end_stream() {
+                        if frame.is_trailers() || self.body.is_end_stream() {
                             self.lease.give_back();
                         }
                         Poll::Ready(Some(Ok(frame)))
