@@ -264,7 +264,9 @@ async fn redacted<U: Body<Data = Bytes, Error = Broken> + Unpin>(
             Ok(None) => break,
         };
     }
-    let Ok((last, hidden)) = ending.timed(|| redactor.finish()) else { return Err(ending.refused(Refusal::Unredactable)) };
+    let Ok((last, hidden)) = ending.timed(|| redactor.finish()) else {
+        return Err(ending.refused(Refusal::Unredactable));
+    };
     whole.push(last);
     ending.hid(hidden);
     ending.sent(whole.len());
