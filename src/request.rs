@@ -113,8 +113,12 @@ pub struct Moment {
 
 /// Two clocks: a monotonic one for durations and the wall's for everything that people name.
 pub trait Clock {
+    /// Nanoseconds, monotonic.
+    fn nanos(&self) -> u64;
     /// Microseconds, monotonic.
-    fn micros(&self) -> u64;
+    fn micros(&self) -> u64 {
+        self.nanos() / 1_000
+    }
     /// Milliseconds since 1970.
     fn wall_ms(&self) -> u64;
 }

@@ -210,7 +210,10 @@ fn place<'a, B>(
     let head = &request.head;
     let (route, params) = match model.routes.find(&head.method, head.path()) {
         Found::Route(route, params) => (route.ix, params),
-        Found::OtherMethod(_) => return Err((Refusal::MethodNotAllowed, None)),
+        Found::OtherMethod(methods) => {
+            let methods: Vec<&str> = methods.into_iter().map(http::Method::as_str).collect();
+            return Err((Refusal::MethodNotAllowed(methods.join(", ").into()), None));
+        }
         Found::None => return Err((Refusal::NoRoute, None)),
     };
     // Looked up again for a borrow of the snapshot alone.

@@ -23,6 +23,8 @@ use crate::snapshot::Snapshot;
 pub(super) struct Both {
     pub(super) request: Arc<Plan>,
     pub(super) response: Arc<Plan>,
+    /// The response may carry classified data, so another caller may get another one.
+    pub(super) by_caller: bool,
 }
 
 /// The route, the tenant where its key matters, and the hidden classes as a set of bits.
@@ -38,7 +40,7 @@ pub(super) struct Plans {
 impl Default for Plans {
     fn default() -> Self {
         let nothing = Arc::new(Plan::nothing());
-        let nothing = Both { request: Arc::clone(&nothing), response: nothing };
+        let nothing = Both { request: Arc::clone(&nothing), response: nothing, by_caller: false };
         Self { generation: 0, nothing, kept: Cache::new(limits::PLANS_KEPT_MAX) }
     }
 }
@@ -58,8 +60,9 @@ impl Plans {
         target: TenantIx,
         snapshot: &Snapshot,
     ) -> Both {
+        let by_caller = route.response.is_some();
         if hidden.is_empty() {
-            return self.nothing();
+            return Both { by_caller, ..self.nothing() };
         }
         if self.generation != snapshot.generation() {
             self.generation = snapshot.generation();
@@ -77,6 +80,7 @@ impl Plans {
         let both = Both {
             request: self.plan(route.request.as_ref(), dropped, None),
             response: self.plan(route.response.as_ref(), hidden.iter().cloned(), pseudonym),
+            by_caller,
         };
         self.kept.insert(key, both.clone());
         both
