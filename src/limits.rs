@@ -170,3 +170,5 @@ pub const FIXED_TEXT_BYTES_MAX: usize = 256;
 
 const _: () = assert!(JSON_KEY_BYTES_MAX < JSON_HELD_BYTES_MAX);
 const _: () = assert!(SHAPE_STATES_MAX <= 1 << 16);
+/// Most redaction plans that one worker keeps.
+pub const PLANS_KEPT_MAX: usize = 1_024;

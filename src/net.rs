@@ -75,8 +75,8 @@ impl Default for MachineClock {
 }
 
 impl request::Clock for MachineClock {
-    fn micros(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX)
+    fn nanos(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
     fn wall_ms(&self) -> u64 {

@@ -11,6 +11,7 @@ mod forwarded;
 mod guard;
 mod identified;
 mod known;
+mod plans;
 mod received;
 mod refusal;
 mod released;
@@ -61,11 +62,9 @@ use crate::audit::trace::Trace;
 use crate::identity::Remembered;
 use crate::ids::DecisionId;
 use crate::model::RouteIx;
-use crate::model::TenantIx;
 use crate::policy::Memory;
 use crate::redact::ClassIx;
-use crate::redact::Plan;
-use crate::redact::PseudonymKey;
+use crate::request::plans::Plans;
 use crate::snapshot::Live;
 use crate::snapshot::Snapshot;
 
@@ -114,8 +113,12 @@ pub struct Moment {
 
 /// Two clocks: a monotonic one for durations and the wall's for everything that people name.
 pub trait Clock {
+    /// Nanoseconds, monotonic.
+    fn nanos(&self) -> u64;
     /// Microseconds, monotonic.
-    fn micros(&self) -> u64;
+    fn micros(&self) -> u64 {
+        self.nanos() / 1_000
+    }
     /// Milliseconds since 1970.
     fn wall_ms(&self) -> u64;
 }
@@ -176,8 +179,7 @@ pub struct Worker<O> {
     pub clock: Rc<dyn Clock>,
     memory: RefCell<Memory>,
     remembered: RefCell<Remembered>,
-    pseudonym_keys: RefCell<PseudonymKeys>,
-    nothing_hidden: Arc<Plan>,
+    plans: RefCell<Plans>,
     /// Makes ids unique: drawn once per worker, and a counter.
     seed: u64,
     count: Cell<u64>,
@@ -188,16 +190,6 @@ impl<O> std::fmt::Debug for Worker<O> {
         f.debug_struct("Worker").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
-
-/// Keys derived for the tenants of one snapshot.
-#[derive(Default)]
-struct PseudonymKeys {
-    generation: u64,
-    keys: std::collections::HashMap<u32, PseudonymKey>,
-}
-
-/// Most derived keys that a worker remembers; a key is cheap to derive again.
-const PSEUDONYM_KEYS_MAX: usize = 4_096;
 
 impl<O> Worker<O> {
     /// A worker. `seed` is random, and no other worker's.
@@ -219,8 +211,7 @@ impl<O> Worker<O> {
             clock,
             memory: RefCell::default(),
             remembered: RefCell::default(),
-            pseudonym_keys: RefCell::default(),
-            nothing_hidden: forwarded::nothing_hidden(),
+            plans: RefCell::default(),
             seed,
             count: Cell::new(0),
         }
@@ -251,17 +242,6 @@ impl<O> Worker<O> {
             peer_text: peer.text.clone(),
             trace,
         }
-    }
-
-    /// The key for pseudonyms of one tenant, where a secret is configured.
-    fn pseudonym_key(&self, snapshot: &Snapshot, tenant: TenantIx) -> Option<PseudonymKey> {
-        let secret = snapshot.pseudonym_secret()?;
-        let mut known = self.pseudonym_keys.borrow_mut();
-        if known.generation != snapshot.generation() || known.keys.len() >= PSEUDONYM_KEYS_MAX {
-            *known = PseudonymKeys { generation: snapshot.generation(), ..PseudonymKeys::default() };
-        }
-        let path = snapshot.model().tenants.get(tenant).path.as_str();
-        Some(known.keys.entry(tenant.0).or_insert_with(|| PseudonymKey::new(secret, path)).clone())
     }
 }
 
@@ -305,7 +285,7 @@ pub async fn run<O: Origin>(
         Ok(released) => released.into_response(),
         Err(refused) => {
             let refusal = report::refused(worker, &snapshot, &moment, refused);
-            released::refused(&refusal, moment.id, Arc::clone(&worker.nothing_hidden)).into_response()
+            released::refused(&refusal, moment.id, worker.plans.borrow().nothing().response).into_response()
         }
     }
 }

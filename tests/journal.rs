@@ -1,5 +1,5 @@
 //! The decision log holds what it promises: kill -9, a full disk, and one record for each request.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(clippy::string_slice, reason = "a test stops at the first surprise")]
 
 mod common;
 

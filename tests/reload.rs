@@ -1,6 +1,6 @@
 //! Policies are edited while requests flow: no request fails, none sees two generations, every good edit takes effect,
 //! no bad one does.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+#![expect(clippy::print_stderr, reason = "the test says how much it did")]
 
 mod common;
 
@@ -107,7 +107,9 @@ fn a_bad_edit_shows_where_an_operator_looks_and_a_mended_one_clears_it() {
     // The last good snapshot still serves, so it is still ready.
     assert_eq!(verbose.status, 200, "{}", verbose.text());
     assert_eq!(get(), 200);
-    assert!(sidecar.admin("/metrics").text().contains("palisade_reload_total{result=\"refused\"}"));
+    wait(|| {
+        sidecar.admin("/metrics").text().contains("palisade_reload_total{result=\"refused\"}").then_some(())
+    });
     wait(|| sidecar.logged().contains("main.cedar").then_some(()));
     folder.write(
         "policies/main.cedar",

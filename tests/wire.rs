@@ -2,19 +2,12 @@
 //!
 //! The one oracle: either the app saw zero bytes, or it saw exactly the requests that the log allows, each with one
 //! Host, one framing, the path that was judged, and no header that a client made in our name.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
+#![expect(clippy::unwrap_used, clippy::string_slice, reason = "a test stops at the first surprise")]
 
 mod common;
 
 use std::io::Read;
 use std::io::Write;
-use std::time::Duration;
-use std::time::Instant;
 
 use common::Client;
 use common::Folder;
@@ -318,125 +311,4 @@ fn a_large_head_and_a_large_body_are_refused_in_their_own_terms() {
         "POST /plain HTTP/1.1\r\nHost: a\r\n{key}Transfer-Encoding: chunked\r\n\r\n7d0\r\n{long}\r\n0\r\n\r\n"
     );
     assert_eq!(status(&chunked), "413");
-}
-
-#[test]
-fn an_unsound_answer_of_the_app_becomes_a_502() {
-    let upstream = Upstream::start(|head, _| {
-        let answer: &[u8] = match head.split(' ').nth(1).unwrap() {
-            "/plain?two-lengths" => b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}x",
-            "/plain?both" => b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
-            "/plain?nonsense" => b"nonsense\r\n\r\n",
-            "/plain?closed" => return None,
-            _ => b"HTTP/1.1 200 OK\r\nx-palisade-decision-id: forged\r\nconnection: x-a\r\nx-a: b\r\ncontent-length: 2\r\n\r\n{}",
-        };
-        Some(answer.to_vec())
-    });
-    let (folder, sidecar) = start(&upstream);
-    for (query, code) in [
-        ("two-lengths", "bad_upstream"),
-        ("both", "bad_upstream"),
-        ("nonsense", "bad_upstream"),
-        ("closed", "unreachable"),
-    ] {
-        let answer = sidecar.ask(&format!("GET /plain?{query} HTTP/1.1\r\n{}", key("ann")));
-        assert_eq!((answer.status, answer.code().as_str()), (502, code), "{query}");
-    }
-    let answer = sidecar.ask(&format!("GET /plain HTTP/1.1\r\n{}", key("ann")));
-    assert_eq!(answer.status, 200);
-    assert_ne!(answer.headers["x-palisade-decision-id"], "forged");
-    assert!(!answer.headers.contains_key("x-a"));
-    let outcomes = folder.records("outcome", 5);
-    assert_eq!(outcomes[0]["ended"], "bad_upstream");
-    assert_eq!(outcomes[4]["ended"], "complete");
-}
-
-#[test]
-fn an_app_that_does_not_answer_in_time_ends_in_504_and_one_that_is_away_in_502() {
-    let upstream = Upstream::start(|_, _| {
-        std::thread::sleep(Duration::from_secs(4));
-        None
-    });
-    let (_folder, sidecar) = start(&upstream);
-    let answer = sidecar.ask(&format!("GET /plain HTTP/1.1\r\n{}", key("ann")));
-    assert_eq!((answer.status, answer.code().as_str()), (504, "upstream_timeout"));
-    let away = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let folder = Folder::new(away);
-    let sidecar = Sidecar::start(&folder);
-    let answer = sidecar.ask(&format!("GET /plain HTTP/1.1\r\n{}", key("ann")));
-    assert_eq!((answer.status, answer.code().as_str()), (502, "unreachable"));
-    assert_eq!(folder.records("outcome", 1)[0]["status"], 502);
-}
-
-#[test]
-fn slow_clients_are_closed_and_an_idle_one_too() {
-    let upstream = Upstream::json("{}");
-    let folder = Folder::new(upstream.address);
-    let config = folder.read("palisade.yaml") + "timeouts: {head: 1s, body_idle: 1s, keep_alive: 1s}\n";
-    folder.write("palisade.yaml", &config);
-    let sidecar = Sidecar::start(&folder);
-    let key = key("ann");
-    for bytes in [
-        "GET /plain HTTP/1.1\r\nHost: a\r\n".to_owned(),
-        format!("POST /plain HTTP/1.1\r\nHost: a\r\n{key}Content-Length: 9\r\n\r\nabc"),
-        format!("GET /plain HTTP/1.1\r\nHost: a\r\n{key}\r\n"),
-        String::new(),
-    ] {
-        let mut stream = common::connect(sidecar.data);
-        let started = Instant::now();
-        stream.write_all(bytes.as_bytes()).unwrap();
-        drop(stream.read_to_end(&mut Vec::new()));
-        let took = started.elapsed();
-        assert!(took > Duration::from_millis(700) && took < Duration::from_secs(8), "{bytes:?}: {took:?}");
-    }
-}
-
-#[test]
-fn http2_by_prior_knowledge_is_taken_only_where_configured() {
-    // The preface, an empty SETTINGS frame, and nothing else: an HTTP/2 server answers with its own SETTINGS.
-    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
-    let upstream = Upstream::json("{}");
-    let folder = Folder::new(upstream.address);
-    let sidecar = Sidecar::start(&folder);
-    assert!(sidecar.raw(preface).starts_with("HTTP/1.1 400 "));
-    drop(sidecar);
-    folder.write("palisade.yaml", &folder.read("palisade.yaml").replace("listen: {", "listen: {h2c: true, "));
-    let sidecar = Sidecar::start(&folder);
-    let mut stream = common::connect(sidecar.data);
-    stream.write_all(preface).unwrap();
-    let mut frame = [0; 9];
-    stream.read_exact(&mut frame).unwrap();
-    assert_eq!(frame[3], 4, "a SETTINGS frame: {frame:?}");
-    assert_eq!(sidecar.ask(&format!("GET /plain HTTP/1.1\r\n{}", key("ann"))).status, 200);
-}
-
-#[test]
-fn half_closing_after_the_request_still_gets_the_answer() {
-    let upstream = Upstream::start(|_, _| {
-        std::thread::sleep(Duration::from_millis(200));
-        Some(json_answer("{}"))
-    });
-    let (_folder, sidecar) = start(&upstream);
-    let answer = sidecar.raw(format!("GET /plain HTTP/1.1\r\nHost: a\r\n{}\r\n", key("ann")).as_bytes());
-    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\n{}"), "{answer}");
-}
-
-#[test]
-fn told_to_stop_it_finishes_what_is_in_flight() {
-    let upstream = Upstream::start(|_, _| {
-        std::thread::sleep(Duration::from_millis(700));
-        Some(json_answer("{}"))
-    });
-    let (folder, mut sidecar) = start(&upstream);
-    let address = sidecar.data;
-    let asking = std::thread::spawn(move || {
-        Client::connect(address).ask(&format!("GET /plain HTTP/1.1\r\n{}", key("ann")), b"")
-    });
-    std::thread::sleep(Duration::from_millis(300));
-    sidecar.signal("TERM");
-    let answer = asking.join().unwrap();
-    assert_eq!((answer.status, answer.headers.get("connection").map(String::as_str)), (200, Some("close")));
-    assert!(sidecar.child.wait().unwrap().success());
-    assert_eq!(folder.records("outcome", 1)[0]["ended"], "complete");
-    assert_eq!(folder.records("event", 2).last().unwrap()["event"], "stop");
 }

@@ -72,7 +72,7 @@ fn print(
         Output::Json => out.raw(formats::json(problems, found).as_bytes()),
         Output::Sarif => out.raw(formats::sarif(problems).as_bytes()),
         Output::Github => out.raw(formats::github(problems).as_bytes()),
-        Output::Pretty => pretty(global, problems, config, sources, out),
+        Output::Pretty => pretty(global, problems, config, sources, |text| out.line(text)),
     }
 }
 
@@ -82,7 +82,7 @@ pub(super) fn pretty(
     problems: &[Problem],
     config: &str,
     sources: Option<&Sources>,
-    out: &mut Out,
+    mut print: impl FnMut(&str),
 ) {
     let name = global.config.to_string_lossy();
     let text = |file: &str| {
@@ -93,10 +93,10 @@ pub(super) fn pretty(
         }
     };
     for problem in problems {
-        out.line(&report::problem(problem, &text));
+        print(&report::problem(problem, &text));
     }
     if !problems.is_empty() {
-        out.line(&report::summary(problems));
+        print(&report::summary(problems));
     }
 }
 

@@ -25,7 +25,6 @@ use crate::policy::Memory;
 use crate::problem::nearest;
 use crate::reload;
 use crate::snapshot::Snapshot;
-use crate::snapshot::UnknownRoute;
 use crate::tenancy;
 use crate::tenancy::Disagreement;
 use crate::tenancy::Named;
@@ -79,7 +78,7 @@ pub(super) fn eval(
     let config: Config = match loaded.config {
         Ok((config, _)) => config,
         Err(problems) => {
-            check::pretty(global, &problems, &loaded.text, None, out);
+            check::pretty(global, &problems, &loaded.text, None, |text| out.aside(text));
             return Ok(Exit::Invalid);
         }
     };
@@ -87,7 +86,7 @@ pub(super) fn eval(
     let checked = match checked {
         Ok(checked) => checked,
         Err(problems) => {
-            check::pretty(global, &problems, &loaded.text, Some(&reading.sources), out);
+            check::pretty(global, &problems, &loaded.text, Some(&reading.sources), |text| out.aside(text));
             return Ok(Exit::Invalid);
         }
     };
@@ -250,11 +249,7 @@ fn route<'a>(snapshot: &'a Snapshot, asking: &'a Asking, path: &'a str) -> Resul
         let method = method(text).ok_or_else(|| format!("`{text}` is not a method"))?;
         return Ok(match model.routes.find(&method, path) {
             Found::Route(route, params) => Taken::Known(route, params),
-            Found::OtherMethod(_) => Taken::None,
-            Found::None => match (snapshot.settings().unknown_route, facts::action_of(&method)) {
-                (UnknownRoute::Decide, Some(action)) => Taken::Made(made(model, asking, action, method)?),
-                (UnknownRoute::Decide, None) | (UnknownRoute::Refuse, _) => Taken::None,
-            },
+            Found::OtherMethod(_) | Found::None => Taken::None,
         });
     }
     let text =

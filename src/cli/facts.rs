@@ -5,8 +5,6 @@
 use std::io::Read as _;
 use std::net::IpAddr;
 
-use crate::ids::Action;
-
 /// Longest request that is read from a file or the standard input, in bytes.
 const REQUEST_BYTES_MAX: u64 = 1 << 20;
 
@@ -104,15 +102,4 @@ pub(super) fn read(flags: &Asking, file: Option<&str>) -> Result<Asking, String>
         source_ip: flags.source_ip.or(under.source_ip),
         now: one(&flags.now, under.now),
     })
-}
-
-/// The action of a method, as routes have it when they say nothing else.
-pub(super) fn action_of(method: &http::Method) -> Option<Action> {
-    match method.as_str() {
-        "GET" | "HEAD" => Some(Action::Read),
-        "POST" => Some(Action::Create),
-        "PUT" | "PATCH" => Some(Action::Update),
-        "DELETE" => Some(Action::Delete),
-        _ => None,
-    }
 }

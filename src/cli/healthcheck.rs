@@ -56,7 +56,7 @@ pub(super) fn healthcheck(
             match loaded.config {
                 Ok((config, _)) => config.listen.admin,
                 Err(problems) => {
-                    super::check::pretty(global, &problems, &loaded.text, None, out);
+                    super::check::pretty(global, &problems, &loaded.text, None, |text| out.aside(text));
                     return Ok(Exit::Invalid);
                 }
             }

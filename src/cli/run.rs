@@ -67,7 +67,7 @@ pub fn run(global: &Global, world: &World<'_>, out: &mut Out) -> Result<Exit, St
     let (config, warnings) = match loaded.config {
         Ok(read) => read,
         Err(problems) => {
-            check::pretty(global, &problems, &loaded.text, None, out);
+            check::pretty(global, &problems, &loaded.text, None, |text| out.aside(text));
             return Ok(Exit::Invalid);
         }
     };
@@ -75,7 +75,7 @@ pub fn run(global: &Global, world: &World<'_>, out: &mut Out) -> Result<Exit, St
     let checked = match checked {
         Ok(checked) => checked,
         Err(problems) => {
-            check::pretty(global, &problems, &loaded.text, Some(&reading.sources), out);
+            check::pretty(global, &problems, &loaded.text, Some(&reading.sources), |text| out.aside(text));
             return Ok(Exit::Invalid);
         }
     };

@@ -90,6 +90,9 @@ pub struct Tenant {
     pub status: Status,
     /// Whether tenants above may see it. A part without one of its own is as its whole.
     pub isolation: Isolation,
+    /// Where strict isolation holds here: the tenant that declares it, this one or one that encloses it. Nobody from
+    /// outside that tenant may touch the data. This tenant itself where isolation is shared.
+    pub boundary: TenantIx,
     /// What the app's database calls its data, with the delimiter at the end: `1.2.5.`.
     pub app_key: Option<Box<str>>,
 }
@@ -126,6 +129,7 @@ impl Tenants {
             tier: "".into(),
             status: Status::Quarantined,
             isolation: Isolation::Strict,
+            boundary: TenantIx(u32::MAX),
             app_key: None,
         };
         let (all, ends) = (Vec::with_capacity(entries.len()), Vec::with_capacity(entries.len()));
@@ -149,9 +153,11 @@ impl Tenants {
         let Ok(path) = TenantPath::parse(&entry.path) else { return };
         let parent = entry.parent.map(|parent| TenantIx(number(parent)));
         let above = parent.map_or(&self.nobody, |parent| self.get(parent));
-        let (mut status, mut isolation) = (Status::Active, Isolation::Shared);
+        let itself = TenantIx(number(self.all.len()));
+        let (mut status, mut isolation, mut boundary) = (Status::Active, Isolation::Shared, itself);
         if parent.is_some() {
             (status, isolation) = (above.status, above.isolation);
+            boundary = if isolation == Isolation::Strict { above.boundary } else { itself };
         }
         if let Some(node) = entry.field("status")
             && let Some(own) = one_of(reader, node, "status", Status::ALL, Status::as_str)
@@ -170,6 +176,7 @@ impl Tenants {
         if let Some(node) = entry.field("isolation") {
             isolation =
                 one_of(reader, node, "isolation", Isolation::ALL, Isolation::as_str).unwrap_or(isolation);
+            boundary = itself;
         }
         let region = entry.field("region").and_then(|node| word(reader, node, "a region"));
         let tier = entry.field("tier").and_then(|node| word(reader, node, "a tier"));
@@ -179,7 +186,7 @@ impl Tenants {
         }
         let region = region.unwrap_or_else(|| above.region.clone());
         let tier = tier.unwrap_or_else(|| above.tier.clone());
-        self.all.push(Tenant { path, parent, region, tier, status, isolation, app_key });
+        self.all.push(Tenant { path, parent, region, tier, status, isolation, boundary, app_key });
         self.ends.push(number(entry.end));
     }
 

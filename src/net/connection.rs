@@ -25,7 +25,7 @@ use crate::request::Peer;
 pub(super) async fn serve(mut stream: TcpStream, peer: SocketAddr, station: &Rc<Station>) {
     let text = HeaderValue::from_str(&peer.ip().to_string()).ok();
     let peer = Rc::new(Peer { ip: Some(peer.ip()), text });
-    let line = Rc::new(Line::default());
+    let line = Rc::new(Line::new(station.tick.get()));
     station.lines.borrow_mut().push(Rc::downgrade(&line));
     let (start, h2) =
         if station.settings.h2c { sniff(&mut stream, station).await } else { (Vec::new(), false) };
@@ -124,12 +124,18 @@ async fn sniff(stream: &mut TcpStream, station: &Station) -> (Vec<u8>, bool) {
     (start, h2)
 }
 
+/// Header lines that hyper takes without being told.
+const PARSER_HEADERS: usize = 100;
+
 fn http1(station: &Station) -> hyper::server::conn::http1::Builder {
     let mut builder = hyper::server::conn::http1::Builder::new();
     let guard = &station.settings.guard;
+    // Up to its own default the parser keeps headers on its stack; the guard holds to a smaller bound by itself.
+    if guard.headers > PARSER_HEADERS {
+        builder.max_headers(guard.headers);
+    }
     builder
         .half_close(true)
-        .max_headers(guard.headers)
         // The guard's bounds come first; the parser's buffer only has to hold what the guard lets through.
         .max_buf_size(guard.head_bytes.saturating_mul(2).max(64 << 10));
     builder

@@ -20,6 +20,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use tokio::time::Sleep;
 
@@ -35,7 +36,7 @@ pub struct UpstreamSettings {
     pub address: Box<str>,
     /// For a connection to be made.
     pub connect_timeout: Duration,
-    /// From the request to the head of the answer.
+    /// From the request to the head of the answer, without a byte of the request's body in between.
     pub response_timeout: Duration,
     /// Without a byte of the answer's body.
     pub body_idle: Duration,
@@ -47,7 +48,12 @@ pub struct UpstreamSettings {
     pub connections_max: usize,
 }
 
-type Sender = http1::SendRequest<Outbound<Incoming>>;
+/// A connection to the app: where a request goes in, and the task that carries it.
+#[derive(Debug)]
+struct Link {
+    sender: http1::SendRequest<Outbound<Incoming>>,
+    task: AbortHandle,
+}
 
 /// One worker's connections to the app.
 #[derive(Debug)]
@@ -59,7 +65,7 @@ pub struct Pool {
 #[derive(Debug, Default)]
 struct Shared {
     /// Last in, first out: the connection used last is the one most surely open.
-    idle: RefCell<Vec<(Sender, Instant)>>,
+    idle: RefCell<Vec<(Link, Instant)>>,
     open: Cell<usize>,
 }
 
@@ -79,24 +85,28 @@ impl Pool {
     /// Closes connections that have been idle for too long.
     pub fn sweep(&self) {
         let now = Instant::now();
-        let keep_alive = self.settings.keep_alive;
-        self.shared
-            .idle
-            .borrow_mut()
-            .retain(|(sender, since)| !sender.is_closed() && now - *since < keep_alive);
-    }
-
-    fn reuse(&self) -> Option<Sender> {
-        let mut idle = self.shared.idle.borrow_mut();
-        while let Some((sender, since)) = idle.pop() {
-            if !sender.is_closed() && since.elapsed() < self.settings.keep_alive {
-                return Some(sender);
+        self.shared.idle.borrow_mut().retain(|(Link { sender, task }, since)| {
+            // Not ready: the app has answered, and the rest of the request's body is still on its way.
+            let patience = if sender.is_ready() { self.settings.keep_alive } else { self.settings.body_idle };
+            let stays = !sender.is_closed() && now - *since < patience;
+            if !stays {
+                task.abort();
             }
-        }
-        None
+            stays
+        });
     }
 
-    async fn connect(&self) -> Result<Sender, Failure> {
+    /// The connection used last of those that can take a request at once: nobody waits for another caller's body.
+    fn reuse(&self) -> Option<Link> {
+        let mut idle = self.shared.idle.borrow_mut();
+        let usable = |(link, since): &(Link, Instant)| {
+            link.sender.is_ready() && since.elapsed() < self.settings.keep_alive
+        };
+        let at = idle.iter().rposition(usable)?;
+        Some(idle.remove(at).0)
+    }
+
+    async fn connect(&self) -> Result<Link, Failure> {
         if self.shared.open.get() >= self.settings.connections_max {
             return Err(Failure::Overloaded);
         }
@@ -110,12 +120,12 @@ impl Pool {
         drop(stream.set_nodelay(true));
         let (sender, connection) =
             http1::Builder::new().handshake(TokioIo::new(stream)).await.map_err(|_| Failure::Unreachable)?;
-        tokio::task::spawn_local(async move {
+        let task = tokio::task::spawn_local(async move {
             // How it ended is told to the request that was on it, if there was one.
             drop(connection.await);
             drop(lease);
         });
-        Ok(sender)
+        Ok(Link { sender, task: task.abort_handle() })
     }
 
     async fn send(
@@ -125,23 +135,23 @@ impl Pool {
         let mut request = request;
         let mut fresh = false;
         loop {
-            let mut sender = match self.reuse() {
-                Some(sender) if !fresh => sender,
+            let mut link = match self.reuse() {
+                Some(link) if !fresh => link,
                 Some(_) | None => {
                     fresh = true;
                     self.connect().await?
                 }
             };
-            if sender.ready().await.is_err() {
+            if link.sender.ready().await.is_err() {
                 if fresh {
                     return Err(Failure::Unreachable);
                 }
                 continue;
             }
-            match sender.try_send_request(request).await {
+            match link.sender.try_send_request(request).await {
                 Ok(response) => {
                     let lease = Lease {
-                        sender: Some(sender),
+                        link: Some(link),
                         shared: Rc::clone(&self.shared),
                         idle_max: self.settings.idle_max,
                     };
@@ -177,9 +187,16 @@ impl Origin for Pool {
         &self,
         request: http::Request<Outbound<Incoming>>,
     ) -> Result<http::Response<Answer>, Failure> {
-        match tokio::time::timeout(self.settings.response_timeout, self.send(request)).await {
-            Ok(result) => result,
-            Err(_) => Err(Failure::Timeout),
+        let progress = request.body().progress();
+        let mut sending = std::pin::pin!(self.send(request));
+        loop {
+            let before = progress.get();
+            match tokio::time::timeout(self.settings.response_timeout, &mut sending).await {
+                Ok(result) => return result,
+                // The app cannot answer what has not arrived: its time begins anew while the client's body moves.
+                Err(_) if progress.get() > before => {}
+                Err(_) => return Err(Failure::Timeout),
+            }
         }
     }
 }
@@ -201,21 +218,36 @@ impl Drop for Open {
     }
 }
 
-/// A connection in use. Given back only when its answer was read to the end; dropped otherwise, which closes it.
+/// A connection in use. Given back only when its answer was read to the end; closed otherwise.
 #[derive(Debug)]
 struct Lease {
-    sender: Option<Sender>,
+    link: Option<Link>,
     shared: Rc<Shared>,
     idle_max: usize,
 }
 
 impl Lease {
     fn give_back(&mut self) {
-        let Some(sender) = self.sender.take() else { return };
+        let Some(link) = self.link.take() else { return };
         let mut idle = self.shared.idle.borrow_mut();
-        if !sender.is_closed() && idle.len() < self.idle_max {
-            idle.push((sender, Instant::now()));
+        if !link.sender.is_closed() && idle.len() < self.idle_max {
+            idle.push((link, Instant::now()));
+        } else {
+            link.task.abort();
         }
+    }
+
+    /// Closes the connection at once, with whatever of the request's body has not been sent.
+    fn cut(&mut self) {
+        if let Some(link) = self.link.take() {
+            link.task.abort();
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.cut();
     }
 }
 
@@ -241,7 +273,7 @@ impl Answer {
         let idle = self.idle;
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(idle)));
         ready!(timer.as_mut().poll(cx));
-        self.lease.sender = None;
+        self.lease.cut();
         Poll::Ready(Some(Err(Broken::Idle)))
     }
 }
@@ -260,13 +292,13 @@ impl Body for Answer {
                 self.timer = None;
                 match next {
                     Some(Ok(frame)) => {
-                        if self.body.is_end_stream() {
+                        if frame.is_trailers() || self.body.is_end_stream() {
                             self.lease.give_back();
                         }
                         Poll::Ready(Some(Ok(frame)))
                     }
                     Some(Err(_)) => {
-                        self.lease.sender = None;
+                        self.lease.cut();
                         Poll::Ready(Some(Err(Broken::Cut)))
                     }
                     None => {

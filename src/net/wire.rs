@@ -56,6 +56,13 @@ pub(super) struct Line {
 }
 
 impl Line {
+    /// The line of a connection that was accepted now.
+    pub(super) fn new(now: u32) -> Self {
+        let line = Self::default();
+        line.active.set(now);
+        line
+    }
+
     /// Counts a request in; gives the flaw that it stands for, if it does.
     pub(super) fn enter(&self, now: u32) -> Option<Flaw> {
         let number = self.requests.replace(self.requests.get() + 1);
@@ -76,7 +83,8 @@ impl Line {
     pub(super) fn expire(&self, now: u32, patience: &Patience) -> Option<&'static str> {
         let over = |since: u32, limit: u32| now.saturating_sub(since) > limit;
         let phase = match (self.head_since.get(), self.in_flight.get()) {
-            (Some(since), _) if over(since, patience.head) => "head",
+            // A head that waits behind an answer is not slow: it is read on once that has been sent.
+            (Some(since), 0) if over(since.max(self.in_flight_since.get()), patience.head) => "head",
             (None, 0) if over(self.active.get(), patience.keep_alive) => "keep_alive",
             (_, 1..) if patience.total > 0 && over(self.in_flight_since.get(), patience.total) => "total",
             _ if self.writing_since.get().is_some_and(|since| over(since, patience.body_idle)) => "write",
@@ -284,6 +292,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // hyper flushes whenever it looks at the connection, so that an end is seen while nothing is read or written.
+        self.line.check()?;
+        self.line.wait(cx);
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 

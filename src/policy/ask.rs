@@ -4,8 +4,8 @@
 //! answer is that of the whole world (`tests::laws`).
 //! Never: allows when a policy erred.
 
-use std::cell::RefCell;
 use std::net::IpAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use cedar_policy_core::ast::Context;
@@ -34,7 +34,6 @@ use super::engine;
 use super::engine::Outcome;
 use super::engine::context;
 use super::engine::context::Parts;
-use super::engine::entities::Caller;
 use super::engine::memory::Memory;
 use super::world::Asking;
 
@@ -70,20 +69,25 @@ pub struct Facts<'a> {
 /// One request before the policies: any number of questions about it share its context and its slice.
 pub struct Asked<'a> {
     policies: &'a Policies,
-    model: &'a Model,
-    facts: Facts<'a>,
-    memory: RefCell<&'a mut Memory>,
-    principal: Arc<EntityUID>,
+    action: Action,
+    ground: Rc<Ground>,
     context: Context,
     now_ms: u64,
-    /// All that the questions have in common.
+}
+
+/// What a request stands on: all that is the same for every request of one caller to one route about one DataKey.
+pub(crate) struct Ground {
+    principal: Arc<EntityUID>,
+    actor: Option<Arc<EntityUID>>,
+    resource: Arc<EntityUID>,
+    fields: Vec<(ClassIx, Arc<EntityUID>)>,
+    /// All that any question about such a request can reach.
     slice: Entities,
-    resource: Arc<Entity>,
 }
 
 impl std::fmt::Debug for Asked<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Asked").field("principal", &self.principal).finish_non_exhaustive()
+        f.debug_struct("Asked").field("principal", &self.ground.principal).finish_non_exhaustive()
     }
 }
 
@@ -95,9 +99,8 @@ impl<'a> Asked<'a> {
         memory: &'a mut Memory,
     ) -> Self {
         memory.turn_to(policies.generation);
-        let types = &policies.world.types;
         let functions = &policies.world.functions;
-        let caller = memory.caller(types, model, facts.principal, facts.caller);
+        let ground = memory.ground(&facts, |memory| Ground::new(policies, model, &facts, memory));
         let now_ms = context::cut(facts.now_ms);
         let parts = Parts {
             now: memory.now(functions, now_ms),
@@ -106,23 +109,10 @@ impl<'a> Asked<'a> {
             path: facts.path,
             host: facts.host,
             purpose: facts.purpose,
-            actor: caller.actors.first().map(|actor| &**actor),
+            actor: ground.actor.as_deref(),
         };
         let context = parts.context();
-        let (resource, route) = memory.resource(types, model, facts.route, facts.data_key, facts.target);
-        let slice = slice(policies, model, &facts, memory, &caller, route);
-        let principal = caller.uid;
-        Self {
-            policies,
-            model,
-            facts,
-            memory: RefCell::new(memory),
-            principal,
-            context,
-            now_ms,
-            slice,
-            resource,
-        }
+        Self { policies, action: facts.action, ground, context, now_ms }
     }
 
     /// The time that the policies see as `context.now`: the request's, cut to whole steps of 100 ms.
@@ -134,32 +124,27 @@ impl<'a> Asked<'a> {
     /// May the request happen?
     #[must_use]
     pub fn decide(&self) -> Verdict {
-        match self.policies.world.asking(self.facts.action) {
-            Some(asking) => self.ask(asking, &self.resource, None),
+        match self.policies.world.asking(self.action) {
+            Some(asking) => self.ask(asking, &self.ground.resource),
             None => Verdict::default(),
         }
     }
 
-    /// May the caller see data of this class? A class that the model does not know is never revealed.
+    /// May the caller see data of this class? A class that the route's bodies do not carry is never revealed.
     #[must_use]
     pub fn reveal(&self, class: ClassIx) -> Verdict {
-        let facts = &self.facts;
-        let types = &self.policies.world.types;
-        let field = self.memory.borrow_mut().field(types, self.model, class, facts.data_key, facts.target);
-        match field {
-            Some((field, class)) => self.ask(self.policies.world.reveal(), &field, Some(class)),
+        match self.ground.fields.iter().find(|(carried, _)| *carried == class) {
+            Some((_, field)) => self.ask(self.policies.world.reveal(), field),
             None => Verdict::default(),
         }
     }
 
-    fn ask(&self, asking: &Asking, resource: &Arc<Entity>, also: Option<Arc<Entity>>) -> Verdict {
-        let added = [Arc::clone(resource), Arc::clone(&asking.entity)].into_iter().chain(also);
-        let added = added.chain(asking.looked_into.iter().map(Arc::clone));
-        let Some(entities) = with(self.slice.clone(), added) else { return Verdict::default() };
+    fn ask(&self, asking: &Asking, resource: &Arc<EntityUID>) -> Verdict {
+        let known = |euid: &Arc<EntityUID>| EntityUIDEntry::Known { euid: Arc::clone(euid), loc: None };
         let request = Request::new_unchecked(
-            EntityUIDEntry::Known { euid: Arc::clone(&self.principal), loc: None },
-            EntityUIDEntry::Known { euid: Arc::clone(&asking.uid), loc: None },
-            EntityUIDEntry::Known { euid: Arc::new(resource.uid().clone()), loc: None },
+            known(&self.ground.principal),
+            known(&asking.uid),
+            known(resource),
             Some(self.context.clone()),
         );
         let compiled = &self.policies.compiled;
@@ -167,7 +152,7 @@ impl<'a> Asked<'a> {
             let at = usize::try_from(*number).ok()?;
             Some((*number, &compiled.get(at)?.rule))
         });
-        self.conclude(engine::evaluate(request, &entities, rules))
+        self.conclude(engine::evaluate(request, &self.ground.slice, rules))
     }
 
     /// Cedar skips a policy that errs. A skipped `forbid` would widen access, so any error is a denial.
@@ -187,36 +172,52 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// The entities that every question about one request can reach.
-fn slice(
-    policies: &Policies,
-    model: &Model,
-    facts: &Facts<'_>,
-    memory: &mut Memory,
-    caller: &Caller,
-    route: Arc<Entity>,
-) -> Entities {
-    let types = &policies.world.types;
-    let mut entities = vec![Arc::clone(&caller.entity), route];
-    entities.extend(caller.actors.iter().map(Arc::clone));
-    let tenants =
-        if facts.caller == facts.target { vec![facts.caller] } else { vec![facts.caller, facts.target] };
-    let mut key_is_own = false;
-    for tenant in tenants {
-        let key = model.tenants.get(tenant).path.data_key();
-        key_is_own |= key == *facts.data_key;
-        entities.push(memory.tenant(types, model, tenant));
-        entities.push(memory.key(types, model, &key, tenant));
+impl Ground {
+    fn new(policies: &Policies, model: &Model, facts: &Facts<'_>, memory: &mut Memory) -> Self {
+        let types = &policies.world.types;
+        let caller = memory.caller(types, model, facts.principal, facts.caller);
+        let (resource, route) = memory.resource(types, model, facts.route, facts.data_key, facts.target);
+        let mut entities = vec![Arc::clone(&caller.entity), Arc::clone(&resource), route];
+        entities.extend(caller.actors.iter().map(Arc::clone));
+        let tenants =
+            if facts.caller == facts.target { vec![facts.caller] } else { vec![facts.caller, facts.target] };
+        let mut key_is_own = false;
+        for tenant in tenants {
+            let key = model.tenants.get(tenant).path.data_key();
+            key_is_own |= key == *facts.data_key;
+            entities.push(memory.tenant(types, model, tenant));
+            entities.push(memory.key(types, model, &key, tenant));
+        }
+        if !key_is_own {
+            entities.push(memory.key(types, model, facts.data_key, facts.target));
+        }
+        let mut fields = Vec::with_capacity(facts.route.classes.len());
+        for class in &facts.route.classes {
+            if let Some((field, named)) = memory.field(types, model, *class, facts.data_key, facts.target) {
+                fields.push((*class, Arc::new(field.uid().clone())));
+                entities.extend([field, named]);
+            }
+        }
+        let asking = policies.world.asking(facts.action).into_iter().chain([policies.world.reveal()]);
+        for asking in asking {
+            entities.push(Arc::clone(&asking.entity));
+            entities.extend(asking.looked_into.iter().map(Arc::clone));
+        }
+        Self {
+            principal: caller.uid,
+            actor: caller.actors.first().map(|actor| Arc::new(actor.uid().clone())),
+            resource: Arc::new(resource.uid().clone()),
+            fields,
+            // Entities are equal where their names are, so nothing here can be refused. If it is, nothing is known, and
+            // what is not known is not allowed.
+            slice: of(entities).unwrap_or_default(),
+        }
     }
-    if !key_is_own {
-        entities.push(memory.key(types, model, facts.data_key, facts.target));
-    }
-    // Without a slice nothing is known, and what is not known is not allowed.
-    with(Entities::new(), entities).unwrap_or_default()
 }
 
-/// Entities are equal where their names are, so nothing here can be refused; if it is, nothing is allowed.
-fn with(entities: Entities, more: impl IntoIterator<Item = Arc<Entity>>) -> Option<Entities> {
+fn of(entities: Vec<Arc<Entity>>) -> Option<Entities> {
     let assumed = TCComputation::AssumeAlreadyComputed;
-    entities.add_entities(more, None::<&NoEntitiesSchema>, assumed, Extensions::all_available()).ok()
+    Entities::new()
+        .add_entities(entities, None::<&NoEntitiesSchema>, assumed, Extensions::all_available())
+        .ok()
 }

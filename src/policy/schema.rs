@@ -30,6 +30,7 @@ use crate::ids::TenantPath;
 use crate::model::Isolation;
 use crate::model::Status;
 use crate::model::Tenant;
+use crate::model::TenantIx;
 use crate::problem::Place;
 use crate::problem::Problem;
 use crate::problem::Severity;
@@ -150,6 +151,7 @@ impl Sample {
             tier: "tier".into(),
             status: Status::Active,
             isolation: Isolation::Strict,
+            boundary: TenantIx(0),
             app_key: None,
         };
         let full = Principal {
@@ -180,7 +182,7 @@ impl Sample {
             resource: Arc::new(types.resource("resource", route, &key, &path)),
             field: Arc::new(types.field("field", (&class, 1), &key, &path)),
             others: vec![
-                Arc::new(types.tenant(&tenant)),
+                Arc::new(types.tenant(&tenant, &path)),
                 Arc::new(types.data_key(&key, Some(&path))),
                 Arc::new(types.data_class(&class, 1)),
                 Arc::new(types.route("GET /", &groups)),
@@ -203,7 +205,7 @@ impl Sample {
         Parts {
             source_ip: functions.address(std::net::IpAddr::from([127, 0, 0, 1])),
             purpose: Some("purpose"),
-            actor: caller.actors.first().map(|actor| &**actor),
+            actor: caller.actors.first().map(|actor| actor.uid()),
             ..self.least(functions)
         }
     }

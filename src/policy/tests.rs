@@ -41,8 +41,8 @@ classes:
 ";
 pub(super) const ROUTES: &str = "
 routes:
-  - {method: GET, path: '/patients/{id}', id: getPatient, groups: [clinical], response: {classes: {'$.name': pii.name, '$.email': pii.contact.email}}}
-  - {method: GET, path: /health, id: getHealth}
+  - {method: GET, path: '/patients/{id}', id: getPatient, groups: [clinical], response: {classes: {'$.name': pii.name, '$.email': pii.contact.email, '$.contact': pii.contact, '$.person': pii, '$.bill': billing}}}
+  - {method: GET, path: /health, id: getHealth, response: {classes: {'$.name': pii.name, '$.email': pii.contact.email, '$.contact': pii.contact, '$.person': pii, '$.bill': billing}}}
 ";
 
 pub(super) fn model(tenants: &str) -> Model {

@@ -104,18 +104,21 @@ fn known(
     let of = uid.entity_type();
     let tenant = |tenant: TenantIx| {
         let found = model.tenants.get(tenant);
-        let key = types.data_key(&found.path.data_key(), Some(&found.path));
-        [types.tenant(found), key]
+        let boundary = model.tenants.get(found.boundary);
+        [found, boundary].map(|tenant| {
+            let key = types.data_key(&tenant.path.data_key(), Some(&tenant.path));
+            [types.tenant(tenant, &boundary.path), key]
+        })
     };
     let mut entities: Vec<Entity> = Vec::new();
     if *of == types.tenant {
-        entities.extend(model.tenants.find(id).into_iter().flat_map(tenant));
+        entities.extend(model.tenants.find(id).into_iter().flat_map(tenant).flatten());
     } else if *of == types.data_key
         && let Ok(key) = DataKey::parse(id)
         && let Some(owner) = model.tenants.owner(&key)
     {
         entities.push(types.data_key(&key, Some(&model.tenants.get(owner).path)));
-        entities.extend(tenant(owner).into_iter().filter(|entity| entity.uid() != uid));
+        entities.extend(tenant(owner).into_iter().flatten().filter(|entity| entity.uid() != uid));
     } else if *of == types.data_class {
         let class = model.classes.find(id).and_then(|class| model.classes.get(class));
         entities.extend(class.map(|class| types.data_class(&class.name, class.level)));

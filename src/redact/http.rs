@@ -161,6 +161,12 @@ pub fn response_headers(headers: &mut HeaderMap, plan: &Plan) {
     if let Some(tag) = tag {
         headers.insert(header::ETAG, tag);
     }
+    for_this_caller_only(headers);
+}
+
+/// Keeps shared caches from giving this response to another caller: of the route's data another may see less, even where
+/// nothing is hidden from this one.
+pub fn for_this_caller_only(headers: &mut HeaderMap) {
     let cache = private(headers);
     headers.insert(header::CACHE_CONTROL, cache);
 }

@@ -6,7 +6,6 @@ mod http;
 mod laws;
 mod oracle;
 mod shapes;
-mod speed;
 mod suite;
 
 use std::sync::Arc;

@@ -62,9 +62,15 @@ impl Reading {
 /// Reads all files.
 #[must_use]
 pub fn read(files: &Files) -> Reading {
+    read_while(files, || {})
+}
+
+/// Reads all files while something else happens: once between each reading and the look whether it still holds.
+fn read_while(files: &Files, mut meanwhile: impl FnMut()) -> Reading {
     let mut attempt = 1;
     loop {
         let reader = Reader::new(files);
+        meanwhile();
         let settled = reader.is_still_so();
         if settled || attempt == ATTEMPTS_MAX {
             return reader.finish(settled);

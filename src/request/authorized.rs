@@ -19,13 +19,13 @@ use crate::policy::PolicyIx;
 use crate::policy::Verdict;
 use crate::redact::ClassIx;
 use crate::redact::Mask;
-use crate::redact::Plan;
 use crate::request::Moment;
 use crate::request::Worker;
 use crate::request::ending::Ending;
 use crate::request::identified::Identified;
 use crate::request::known::Known;
 use crate::request::known::Refused;
+use crate::request::plans::Both;
 use crate::request::received::Head;
 use crate::request::received::Received;
 use crate::request::refusal::Refusal;
@@ -36,8 +36,7 @@ use crate::tenancy::Tenancy;
 /// The proof that this very request may be forwarded once its record is written, and what must be hidden on the way.
 #[derive(Debug)]
 pub struct Permit {
-    pub(super) request_plan: Arc<Plan>,
-    pub(super) response_plan: Arc<Plan>,
+    pub(super) plans: Both,
     pub(super) written: Written,
     pub(super) ending: Ending,
 }
@@ -96,9 +95,8 @@ impl<B> Received<B> {
             Ok(written) => {
                 worker.counts.decided(true, "public", latency.authorize_us);
                 let ending = Ending::new(worker, snapshot, moment, route.ix);
-                let (request_plan, response_plan) =
-                    (Arc::clone(&worker.nothing_hidden), Arc::clone(&worker.nothing_hidden));
-                let permit = Permit { request_plan, response_plan, written, ending };
+                let plans = worker.plans.borrow().nothing();
+                let permit = Permit { plans, written, ending };
                 Ok(Gate::Open(Authorized { head: self.head, body: self.body, parties: None, permit }))
             }
             Err(_) => {
@@ -146,7 +144,7 @@ impl<B> Identified<B> {
                 Some((judged.data_key, judged.verdict, judged.now_ms)),
             ));
         }
-        let (request_plan, response_plan) = plans(worker, snapshot, &judged);
+        let plans = worker.plans.borrow_mut().hiding(&judged.hidden, judged.route, judged.target, snapshot);
         let latency =
             DecisionLatency { identify_us, authorize_us: worker.since(moment).saturating_sub(identify_us) };
         let appended =
@@ -156,7 +154,7 @@ impl<B> Identified<B> {
                 worker.counts.decided(true, "allowed", latency.authorize_us);
                 let Judged { route, data_key, target, .. } = judged;
                 let ending = Ending::new(worker, snapshot, moment, route.ix);
-                let permit = Permit { request_plan, response_plan, written, ending };
+                let permit = Permit { plans, written, ending };
                 let Self { head, body, principal, tenancy, .. } = self;
                 let parties = Parties { principal, caller: tenancy.caller, target, data_key };
                 Ok(Authorized { head, body, parties: Some(parties), permit })
@@ -212,7 +210,10 @@ fn place<'a, B>(
     let head = &request.head;
     let (route, params) = match model.routes.find(&head.method, head.path()) {
         Found::Route(route, params) => (route.ix, params),
-        Found::OtherMethod(_) => return Err((Refusal::MethodNotAllowed, None)),
+        Found::OtherMethod(methods) => {
+            let methods: Vec<&str> = methods.into_iter().map(http::Method::as_str).collect();
+            return Err((Refusal::MethodNotAllowed(methods.join(", ").into()), None));
+        }
         Found::None => return Err((Refusal::NoRoute, None)),
     };
     // Looked up again for a borrow of the snapshot alone.
@@ -293,23 +294,4 @@ fn judge<'a, B, O>(
     let now_ms = asked.now_ms();
     drop(asked);
     Judged { route, data_key, target, verdict, now_ms, revealed, hidden, reveal_errors }
-}
-
-/// The plans for the request's body and for the response's. What the caller may not see, the caller may not set: on
-/// the way in every hidden field is dropped, because a mask written into the app's database would destroy data.
-fn plans<O>(worker: &Worker<O>, snapshot: &Snapshot, judged: &Judged<'_>) -> (Arc<Plan>, Arc<Plan>) {
-    let plan = |shape: Option<&Arc<crate::redact::Shape>>,
-                hidden: &mut dyn Iterator<Item = (ClassIx, Mask)>,
-                key| match shape {
-        Some(shape) => Arc::new(Plan::new(shape, hidden, key)),
-        None => Arc::clone(&worker.nothing_hidden),
-    };
-    if judged.hidden.is_empty() {
-        return (Arc::clone(&worker.nothing_hidden), Arc::clone(&worker.nothing_hidden));
-    }
-    let key = worker.pseudonym_key(snapshot, judged.target);
-    let dropped = &mut judged.hidden.iter().map(|(class, _)| (*class, Mask::Drop));
-    let request = plan(judged.route.request.as_ref(), dropped, None);
-    let response = plan(judged.route.response.as_ref(), &mut judged.hidden.iter().cloned(), key);
-    (request, response)
 }

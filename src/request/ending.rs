@@ -61,6 +61,7 @@ pub struct Ending {
     sent: Sent,
     response_bytes: u64,
     upstream_us: Option<u64>,
+    redact_ns: u64,
     hidden: Option<Hidden>,
     snapshot: Arc<Snapshot>,
     journal: Rc<dyn Journal>,
@@ -91,6 +92,7 @@ impl Ending {
             sent: Sent::default(),
             response_bytes: 0,
             upstream_us: None,
+            redact_ns: 0,
             hidden: None,
             snapshot: Arc::clone(snapshot),
             journal: Rc::clone(&worker.journal),
@@ -113,6 +115,14 @@ impl Ending {
     /// So many bytes of the answer's body are on their way to the client.
     pub(super) fn sent(&mut self, bytes: usize) {
         self.response_bytes += bytes as u64;
+    }
+
+    /// Does a piece of the redactor's work, and counts how long it took.
+    pub(super) fn timed<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let started = self.clock.nanos();
+        let done = work();
+        self.redact_ns += self.clock.nanos().saturating_sub(started);
+        done
     }
 
     /// What the redactor hid.
@@ -152,7 +162,11 @@ impl Ending {
             response_bytes: self.response_bytes,
             ended,
             redactions: &redactions,
-            latency: OutcomeLatency { upstream_us: self.upstream_us.unwrap_or(0), redact_us: 0, total_us },
+            latency: OutcomeLatency {
+                upstream_us: self.upstream_us.unwrap_or(0),
+                redact_us: self.redact_ns.div_ceil(1_000),
+                total_us,
+            },
         };
         drop(self.journal.append(&mut |line| outcome.encode(line)));
         let routes = &self.snapshot.model().routes;

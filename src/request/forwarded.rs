@@ -4,13 +4,9 @@
 //! was judged: the method, the path and the headers of the head in its normal form, ours set last.
 //! Never: sends a byte before the record is written, or copies a framing header.
 
-use std::cell::Cell;
-use std::pin::Pin;
-use std::rc::Rc;
+mod outbound;
+
 use std::sync::Arc;
-use std::task::Context;
-use std::task::Poll;
-use std::task::ready;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -18,13 +14,9 @@ use http::HeaderName;
 use http::HeaderValue;
 use http::header;
 use http_body::Body;
-use http_body::Frame;
-use http_body::SizeHint;
 
 use crate::audit::Receipt;
 use crate::redact;
-use crate::redact::Plan;
-use crate::redact::Redacted;
 use crate::redact::Redactor;
 use crate::request::Moment;
 use crate::request::Worker;
@@ -36,6 +28,10 @@ use crate::request::received::Head;
 use crate::request::refusal::Refusal;
 use crate::request::target::Unclear;
 use crate::snapshot::Snapshot;
+
+pub use outbound::Flawed;
+pub use outbound::Outbound;
+pub(super) use outbound::Sent;
 
 /// What stands behind Palisade: the app over the network, or a simulation of one.
 pub trait Origin {
@@ -86,29 +82,6 @@ impl std::fmt::Display for Broken {
 
 impl std::error::Error for Broken {}
 
-/// Why a client's body ended other than well.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flawed {
-    /// It broke off, or was framed wrongly.
-    Broken,
-    /// It is larger than allowed.
-    TooLarge,
-    /// It cannot be read although something in it must be hidden.
-    Unreadable,
-}
-
-impl std::fmt::Display for Flawed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Broken => "the request's body broke off",
-            Self::TooLarge => "the request's body is too large",
-            Self::Unreadable => "the request's body cannot be read",
-        })
-    }
-}
-
-impl std::error::Error for Flawed {}
-
 /// The app's answer, with what the permit says must be hidden in it.
 #[derive(Debug)]
 pub struct Forwarded<U> {
@@ -118,19 +91,6 @@ pub struct Forwarded<U> {
     pub(super) head_only: bool,
     /// Microseconds from sending to the head of the answer.
     pub(super) upstream_us: u64,
-}
-
-/// What became of the request's body.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Sent {
-    bytes: Rc<Cell<u64>>,
-    flaw: Rc<Cell<Option<Flawed>>>,
-}
-
-impl Sent {
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes.get()
-    }
 }
 
 impl<B: Body<Data = Bytes> + Unpin + 'static> Authorized<B> {
@@ -171,7 +131,7 @@ impl<B: Body<Data = Bytes> + Unpin + 'static> Authorized<B> {
 
 fn failed(failure: Failure, sent: &Sent) -> Refusal {
     // A broken request body makes the upstream call fail: the cause is what the client is told.
-    match (sent.flaw.get(), failure) {
+    match (sent.flaw(), failure) {
         (Some(Flawed::TooLarge), _) => Refusal::BodyTooLarge,
         (Some(Flawed::Unreadable), _) => Refusal::UnreadableBody,
         (Some(Flawed::Broken), _) | (None, Failure::Request) => Refusal::BodyBroken,
@@ -196,7 +156,7 @@ fn outbound<B: Body<Data = Bytes> + Unpin, O>(
         return Err(Refusal::BodyTooLarge);
     }
     let has_body = !body.is_end_stream();
-    let plan = &permit.request_plan;
+    let plan = &permit.plans.request;
     let encoding = if plan.hides_nothing() || !has_body {
         redact::Encoding::Identity
     } else {
@@ -205,7 +165,7 @@ fn outbound<B: Body<Data = Bytes> + Unpin, O>(
         redact::http::request_body_headers(&mut head.headers, plan);
         encoding
     };
-    redact::http::request_headers(&mut head.headers, &permit.response_plan)
+    redact::http::request_headers(&mut head.headers, &permit.plans.response)
         .map_err(|_| Refusal::ViewChanged)?;
     // A plan that hides nothing passes bytes through, so the length that the client gave still holds.
     let length = if plan.hides_nothing() { size.exact() } else { None };
@@ -216,6 +176,7 @@ fn outbound<B: Body<Data = Bytes> + Unpin, O>(
         ended: !has_body,
         sent: sent.clone(),
         bytes_max: worker.settings.bounds.body_bytes,
+        given: 0,
         length,
     };
     let mut request = http::Request::new(body);
@@ -309,86 +270,4 @@ fn principal_header(principal: &crate::identity::Principal) -> String {
         }
     }
     text
-}
-
-/// A client's body on its way to the app: redacted, bounded, counted, without its trailers.
-#[derive(Debug)]
-pub struct Outbound<B> {
-    body: B,
-    redactor: Option<Redactor>,
-    ended: bool,
-    sent: Sent,
-    bytes_max: u64,
-    length: Option<u64>,
-}
-
-impl<B: Body<Data = Bytes> + Unpin> Outbound<B> {
-    fn flawed(&mut self, flaw: Flawed) -> Poll<Option<Result<Frame<Redacted>, Flawed>>> {
-        self.ended = true;
-        self.sent.flaw.set(Some(flaw));
-        Poll::Ready(Some(Err(flaw)))
-    }
-
-    fn finish(&mut self) -> Poll<Option<Result<Frame<Redacted>, Flawed>>> {
-        self.ended = true;
-        match self.redactor.take().map(Redactor::finish) {
-            None => Poll::Ready(None),
-            Some(Ok((last, _))) if last.is_empty() => Poll::Ready(None),
-            Some(Ok((last, _))) => Poll::Ready(Some(Ok(Frame::data(last)))),
-            Some(Err(_)) => self.flawed(Flawed::Unreadable),
-        }
-    }
-}
-
-impl<B: Body<Data = Bytes> + Unpin> Body for Outbound<B> {
-    type Data = Redacted;
-    type Error = Flawed;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Redacted>, Flawed>>> {
-        loop {
-            if self.ended {
-                return Poll::Ready(None);
-            }
-            let data = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
-                None => return self.finish(),
-                Some(Err(_)) => return self.flawed(Flawed::Broken),
-                // Trailers could add what the head was refused for; none is forwarded.
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => data,
-                    Err(_) => continue,
-                },
-            };
-            let bytes = self.sent.bytes.get().saturating_add(data.len() as u64);
-            if bytes > self.bytes_max {
-                return self.flawed(Flawed::TooLarge);
-            }
-            self.sent.bytes.set(bytes);
-            let Some(redactor) = &mut self.redactor else { return self.flawed(Flawed::Unreadable) };
-            match redactor.feed(data) {
-                Ok(piece) if piece.is_empty() => {}
-                Ok(piece) => return Poll::Ready(Some(Ok(Frame::data(piece)))),
-                Err(_) => return self.flawed(Flawed::Unreadable),
-            }
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.ended
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match (self.ended, self.length) {
-            (true, _) => SizeHint::with_exact(0),
-            (false, Some(length)) => SizeHint::with_exact(length.saturating_sub(self.sent.bytes.get())),
-            (false, None) => SizeHint::default(),
-        }
-    }
-}
-
-/// A plan under which nothing is hidden.
-pub(super) fn nothing_hidden() -> Arc<Plan> {
-    Arc::new(Plan::nothing())
 }

@@ -212,10 +212,12 @@ fn connection_names(headers: &HeaderMap) -> Result<Vec<HeaderName>, Refusal> {
 
 fn is_removed(name: &HeaderName, bounds: &Bounds) -> bool {
     let name = name.as_str();
+    // To many apps `_` and `.` are `-` (RFC 3875 section 4.1.18): such a name is another spelling of one that is judged.
+    if name.contains(['_', '.']) {
+        return true;
+    }
     // Every name below starts with one of these letters; most headers end here.
-    if !matches!(name.as_bytes().first(), Some(b'x' | b'k' | b'p' | b'h' | b'f'))
-        && !name.contains(['_', '.'])
-    {
+    if !matches!(name.as_bytes().first(), Some(b'x' | b'k' | b'p' | b'h' | b'f')) {
         return bounds.protected.iter().any(|ours| ours.as_ref() == name);
     }
     is_ours(name, bounds) || REMOVED_FOLDED.iter().any(|removed| same_folded(name, removed))

@@ -80,7 +80,7 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Forwarded<U> {
         let mut ending = permit.ending;
         ending.answered(response.status().as_u16(), sent, upstream_us);
         let (mut parts, body) = response.into_parts();
-        let head_length = match sound(&parts.headers, head_only) {
+        let head_length = match sound(&parts, head_only) {
             Ok(length) => length,
             Err(refusal) => return Err(ending.refused(refusal)),
         };
@@ -88,7 +88,10 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Forwarded<U> {
         if let Ok(id) = HeaderValue::from_str(ending.id().encode(&mut [0; 36])) {
             parts.headers.insert(DECISION_ID, id);
         }
-        let plan = permit.response_plan;
+        if permit.plans.by_caller {
+            redact::http::for_this_caller_only(&mut parts.headers);
+        }
+        let plan = permit.plans.response;
         let bodiless = head_only
             || body.is_end_stream()
             || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
@@ -103,17 +106,21 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Forwarded<U> {
             let answer = Answer::Stream { body, redactor: Some(redactor), first: None, passes: true, ending };
             return Ok(Released { response: http::Response::from_parts(parts, answer) });
         }
-        let encoding = match readable(&parts, bodiless) {
-            Ok(encoding) => encoding,
+        let mut body = body;
+        // A body without a byte hides nothing, whatever it is called; some apps tell only by ending it.
+        let first = if bodiless { Ok(None) } else { next(&mut body).await };
+        let (encoding, first) = match first.and_then(|first| Ok((readable(&parts, first.is_none())?, first)))
+        {
+            Ok(found) => found,
             Err(refusal) => return Err(ending.refused(refusal)),
         };
         redact::http::response_headers(&mut parts.headers, &plan);
-        if bodiless {
+        let Some(first) = first else {
             ending.end(Ended::Complete);
             let answer = Answer::Whole { body: None };
             return Ok(Released { response: http::Response::from_parts(parts, answer) });
-        }
-        let answer = redacted(body, plan, encoding, ending).await?;
+        };
+        let answer = redacted(first, body, Redactor::new(plan, encoding), ending).await?;
         Ok(Released { response: http::Response::from_parts(parts, answer) })
     }
 }
@@ -142,21 +149,32 @@ pub(super) fn refused<U>(refusal: &Refusal, id: crate::ids::DecisionId, plan: Ar
         503 => drop(headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"))),
         _ => {}
     }
+    if let Some(allow) = refusal.allow().and_then(|methods| HeaderValue::from_str(methods).ok()) {
+        headers.insert(header::ALLOW, allow);
+    }
     if refusal.closes() {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     Released { response }
 }
 
-/// Exactly one framing, or none; gives the length that a `HEAD`'s answer may repeat.
-fn sound(headers: &HeaderMap, head_only: bool) -> Result<Option<HeaderValue>, Refusal> {
+/// An answer to the request that was sent, with exactly one framing, or none; gives the length that a `HEAD`'s answer
+/// may repeat.
+fn sound(parts: &http::response::Parts, head_only: bool) -> Result<Option<HeaderValue>, Refusal> {
+    // Nobody was asked to switch protocols, and nothing else in 1xx is an answer.
+    if parts.status.is_informational() {
+        return Err(Refusal::BadUpstream);
+    }
+    let headers = &parts.headers;
     let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
     let length = lengths.next();
     if lengths.next().is_some() || (length.is_some() && headers.contains_key(header::TRANSFER_ENCODING)) {
         return Err(Refusal::BadUpstream);
     }
     match length {
-        Some(length) if !length.as_bytes().iter().all(u8::is_ascii_digit) => Err(Refusal::BadUpstream),
+        Some(length) if length.is_empty() || !length.as_bytes().iter().all(u8::is_ascii_digit) => {
+            Err(Refusal::BadUpstream)
+        }
         Some(length) if head_only => Ok(Some(length.clone())),
         Some(_) | None => Ok(None),
     }
@@ -185,6 +203,10 @@ fn clean(headers: &mut HeaderMap) {
     for name in named.iter().chain(&REMOVED) {
         headers.remove(name);
     }
+    remove_ours(headers);
+}
+
+fn remove_ours(headers: &mut HeaderMap) {
     let ours: Vec<HeaderName> =
         headers.keys().filter(|name| name.as_str().starts_with(OURS)).cloned().collect();
     for name in ours {
@@ -203,36 +225,32 @@ fn readable(parts: &http::response::Parts, bodiless: bool) -> Result<redact::Enc
     redact::http::readable_body(&parts.headers).map_err(|_| Refusal::Unredactable)
 }
 
+/// The next bytes of an answer's body; `None` at its end.
+async fn next<U: Body<Data = Bytes, Error = Broken> + Unpin>(body: &mut U) -> Result<Option<Bytes>, Refusal> {
+    loop {
+        match std::future::poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
+            None => return Ok(None),
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) if !data.is_empty() => return Ok(Some(data)),
+                Ok(_) | Err(_) => {}
+            },
+            Some(Err(Broken::Idle)) => return Err(Refusal::UpstreamTimeout),
+            Some(Err(Broken::Cut)) => return Err(Refusal::BadUpstream),
+        }
+    }
+}
+
 /// Redacts up to a buffer's worth before the head leaves, so that a body that cannot be read still gets a clean 502.
 async fn redacted<U: Body<Data = Bytes, Error = Broken> + Unpin>(
+    first: Bytes,
     mut body: U,
-    plan: Arc<Plan>,
-    encoding: redact::Encoding,
+    mut redactor: Redactor,
     mut ending: Ending,
 ) -> Result<Answer<U>, Refused> {
-    let mut redactor = Redactor::new(plan, encoding);
     let mut whole = Gathered::default();
+    let mut data = first;
     loop {
-        let frame = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await;
-        let piece = match frame {
-            Some(Ok(frame)) => match frame.into_data() {
-                Ok(data) => redactor.feed(data),
-                Err(_) => continue,
-            },
-            Some(Err(Broken::Idle)) => return Err(ending.refused(Refusal::UpstreamTimeout)),
-            Some(Err(Broken::Cut)) => return Err(ending.refused(Refusal::BadUpstream)),
-            None => match redactor.finish() {
-                Ok((last, hidden)) => {
-                    whole.push(last);
-                    ending.hid(hidden);
-                    ending.sent(whole.len());
-                    ending.end(Ended::Complete);
-                    return Ok(Answer::Whole { body: Some(whole.into_redacted()) });
-                }
-                Err(_) => return Err(ending.refused(Refusal::Unredactable)),
-            },
-        };
-        match piece {
+        match ending.timed(|| redactor.feed(data)) {
             Ok(piece) => whole.push(piece),
             Err(_) => return Err(ending.refused(Refusal::Unredactable)),
         }
@@ -240,7 +258,20 @@ async fn redacted<U: Body<Data = Bytes, Error = Broken> + Unpin>(
             let first = Some(whole.into_redacted());
             return Ok(Answer::Stream { body, redactor: Some(redactor), first, passes: false, ending });
         }
+        data = match next(&mut body).await {
+            Ok(Some(data)) => data,
+            Err(refusal) => return Err(ending.refused(refusal)),
+            Ok(None) => break,
+        };
     }
+    let Ok((last, hidden)) = ending.timed(|| redactor.finish()) else {
+        return Err(ending.refused(Refusal::Unredactable));
+    };
+    whole.push(last);
+    ending.hid(hidden);
+    ending.sent(whole.len());
+    ending.end(Ended::Complete);
+    Ok(Answer::Whole { body: Some(whole.into_redacted()) })
 }
 
 fn fits(length: u64) -> bool {
@@ -322,7 +353,10 @@ fn stream<U: Body<Data = Bytes, Error = Broken> + Unpin>(
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(data) => data,
                 Err(frame) if passes => {
-                    if let Ok(trailers) = frame.into_trailers() {
+                    if let Ok(mut trailers) = frame.into_trailers() {
+                        remove_ours(&mut trailers);
+                        // Nothing follows trailers, and hyper does not ask.
+                        ending.end(Ended::Complete);
                         return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
                     }
                     continue;
@@ -336,7 +370,8 @@ fn stream<U: Body<Data = Bytes, Error = Broken> + Unpin>(
             }
             None => return last(redactor, ending),
         };
-        match open.feed(data) {
+        let fed = if passes { open.feed(data) } else { ending.timed(|| open.feed(data)) };
+        match fed {
             Ok(piece) if piece.is_empty() => {}
             Ok(piece) => {
                 ending.sent(piece.len());

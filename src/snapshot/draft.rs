@@ -25,6 +25,7 @@ use super::Settings;
 use super::Snapshot;
 use super::SourceFile;
 use super::Sources;
+use super::UnknownRoute;
 
 /// The files of a snapshot that nobody has checked yet.
 #[derive(Debug)]
@@ -58,6 +59,16 @@ impl Checked {
         Snapshot { generation, ..self.0 }
     }
 }
+
+/// The routes of a path that no file names: met where no other is, without data classes.
+const EVERY_OTHER_PATH: &str = "routes:
+- {method: GET, path: '/{*rest}', id: unknown GET}
+- {method: POST, path: '/{*rest}', id: unknown POST}
+- {method: PUT, path: '/{*rest}', id: unknown PUT}
+- {method: PATCH, path: '/{*rest}', id: unknown PATCH}
+- {method: DELETE, path: '/{*rest}', id: unknown DELETE}
+- {method: OPTIONS, path: '/{*rest}', id: unknown OPTIONS}
+";
 
 impl Draft {
     /// Checks everything.
@@ -172,6 +183,10 @@ impl Draft {
         }
         for source in self.files(&Role::OpenApi) {
             builder.add_openapi(&source.file, &source.text, classes);
+        }
+        match self.settings.unknown_route {
+            UnknownRoute::Decide => builder.add_yaml("model.unknown_route", EVERY_OTHER_PATH, classes),
+            UnknownRoute::Refuse => {}
         }
         let routes = collect(builder.finish(), found)?;
         (self.sources.is_whole(&Role::Routes) && self.sources.is_whole(&Role::OpenApi)).then_some(routes)

@@ -5,8 +5,11 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::string_slice,
     clippy::panic,
-    reason = "a test stops at the first surprise"
+    clippy::print_stderr,
+    clippy::zombie_processes,
+    reason = "a test stops at the first surprise, says what it skips, and `Sidecar` waits for its child when it is dropped"
 )]
 
 use std::collections::BTreeMap;
@@ -366,10 +369,13 @@ impl Client {
 /// What an upstream does with a request: its head and body come in, literal bytes go out. `None` closes.
 pub type Respond = dyn Fn(&str, &[u8]) -> Option<Vec<u8>> + Send + Sync;
 
+/// Requests as they arrived: heads and bodies.
+pub type Seen = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
+
 /// A raw HTTP/1.1 upstream that records each request as it arrived.
 pub struct Upstream {
     pub address: SocketAddr,
-    pub seen: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+    pub seen: Seen,
     /// Every byte that arrived, on any connection.
     pub bytes: Arc<Mutex<Vec<u8>>>,
 }

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use cedar_policy_core::ast::Context;
-use cedar_policy_core::ast::Entity;
+use cedar_policy_core::ast::EntityUID;
 use cedar_policy_core::ast::Name;
 use cedar_policy_core::ast::PartialValue;
 use cedar_policy_core::ast::Value;
@@ -63,7 +63,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) path: &'a str,
     pub(crate) host: &'a str,
     pub(crate) purpose: Option<&'a str>,
-    pub(crate) actor: Option<&'a Entity>,
+    pub(crate) actor: Option<&'a EntityUID>,
 }
 
 impl Parts<'_> {
@@ -74,7 +74,7 @@ impl Parts<'_> {
         all.extend(self.purpose.map(|purpose| text("purpose", purpose)));
         all.extend(self.now.map(|now| (SmolStr::new_static("now"), now)));
         all.extend(self.source_ip.map(|address| (SmolStr::new_static("sourceIp"), address)));
-        all.extend(self.actor.map(|actor| (SmolStr::new_static("actor"), Value::from(actor.uid().clone()))));
+        all.extend(self.actor.map(|actor| (SmolStr::new_static("actor"), Value::from(actor.clone()))));
         Context::Value(Arc::new(all))
     }
 }

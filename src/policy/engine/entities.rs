@@ -90,7 +90,7 @@ impl Types {
         })
     }
 
-    pub(crate) fn tenant(&self, tenant: &Tenant) -> Entity {
+    pub(crate) fn tenant(&self, tenant: &Tenant, boundary: &TenantPath) -> Entity {
         let mut made = Maker::new(uid(&self.tenant, tenant.path.as_str()));
         made.all_within(&self.tenant, tenant.path.and_enclosing().skip(1).map(|path| path.to_string()));
         made.attribute("dataKey", uid(&self.data_key, tenant.path.as_str()));
@@ -98,6 +98,7 @@ impl Types {
         made.attribute("region", &*tenant.region);
         made.attribute("tier", &*tenant.tier);
         made.attribute("isolation", tenant.isolation.as_str());
+        made.attribute("boundary", uid(&self.tenant, boundary.as_str()));
         made.entity()
     }
 

@@ -5,6 +5,7 @@
 //! Never: keeps a decision.
 
 use std::net::IpAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use cedar_policy_core::ast::Entity;
@@ -12,17 +13,22 @@ use cedar_policy_core::ast::Value;
 use quick_cache::unsync::Cache;
 
 use crate::identity::Principal;
+use crate::ids::Action;
 use crate::ids::DataKey;
 use crate::limits;
 use crate::model::Model;
+use crate::model::Route;
+use crate::model::RouteIx;
 use crate::model::TenantIx;
 use crate::redact::ClassIx;
+
+use crate::policy::ask::Facts;
+use crate::policy::ask::Ground;
 
 use super::context::Functions;
 use super::entities::Caller;
 use super::entities::RouteFacts;
 use super::entities::Types;
-use crate::model::Route;
 
 /// The parts of requests that one worker keeps. Not shared between threads.
 pub struct Memory {
@@ -37,7 +43,12 @@ pub struct Memory {
     classes: Cache<ClassIx, Arc<Entity>>,
     resources: Cache<String, (TenantIx, Arc<Entity>, Arc<Entity>)>,
     fields: Cache<(ClassIx, DataKey, TenantIx), Arc<Entity>>,
+    /// By the principal's address as well.
+    grounds: Cache<GroundKey, (Arc<Principal>, Rc<Ground>)>,
 }
+
+/// Everything that a [`Ground`] is made of.
+type GroundKey = (usize, TenantIx, Action, RouteIx, DataKey, TenantIx);
 
 impl Default for Memory {
     fn default() -> Self {
@@ -65,6 +76,7 @@ impl Memory {
             classes: Cache::new(limits::CLASSES_MAX),
             resources: Cache::new(limits::ENTITIES_KEPT_MAX),
             fields: Cache::new(limits::ENTITIES_KEPT_MAX),
+            grounds: Cache::new(limits::ENTITIES_KEPT_MAX),
         }
     }
 
@@ -78,7 +90,21 @@ impl Memory {
             self.classes.clear();
             self.resources.clear();
             self.fields.clear();
+            self.grounds.clear();
         }
+    }
+
+    /// What the request stands on, made where it is not kept.
+    pub(crate) fn ground(&mut self, facts: &Facts<'_>, make: impl FnOnce(&mut Self) -> Ground) -> Rc<Ground> {
+        let principal = Arc::as_ptr(facts.principal).addr();
+        let key =
+            (principal, facts.caller, facts.action, facts.route.ix, facts.data_key.clone(), facts.target);
+        if let Some((_, ground)) = self.grounds.get(&key) {
+            return Rc::clone(ground);
+        }
+        let ground = Rc::new(make(self));
+        self.grounds.insert(key, (Arc::clone(facts.principal), Rc::clone(&ground)));
+        ground
     }
 
     /// `ms` must be cut already.
@@ -119,7 +145,10 @@ impl Memory {
     }
 
     pub(crate) fn tenant(&mut self, types: &Types, model: &Model, tenant: TenantIx) -> Arc<Entity> {
-        kept(&mut self.tenants, &tenant, || types.tenant(model.tenants.get(tenant)))
+        kept(&mut self.tenants, &tenant, || {
+            let tenant = model.tenants.get(tenant);
+            types.tenant(tenant, &model.tenants.get(tenant.boundary).path)
+        })
     }
 
     pub(crate) fn key(

@@ -82,6 +82,14 @@ fn strict_isolation_keeps_out_the_tenants_around_and_the_pathways() {
 }
 
 #[test]
+fn a_strict_company_keeps_strangers_out_of_its_sites_and_not_itself() {
+    let model = world("status: active, isolation: strict", "status: active", "status: active");
+    assert_eq!(may(&model, "acme", &[], "acme/west"), [true; 3]);
+    assert_eq!(may(&model, "acme/west", &[], "acme/west/sf1"), [true; 3]);
+    assert_eq!(may(&model, "globex", &[], "acme/west/sf1"), [false; 3]);
+}
+
+#[test]
 fn the_baseline_and_the_schema_are_clean() {
     assert_eq!(problems(&model(TENANTS), &[source("baseline.cedar", BASELINE)]), []);
 }
@@ -126,8 +134,9 @@ fn taking_a_fact_away_never_turns_a_deny_into_an_allow() {
         let anna = user("anna", "acme", &[]);
         let acme = TenantPath::parse("acme").unwrap();
         let west = TenantPath::parse("acme/west").unwrap();
-        let tenant =
-            |path: &TenantPath| types.tenant(model.tenants.get(model.tenants.find(path.as_str()).unwrap()));
+        let tenant = |path: &TenantPath| {
+            types.tenant(model.tenants.get(model.tenants.find(path.as_str()).unwrap()), path)
+        };
         let facts = RouteFacts { id: "r", groups: &[], classes: &[], level: 0 };
         let resource = types.resource("x", facts, &west.data_key(), &west);
         let caller = (*types.caller(&anna, &acme).entity).clone();

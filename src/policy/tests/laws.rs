@@ -193,7 +193,7 @@ fn whole_world(model: &Model, asks: &Asks, schema: &cedar_policy::Schema) -> Ent
     all.extend(caller.actors.iter().map(|actor| (**actor).clone()));
     let mut keys: BTreeSet<DataKey> = KEYS.iter().map(|key| DataKey::parse(key).unwrap()).collect();
     for (_, tenant) in model.tenants.iter() {
-        all.push(types.tenant(tenant));
+        all.push(types.tenant(tenant, &model.tenants.get(tenant.boundary).path));
         keys.insert(tenant.path.data_key());
     }
     for key in &keys {

@@ -119,3 +119,57 @@ fn the_digest_is_the_same_wherever_the_folder_stands() {
     };
     assert_eq!(digest(one.path()), digest(two.path()));
 }
+
+#[test]
+fn whatever_changes_during_a_reading_makes_it_start_again() {
+    type Edit = (&'static str, fn(&Path));
+    let edits: [Edit; 5] = [
+        ("a file is written", |dir| fs::write(dir.join("tenants.yaml"), "tenants: {}").unwrap()),
+        ("a file is swapped", |dir| {
+            fs::write(dir.join("next"), fs::read(dir.join("policies/a.cedar")).unwrap()).unwrap();
+            fs::rename(dir.join("next"), dir.join("policies/a.cedar")).unwrap();
+        }),
+        ("a file is added", |dir| fs::write(dir.join("policies/b.cedar"), "// b").unwrap()),
+        ("a file goes away", |dir| fs::remove_file(dir.join("policies/a.cedar")).unwrap()),
+        ("the folder is swapped", |dir| {
+            fs::rename(dir.join("policies"), dir.join("old")).unwrap();
+            fs::create_dir(dir.join("policies")).unwrap();
+        }),
+    ];
+    for (what, edit) in edits {
+        let dir = folder();
+        let files = config(dir.path()).files;
+        let reader = Reader::new(&files);
+        assert!(reader.is_still_so(), "{what}");
+        edit(dir.path());
+        assert!(!reader.is_still_so(), "{what}");
+    }
+}
+
+#[test]
+fn files_that_never_hold_still_are_a_problem_and_a_short_unrest_is_waited_out() {
+    let dir = folder();
+    let files = config(dir.path()).files;
+    let read_with = |edits: usize| {
+        let mut n = 0;
+        read_while(&files, || {
+            n += 1;
+            if n <= edits {
+                fs::write(dir.path().join("policies/next"), format!("// {n}")).unwrap();
+                fs::rename(dir.path().join("policies/next"), dir.path().join("policies/a.cedar")).unwrap();
+            }
+        })
+    };
+    let reading = read_with(3);
+    let text = reading
+        .sources
+        .files()
+        .iter()
+        .find(|source| &*source.name == "policies/a.cedar")
+        .unwrap()
+        .text
+        .clone();
+    assert!(reading.settled && reading.problems.is_empty() && &*text == "// 3");
+    let reading = read_with(usize::MAX);
+    assert!(!reading.settled && reading.problems.iter().any(|problem| problem.code == "unsettled"));
+}

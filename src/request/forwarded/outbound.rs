@@ -1,0 +1,154 @@
+//! A client's body on its way to the app.
+//!
+//! Only its parent makes one, and that takes a permit.
+//! Never: sends on a byte beyond the bound, a trailer, or the end of a body that broke off.
+
+use std::cell::Cell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::Context;
+use std::task::Poll;
+use std::task::ready;
+
+use bytes::Bytes;
+use http_body::Body;
+use http_body::Frame;
+use http_body::SizeHint;
+
+use crate::redact::Redacted;
+use crate::redact::Redactor;
+
+/// Why a client's body ended other than well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flawed {
+    /// It broke off, or was framed wrongly.
+    Broken,
+    /// It is larger than allowed.
+    TooLarge,
+    /// It cannot be read although something in it must be hidden.
+    Unreadable,
+}
+
+impl std::fmt::Display for Flawed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Broken => "the request's body broke off",
+            Self::TooLarge => "the request's body is too large",
+            Self::Unreadable => "the request's body cannot be read",
+        })
+    }
+}
+
+impl std::error::Error for Flawed {}
+
+/// What became of the request's body.
+#[derive(Debug, Clone, Default)]
+pub(in crate::request) struct Sent {
+    bytes: Rc<Cell<u64>>,
+    flaw: Rc<Cell<Option<Flawed>>>,
+}
+
+impl Sent {
+    pub(in crate::request) fn bytes(&self) -> u64 {
+        self.bytes.get()
+    }
+
+    pub(super) fn flaw(&self) -> Option<Flawed> {
+        self.flaw.get()
+    }
+}
+
+/// A client's body on its way to the app: redacted, bounded, counted, without its trailers.
+#[derive(Debug)]
+pub struct Outbound<B> {
+    pub(super) body: B,
+    pub(super) redactor: Option<Redactor>,
+    pub(super) ended: bool,
+    pub(super) sent: Sent,
+    /// Bounds what arrives, and what it grows to where it arrives compressed.
+    pub(super) bytes_max: u64,
+    pub(super) given: u64,
+    pub(super) length: Option<u64>,
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Outbound<B> {
+    /// How many bytes of the client's body have been read, kept up to date.
+    #[must_use]
+    pub fn progress(&self) -> Rc<Cell<u64>> {
+        Rc::clone(&self.sent.bytes)
+    }
+
+    fn flawed(&mut self, flaw: Flawed) -> Poll<Option<Result<Frame<Redacted>, Flawed>>> {
+        self.ended = true;
+        self.sent.flaw.set(Some(flaw));
+        Poll::Ready(Some(Err(flaw)))
+    }
+
+    fn finish(&mut self) -> Poll<Option<Result<Frame<Redacted>, Flawed>>> {
+        self.ended = true;
+        // Without a byte there is no JSON, and nothing to hide.
+        let redactor = self.redactor.take().filter(|_| self.sent.bytes.get() > 0);
+        match redactor.map(Redactor::finish) {
+            None => Poll::Ready(None),
+            Some(Ok((last, _))) if last.is_empty() => Poll::Ready(None),
+            Some(Ok((last, _))) => self.give(last),
+            Some(Err(_)) => self.flawed(Flawed::Unreadable),
+        }
+    }
+
+    fn give(&mut self, piece: Redacted) -> Poll<Option<Result<Frame<Redacted>, Flawed>>> {
+        self.given = self.given.saturating_add(piece.len() as u64);
+        if self.given > self.bytes_max {
+            return self.flawed(Flawed::TooLarge);
+        }
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for Outbound<B> {
+    type Data = Redacted;
+    type Error = Flawed;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Redacted>, Flawed>>> {
+        loop {
+            if self.ended {
+                return Poll::Ready(None);
+            }
+            let data = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+                None => return self.finish(),
+                Some(Err(_)) => return self.flawed(Flawed::Broken),
+                // Trailers could add what the head was refused for; none is forwarded.
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => data,
+                    Err(_) => continue,
+                },
+            };
+            let bytes = self.sent.bytes.get().saturating_add(data.len() as u64);
+            if bytes > self.bytes_max {
+                return self.flawed(Flawed::TooLarge);
+            }
+            self.sent.bytes.set(bytes);
+            let Some(redactor) = &mut self.redactor else { return self.flawed(Flawed::Unreadable) };
+            match redactor.feed(data) {
+                Ok(piece) if piece.is_empty() => {}
+                Ok(piece) => return self.give(piece),
+                Err(_) => return self.flawed(Flawed::Unreadable),
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ended
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match (self.ended, self.length) {
+            (true, _) => SizeHint::with_exact(0),
+            (false, Some(length)) => SizeHint::with_exact(length.saturating_sub(self.sent.bytes.get())),
+            (false, None) => SizeHint::default(),
+        }
+    }
+}
