@@ -22,17 +22,15 @@ fn policy(edit: usize) -> String {
     format!("@id(\"edit-{edit}\") permit (principal in Role::\"clinician\", action, resource);\n")
 }
 
-#[test]
-fn two_hundred_edits_in_twenty_seconds_under_load() {
-    let upstream = Upstream::json("{}");
-    let folder = Folder::new(upstream.address);
-    folder.write("policies/main.cedar", &policy(0));
-    let sidecar = Sidecar::start(&folder);
-    let stop = Arc::new(AtomicBool::new(false));
-    let asked = Arc::new(AtomicUsize::new(0));
-    let load: Vec<_> = (0..4)
+/// Clients that ask on and on; each answer must be a 200.
+fn keep_asking(
+    address: std::net::SocketAddr,
+    stop: &Arc<AtomicBool>,
+    asked: &Arc<AtomicUsize>,
+) -> Vec<std::thread::JoinHandle<()>> {
+    (0..4)
         .map(|_| {
-            let (stop, asked, address) = (Arc::clone(&stop), Arc::clone(&asked), sidecar.data);
+            let (stop, asked) = (Arc::clone(stop), Arc::clone(asked));
             std::thread::spawn(move || {
                 let mut client = Client::connect(address);
                 while !stop.load(Ordering::Relaxed) {
@@ -43,7 +41,18 @@ fn two_hundred_edits_in_twenty_seconds_under_load() {
                 }
             })
         })
-        .collect();
+        .collect()
+}
+
+#[test]
+fn two_hundred_edits_in_twenty_seconds_under_load() {
+    let upstream = Upstream::json("{}");
+    let folder = Folder::new(upstream.address);
+    folder.write("policies/main.cedar", &policy(0));
+    let sidecar = Sidecar::start(&folder);
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = Arc::new(AtomicUsize::new(0));
+    let load = keep_asking(sidecar.data, &stop, &asked);
     let started = Instant::now();
     let (mut good, mut slowest) = (Vec::new(), Duration::ZERO);
     for edit in 1..=200 {
