@@ -266,7 +266,7 @@ fn judge<'a, B, O>(
         method: &head.method,
         path: head.path(),
         host: &head.host.name,
-        purpose: head.headers.get(&worker.settings.purpose_header).and_then(|value| value.to_str().ok()),
+        purpose: head.one(&worker.settings.purpose_header),
         source_ip: moment.peer,
         now_ms: moment.now_ms,
     };

@@ -33,6 +33,13 @@ impl Head {
         self.target.path()
     }
 
+    /// The value of a header that is there exactly once: of two, an app may believe either.
+    pub(super) fn one(&self, name: &HeaderName) -> Option<&str> {
+        let mut lines = self.headers.get_all(name).iter();
+        let line = lines.next().filter(|_| lines.next().is_none())?;
+        line.to_str().ok()
+    }
+
     /// The query, without its `?`.
     #[must_use]
     pub fn query(&self) -> Option<&str> {
