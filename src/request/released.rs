@@ -1,6 +1,6 @@
 //! An answer as the client may see it: the last state.
 //!
-//! Only this file makes a [`Released`], and the bodies in it are [`Redacted`] bytes: hyper can be handed nothing else.
+//! Only this file makes a [`Released`], and the bodies in it are [`crate::redact::Redacted`] bytes: hyper can be handed nothing else.
 //! Never: passes on a body that cannot be read while its plan hides something, or ends a broken one cleanly.
 
 mod answer;
