@@ -1,7 +1,7 @@
 //! What one worker keeps between requests: entities and values that are the same for many of them.
 //!
-//! INVARIANT: a kept entity is what would be made anew (`tests::laws::a_memory_never_changes_a_verdict`). Everything is
-//! dropped when the snapshot changes.
+//! INVARIANT: a kept entity is what would be made anew (`tests::laws::a_memory_never_changes_a_verdict_of_the_next_snapshot`).
+//! Everything is dropped when the snapshot changes.
 //! Never: keeps a decision that a request's context takes part in.
 
 use std::net::IpAddr;

@@ -131,6 +131,15 @@ struct Asks {
     now_ms: u64,
 }
 
+impl Asks {
+    /// The same caller and call with another context: what is kept of the one must fit the other.
+    fn at_another_time(&self) -> Self {
+        let purpose = if self.purpose == Some("audit") { None } else { Some("audit") };
+        let source_ip = if self.source_ip.is_some() { None } else { Some([10, 0, 0, 1].into()) };
+        Self { purpose, source_ip, now_ms: self.now_ms + 100, ..self.clone() }
+    }
+}
+
 prop_compose! {
     fn asks()(
         kind in select(vec![Kind::User, Kind::Service]),
@@ -285,7 +294,8 @@ proptest! {
             set.add(cedar_policy::Policy::parse(Some(cedar_policy::PolicyId::new(id)), text).unwrap()).unwrap();
         }
         let mut kept = Memory::new();
-        for asks in &all {
+        for asks in all.iter().flat_map(|asks| [asks.clone(), asks.at_another_time()]) {
+            let asks = &asks;
             let entities = whole_world(&model, asks, &schema);
             let data_key = DataKey::parse(asks.key).unwrap();
             let facts = Facts {
