@@ -64,8 +64,6 @@ pub const STREAMS_MAX: u32 = 100;
 pub const UPSTREAM_IDLE_MAX: usize = 256;
 /// Most upstream connections that one worker has open, idle or not (default).
 pub const UPSTREAM_CONNECTIONS_MAX: usize = 4_096;
-/// Most bytes of a refused request's body that are read and thrown away to keep its connection.
-pub const DRAIN_BYTES_MAX: u64 = 64 << 10;
 
 /// Deepest nesting of a JSON body.
 pub const JSON_DEPTH_MAX: usize = 128;

@@ -26,6 +26,7 @@ use cedar_policy_core::ast::Template;
 
 use crate::ids::Digest;
 use crate::ids::TenantPath;
+use crate::model::DataClass;
 use crate::model::Model;
 use crate::model::TenantIx;
 use crate::problem::Place;
@@ -172,6 +173,14 @@ impl Policies {
     #[must_use]
     pub fn mask(&self, policy: PolicyIx) -> Option<&Mask> {
         self.one(policy)?.mask.as_ref()
+    }
+
+    /// What hides a class that may not be seen: of the class's own mask and those of the policies that forbade it, the
+    /// one that hides most.
+    #[must_use]
+    pub fn hiding(&self, refused: &Verdict, class: &DataClass) -> Mask {
+        let named = refused.reasons.iter().filter_map(|policy| self.mask(*policy));
+        named.chain([&class.mask]).max().unwrap_or(&class.mask).clone()
     }
 
     /// Where a policy stands.

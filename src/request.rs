@@ -125,8 +125,9 @@ pub trait Clock {
 
 /// What is counted. The implementation counts; the steps say what happened.
 pub trait Counts {
-    /// A decision fell: its code (`allowed`, `public`, or a refusal's) and how long policy took, in microseconds.
-    fn decided(&self, allowed: bool, code: &'static str, policy_us: u64);
+    /// A decision fell: its code (`allowed`, `public`, or a refusal's) and, where policies were asked, how long that took,
+    /// in microseconds.
+    fn decided(&self, allowed: bool, code: &'static str, policy_us: Option<u64>);
     /// A request ended.
     fn ended(&self, ended: &Finished<'_>);
     /// A policy could not be evaluated.
@@ -152,9 +153,29 @@ pub struct Finished<'a> {
     pub hidden: &'a [HiddenCount<'a>],
 }
 
+/// Which body of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Body {
+    /// The client's, on its way to the app.
+    Request,
+    /// The app's, on its way to the client.
+    Response,
+}
+
+impl Body {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Response => "response",
+        }
+    }
+}
+
 /// How often one data class was hidden.
 #[derive(Debug, Clone, Copy)]
 pub struct HiddenCount<'a> {
+    /// In which body.
+    pub body: Body,
     /// The class and its name.
     pub class: (ClassIx, &'a str),
     /// The kind of mask.

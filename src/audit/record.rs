@@ -310,6 +310,8 @@ pub struct Outcome<'a> {
 /// What was hidden of one data class.
 #[derive(Debug, Clone, Copy)]
 pub struct Redaction<'a> {
+    /// In which body: `request` or `response`.
+    pub body: &'static str,
     /// The class.
     pub class: &'a str,
     /// The kind of mask.
@@ -348,6 +350,7 @@ impl Outcome<'_> {
         });
         line.list("redactions", limits::CLASSES_MAX, self.redactions, |line, redaction| {
             line.object_value(|line| {
+                line.word("body", redaction.body);
                 line.text("class", redaction.class);
                 line.text("mask", redaction.mask);
                 line.number("count", redaction.count);

@@ -244,6 +244,8 @@ pub struct OutcomeLatencyLine {
 /// What was hidden of one data class.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RedactionLine {
+    /// In which body: `request` or `response`.
+    pub body: String,
     /// The class.
     pub class: String,
     /// The kind of mask.

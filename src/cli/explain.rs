@@ -91,9 +91,7 @@ pub(super) fn explain(snapshot: &Snapshot, facts: &Facts<'_>, memory: &mut Memor
     for class in facts.route.classes.iter().filter(|_| verdict.allowed) {
         let Some(known) = model.classes.get(*class) else { continue };
         let reveal = asked.reveal(*class);
-        // Of the class's own mask and those of the policies that forbade it, the one that hides most.
-        let named = reveal.reasons.iter().filter_map(|policy| policies.mask(*policy)).chain([&known.mask]);
-        let mask = if reveal.allowed { None } else { named.max().map(ToString::to_string) };
+        let mask = (!reveal.allowed).then(|| policies.hiding(&reveal, known).to_string());
         classes.push(Class {
             class: known.name.to_string(),
             level: known.level,

@@ -93,7 +93,7 @@ impl<B> Received<B> {
         let record = |line: &mut Vec<u8>| report::open(line, &self.head, route, snapshot, moment, latency);
         match worker.journal.append(&mut { record }) {
             Ok(written) => {
-                worker.counts.decided(true, "public", latency.authorize_us);
+                worker.counts.decided(true, "public", None);
                 let ending = Ending::new(worker, snapshot, moment, route.ix);
                 let plans = worker.plans.borrow().nothing();
                 let permit = Permit { plans, written, ending };
@@ -134,24 +134,26 @@ impl<B> Identified<B> {
         let identify_us = worker.since(moment);
         let (route, data_key, target) = match place(&self, snapshot) {
             Ok(found) => found,
-            Err((refusal, route)) => return Err(self.refuse(refusal, route, None)),
+            Err((refusal, route)) => {
+                let known = Known { route: route.map(|route| route.ix), ..Known::default() };
+                return Err(self.refuse(refusal, known));
+            }
         };
         let judged = judge(&self, worker, snapshot, moment, route, data_key, target);
-        if let Some(refusal) = refusal(&judged.verdict) {
-            return Err(self.refuse(
-                refusal,
-                Some(judged.route),
-                Some((judged.data_key, judged.verdict, judged.now_ms)),
-            ));
-        }
-        let plans = worker.plans.borrow_mut().hiding(&judged.hidden, judged.route, judged.target, snapshot);
         let latency =
             DecisionLatency { identify_us, authorize_us: worker.since(moment).saturating_sub(identify_us) };
+        if let Some(refusal) = refusal(&judged.verdict) {
+            return Err(self.refuse(refusal, judged.known(latency)));
+        }
+        let plans = worker.plans.borrow_mut().hiding(&judged.hidden, judged.route, judged.target, snapshot);
         let appended =
             worker.journal.append(&mut |line| report::allow(line, &self, &judged, snapshot, moment, latency));
         match appended {
             Ok(written) => {
-                worker.counts.decided(true, "allowed", latency.authorize_us);
+                worker.counts.decided(true, "allowed", Some(latency.authorize_us));
+                for policy in &judged.reveal_errors {
+                    worker.counts.policy_error(snapshot.policies().id(*policy));
+                }
                 let Judged { route, data_key, target, .. } = judged;
                 let ending = Ending::new(worker, snapshot, moment, route.ix);
                 let permit = Permit { plans, written, ending };
@@ -159,34 +161,33 @@ impl<B> Identified<B> {
                 let parties = Parties { principal, caller: tenancy.caller, target, data_key };
                 Ok(Authorized { head, body, parties: Some(parties), permit })
             }
-            Err(_) => {
-                let said = (judged.data_key, judged.verdict, judged.now_ms);
-                Err(self.refuse(Refusal::AuditUnavailable, Some(judged.route), Some(said)))
-            }
+            Err(_) => Err(self.refuse(Refusal::AuditUnavailable, judged.known(latency))),
         }
     }
 
-    fn refuse(
-        self,
-        refusal: Refusal,
-        route: Option<&Route>,
-        said: Option<(DataKey, Verdict, u64)>,
-    ) -> Refused {
-        let (data_key, verdict, now_ms) = match said {
-            Some((data_key, verdict, now_ms)) => (Some(data_key), Some(verdict), Some(now_ms)),
-            None => (None, None, None),
-        };
+    fn refuse(self, refusal: Refusal, known: Known) -> Refused {
         let known = Known {
+            method: Some(self.head.method.clone()),
+            head: Some(self.head),
             principal: Some(self.principal),
             named: self.named,
             tenancy: Some(self.tenancy),
-            route: route.map(|route| route.ix),
-            data_key,
-            verdict,
-            now_ms,
-            ..Known::head(self.head)
+            ..known
         };
         Refused::new(refusal, known)
+    }
+}
+
+impl Judged<'_> {
+    fn known(self, latency: DecisionLatency) -> Known {
+        Known {
+            route: Some(self.route.ix),
+            data_key: Some(self.data_key),
+            verdict: Some(self.verdict),
+            now_ms: Some(self.now_ms),
+            latency: Some(latency),
+            ..Known::default()
+        }
     }
 }
 
@@ -280,7 +281,8 @@ fn judge<'a, B, O>(
             if answer.allowed {
                 revealed.push(*class);
             } else {
-                let mask = model.classes.get(*class).map_or(Mask::Drop, |class| class.mask.clone());
+                let known = model.classes.get(*class);
+                let mask = known.map_or(Mask::Drop, |class| snapshot.policies().hiding(&answer, class));
                 hidden.push((*class, mask));
             }
             // An error hides its class, and it must not go unseen.

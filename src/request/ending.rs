@@ -14,6 +14,7 @@ use crate::audit::record::Redaction;
 use crate::ids::DecisionId;
 use crate::model::RouteIx;
 use crate::redact::Hidden;
+use crate::request::Body;
 use crate::request::Clock;
 use crate::request::Counts;
 use crate::request::Finished;
@@ -149,10 +150,20 @@ impl Ending {
             return;
         }
         let total_us = self.clock.micros().saturating_sub(self.started_us);
-        let hidden = self.hidden_counts();
+        let (on_the_way_in, on_the_way_out) = (self.sent.hidden(), self.hidden.take());
+        let hidden = [
+            self.counts_of(on_the_way_in.as_ref(), Body::Request),
+            self.counts_of(on_the_way_out.as_ref(), Body::Response),
+        ]
+        .concat();
         let redactions: Vec<Redaction<'_>> = hidden
             .iter()
-            .map(|hidden| Redaction { class: hidden.class.1, mask: hidden.mask, count: hidden.count })
+            .map(|hidden| Redaction {
+                body: hidden.body.as_str(),
+                class: hidden.class.1,
+                mask: hidden.mask,
+                count: hidden.count,
+            })
             .collect();
         let outcome = Outcome {
             decision_id: self.id,
@@ -182,13 +193,15 @@ impl Ending {
         });
     }
 
-    fn hidden_counts(&self) -> Vec<HiddenCount<'_>> {
+    fn counts_of<'a>(&'a self, hidden: Option<&'a Hidden>, body: Body) -> Vec<HiddenCount<'a>> {
         let classes = &self.snapshot.model().classes;
-        let named = |(ix, mask, count): (crate::redact::ClassIx, &crate::redact::Mask, u64)| {
-            let class = (ix, classes.get(ix)?.name.as_str());
-            Some(HiddenCount { class, mask: mask.kind(), count })
-        };
-        self.hidden.iter().flat_map(Hidden::iter).filter_map(named).collect()
+        let counted = hidden.into_iter().flat_map(Hidden::iter);
+        counted
+            .filter_map(|(ix, mask, count)| {
+                let class = (ix, classes.get(ix)?.name.as_str());
+                Some(HiddenCount { body, class, mask: mask.kind(), count })
+            })
+            .collect()
     }
 }
 

@@ -213,11 +213,11 @@ fn identity_headers<O>(
     if let Some(name) = &snapshot.places().header {
         headers.remove(name);
     }
+    if !worker.settings.forward_credential {
+        headers.remove(header::AUTHORIZATION);
+        headers.remove(&worker.settings.api_key_header);
+    }
     if let Some(Parties { principal, caller, target, data_key }) = parties {
-        if !worker.settings.forward_credential {
-            headers.remove(header::AUTHORIZATION);
-            headers.remove(&worker.settings.api_key_header);
-        }
         set(headers, TENANT, tenants.get(*target).path.as_str());
         set(headers, CALLER_TENANT, tenants.get(*caller).path.as_str());
         set(headers, DATA_KEY, &tenants.app_key(data_key));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use http::Method;
 
+use crate::audit::record::DecisionLatency;
 use crate::identity::Principal;
 use crate::ids::DataKey;
 use crate::model::RouteIx;
@@ -44,6 +45,8 @@ pub struct Known {
     pub(super) data_key: Option<DataKey>,
     pub(super) verdict: Option<Verdict>,
     pub(super) now_ms: Option<u64>,
+    /// How long the steps took, where policies were asked.
+    pub(super) latency: Option<DecisionLatency>,
     /// The decision is on record already: this ending belongs to its outcome.
     pub(super) recorded: bool,
 }

@@ -27,8 +27,8 @@ pub(super) struct Both {
     pub(super) by_caller: bool,
 }
 
-/// The route, the tenant where its key matters, and the hidden classes as a set of bits.
-type Key = (RouteIx, Option<TenantIx>, [u64; limits::CLASSES_MAX / 64]);
+/// The route, the tenant where its key matters, and what is hidden by what.
+type Key = (RouteIx, Option<TenantIx>, Box<[(ClassIx, Mask)]>);
 
 /// One worker's plans. Not shared between threads.
 pub(super) struct Plans {
@@ -69,7 +69,7 @@ impl Plans {
             self.kept.clear();
         }
         let pseudonyms = hidden.iter().any(|(_, mask)| matches!(mask, Mask::Pseudonym));
-        let key = (route.ix, pseudonyms.then_some(target), bits(hidden));
+        let key = (route.ix, pseudonyms.then_some(target), hidden.into());
         if let Some(both) = self.kept.get(&key) {
             return both.clone();
         }
@@ -97,14 +97,4 @@ impl Plans {
             None => Arc::clone(&self.nothing.request),
         }
     }
-}
-
-fn bits(hidden: &[(ClassIx, Mask)]) -> [u64; limits::CLASSES_MAX / 64] {
-    let mut set = [0; limits::CLASSES_MAX / 64];
-    for (class, _) in hidden {
-        if let Some(word) = set.get_mut(usize::from(class.0 / 64)) {
-            *word |= 1 << (class.0 % 64);
-        }
-    }
-    set
 }

@@ -125,12 +125,12 @@ pub(super) fn refused<O>(
         },
         request_id: known.head.as_ref().and_then(request_id),
         now_ms: known.now_ms.unwrap_or(moment.now_ms),
-        latency: DecisionLatency { identify_us: 0, authorize_us: total_us },
+        latency: known.latency.unwrap_or(DecisionLatency { identify_us: total_us, authorize_us: 0 }),
         reasons: &said.reasons,
         errors: &said.errors,
         ..blank(snapshot, moment)
     };
-    worker.counts.decided(false, row.code, total_us);
+    worker.counts.decided(false, row.code, known.latency.map(|latency| latency.authorize_us));
     for id in &said.errors {
         worker.counts.policy_error(id);
     }

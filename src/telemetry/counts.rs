@@ -10,8 +10,8 @@ use crate::telemetry::Label;
 use crate::telemetry::WorkerMetrics;
 
 impl Counts for WorkerMetrics {
-    fn decided(&self, allowed: bool, code: &'static str, policy_us: u64) {
-        self.decision(allowed, code, Duration::from_micros(policy_us));
+    fn decided(&self, allowed: bool, code: &'static str, policy_us: Option<u64>) {
+        self.decision(allowed, code, policy_us.map(Duration::from_micros));
     }
 
     fn ended(&self, ended: &Finished<'_>) {

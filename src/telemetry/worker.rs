@@ -74,11 +74,14 @@ impl WorkerMetrics {
         self.request_seconds.observe(took.as_secs_f64());
     }
 
-    /// A decision was made; `reason` is the refusal's code, or `permit` or `pathway`.
-    pub fn decision(&self, allowed: bool, reason: &'static str, evaluation: Duration) {
+    /// A decision was made; `reason` is the refusal's code, `allowed` or `public`. `evaluation` is how long policies took,
+    /// where they were asked.
+    pub fn decision(&self, allowed: bool, reason: &'static str, evaluation: Option<Duration>) {
         let decision = if allowed { "allow" } else { "deny" };
         self.decisions.add((decision, reason), 1, |_| child(&self.shared.decisions, &[decision, reason]));
-        self.evaluation_seconds.observe(evaluation.as_secs_f64());
+        if let Some(evaluation) = evaluation {
+            self.evaluation_seconds.observe(evaluation.as_secs_f64());
+        }
     }
 
     /// A request was refused, before or after its decision.
@@ -165,8 +168,8 @@ mod tests {
             let route = Label { generation: 1, index: 7, name: "GET /patients/{id}" };
             worker.request(Some(route), 200, TOOK);
             worker.request(None, 404, TOOK);
-            worker.decision(true, "permit", TOOK);
-            worker.decision(false, "denied", TOOK);
+            worker.decision(true, "permit", Some(TOOK));
+            worker.decision(false, "denied", Some(TOOK));
             worker.refusal("denied");
             worker.redactions(Label { generation: 1, index: 2, name: "pii.name" }, "drop", 5);
             worker.upstream_answered(TOOK);

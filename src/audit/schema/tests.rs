@@ -212,7 +212,7 @@ proptest! {
 
     #[test]
     fn any_outcome_reads_back_equal(facts in facts()) {
-        let redactions: Vec<_> = facts.names.iter().map(|class| record::Redaction { class, mask: &facts.texts[0], count: facts.number }).collect();
+        let redactions: Vec<_> = facts.names.iter().map(|class| record::Redaction { body: "request", class, mask: &facts.texts[0], count: facts.number }).collect();
         let id = DecisionId::new(now(&facts), [7; 10]);
         let latency = record::OutcomeLatency { upstream_us: 1, redact_us: 2, total_us: facts.number };
         let outcome = Outcome {
@@ -225,7 +225,7 @@ proptest! {
             decision_id: id.to_string(), time: time(now(&facts)), status: facts.status, request_bytes: 4,
             response_bytes: facts.number, ended: facts.texts[1].clone(),
             latency_us: OutcomeLatencyLine { upstream: 1, redact: 2, total: facts.number },
-            redactions: facts.names.iter().map(|class| RedactionLine { class: class.clone(), mask: facts.texts[0].clone(), count: facts.number }).collect(),
+            redactions: facts.names.iter().map(|class| RedactionLine { body: "request".into(), class: class.clone(), mask: facts.texts[0].clone(), count: facts.number }).collect(),
             cut: Vec::new(),
         };
         prop_assert_eq!(read(&line), RecordLine::Outcome(expected));

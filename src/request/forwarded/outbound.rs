@@ -15,6 +15,7 @@ use http_body::Body;
 use http_body::Frame;
 use http_body::SizeHint;
 
+use crate::redact::Hidden;
 use crate::redact::Redacted;
 use crate::redact::Redactor;
 
@@ -42,19 +43,31 @@ impl std::fmt::Display for Flawed {
 impl std::error::Error for Flawed {}
 
 /// What became of the request's body.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(in crate::request) struct Sent {
     bytes: Rc<Cell<u64>>,
     flaw: Rc<Cell<Option<Flawed>>>,
+    hidden: Rc<Cell<Option<Hidden>>>,
 }
 
 impl Sent {
+    /// What was taken out of the body on its way, if it came to its end.
+    pub(in crate::request) fn hidden(&self) -> Option<Hidden> {
+        self.hidden.take()
+    }
+
     pub(in crate::request) fn bytes(&self) -> u64 {
         self.bytes.get()
     }
 
     pub(super) fn flaw(&self) -> Option<Flawed> {
         self.flaw.get()
+    }
+}
+
+impl std::fmt::Debug for Sent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sent").field("bytes", &self.bytes).field("flaw", &self.flaw).finish_non_exhaustive()
     }
 }
 
@@ -90,8 +103,10 @@ impl<B: Body<Data = Bytes> + Unpin> Outbound<B> {
         let redactor = self.redactor.take().filter(|_| self.sent.bytes.get() > 0);
         match redactor.map(Redactor::finish) {
             None => Poll::Ready(None),
-            Some(Ok((last, _))) if last.is_empty() => Poll::Ready(None),
-            Some(Ok((last, _))) => self.give(last),
+            Some(Ok((last, hidden))) => {
+                self.sent.hidden.set(Some(hidden));
+                if last.is_empty() { Poll::Ready(None) } else { self.give(last) }
+            }
             Some(Err(_)) => self.flawed(Flawed::Unreadable),
         }
     }
