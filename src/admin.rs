@@ -19,7 +19,6 @@ use http::header;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use hyper_util::rt::TokioTimer;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 
@@ -49,6 +48,9 @@ impl std::fmt::Debug for Admin {
 /// Most connections that are served at once; probes and scrapers are few.
 const CONNECTIONS_MAX: usize = 64;
 
+/// Longest that one of them takes.
+const CONNECTION_TIME: Duration = Duration::from_secs(10);
+
 /// Serves until the task is dropped.
 pub async fn serve(listener: TcpListener, admin: Arc<Admin>) {
     let free = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS_MAX));
@@ -76,9 +78,13 @@ async fn connection(stream: TcpStream, peer: SocketAddr, admin: Arc<Admin>) {
         async move { Ok::<_, Infallible>(response) }
     });
     let mut builder = hyper::server::conn::http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(10)).max_buf_size(16 << 10);
-    if let Err(error) = builder.serve_connection(TokioIo::new(stream), service).await {
-        tracing::debug!(%error, %peer, "admin connection ended");
+    // One answer a connection, and a time for it: whoever does not read it must not take a place for ever.
+    builder.keep_alive(false).max_buf_size(16 << 10);
+    let serving = builder.serve_connection(TokioIo::new(stream), service);
+    match tokio::time::timeout(CONNECTION_TIME, serving).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, %peer, "admin connection ended"),
+        Err(_) => tracing::debug!(%peer, "admin connection took too long"),
     }
 }
 

@@ -1,6 +1,29 @@
 //! Palisade: a policy-as-code enforcement sidecar for multi-tenant services.
 //!
-//! The modules in reading order. Dependencies between them point up this list only; a test holds it.
+//! This is the map: every module, in reading order. Dependencies between them point up this list only; a test holds it.
+//! [`request`] shows the life of a request on one screen, and the [`manual`] says the rest.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`ids`] | the names that everything else speaks in: tenants, DataKeys, data classes, actions, digests |
+//! | [`limits`] | every bound, with its unit and its reason |
+//! | [`problem`] | what is wrong in a file that somebody wrote, and where |
+//! | [`redact`] | JSON bodies stream through; what may not be seen is replaced |
+//! | [`model`] | the tree of tenants, the tree of data classes, the app's routes |
+//! | [`identity`] | from a credential, keys and the time to who calls |
+//! | [`policy`] | Cedar policies: checked, guarded, evaluated |
+//! | [`tenancy`] | for which tenant a call is: every source is heard, and they must agree |
+//! | [`audit`] | the record of what was decided: its fields, its encoding, what "written" means |
+//! | [`snapshot`] | all that one request is judged by, immutable, with a digest |
+//! | [`request`] | the five states of a request, and every way it can be refused |
+//! | [`config`] | `palisade.yaml`, checked whole before anything starts |
+//! | [`telemetry`] | log lines and metrics |
+//! | [`disk`] | the thread that writes the decision log |
+//! | [`reload`] | the thread that watches the files and publishes the next snapshot |
+//! | [`net`] | listeners, connections, the pool of connections to the app |
+//! | [`admin`] | health, metrics and version, on a listener of their own |
+//! | [`cli`] | the command line, one file a verb |
+//! | [`manual`] | the chapters for people |
 
 pub mod ids;
 pub mod limits;
@@ -31,3 +54,5 @@ pub mod admin;
 pub mod net;
 
 pub mod cli;
+
+pub mod manual;

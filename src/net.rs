@@ -171,6 +171,8 @@ impl Station {
             Some(line) => {
                 if let Some(phase) = line.expire(now, &patience) {
                     tracing::debug!(phase, "connection outstayed");
+                } else if self.draining.get() {
+                    line.nudge();
                 }
                 true
             }

@@ -1,4 +1,4 @@
-//! The life of a request, whole, on one screen: [`life`].
+//! The life of a request, whole, on one screen: `life`, at the end of this file.
 //!
 //! Each state is a struct, each step consumes one and makes the next, and each lives in the file of the state that it
 //! makes. Leave a step out and it does not compile: `forward` exists on an [`Authorized`] only, and only

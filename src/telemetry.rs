@@ -53,8 +53,13 @@ impl std::error::Error for LogRefused {}
 /// When the filter is not understood, or logging was started before.
 pub fn start_logging(format: LogFormat, filter: &str, colour: bool) -> Result<(), LogRefused> {
     let filter = EnvFilter::try_new(filter).map_err(|error| LogRefused::Filter(error.to_string()))?;
-    let lines =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour);
+    // A line that cannot be written is lost. To say so the library would print to the same closed stream, and that panics
+    // in whichever thread has something to say.
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colour)
+        .log_internal_errors(false);
     let started = match format {
         LogFormat::Text => lines.try_init(),
         LogFormat::Json => {

@@ -55,6 +55,7 @@ pub(crate) struct Outcome {
 }
 
 impl Check {
+    /// Is it so?
     pub(crate) fn holds(&self, outcome: &Outcome) -> bool {
         let Outcome { answer, seen, record, ended } = outcome;
         let body = &answer.body;
@@ -102,6 +103,13 @@ impl Check {
     }
 }
 
+impl Check {
+    /// Is it about what neither the answer nor the record shows?
+    pub(crate) fn tells(&self) -> bool {
+        matches!(self, Self::Stripped(..) | Self::NotWritten(_) | Self::RowsWithin(_))
+    }
+}
+
 /// Does this text stand anywhere in the record?
 fn names(value: &Value, text: &str) -> bool {
     match value {
@@ -124,8 +132,8 @@ impl fmt::Display for Check {
             Self::RowsWithin(key) => write!(f, "every row lies within `{key}`"),
             Self::Header(name) => write!(f, "the answer has a `{name}` header"),
             Self::AppKey(key) => write!(f, "the app was given the data key `{key}` and no other"),
-            Self::Stripped(name, value) => write!(f, "`{name}: {value}` did not reach the app"),
-            Self::NotWritten(place) => write!(f, "`{place}` of the request did not reach the app"),
+            Self::Stripped(name, _) => write!(f, "`{name}` as sent did not reach the app"),
+            Self::NotWritten(place) => write!(f, "`{place}` did not reach the app"),
             Self::AppUntouched => write!(f, "the app was not called"),
             Self::Recorded(decision) => write!(f, "the decision log says `{decision}`"),
             Self::Counted(class) => write!(f, "the record counts what was hidden of `{class}`"),

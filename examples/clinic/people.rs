@@ -1,6 +1,6 @@
 //! Who calls in the story, and the keys that prove it: an issuer of tokens and one API key, made anew on each run.
 //!
-//! Never: writes a private key or a secret to disk.
+//! Never: writes the private key to disk.
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -66,7 +66,7 @@ impl Keys {
     /// Puts the public halves into a copy of the configuration, where Palisade finds them.
     pub(crate) fn install(&self, config: &Path) -> Fallible<()> {
         std::fs::write(config.join("jwks.json"), self.jwks()?.to_string())?;
-        std::fs::write(config.join("pseudonym.key"), random::<32>()?)?;
+        std::fs::write(config.join("pseudonym.key"), URL_SAFE_NO_PAD.encode(random::<32>()?))?;
         let (_, secret) = self.api_key.split_once('.').ok_or("an API key is `id.secret`")?;
         let hash: String = digest::digest(&digest::SHA256, secret.as_bytes())
             .as_ref()
@@ -83,6 +83,17 @@ impl Keys {
             .collect();
         std::fs::write(&file, lines.join("\n"))?;
         Ok(())
+    }
+
+    /// Everyone's credential as a header, for a shell to read: `curl -H "$wim"`.
+    pub(crate) fn for_shell(&self, seconds: i64) -> Fallible<String> {
+        let mut text = String::new();
+        for person in ALL {
+            let Person { name, tenant, role } = person;
+            let token = self.token(person, seconds)?;
+            text += &format!("{name}='authorization: Bearer {token}'  # {role} of {tenant}\n");
+        }
+        Ok(text + &format!("robot='x-api-key: {}'  # billing service of acme\n", self.api_key))
     }
 
     fn jwks(&self) -> Fallible<Value> {

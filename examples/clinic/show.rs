@@ -15,14 +15,16 @@ const DIM: Style = Style::new().dimmed();
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const MASKED: Style = AnsiColor::Yellow.on_default();
-const LEAVES_MAX: usize = 16;
+/// All that is masked is shown, and so much of what is not.
+const CLEAR_MAX: usize = 4;
 const VALUE_CHARS_MAX: usize = 64;
-const TEXT_WIDTH: usize = 100;
+const TEXT_WIDTH: usize = 92;
 
 /// What is shown of a decision and its outcome, as JSON pointers (RFC 6901): who, what, and why.
-const RECORD: [(&str, &str); 12] = [
+const RECORD: [(&str, &str); 11] = [
     ("decision", "/decision"),
     ("code", "/code"),
+    ("detail", "/detail"),
     ("action", "/action"),
     ("data_key", "/data_key"),
     ("principal", "/principal"),
@@ -30,8 +32,6 @@ const RECORD: [(&str, &str); 12] = [
     ("pathway", "/pathway"),
     ("reasons", "/reasons"),
     ("errors", "/errors"),
-    ("hidden", "/classes/hidden"),
-    ("ended", "/ended"),
     ("redactions", "/redactions"),
 ];
 /// Who issued the credential is the same all through the story.
@@ -71,11 +71,14 @@ impl Show {
         Ok(())
     }
 
-    pub(crate) fn edit(&mut self, file: &str, from: &str, to: &str) -> Fallible<()> {
+    /// What is changed in a file: texts, and what stands in their place.
+    pub(crate) fn edit(&mut self, file: &str, changes: &[(&str, &str)]) -> Fallible<()> {
         self.row("edit", file)?;
-        for (sign, style, text) in [('-', BAD, from), ('+', GOOD, to)] {
-            for line in text.lines() {
-                writeln!(self.0, "            {style}{sign} {line}{style:#}")?;
+        for (from, to) in changes {
+            for (sign, style, text) in [('-', BAD, from), ('+', GOOD, to)] {
+                for line in text.lines() {
+                    writeln!(self.0, "            {style}{sign} {line}{style:#}")?;
+                }
             }
         }
         Ok(())
@@ -85,8 +88,13 @@ impl Show {
     pub(crate) fn body(&mut self, got: &Value, app: Option<&Value>) -> Fallible<()> {
         let mut leaves = Vec::new();
         compare("", app, Some(got), &mut leaves);
-        let width = leaves.iter().take(LEAVES_MAX).map(|leaf| leaf.path.chars().count()).max().unwrap_or(0);
-        for Leaf { path, value, fate } in leaves.iter().take(LEAVES_MAX) {
+        let (mut clear, before) = (0, leaves.len());
+        leaves.retain(|leaf| {
+            clear += usize::from(matches!(leaf.fate, Fate::Clear));
+            !matches!(leaf.fate, Fate::Clear) || clear <= CLEAR_MAX
+        });
+        let width = leaves.iter().map(|leaf| leaf.path.chars().count()).max().unwrap_or(0);
+        for Leaf { path, value, fate } in &leaves {
             match fate {
                 Fate::Clear => writeln!(self.0, "            {path:<width$}  {value}")?,
                 Fate::Masked => {
@@ -95,8 +103,8 @@ impl Show {
                 Fate::Dropped => writeln!(self.0, "            {path:<width$}  {MASKED}dropped{MASKED:#}")?,
             }
         }
-        if leaves.len() > LEAVES_MAX {
-            writeln!(self.0, "            {DIM}and {} more{DIM:#}", leaves.len() - LEAVES_MAX)?;
+        if leaves.len() < before {
+            writeln!(self.0, "            {DIM}and {} more in clear{DIM:#}", before - leaves.len())?;
         }
         Ok(())
     }
@@ -112,23 +120,18 @@ impl Show {
         self.list(label, &items, "  ")
     }
 
-    /// What was checked: the things that hold in a few lines, each that does not in one of its own.
-    pub(crate) fn checks(&mut self, held: &[String], failed: &[String]) -> Fallible<()> {
-        if !held.is_empty() {
-            let mut lines = filled(held, "; ", TEXT_WIDTH).into_iter();
-            writeln!(self.0, "    {GOOD}ok{GOOD:#}      {}", lines.next().unwrap_or_default())?;
-            for line in lines {
-                self.row("", &line)?;
-            }
-        }
+    /// What was checked and is seen nowhere else, and each thing that is not as told.
+    pub(crate) fn checks(&mut self, telling: &[String], failed: &[String]) -> Fallible<()> {
+        self.list("ok", telling, "; ")?;
         for what in failed {
             writeln!(self.0, "    {BAD}FAILED{BAD:#}  {what}")?;
         }
         Ok(())
     }
 
-    fn list(&mut self, label: &str, items: &[String], between: &str) -> Fallible<()> {
-        for (at, line) in filled(items, between, TEXT_WIDTH).into_iter().enumerate() {
+    /// Labelled parts, as many on each line as fit.
+    pub(crate) fn list(&mut self, label: &str, parts: &[String], between: &str) -> Fallible<()> {
+        for (at, line) in filled(parts, between, TEXT_WIDTH).into_iter().enumerate() {
             self.row(if at == 0 { label } else { "" }, &line)?;
         }
         Ok(())
@@ -178,10 +181,6 @@ fn compare(path: &str, app: Option<&Value>, got: Option<&Value>, leaves: &mut Ve
             let original = app.and_then(Value::as_array);
             for (at, item) in items.iter().enumerate().take(1) {
                 compare(&below(&at.to_string()), original.and_then(|all| all.get(at)), Some(item), leaves);
-            }
-            if items.len() > 1 {
-                let value = format!("… {} in all", items.len());
-                leaves.push(Leaf { path: path.into(), value, fate: Fate::Clear });
             }
         }
         (_, Some(value)) => {

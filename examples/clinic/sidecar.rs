@@ -5,6 +5,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::process::Child;
 use std::process::Command;
+use std::process::ExitCode;
 use std::process::Stdio;
 
 use crate::Fallible;
@@ -18,6 +19,11 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// Has it ended by itself?
+    pub(crate) fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// What Palisade has said so far, for when it does not start.
     pub(crate) fn said(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
@@ -32,20 +38,27 @@ impl Drop for Running {
     }
 }
 
+/// The first argument that makes this program Palisade itself.
+pub(crate) const AS_PALISADE: &str = "--as-palisade";
+
+/// The `palisade` program, with this process's further arguments.
+pub(crate) fn be_palisade() -> ExitCode {
+    let arguments = std::iter::once("palisade".into()).chain(std::env::args_os().skip(2)).collect();
+    let world = palisade::cli::World { arguments, variable: &|name| std::env::var(name).ok() };
+    ExitCode::from(palisade::cli::main(&world))
+}
+
 /// Runs Palisade with this configuration, which names both addresses.
-// The lead wires the library in here; until then this needs `cargo build` first, because `cargo run --example` does
-// not build the binary.
+// The example starts itself a second time: a process of its own, as in life, and `cargo run --example` builds no binary.
 pub(crate) fn start_palisade(config: &Path, data: SocketAddr, admin: SocketAddr) -> Fallible<Running> {
-    let own = std::env::current_exe()?;
-    let profile = own.parent().and_then(Path::parent).ok_or("the example lies in no target folder")?;
-    let binary = profile.join("palisade");
     let log = config
         .parent()
         .and_then(Path::parent)
         .ok_or("the configuration lies in no folder")?
         .join("palisade.log");
     let file = std::fs::File::create(&log)?;
-    let child = Command::new(&binary)
+    let child = Command::new(std::env::current_exe()?)
+        .arg(AS_PALISADE)
         .arg("run")
         .arg("--config")
         .arg(config)
@@ -53,6 +66,6 @@ pub(crate) fn start_palisade(config: &Path, data: SocketAddr, admin: SocketAddr)
         .stdout(file.try_clone()?)
         .stderr(file)
         .spawn()
-        .map_err(|why| format!("`{}` could not be started: {why}", binary.display()))?;
+        .map_err(|why| format!("Palisade could not be started: {why}"))?;
     Ok(Running { data, admin, log, child })
 }

@@ -60,7 +60,7 @@ pub(crate) struct Step<'a> {
 
 /// All that runs.
 pub(crate) struct Stage {
-    /// The copy of `config/` and the logs beside it; removed with the stage.
+    /// The copy of `config/`, and the log beside it; removed with the stage.
     folder: tempfile::TempDir,
     /// The copy of `config/`.
     config: PathBuf,
@@ -99,7 +99,7 @@ impl Stage {
         let stranger = Keys::generate()?;
         let show = Show::new();
         let (steps, checks, traces, failed) = (0, 0, 0, Vec::new());
-        let stage = Self {
+        let mut stage = Self {
             folder,
             config,
             running,
@@ -131,29 +131,29 @@ impl Stage {
     }
 
     pub(crate) fn decision_log(&self) -> PathBuf {
-        self.folder.path().join("decisions.ndjson")
+        self.config.join("decisions.jsonl")
     }
 
-    async fn wait_until_ready(&self) -> Fallible<()> {
+    /// Writes everyone's credentials into a file for the shell.
+    pub(crate) fn hand_out_credentials(&self, seconds: i64) -> Fallible<PathBuf> {
+        let file = self.folder.path().join("credentials");
+        std::fs::write(&file, self.keys.for_shell(seconds)?)?;
+        Ok(file)
+    }
+
+    async fn wait_until_ready(&mut self) -> Fallible<()> {
         let started = Instant::now();
         let probe = Call::new(Method::GET, "/readyz");
         loop {
-            match probe.send(self.admin(), None).await {
+            let why = match probe.send(self.admin(), None).await {
                 Ok(answer) if answer.status == StatusCode::OK => return Ok(()),
-                Ok(_) | Err(_) if started.elapsed() < PATIENCE => tokio::time::sleep(PAUSE).await,
-                Ok(answer) => {
-                    return Err(format!(
-                        "Palisade is not ready: {} {}\n{}",
-                        answer.status,
-                        answer.body,
-                        self.running.said()
-                    )
-                    .into());
-                }
-                Err(why) => {
-                    return Err(format!("Palisade does not answer: {why}\n{}", self.running.said()).into());
-                }
+                Ok(answer) => format!("is not ready: {} {}", answer.status, answer.body),
+                Err(why) => format!("does not answer: {why}"),
+            };
+            if self.running.has_ended() || started.elapsed() > PATIENCE {
+                return Err(format!("Palisade {why}\n{}", self.running.said()).into());
             }
+            tokio::time::sleep(PAUSE).await;
         }
     }
 
@@ -189,8 +189,8 @@ impl Stage {
                 return Err(format!("`{file}` does not contain `{from}`").into());
             }
             text = text.replace(from, to);
-            self.show.edit(file, from, to)?;
         }
+        self.show.edit(file, changes)?;
         self.replace(file, &text)
     }
 
@@ -198,12 +198,12 @@ impl Stage {
     pub(crate) fn put(&mut self, file: &str, text: Option<&str>) -> Fallible<()> {
         match text {
             Some(text) => {
-                self.show.edit(file, "", text)?;
+                self.show.edit(file, &[("", text)])?;
                 self.replace(file, text)
             }
             None => {
                 let path = self.config.join(file);
-                self.show.edit(file, &std::fs::read_to_string(&path)?, "")?;
+                self.show.edit(file, &[(&std::fs::read_to_string(&path)?, "")])?;
                 std::fs::remove_file(path)?;
                 Ok(())
             }
@@ -249,15 +249,14 @@ impl Stage {
             if tells || since.elapsed() > PATIENCE {
                 self.show.row("call", "GET /readyz?verbose  (admin listener)")?;
                 self.show.row("answer", answer.status.as_str())?;
+                let folder = format!("{}/", self.config.display());
                 for line in text.lines() {
-                    self.show.row("", &format!("    {line}"))?;
+                    self.show.row("", &line.replace(&folder, ""))?;
                 }
+                let stays = answer.status == StatusCode::OK;
                 return self.note(vec![
-                    (tells, format!("it names `{of}`")),
-                    (
-                        answer.status == StatusCode::OK,
-                        "it stays ready: the last good snapshot serves".to_owned(),
-                    ),
+                    (tells, false, format!("it names `{of}`")),
+                    (stays, true, "it stays ready: the last good snapshot serves".to_owned()),
                 ]);
             }
             tokio::time::sleep(PAUSE).await;
@@ -281,13 +280,9 @@ impl Stage {
             Proof::Nothing => "nobody in particular".to_owned(),
         };
         self.show.row("caller", &who)?;
-        self.show.row("call", &format!("{} {}", call.method, call.path))?;
-        if let Some(host) = call.host {
-            self.show.row("", &format!("host: {host}"))?;
-        }
-        for (name, value) in &call.headers {
-            self.show.row("", &format!("{name}: {value}"))?;
-        }
+        let mut parts = vec![format!("{} {}", call.method, call.path)];
+        parts.extend(call.headers.iter().map(|(name, value)| format!("{name}: {value}")));
+        self.show.list("call", &parts, "   ")?;
         match &call.body {
             Some(body) => self.show.row("", &body.to_string()),
             None => Ok(()),
@@ -323,44 +318,37 @@ impl Stage {
                 self.show.record(label, line)?;
             }
         }
-        let mut claims = vec![(record.is_some(), "the call is on record".to_owned())];
+        let mut claims = vec![(record.is_some(), false, "the call is on record".to_owned())];
         let outcome = Outcome { answer, seen, record, ended };
-        claims.extend(checks.iter().map(|check| (check.holds(&outcome), check.to_string())));
+        claims.extend(checks.iter().map(|check| (check.holds(&outcome), check.tells(), check.to_string())));
         self.note(claims)
     }
 
-    fn note(&mut self, claims: Vec<(bool, String)>) -> Fallible<()> {
+    /// Shows and remembers claims: does each hold, is it worth telling, what is it.
+    fn note(&mut self, claims: Vec<(bool, bool, String)>) -> Fallible<()> {
         self.checks += claims.len();
-        let (held, failed): (Vec<_>, Vec<_>) = claims.into_iter().partition(|(held, _)| *held);
-        let texts =
-            |claims: Vec<(bool, String)>| claims.into_iter().map(|(_, what)| what).collect::<Vec<_>>();
-        let (held, failed) = (texts(held), texts(failed));
-        self.show.checks(&held, &failed)?;
+        let (held, failed): (Vec<_>, Vec<_>) = claims.into_iter().partition(|(holds, ..)| *holds);
+        let telling: Vec<String> =
+            held.into_iter().filter(|(_, tells, _)| *tells).map(|(.., what)| what).collect();
+        let failed: Vec<String> = failed.into_iter().map(|(.., what)| what).collect();
+        self.show.checks(&telling, &failed)?;
         self.failed.extend(failed.into_iter().map(|what| format!("step {}: {what}", self.steps)));
         Ok(())
     }
 
     fn show_answer(&mut self, answer: &Answer, seen: Option<&Seen>) -> Fallible<()> {
         let text = |name| answer.body.get(name).and_then(Value::as_str);
-        match (text("code"), text("title")) {
-            (Some(code), Some(title)) => {
-                self.show.row("answer", &format!("{}  {code}: {title}", answer.status.as_str()))?;
-            }
-            _ => {
-                self.show.row("answer", answer.status.as_str())?;
-                if !answer.body.is_null() {
-                    self.show.body(&answer.body, seen.map(|seen| &seen.answer))?;
-                }
-            }
-        }
-        match seen {
-            Some(seen) => {
-                let key =
-                    seen.headers.get("x-palisade-data-key").map_or("none", |key| key.to_str().unwrap_or("?"));
-                self.show.row("app", &format!("was called with x-palisade-data-key: {key}"))
-            }
-            None => self.show.row("app", "was not called"),
-        }
+        let status = answer.status.as_str();
+        let refused = text("code").zip(text("title"));
+        let Some(seen) = seen else {
+            let (code, title) = refused.unwrap_or_default();
+            let parts = [format!("{status} {code}: {title}"), "The app was not called.".to_owned()];
+            return self.show.list("answer", &parts, " ");
+        };
+        let key = seen.headers.get("x-palisade-data-key").map_or("none", |key| key.to_str().unwrap_or("?"));
+        self.show.row("app", &format!("is called with x-palisade-data-key: {key}"))?;
+        self.show.row("answer", status)?;
+        if answer.body.is_null() { Ok(()) } else { self.show.body(&answer.body, Some(&seen.answer)) }
     }
 
     /// The line of the decision log that has this text in it and is of this kind.

@@ -301,10 +301,10 @@ async fn forged_headers(stage: &mut Stage) -> Fallible<()> {
         .await?;
     stage
         .play(Step {
-            title: "A host of another company",
-            why: "The host names globex/north, the header acme/west, the token acme/west. All must agree.",
+            title: "A header of the other company",
+            why: "The token says acme/west, the header says globex/north. No pathway leads from one to the other.",
             proof: Proof::Token(WIM),
-            call: get("/patients").host("north.globex.localhost").header(TENANT, "acme/west"),
+            call: get("/patients").header(TENANT, "globex/north"),
             checks: mismatch(),
         })
         .await?;

@@ -27,7 +27,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Call {
     pub(crate) method: Method,
     pub(crate) path: String,
-    pub(crate) host: Option<&'static str>,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Option<Value>,
 }
@@ -42,16 +41,11 @@ pub(crate) struct Answer {
 
 impl Call {
     pub(crate) fn new(method: Method, path: &str) -> Self {
-        Self { method, path: path.to_owned(), host: None, headers: Vec::new(), body: None }
+        Self { method, path: path.to_owned(), headers: Vec::new(), body: None }
     }
 
     pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
-        self
-    }
-
-    pub(crate) fn host(mut self, host: &'static str) -> Self {
-        self.host = Some(host);
         self
     }
 
@@ -69,7 +63,7 @@ impl Call {
         let stream = tokio::net::TcpStream::connect(to).await?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         let connection = tokio::spawn(connection);
-        let host = self.host.map_or_else(|| format!("localhost:{}", to.port()), str::to_owned);
+        let host = format!("localhost:{}", to.port());
         let mut request = Request::builder().method(self.method.clone()).uri(&self.path).header(HOST, host);
         for (name, value) in &self.headers {
             request = request.header(*name, value);

@@ -2,8 +2,11 @@
 //!
 //! Never: looks into a request. A flaw that the wire found travels with the request that stands for it.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::time::Duration;
 
 use http::HeaderValue;
 use http::header;
@@ -14,6 +17,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
 use crate::net::Station;
+use crate::net::TICK;
 use crate::net::upstream;
 use crate::net::wire::Line;
 use crate::net::wire::Wire;
@@ -34,7 +38,8 @@ pub(super) async fn serve(mut stream: TcpStream, peer: SocketAddr, station: &Rc<
     let service =
         service_fn(|request| handle(Rc::clone(station), Rc::clone(&line), Rc::clone(&peer), request));
     let served = if h2 {
-        http2(station).serve_connection(TokioIo::new(wire), service).await
+        let connection = http2(station).serve_connection(TokioIo::new(wire), service);
+        until_drained(connection, station, &line, |connection| connection.graceful_shutdown()).await
     } else {
         http1(station).serve_connection(TokioIo::new(wire), service).await
     };
@@ -42,6 +47,26 @@ pub(super) async fn serve(mut stream: TcpStream, peer: SocketAddr, station: &Rc<
         // A client that leaves is nothing to report; what it asked for is on record.
         tracing::debug!(%error, "connection ended");
     }
+}
+
+/// Drives an HTTP/2 connection. While draining it is told to take no new streams; one that has just been accepted
+/// takes its first.
+async fn until_drained<C: Future>(
+    connection: C,
+    station: &Station,
+    line: &Line,
+    leave: impl Fn(Pin<&mut C>),
+) -> C::Output {
+    let mut connection = std::pin::pin!(connection);
+    let mut told = false;
+    std::future::poll_fn(|cx| {
+        if !told && station.draining.get() && line.has_asked() {
+            told = true;
+            leave(connection.as_mut());
+        }
+        connection.as_mut().poll(cx)
+    })
+    .await
 }
 
 async fn handle(
@@ -141,9 +166,11 @@ fn http1(station: &Station) -> hyper::server::conn::http1::Builder {
     builder
 }
 
-fn http2(station: &Station) -> hyper::server::conn::http2::Builder<LocalSpawn> {
-    let mut builder = hyper::server::conn::http2::Builder::new(LocalSpawn);
+fn http2(station: &Station) -> hyper::server::conn::http2::Builder<Streams> {
     let settings = &station.settings;
+    // Only when the app's own time is over is it the client that nothing moves for.
+    let patience = station.worker.origin.patience() + TICK;
+    let mut builder = hyper::server::conn::http2::Builder::new(Streams { patience, total: settings.total });
     builder
         .max_concurrent_streams(settings.streams_max)
         .max_header_list_size(u32::try_from(settings.guard.head_bytes).unwrap_or(u32::MAX))
@@ -156,14 +183,41 @@ fn http2(station: &Station) -> hyper::server::conn::http2::Builder<LocalSpawn> {
 }
 
 /// Spawns the streams of an HTTP/2 connection on the worker's own thread.
+///
+/// A client may keep a stream's window shut while its connection is busy, and so hold a connection to the app for as
+/// long as it likes. A stream that nothing happens to is dropped, which resets it.
 #[derive(Debug, Clone, Copy)]
-struct LocalSpawn;
+struct Streams {
+    patience: Duration,
+    total: Duration,
+}
 
-impl<F: Future + 'static> hyper::rt::Executor<F> for LocalSpawn
+impl<F: Future + 'static> hyper::rt::Executor<F> for Streams
 where
     F::Output: 'static,
 {
     fn execute(&self, future: F) {
-        tokio::task::spawn_local(future);
+        tokio::task::spawn_local(self.bound(future));
+    }
+}
+
+impl Streams {
+    /// Drives a stream until it ends, is left alone for `patience`, or has lasted for `total`, in whole patiences.
+    async fn bound<F: Future>(self, stream: F) {
+        let mut stream = std::pin::pin!(stream);
+        let polls = Cell::new(0_u64);
+        let mut counted = std::pin::pin!(std::future::poll_fn(|cx| {
+            polls.set(polls.get() + 1);
+            stream.as_mut().poll(cx)
+        }));
+        let mut lasted = Duration::ZERO;
+        while self.total.is_zero() || lasted < self.total {
+            // The timer itself makes two: when it begins and when it is over.
+            let quiet = polls.get() + 2;
+            if tokio::time::timeout(self.patience, &mut counted).await.is_ok() || polls.get() <= quiet {
+                return;
+            }
+            lasted += self.patience;
+        }
     }
 }

@@ -76,6 +76,13 @@ impl Pool {
         Self { settings, shared: Rc::default() }
     }
 
+    /// Longest that a request can wait for the app without a sign of life.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        let UpstreamSettings { connect_timeout, response_timeout, body_idle, .. } = self.settings;
+        connect_timeout.max(response_timeout).max(body_idle)
+    }
+
     /// Connections open now.
     #[must_use]
     pub fn open(&self) -> usize {
@@ -292,7 +299,7 @@ impl Body for Answer {
                 self.timer = None;
                 match next {
                     Some(Ok(frame)) => {
-                        if self.body.is_end_stream() {
+                        if frame.is_trailers() || self.body.is_end_stream() {
                             self.lease.give_back();
                         }
                         Poll::Ready(Some(Ok(frame)))

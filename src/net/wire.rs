@@ -98,6 +98,18 @@ impl Line {
         Some(phase)
     }
 
+    /// Has it brought a request yet?
+    pub(super) fn has_asked(&self) -> bool {
+        self.requests.get() > 0
+    }
+
+    /// Has the connection looked at, although nothing arrives on it.
+    pub(super) fn nudge(&self) {
+        if let Some(waker) = &*self.waker.borrow() {
+            waker.wake_by_ref();
+        }
+    }
+
     fn wait(&self, cx: &Context<'_>) {
         let mut waker = self.waker.borrow_mut();
         if !waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {

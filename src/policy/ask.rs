@@ -32,6 +32,7 @@ use super::PolicyIx;
 use super::Verdict;
 use super::engine;
 use super::engine::Outcome;
+use super::engine::Rule;
 use super::engine::context;
 use super::engine::context::Parts;
 use super::engine::memory::Memory;
@@ -71,6 +72,7 @@ pub struct Asked<'a> {
     policies: &'a Policies,
     action: Action,
     ground: Rc<Ground>,
+    /// Only made where a policy reads it.
     context: Context,
     now_ms: u64,
 }
@@ -79,10 +81,20 @@ pub struct Asked<'a> {
 pub(crate) struct Ground {
     principal: Arc<EntityUID>,
     actor: Option<Arc<EntityUID>>,
-    resource: Arc<EntityUID>,
-    fields: Vec<(ClassIx, Arc<EntityUID>)>,
+    request: Question,
+    fields: Vec<(ClassIx, Question)>,
     /// All that any question about such a request can reach.
     slice: Entities,
+}
+
+/// One question that a request asks, as far as it can be answered without the request's context.
+struct Question {
+    resource: Arc<EntityUID>,
+    /// What those candidates say that do not read the context. Cedar's expressions have no other input than the request
+    /// and the entities, and these are the same here; so is the answer.
+    settled: Outcome,
+    /// The candidates that read the context.
+    open: Vec<u32>,
 }
 
 impl std::fmt::Debug for Asked<'_> {
@@ -99,19 +111,23 @@ impl<'a> Asked<'a> {
         memory: &'a mut Memory,
     ) -> Self {
         memory.turn_to(policies.generation);
-        let functions = &policies.world.functions;
         let ground = memory.ground(&facts, |memory| Ground::new(policies, model, &facts, memory));
         let now_ms = context::cut(facts.now_ms);
-        let parts = Parts {
-            now: memory.now(functions, now_ms),
-            source_ip: facts.source_ip.and_then(|address| memory.address(functions, address)),
-            method: facts.method.as_str(),
-            path: facts.path,
-            host: facts.host,
-            purpose: facts.purpose,
-            actor: ground.actor.as_deref(),
+        let context = if ground.reads_context() {
+            let functions = &policies.world.functions;
+            let parts = Parts {
+                now: memory.now(functions, now_ms),
+                source_ip: facts.source_ip.and_then(|address| memory.address(functions, address)),
+                method: facts.method.as_str(),
+                path: facts.path,
+                host: facts.host,
+                purpose: facts.purpose,
+                actor: ground.actor.as_deref(),
+            };
+            parts.context()
+        } else {
+            Context::empty()
         };
-        let context = parts.context();
         Self { policies, action: facts.action, ground, context, now_ms }
     }
 
@@ -125,7 +141,7 @@ impl<'a> Asked<'a> {
     #[must_use]
     pub fn decide(&self) -> Verdict {
         match self.policies.world.asking(self.action) {
-            Some(asking) => self.ask(asking, &self.ground.resource),
+            Some(asking) => self.ask(asking, &self.ground.request),
             None => Verdict::default(),
         }
     }
@@ -139,20 +155,15 @@ impl<'a> Asked<'a> {
         }
     }
 
-    fn ask(&self, asking: &Asking, resource: &Arc<EntityUID>) -> Verdict {
-        let known = |euid: &Arc<EntityUID>| EntityUIDEntry::Known { euid: Arc::clone(euid), loc: None };
-        let request = Request::new_unchecked(
-            known(&self.ground.principal),
-            known(&asking.uid),
-            known(resource),
-            Some(self.context.clone()),
-        );
-        let compiled = &self.policies.compiled;
-        let rules = asking.candidates.iter().filter_map(|number| {
-            let at = usize::try_from(*number).ok()?;
-            Some((*number, &compiled.get(at)?.rule))
-        });
-        self.conclude(engine::evaluate(request, &self.ground.slice, rules))
+    fn ask(&self, asking: &Asking, question: &Question) -> Verdict {
+        let Ground { principal, slice, .. } = &*self.ground;
+        let mut outcome = question.settled.clone();
+        if !question.open.is_empty() {
+            let request = request(principal, &asking.uid, &question.resource, self.context.clone());
+            let open = question.open.iter().copied();
+            outcome.merge(engine::evaluate(request, slice, rules(self.policies, open)));
+        }
+        self.conclude(outcome)
     }
 
     /// Cedar skips a policy that errs. A skipped `forbid` would widen access, so any error is a denial.
@@ -191,28 +202,65 @@ impl Ground {
         if !key_is_own {
             entities.push(memory.key(types, model, facts.data_key, facts.target));
         }
-        let mut fields = Vec::with_capacity(facts.route.classes.len());
+        let mut named_fields = Vec::with_capacity(facts.route.classes.len());
         for class in &facts.route.classes {
             if let Some((field, named)) = memory.field(types, model, *class, facts.data_key, facts.target) {
-                fields.push((*class, Arc::new(field.uid().clone())));
+                named_fields.push((*class, Arc::new(field.uid().clone())));
                 entities.extend([field, named]);
             }
         }
-        let asking = policies.world.asking(facts.action).into_iter().chain([policies.world.reveal()]);
-        for asking in asking {
+        let (asking, reveal) = (policies.world.asking(facts.action), policies.world.reveal());
+        for asking in asking.into_iter().chain([reveal]) {
             entities.push(Arc::clone(&asking.entity));
             entities.extend(asking.looked_into.iter().map(Arc::clone));
         }
+        // Entities are equal where their names are, so nothing here can be refused. If it is, nothing is known, and what
+        // is not known is not allowed.
+        let slice = of(entities).unwrap_or_default();
+        let principal = caller.uid;
+        let question = |asking: &Asking, resource: Arc<EntityUID>| {
+            let reads = |number: &u32| rule(policies, *number).is_none_or(Rule::reads_context);
+            let (open, closed): (Vec<u32>, Vec<u32>) =
+                asking.candidates.iter().partition(|number| reads(number));
+            let request = request(&principal, &asking.uid, &resource, Context::empty());
+            let settled = engine::evaluate(request, &slice, rules(policies, closed.into_iter()));
+            Question { resource, settled, open }
+        };
+        let resource = Arc::new(resource.uid().clone());
+        let unasked = |resource| Question { resource, settled: Outcome::default(), open: Vec::new() };
         Self {
-            principal: caller.uid,
             actor: caller.actors.first().map(|actor| Arc::new(actor.uid().clone())),
-            resource: Arc::new(resource.uid().clone()),
-            fields,
-            // Entities are equal where their names are, so nothing here can be refused. If it is, nothing is known, and
-            // what is not known is not allowed.
-            slice: of(entities).unwrap_or_default(),
+            request: match asking {
+                Some(asking) => question(asking, resource),
+                None => unasked(resource),
+            },
+            fields: named_fields.into_iter().map(|(class, field)| (class, question(reveal, field))).collect(),
+            principal,
+            slice,
         }
     }
+
+    fn reads_context(&self) -> bool {
+        !self.request.open.is_empty() || self.fields.iter().any(|(_, field)| !field.open.is_empty())
+    }
+}
+
+fn request(
+    principal: &Arc<EntityUID>,
+    action: &Arc<EntityUID>,
+    resource: &Arc<EntityUID>,
+    context: Context,
+) -> Request {
+    let known = |euid: &Arc<EntityUID>| EntityUIDEntry::Known { euid: Arc::clone(euid), loc: None };
+    Request::new_unchecked(known(principal), known(action), known(resource), Some(context))
+}
+
+fn rule(policies: &Policies, number: u32) -> Option<&Rule> {
+    Some(&policies.compiled.get(usize::try_from(number).ok()?)?.rule)
+}
+
+fn rules(policies: &Policies, numbers: impl Iterator<Item = u32>) -> impl Iterator<Item = (u32, &Rule)> {
+    numbers.filter_map(|number| Some((number, rule(policies, number)?)))
 }
 
 fn of(entities: Vec<Arc<Entity>>) -> Option<Entities> {

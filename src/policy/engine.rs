@@ -25,6 +25,7 @@ use cedar_policy_core::ast::Request;
 use cedar_policy_core::ast::SlotEnv;
 use cedar_policy_core::ast::Template;
 use cedar_policy_core::ast::ValueKind;
+use cedar_policy_core::ast::Var;
 use cedar_policy_core::entities::Entities;
 use cedar_policy_core::evaluator::Evaluator;
 use cedar_policy_core::extensions::Extensions;
@@ -36,6 +37,7 @@ pub(super) struct Rule {
     action: ActionConstraint,
     /// Scope and condition, without the action: a rule is only evaluated for actions that it applies to.
     condition: Expr,
+    reads_context: bool,
 }
 
 /// What a list of rules says about one request.
@@ -44,6 +46,20 @@ pub(super) struct Outcome {
     pub(super) permits: Vec<u32>,
     pub(super) forbids: Vec<u32>,
     pub(super) errors: Vec<u32>,
+}
+
+impl Outcome {
+    /// Adds what further rules say; the numbers stay in order.
+    pub(super) fn merge(&mut self, more: Self) {
+        for (all, more) in [
+            (&mut self.permits, more.permits),
+            (&mut self.forbids, more.forbids),
+            (&mut self.errors, more.errors),
+        ] {
+            all.extend(more);
+            all.sort_unstable();
+        }
+    }
 }
 
 impl Rule {
@@ -57,11 +73,11 @@ impl Rule {
         // `principal && (resource && rest)`: a scope on concrete entities cannot error, so the rest is only looked at
         // where the scope fits, as in Cedar.
         let condition = scopes.into_iter().flatten().rev().reduce(|rest, scope| Expr::and(scope, rest));
-        Self {
-            effect: template.effect(),
-            action: template.action_constraint().clone(),
-            condition: condition.unwrap_or_else(|| Expr::val(true)),
-        }
+        let condition = condition.unwrap_or_else(|| Expr::val(true));
+        let is_context = |part: &Expr| matches!(part.expr_kind(), ExprKind::Var(Var::Context));
+        let reads_context = condition.subexpressions().any(is_context);
+        let (effect, action) = (template.effect(), template.action_constraint().clone());
+        Self { effect, action, condition, reads_context }
     }
 
     /// Does the scope let this action in?
@@ -73,6 +89,11 @@ impl Rule {
                 uids.iter().any(|uid| action.uid() == &**uid || action.is_descendant_of(uid))
             }
         }
+    }
+
+    /// May its answer depend on the context?
+    pub(super) fn reads_context(&self) -> bool {
+        self.reads_context
     }
 
     /// The entities that the condition names and looks into; they must be in the slice.

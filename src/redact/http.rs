@@ -132,6 +132,9 @@ pub fn request_headers(headers: &mut HeaderMap, plan: &Plan) -> Result<(), ViewC
     headers.remove("want-content-digest");
     headers.remove("want-repr-digest");
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    if !headers.contains_key(header::IF_NONE_MATCH) && !headers.contains_key(header::IF_MATCH) {
+        return Ok(());
+    }
     let suffix = suffix(plan);
     if !keep_own_view(headers, &header::IF_NONE_MATCH, &suffix) {
         headers.remove(header::IF_NONE_MATCH);

@@ -66,6 +66,7 @@ pub struct Plan {
     /// May a member have to be dropped?
     pub(super) drops: bool,
     pub(super) key: Option<PseudonymKey>,
+    tag: [u8; 8],
 }
 
 impl Plan {
@@ -110,7 +111,10 @@ impl Plan {
             rule_of_set.push(most.map_or(0, |(class, mask)| number(*class, mask)));
         }
         let drops = masks.values().any(|mask| *mask == Mask::Drop);
-        Self { shape: Arc::clone(shape), hidden: masks, rule_of_set: rule_of_set.into(), rules, drops, key }
+        let (shape, rule_of_set) = (Arc::clone(shape), rule_of_set.into());
+        let mut plan = Self { shape, hidden: masks, rule_of_set, rules, drops, key, tag: [0; 8] };
+        plan.tag = plan.name_view();
+        plan
     }
 
     /// The plan for bodies in which nothing is classified, and for those that Palisade itself makes.
@@ -133,7 +137,11 @@ impl Plan {
     /// A name of the view that this plan gives: two plans with the same tag turn any body into the same bytes.
     /// For entity tags.
     #[must_use]
-    pub fn tag(&self) -> [u8; 8] {
+    pub const fn tag(&self) -> [u8; 8] {
+        self.tag
+    }
+
+    fn name_view(&self) -> [u8; 8] {
         let mut text = String::new();
         for (class, mask) in &self.hidden {
             text.push_str(&format!("{}={mask}\n{}\n", class.0, self.shape.name(*class)));

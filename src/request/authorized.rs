@@ -210,7 +210,10 @@ fn place<'a, B>(
     let head = &request.head;
     let (route, params) = match model.routes.find(&head.method, head.path()) {
         Found::Route(route, params) => (route.ix, params),
-        Found::OtherMethod(_) => return Err((Refusal::MethodNotAllowed, None)),
+        Found::OtherMethod(methods) => {
+            let methods: Vec<&str> = methods.into_iter().map(http::Method::as_str).collect();
+            return Err((Refusal::MethodNotAllowed(methods.join(", ").into()), None));
+        }
         Found::None => return Err((Refusal::NoRoute, None)),
     };
     // Looked up again for a borrow of the snapshot alone.
@@ -263,7 +266,7 @@ fn judge<'a, B, O>(
         method: &head.method,
         path: head.path(),
         host: &head.host.name,
-        purpose: head.headers.get(&worker.settings.purpose_header).and_then(|value| value.to_str().ok()),
+        purpose: head.one(&worker.settings.purpose_header),
         source_ip: moment.peer,
         now_ms: moment.now_ms,
     };

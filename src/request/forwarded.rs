@@ -176,6 +176,7 @@ fn outbound<B: Body<Data = Bytes> + Unpin, O>(
         ended: !has_body,
         sent: sent.clone(),
         bytes_max: worker.settings.bounds.body_bytes,
+        given: 0,
         length,
     };
     let mut request = http::Request::new(body);

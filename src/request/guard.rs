@@ -8,7 +8,14 @@
 //! Sans-IO: bytes in, a verdict out. Never: changes a byte, performs I/O, or looks into a body.
 //! INVARIANT: the verdict does not depend on how the input was cut (`tests::cuts_never_change_what_passes`).
 
+mod bytes;
+
 use memchr::memchr;
+
+use bytes::all_field_bytes;
+use bytes::is_field_byte;
+use bytes::is_target_byte;
+use bytes::is_token_byte;
 
 /// Why a head or its framing is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -314,12 +321,20 @@ fn request_line(line: &[u8], target_bytes_max: usize) -> Result<bool, Flaw> {
     if target.len() > target_bytes_max {
         return Err(Flaw::TargetTooLong);
     }
-    // Origin form or absolute form; `*` and the authority form have no route to be judged by.
-    let form = target.starts_with(b"/") || target.starts_with(b"http://") || target.starts_with(b"https://");
-    if !form || !target.iter().all(|byte| matches!(byte, 0x21..=0x7e) && *byte != b'#') {
-        return Err(Flaw::Target);
+    if (target.starts_with(b"/") && target.iter().all(|byte| is_target_byte(*byte))) || is_odd_target(target)
+    {
+        return Ok(http_10);
     }
-    Ok(http_10)
+    Err(Flaw::Target)
+}
+
+/// A target in absolute form, or with a byte that some clients leave bare. `*` and the authority form have no route to
+/// be judged by. The parser is asked itself: what only it refuses would have no record.
+#[cold]
+fn is_odd_target(target: &[u8]) -> bool {
+    let form = target.starts_with(b"/") || target.starts_with(b"http://") || target.starts_with(b"https://");
+    form && target.iter().all(|byte| matches!(byte, 0x21..=0x7e) && *byte != b'#')
+        && http::Uri::try_from(target).is_ok()
 }
 
 /// The methods that are forwarded. Others have no meaning that a route could give them.
@@ -351,42 +366,6 @@ fn decimal(text: &[u8]) -> Option<u64> {
 
 fn hex(digit: u8) -> Option<u64> {
     char::from(digit).to_digit(16).map(u64::from)
-}
-
-/// `tchar` of RFC 9110 section 5.6.2.
-const fn is_token_byte(byte: u8) -> bool {
-    #[expect(clippy::indexing_slicing, reason = "the table has a place for every byte")]
-    TOKEN[byte as usize]
-}
-
-#[expect(
-    clippy::indexing_slicing,
-    reason = "a constant table is filled at compile time, where a wrong index fails the build"
-)]
-const TOKEN: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        table[byte] = (byte as u8).is_ascii_alphanumeric();
-        byte += 1;
-    }
-    let other = b"!#$%&'*+-.^_`|~";
-    let mut at = 0;
-    while at < other.len() {
-        table[other[at] as usize] = true;
-        at += 1;
-    }
-    table
-};
-
-/// `HTAB`, `SP`, `VCHAR` or `obs-text` of RFC 9110 section 5.5.
-const fn is_field_byte(byte: u8) -> bool {
-    (byte >= 0x20 && byte != 0x7f) || byte == b'\t'
-}
-
-/// Without an early return, so that the compiler makes wide compares of it: this is most of a head's bytes.
-fn all_field_bytes(value: &[u8]) -> bool {
-    value.iter().fold(true, |sound, byte| sound & is_field_byte(*byte))
 }
 
 #[cfg(test)]

@@ -33,6 +33,13 @@ impl Head {
         self.target.path()
     }
 
+    /// The value of a header that is there exactly once: of two, an app may believe either.
+    pub(super) fn one(&self, name: &HeaderName) -> Option<&str> {
+        let mut lines = self.headers.get_all(name).iter();
+        let line = lines.next().filter(|_| lines.next().is_none())?;
+        line.to_str().ok()
+    }
+
     /// The query, without its `?`.
     #[must_use]
     pub fn query(&self) -> Option<&str> {
@@ -212,10 +219,12 @@ fn connection_names(headers: &HeaderMap) -> Result<Vec<HeaderName>, Refusal> {
 
 fn is_removed(name: &HeaderName, bounds: &Bounds) -> bool {
     let name = name.as_str();
+    // To many apps `_` and `.` are `-` (RFC 3875 section 4.1.18): such a name is another spelling of one that is judged.
+    if name.contains(['_', '.']) {
+        return true;
+    }
     // Every name below starts with one of these letters; most headers end here.
-    if !matches!(name.as_bytes().first(), Some(b'x' | b'k' | b'p' | b'h' | b'f'))
-        && !name.contains(['_', '.'])
-    {
+    if !matches!(name.as_bytes().first(), Some(b'x' | b'k' | b'p' | b'h' | b'f')) {
         return bounds.protected.iter().any(|ours| ours.as_ref() == name);
     }
     is_ours(name, bounds) || REMOVED_FOLDED.iter().any(|removed| same_folded(name, removed))

@@ -31,8 +31,8 @@ pub enum Refusal {
     Tenancy(Disagreement),
     /// No route has this path.
     NoRoute,
-    /// A route has this path, with other methods.
-    MethodNotAllowed,
+    /// A route has this path, with these methods, as `Allow` lists them (RFC 9110 section 10.2.1).
+    MethodNotAllowed(Box<str>),
     /// The request does not say which DataKey it is about in a form that a DataKey has.
     BadDataKey,
     /// The DataKey belongs to no tenant, or to another one than the request named.
@@ -105,7 +105,7 @@ impl Refusal {
                 row(403, "tenant_mismatch", "The request speaks for one tenant and asks about another.")
             }
             Self::NoRoute => row(404, "no_route", "There is no such route."),
-            Self::MethodNotAllowed => row(405, "method_not_allowed", "This route has other methods."),
+            Self::MethodNotAllowed(_) => row(405, "method_not_allowed", "This route has other methods."),
             Self::BadDataKey => {
                 row(400, "bad_data_key", "The request does not name its data in a valid form.")
             }
@@ -148,7 +148,7 @@ impl Refusal {
             | Self::BadTenantName
             | Self::Tenancy(Disagreement::NoTenant)
             | Self::NoRoute
-            | Self::MethodNotAllowed
+            | Self::MethodNotAllowed(_)
             | Self::BadDataKey
             | Self::Denied
             | Self::PolicyError
@@ -163,6 +163,15 @@ impl Refusal {
             | Self::Unredactable
             | Self::Overloaded => None,
         }
+    }
+
+    /// What `Allow` says, where the method was the reason.
+    #[must_use]
+    pub fn allow(&self) -> Option<&str> {
+        if let Self::MethodNotAllowed(methods) = self {
+            return Some(methods);
+        }
+        matches!(self, Self::Flawed(Flaw::Method)).then_some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
     }
 
     /// Must the connection close after the answer, because what follows on it can no longer be told apart?

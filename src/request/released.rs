@@ -1,13 +1,14 @@
 //! An answer as the client may see it: the last state.
 //!
-//! Only this file makes a [`Released`], and the bodies in it are [`Redacted`] bytes: hyper can be handed nothing else.
+//! Only this file makes a [`Released`], and the bodies in it are [`crate::redact::Redacted`] bytes: hyper can be handed nothing else.
 //! Never: passes on a body that cannot be read while its plan hides something, or ends a broken one cleanly.
+
+mod answer;
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Context;
-use std::task::Poll;
-use std::task::ready;
+
+pub use answer::Answer;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -16,14 +17,11 @@ use http::HeaderValue;
 use http::StatusCode;
 use http::header;
 use http_body::Body;
-use http_body::Frame;
-use http_body::SizeHint;
 
 use crate::limits;
 use crate::redact;
 use crate::redact::Gathered;
 use crate::redact::Plan;
-use crate::redact::Redacted;
 use crate::redact::Redactor;
 use crate::request::ending::Ended;
 use crate::request::ending::Ending;
@@ -80,7 +78,7 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Forwarded<U> {
         let mut ending = permit.ending;
         ending.answered(response.status().as_u16(), sent, upstream_us);
         let (mut parts, body) = response.into_parts();
-        let head_length = match sound(&parts.headers, head_only) {
+        let head_length = match sound(&parts, head_only) {
             Ok(length) => length,
             Err(refusal) => return Err(ending.refused(refusal)),
         };
@@ -106,17 +104,21 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Forwarded<U> {
             let answer = Answer::Stream { body, redactor: Some(redactor), first: None, passes: true, ending };
             return Ok(Released { response: http::Response::from_parts(parts, answer) });
         }
-        let encoding = match readable(&parts, bodiless) {
-            Ok(encoding) => encoding,
+        let mut body = body;
+        // A body without a byte hides nothing, whatever it is called; some apps tell only by ending it.
+        let first = if bodiless { Ok(None) } else { next(&mut body).await };
+        let (encoding, first) = match first.and_then(|first| Ok((readable(&parts, first.is_none())?, first)))
+        {
+            Ok(found) => found,
             Err(refusal) => return Err(ending.refused(refusal)),
         };
         redact::http::response_headers(&mut parts.headers, &plan);
-        if bodiless {
+        let Some(first) = first else {
             ending.end(Ended::Complete);
             let answer = Answer::Whole { body: None };
             return Ok(Released { response: http::Response::from_parts(parts, answer) });
-        }
-        let answer = redacted(body, plan, encoding, ending).await?;
+        };
+        let answer = redacted(first, body, Redactor::new(plan, encoding), ending).await?;
         Ok(Released { response: http::Response::from_parts(parts, answer) })
     }
 }
@@ -145,21 +147,32 @@ pub(super) fn refused<U>(refusal: &Refusal, id: crate::ids::DecisionId, plan: Ar
         503 => drop(headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"))),
         _ => {}
     }
+    if let Some(allow) = refusal.allow().and_then(|methods| HeaderValue::from_str(methods).ok()) {
+        headers.insert(header::ALLOW, allow);
+    }
     if refusal.closes() {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     Released { response }
 }
 
-/// Exactly one framing, or none; gives the length that a `HEAD`'s answer may repeat.
-fn sound(headers: &HeaderMap, head_only: bool) -> Result<Option<HeaderValue>, Refusal> {
+/// An answer to the request that was sent, with exactly one framing, or none; gives the length that a `HEAD`'s answer
+/// may repeat.
+fn sound(parts: &http::response::Parts, head_only: bool) -> Result<Option<HeaderValue>, Refusal> {
+    // Nobody was asked to switch protocols, and nothing else in 1xx is an answer.
+    if parts.status.is_informational() {
+        return Err(Refusal::BadUpstream);
+    }
+    let headers = &parts.headers;
     let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
     let length = lengths.next();
     if lengths.next().is_some() || (length.is_some() && headers.contains_key(header::TRANSFER_ENCODING)) {
         return Err(Refusal::BadUpstream);
     }
     match length {
-        Some(length) if !length.as_bytes().iter().all(u8::is_ascii_digit) => Err(Refusal::BadUpstream),
+        Some(length) if length.is_empty() || !length.as_bytes().iter().all(u8::is_ascii_digit) => {
+            Err(Refusal::BadUpstream)
+        }
         Some(length) if head_only => Ok(Some(length.clone())),
         Some(_) | None => Ok(None),
     }
@@ -188,6 +201,10 @@ fn clean(headers: &mut HeaderMap) {
     for name in named.iter().chain(&REMOVED) {
         headers.remove(name);
     }
+    remove_ours(headers);
+}
+
+fn remove_ours(headers: &mut HeaderMap) {
     let ours: Vec<HeaderName> =
         headers.keys().filter(|name| name.as_str().starts_with(OURS)).cloned().collect();
     for name in ours {
@@ -206,36 +223,32 @@ fn readable(parts: &http::response::Parts, bodiless: bool) -> Result<redact::Enc
     redact::http::readable_body(&parts.headers).map_err(|_| Refusal::Unredactable)
 }
 
+/// The next bytes of an answer's body; `None` at its end.
+async fn next<U: Body<Data = Bytes, Error = Broken> + Unpin>(body: &mut U) -> Result<Option<Bytes>, Refusal> {
+    loop {
+        match std::future::poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
+            None => return Ok(None),
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) if !data.is_empty() => return Ok(Some(data)),
+                Ok(_) | Err(_) => {}
+            },
+            Some(Err(Broken::Idle)) => return Err(Refusal::UpstreamTimeout),
+            Some(Err(Broken::Cut)) => return Err(Refusal::BadUpstream),
+        }
+    }
+}
+
 /// Redacts up to a buffer's worth before the head leaves, so that a body that cannot be read still gets a clean 502.
 async fn redacted<U: Body<Data = Bytes, Error = Broken> + Unpin>(
+    first: Bytes,
     mut body: U,
-    plan: Arc<Plan>,
-    encoding: redact::Encoding,
+    mut redactor: Redactor,
     mut ending: Ending,
 ) -> Result<Answer<U>, Refused> {
-    let mut redactor = Redactor::new(plan, encoding);
     let mut whole = Gathered::default();
+    let mut data = first;
     loop {
-        let frame = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await;
-        let piece = match frame {
-            Some(Ok(frame)) => match frame.into_data() {
-                Ok(data) => ending.timed(|| redactor.feed(data)),
-                Err(_) => continue,
-            },
-            Some(Err(Broken::Idle)) => return Err(ending.refused(Refusal::UpstreamTimeout)),
-            Some(Err(Broken::Cut)) => return Err(ending.refused(Refusal::BadUpstream)),
-            None => match ending.timed(|| redactor.finish()) {
-                Ok((last, hidden)) => {
-                    whole.push(last);
-                    ending.hid(hidden);
-                    ending.sent(whole.len());
-                    ending.end(Ended::Complete);
-                    return Ok(Answer::Whole { body: Some(whole.into_redacted()) });
-                }
-                Err(_) => return Err(ending.refused(Refusal::Unredactable)),
-            },
-        };
-        match piece {
+        match ending.timed(|| redactor.feed(data)) {
             Ok(piece) => whole.push(piece),
             Err(_) => return Err(ending.refused(Refusal::Unredactable)),
         }
@@ -243,134 +256,22 @@ async fn redacted<U: Body<Data = Bytes, Error = Broken> + Unpin>(
             let first = Some(whole.into_redacted());
             return Ok(Answer::Stream { body, redactor: Some(redactor), first, passes: false, ending });
         }
+        data = match next(&mut body).await {
+            Ok(Some(data)) => data,
+            Err(refusal) => return Err(ending.refused(refusal)),
+            Ok(None) => break,
+        };
     }
+    let Ok((last, hidden)) = ending.timed(|| redactor.finish()) else {
+        return Err(ending.refused(Refusal::Unredactable));
+    };
+    whole.push(last);
+    ending.hid(hidden);
+    ending.sent(whole.len());
+    ending.end(Ended::Complete);
+    Ok(Answer::Whole { body: Some(whole.into_redacted()) })
 }
 
 fn fits(length: u64) -> bool {
     length <= limits::WHOLE_BODY_BYTES_MAX as u64
-}
-
-/// The one body type that a connection is given.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every answer is the large one; a box would be an allocation more"
-)]
-#[derive(Debug)]
-pub enum Answer<U> {
-    /// All there is, with its exact length.
-    Whole {
-        /// The bytes, until they are sent.
-        body: Option<Redacted>,
-    },
-    /// What the app sends, through the redactor.
-    Stream {
-        /// The app's body.
-        body: U,
-        /// `None` once it has finished.
-        redactor: Option<Redactor>,
-        /// What was redacted before the head left, until it is sent.
-        first: Option<Redacted>,
-        /// Nothing is hidden, so length and trailers pass as well.
-        passes: bool,
-        /// How it ended is told to this.
-        ending: Ending,
-    },
-}
-
-type Next = Poll<Option<Result<Frame<Redacted>, Cut>>>;
-
-impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Body for Answer<U> {
-    type Data = Redacted;
-    type Error = Cut;
-
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Next {
-        match self.get_mut() {
-            Self::Whole { body } => Poll::Ready(body.take().map(|body| Ok(Frame::data(body)))),
-            Self::Stream { body, redactor, first, passes, ending } => {
-                if let Some(piece) = first.take().filter(|piece| !piece.is_empty()) {
-                    ending.sent(piece.len());
-                    return Poll::Ready(Some(Ok(Frame::data(piece))));
-                }
-                stream(body, redactor, *passes, ending, cx)
-            }
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Whole { body } => body.as_ref().is_none_or(Redacted::is_empty),
-            Self::Stream { body, passes, .. } => *passes && body.is_end_stream(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Whole { body } => SizeHint::with_exact(body.as_ref().map_or(0, Redacted::len) as u64),
-            Self::Stream { body, passes: true, .. } => body.size_hint(),
-            Self::Stream { passes: false, .. } => SizeHint::default(),
-        }
-    }
-}
-
-fn stream<U: Body<Data = Bytes, Error = Broken> + Unpin>(
-    body: &mut U,
-    redactor: &mut Option<Redactor>,
-    passes: bool,
-    ending: &mut Ending,
-    cx: &mut Context<'_>,
-) -> Next {
-    loop {
-        let Some(open) = redactor.as_mut() else { return Poll::Ready(None) };
-        let data = match ready!(Pin::new(&mut *body).poll_frame(cx)) {
-            Some(Ok(frame)) => match frame.into_data() {
-                Ok(data) => data,
-                Err(frame) if passes => {
-                    if let Ok(trailers) = frame.into_trailers() {
-                        return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
-                    }
-                    continue;
-                }
-                Err(_) => continue,
-            },
-            Some(Err(broken)) => {
-                *redactor = None;
-                ending.end(Ended::UpstreamBroken);
-                return Poll::Ready(Some(Err(Cut::Upstream(broken))));
-            }
-            None => return last(redactor, ending),
-        };
-        let fed = if passes { open.feed(data) } else { ending.timed(|| open.feed(data)) };
-        match fed {
-            Ok(piece) if piece.is_empty() => {}
-            Ok(piece) => {
-                ending.sent(piece.len());
-                // hyper does not ask again for what it knows to be the end, so the end is noted here.
-                if passes && body.is_end_stream() {
-                    ending.end(Ended::Complete);
-                }
-                return Poll::Ready(Some(Ok(Frame::data(piece))));
-            }
-            Err(_) => {
-                *redactor = None;
-                ending.end(Ended::Unredactable);
-                return Poll::Ready(Some(Err(Cut::Unredactable)));
-            }
-        }
-    }
-}
-
-fn last(redactor: &mut Option<Redactor>, ending: &mut Ending) -> Next {
-    match redactor.take().map(Redactor::finish) {
-        Some(Ok((piece, hidden))) => {
-            ending.hid(hidden);
-            ending.sent(piece.len());
-            ending.end(Ended::Complete);
-            Poll::Ready((!piece.is_empty()).then(|| Ok(Frame::data(piece))))
-        }
-        Some(Err(_)) => {
-            ending.end(Ended::Unredactable);
-            Poll::Ready(Some(Err(Cut::Unredactable)))
-        }
-        None => Poll::Ready(None),
-    }
 }

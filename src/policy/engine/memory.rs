@@ -2,7 +2,7 @@
 //!
 //! INVARIANT: a kept entity is what would be made anew (`tests::laws::a_memory_never_changes_a_verdict`). Everything is
 //! dropped when the snapshot changes.
-//! Never: keeps a decision.
+//! Never: keeps a decision that a request's context takes part in.
 
 use std::net::IpAddr;
 use std::rc::Rc;

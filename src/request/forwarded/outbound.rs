@@ -65,7 +65,9 @@ pub struct Outbound<B> {
     pub(super) redactor: Option<Redactor>,
     pub(super) ended: bool,
     pub(super) sent: Sent,
+    /// Bounds what arrives, and what it grows to where it arrives compressed.
     pub(super) bytes_max: u64,
+    pub(super) given: u64,
     pub(super) length: Option<u64>,
 }
 
@@ -84,12 +86,22 @@ impl<B: Body<Data = Bytes> + Unpin> Outbound<B> {
 
     fn finish(&mut self) -> Poll<Option<Result<Frame<Redacted>, Flawed>>> {
         self.ended = true;
-        match self.redactor.take().map(Redactor::finish) {
+        // Without a byte there is no JSON, and nothing to hide.
+        let redactor = self.redactor.take().filter(|_| self.sent.bytes.get() > 0);
+        match redactor.map(Redactor::finish) {
             None => Poll::Ready(None),
             Some(Ok((last, _))) if last.is_empty() => Poll::Ready(None),
-            Some(Ok((last, _))) => Poll::Ready(Some(Ok(Frame::data(last)))),
+            Some(Ok((last, _))) => self.give(last),
             Some(Err(_)) => self.flawed(Flawed::Unreadable),
         }
+    }
+
+    fn give(&mut self, piece: Redacted) -> Poll<Option<Result<Frame<Redacted>, Flawed>>> {
+        self.given = self.given.saturating_add(piece.len() as u64);
+        if self.given > self.bytes_max {
+            return self.flawed(Flawed::TooLarge);
+        }
+        Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 }
 
@@ -122,7 +134,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Outbound<B> {
             let Some(redactor) = &mut self.redactor else { return self.flawed(Flawed::Unreadable) };
             match redactor.feed(data) {
                 Ok(piece) if piece.is_empty() => {}
-                Ok(piece) => return Poll::Ready(Some(Ok(Frame::data(piece)))),
+                Ok(piece) => return self.give(piece),
                 Err(_) => return self.flawed(Flawed::Unreadable),
             }
         }

@@ -1,0 +1,17 @@
+# The image of Palisade: one binary, no shell, not root.
+# The configuration is mounted at /etc/palisade; `src/manual/operations.md` says what it must set. CI does not build it yet.
+FROM rust:1.95-slim-bookworm AS build
+WORKDIR /src
+COPY . .
+RUN cargo build --locked --profile dist --bin palisade
+
+# Debian 12's C library, as in the stage above, and nothing that could be run but Palisade.
+FROM gcr.io/distroless/cc-debian12:nonroot
+COPY --from=build /src/target/dist/palisade /usr/local/bin/palisade
+USER 65532:65532
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
+    CMD ["/usr/local/bin/palisade", "healthcheck", "--config", "/etc/palisade/palisade.yaml"]
+ENTRYPOINT ["/usr/local/bin/palisade"]
+CMD ["run", "--config", "/etc/palisade/palisade.yaml"]

@@ -1,0 +1,20 @@
+//! The manual: how Palisade is built, what it promises, how it is run. `tests/manual.rs` holds it to the code.
+//!
+//! To run it, read [`operations`]; to write policies, [`policies`]; to judge it, [`threats`]; to change it,
+//! [`architecture`], [`words`] and [`decisions`]. What changed is in [`changelog`].
+//! Never: holds code. Each chapter is a Markdown file beside this one.
+
+#[doc = include_str!("manual/architecture.md")]
+pub mod architecture {}
+#[doc = include_str!("manual/words.md")]
+pub mod words {}
+#[doc = include_str!("manual/policies.md")]
+pub mod policies {}
+#[doc = include_str!("manual/operations.md")]
+pub mod operations {}
+#[doc = include_str!("manual/threats.md")]
+pub mod threats {}
+#[doc = include_str!("manual/decisions.md")]
+pub mod decisions {}
+#[doc = include_str!("manual/changelog.md")]
+pub mod changelog {}

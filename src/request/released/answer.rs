@@ -1,0 +1,149 @@
+//! The one body type that a connection is given: redacted bytes, and how their end is told.
+//!
+//! Never: ends a broken body cleanly, or hands on bytes that have not been through the redactor.
+
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
+use std::task::ready;
+
+use bytes::Bytes;
+use http_body::Body;
+use http_body::Frame;
+use http_body::SizeHint;
+
+use crate::redact::Redacted;
+use crate::redact::Redactor;
+use crate::request::ending::Ended;
+use crate::request::ending::Ending;
+use crate::request::forwarded::Broken;
+use crate::request::released::Cut;
+use crate::request::released::remove_ours;
+
+/// The one body type that a connection is given.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every answer is the large one; a box would be an allocation more"
+)]
+#[derive(Debug)]
+pub enum Answer<U> {
+    /// All there is, with its exact length.
+    Whole {
+        /// The bytes, until they are sent.
+        body: Option<Redacted>,
+    },
+    /// What the app sends, through the redactor.
+    Stream {
+        /// The app's body.
+        body: U,
+        /// `None` once it has finished.
+        redactor: Option<Redactor>,
+        /// What was redacted before the head left, until it is sent.
+        first: Option<Redacted>,
+        /// Nothing is hidden, so length and trailers pass as well.
+        passes: bool,
+        /// How it ended is told to this.
+        ending: Ending,
+    },
+}
+
+type Next = Poll<Option<Result<Frame<Redacted>, Cut>>>;
+
+impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Body for Answer<U> {
+    type Data = Redacted;
+    type Error = Cut;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Next {
+        match self.get_mut() {
+            Self::Whole { body } => Poll::Ready(body.take().map(|body| Ok(Frame::data(body)))),
+            Self::Stream { body, redactor, first, passes, ending } => {
+                if let Some(piece) = first.take().filter(|piece| !piece.is_empty()) {
+                    ending.sent(piece.len());
+                    return Poll::Ready(Some(Ok(Frame::data(piece))));
+                }
+                stream(body, redactor, *passes, ending, cx)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole { body } => body.as_ref().is_none_or(Redacted::is_empty),
+            Self::Stream { body, passes, .. } => *passes && body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole { body } => SizeHint::with_exact(body.as_ref().map_or(0, Redacted::len) as u64),
+            Self::Stream { body, passes: true, .. } => body.size_hint(),
+            Self::Stream { passes: false, .. } => SizeHint::default(),
+        }
+    }
+}
+
+fn stream<U: Body<Data = Bytes, Error = Broken> + Unpin>(
+    body: &mut U,
+    redactor: &mut Option<Redactor>,
+    passes: bool,
+    ending: &mut Ending,
+    cx: &mut Context<'_>,
+) -> Next {
+    loop {
+        let Some(open) = redactor.as_mut() else { return Poll::Ready(None) };
+        let data = match ready!(Pin::new(&mut *body).poll_frame(cx)) {
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) => data,
+                Err(frame) if passes => {
+                    if let Ok(mut trailers) = frame.into_trailers() {
+                        remove_ours(&mut trailers);
+                        // Nothing follows trailers, and hyper does not ask.
+                        ending.end(Ended::Complete);
+                        return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+                    }
+                    continue;
+                }
+                Err(_) => continue,
+            },
+            Some(Err(broken)) => {
+                *redactor = None;
+                ending.end(Ended::UpstreamBroken);
+                return Poll::Ready(Some(Err(Cut::Upstream(broken))));
+            }
+            None => return last(redactor, ending),
+        };
+        let fed = if passes { open.feed(data) } else { ending.timed(|| open.feed(data)) };
+        match fed {
+            Ok(piece) if piece.is_empty() => {}
+            Ok(piece) => {
+                ending.sent(piece.len());
+                // hyper does not ask again for what it knows to be the end, so the end is noted here.
+                if passes && body.is_end_stream() {
+                    ending.end(Ended::Complete);
+                }
+                return Poll::Ready(Some(Ok(Frame::data(piece))));
+            }
+            Err(_) => {
+                *redactor = None;
+                ending.end(Ended::Unredactable);
+                return Poll::Ready(Some(Err(Cut::Unredactable)));
+            }
+        }
+    }
+}
+
+fn last(redactor: &mut Option<Redactor>, ending: &mut Ending) -> Next {
+    match redactor.take().map(Redactor::finish) {
+        Some(Ok((piece, hidden))) => {
+            ending.hid(hidden);
+            ending.sent(piece.len());
+            ending.end(Ended::Complete);
+            Poll::Ready((!piece.is_empty()).then(|| Ok(Frame::data(piece))))
+        }
+        Some(Err(_)) => {
+            ending.end(Ended::Unredactable);
+            Poll::Ready(Some(Err(Cut::Unredactable)))
+        }
+        None => Poll::Ready(None),
+    }
+}
