@@ -6,13 +6,7 @@
 //! but for the ends of lines in their heads, `{length}` of the body, `{etag}` of the answer before, and the credentials
 //! `@key <id>` and `@token <claims>`. An answer that says it is gzip is made so. The rest, from `=== out` on, is compared.
 //! Never: shows what differs from run to run (ids, times, digests, latencies).
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
 mod common;
 
