@@ -142,11 +142,14 @@ fn play(case: &str) -> String {
         let decision = folder.records("decision", number + 1).swap_remove(number);
         write!(out, "{}{}", if number == 0 { "" } else { "\n=== out\n" }, client_got(&answer, &decision))
             .unwrap();
-        match upstream.seen.lock().unwrap().get(seen) {
-            Some((head, body)) => write!(out, "\n--- app\n{}", app_saw(head, body)).unwrap(),
-            None => out += "\n--- app\nnothing\n",
+        out += "\n--- app\n";
+        let all = upstream.seen.lock().unwrap();
+        for (head, body) in &all[seen..] {
+            out += &app_saw(head, body);
         }
-        seen = upstream.seen.lock().unwrap().len();
+        out += if all.len() == seen { "nothing\n" } else { "" };
+        seen = all.len();
+        drop(all);
         write!(out, "\n--- decision\n{}", fields(&decision)).unwrap();
         if decision["decision"] == "allow" {
             let outcome = folder.records("outcome", outcomes + 1).swap_remove(outcomes);

@@ -190,8 +190,11 @@ impl Ground {
         let (resource, route) = memory.resource(types, model, facts.route, facts.data_key, facts.target);
         let mut entities = vec![Arc::clone(&caller.entity), Arc::clone(&resource), route];
         entities.extend(caller.actors.iter().map(Arc::clone));
-        let tenants =
-            if facts.caller == facts.target { vec![facts.caller] } else { vec![facts.caller, facts.target] };
+        // Each tenant leads to the one at its boundary, which is its own.
+        let with_boundary = |tenant: TenantIx| [tenant, model.tenants.get(tenant).boundary];
+        let mut tenants = [facts.caller, facts.target].map(with_boundary).concat();
+        tenants.sort_unstable();
+        tenants.dedup();
         let mut key_is_own = false;
         for tenant in tenants {
             let key = model.tenants.get(tenant).path.data_key();

@@ -3,6 +3,7 @@
 mod baseline;
 mod corpus;
 mod deep;
+mod examples;
 mod laws;
 mod loading;
 mod speed;

@@ -73,6 +73,8 @@ fn condition() -> impl Strategy<Value = String> {
         "resource.dataKey in principal.tenant.dataKey",
         "resource in resource.tenant.dataKey",
         "principal.tenant in resource.tenant",
+        "resource.tenant.boundary.isolation == \"strict\"",
+        "principal.tenant.boundary.dataKey has tenant.boundary.status",
         "resource.dataKey has tenant && resource.dataKey.tenant.isolation == \"shared\"",
         "resource.dataKey has tenant.dataKey.tenant.status",
         "principal.dataKey has tenant && principal.dataKey.tenant == principal.tenant",

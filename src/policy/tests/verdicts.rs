@@ -158,3 +158,24 @@ fn a_condition_may_look_into_an_entity_that_it_names_itself() {
     let verdict = Call::new(&gus, Action::Read, "globex").decide(&policies, &model);
     assert!(verdict.allowed, "{verdict:?}");
 }
+
+#[test]
+fn a_condition_may_look_into_the_tenant_at_the_boundary() {
+    let model =
+        model("tenants: {acme: {isolation: strict, region: eu, tenants: {west: {region: us}, east: {}}}}");
+    let text = "@id(\"all\") permit(principal, action, resource) when {
+        resource.tenant.boundary.region == \"eu\" && principal.tenant.boundary.dataKey has tenant.region &&
+        principal.tenant.boundary.dataKey.tenant.region == \"eu\" };";
+    let policies = policies(&model, text);
+    for (tenant, key) in
+        [("acme/west", "acme/west"), ("acme", "acme/west/claims"), ("acme/east", "acme/east")]
+    {
+        let anna = user("anna", tenant, &[]);
+        let verdict = Call::new(&anna, Action::Read, key).decide(&policies, &model);
+        assert!(verdict.allowed, "{tenant} {key}: {verdict:?}");
+        assert!(
+            Call::new(&anna, Action::Read, key).reveal(&policies, &model, "pii").allowed,
+            "{tenant} {key}"
+        );
+    }
+}
