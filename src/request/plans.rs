@@ -23,7 +23,7 @@ use crate::snapshot::Snapshot;
 pub(super) struct Both {
     pub(super) request: Arc<Plan>,
     pub(super) response: Arc<Plan>,
-    /// The response may carry classified data, so another caller may get another one.
+    /// The response was decided for this caller, and no cache may give it to another.
     pub(super) by_caller: bool,
 }
 
@@ -60,9 +60,8 @@ impl Plans {
         target: TenantIx,
         snapshot: &Snapshot,
     ) -> Both {
-        let by_caller = route.response.is_some();
         if hidden.is_empty() {
-            return Both { by_caller, ..self.nothing() };
+            return Both { by_caller: true, ..self.nothing() };
         }
         if self.generation != snapshot.generation() {
             self.generation = snapshot.generation();
@@ -80,7 +79,7 @@ impl Plans {
         let both = Both {
             request: self.plan(route.request.as_ref(), dropped, None),
             response: self.plan(route.response.as_ref(), hidden.iter().cloned(), pseudonym),
-            by_caller,
+            by_caller: true,
         };
         self.kept.insert(key, both.clone());
         both
