@@ -224,8 +224,8 @@ impl Body for Once {
 struct Ticks(Cell<u64>);
 
 impl Clock for Ticks {
-    fn micros(&self) -> u64 {
-        self.0.replace(self.0.get() + 1)
+    fn nanos(&self) -> u64 {
+        self.0.replace(self.0.get() + 1_000)
     }
 
     fn wall_ms(&self) -> u64 {
