@@ -5,9 +5,12 @@
 use serde_json::Value as Json;
 use serde_json::json;
 
+use crate::config::Config;
 use crate::problem::Problem;
 use crate::problem::Severity;
 use crate::reload;
+use crate::reload::Reading;
+use crate::snapshot::Checked;
 use crate::snapshot::Snapshot;
 use crate::snapshot::Sources;
 
@@ -73,6 +76,34 @@ fn print(
         Output::Sarif => out.raw(formats::sarif(problems).as_bytes()),
         Output::Github => out.raw(formats::github(problems).as_bytes()),
         Output::Pretty => pretty(global, problems, config, sources, |text| out.line(text)),
+    }
+}
+
+/// Everything that a verb needs to decide as serving does.
+pub(super) struct Ready {
+    pub(super) config: Config,
+    pub(super) warnings: Vec<Problem>,
+    pub(super) reading: Reading,
+    pub(super) checked: Checked,
+}
+
+/// Loads the config and its first snapshot; where that cannot be, says on standard error why not.
+pub(super) fn ready(global: &Global, world: &World<'_>, out: &mut Out) -> Option<Ready> {
+    let loaded = load(global, world);
+    let (config, warnings) = match loaded.config {
+        Ok(read) => read,
+        Err(problems) => {
+            pretty(global, &problems, &loaded.text, None, |text| out.aside(text));
+            return None;
+        }
+    };
+    let (reading, checked) = reload::first(&config.files, &config.settings);
+    match checked {
+        Ok(checked) => Some(Ready { config, warnings, reading, checked }),
+        Err(problems) => {
+            pretty(global, &problems, &loaded.text, Some(&reading.sources), |text| out.aside(text));
+            None
+        }
     }
 }
 

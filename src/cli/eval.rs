@@ -7,7 +7,6 @@ use std::sync::Arc;
 use http::HeaderMap;
 use http::Method;
 
-use crate::config::Config;
 use crate::identity::Auth;
 use crate::identity::Kind;
 use crate::identity::Principal;
@@ -23,7 +22,6 @@ use crate::model::RouteIx;
 use crate::policy::Facts;
 use crate::policy::Memory;
 use crate::problem::nearest;
-use crate::reload;
 use crate::snapshot::Snapshot;
 use crate::tenancy;
 use crate::tenancy::Disagreement;
@@ -35,12 +33,12 @@ use super::Out;
 use super::Output;
 use super::World;
 use super::check;
+use super::check::Ready;
 use super::explain;
 use super::explain::Answer;
 use super::facts;
 use super::facts::Asking;
 use super::formats;
-use super::load;
 
 pub(super) const AFTER: &str = "\
 Examples:
@@ -74,22 +72,7 @@ pub(super) fn eval(
     world: &World<'_>,
     out: &mut Out,
 ) -> Result<Exit, String> {
-    let loaded = load(global, world);
-    let config: Config = match loaded.config {
-        Ok((config, _)) => config,
-        Err(problems) => {
-            check::pretty(global, &problems, &loaded.text, None, |text| out.aside(text));
-            return Ok(Exit::Invalid);
-        }
-    };
-    let (reading, checked) = reload::first(&config.files, &config.settings);
-    let checked = match checked {
-        Ok(checked) => checked,
-        Err(problems) => {
-            check::pretty(global, &problems, &loaded.text, Some(&reading.sources), |text| out.aside(text));
-            return Ok(Exit::Invalid);
-        }
-    };
+    let Some(Ready { checked, .. }) = check::ready(global, world, out) else { return Ok(Exit::Invalid) };
     let snapshot = checked.snapshot();
     let answer = facts::read(&arguments.asking, arguments.request.as_deref())
         .and_then(|asking| answer(snapshot, &asking));

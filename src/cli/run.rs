@@ -29,7 +29,6 @@ use crate::net::MachineClock;
 use crate::net::NetSettings;
 use crate::net::Pool;
 use crate::net::UpstreamSettings;
-use crate::reload;
 use crate::reload::Change;
 use crate::reload::Reading;
 use crate::reload::Reloader;
@@ -48,7 +47,7 @@ use super::Global;
 use super::Out;
 use super::World;
 use super::check;
-use super::load;
+use super::check::Ready;
 
 pub(super) const AFTER: &str = "\
 Examples:
@@ -63,21 +62,8 @@ SIGHUP reloads and reopens the decision log, SIGTERM stops after the requests un
 /// # Errors
 /// When it could not serve.
 pub fn run(global: &Global, world: &World<'_>, out: &mut Out) -> Result<Exit, String> {
-    let loaded = load(global, world);
-    let (config, warnings) = match loaded.config {
-        Ok(read) => read,
-        Err(problems) => {
-            check::pretty(global, &problems, &loaded.text, None, |text| out.aside(text));
-            return Ok(Exit::Invalid);
-        }
-    };
-    let (reading, checked) = reload::first(&config.files, &config.settings);
-    let checked = match checked {
-        Ok(checked) => checked,
-        Err(problems) => {
-            check::pretty(global, &problems, &loaded.text, Some(&reading.sources), |text| out.aside(text));
-            return Ok(Exit::Invalid);
-        }
+    let Some(Ready { config, warnings, reading, checked }) = check::ready(global, world, out) else {
+        return Ok(Exit::Invalid);
     };
     start_logging(&config, out.colours_errors())?;
     for problem in warnings {

@@ -85,10 +85,12 @@ impl Folder {
         self.write("api_keys.yaml", &text);
     }
 
-    /// The decision log, a JSON value a line.
+    /// The decision log, a JSON value a line. What is being written while it is read may end in half a line.
     pub fn log(&self) -> Vec<serde_json::Value> {
         let text = self.read("decisions.jsonl");
-        text.lines()
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        whole
+            .lines()
             .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
             .collect()
     }

@@ -8,18 +8,8 @@ use crate::redact::Encoding;
 
 #[expect(clippy::print_stderr, reason = "a skipped test must be seen")]
 fn data(folder: &str) -> Vec<(String, Vec<u8>)> {
-    let root = std::env::var_os("PALISADE_DATA").map_or_else(
-        || {
-            let beside = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data"));
-            // A worktree stands one folder deeper.
-            if beside.is_dir() {
-                beside
-            } else {
-                PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data"))
-            }
-        },
-        PathBuf::from,
-    );
+    let root = std::env::var_os("PALISADE_DATA").map(PathBuf::from);
+    let root = root.unwrap_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data")));
     let Ok(folder) = std::fs::read_dir(root.join(folder)) else {
         eprintln!("SKIPPED: no {folder} in {} (set PALISADE_DATA)", root.display());
         return Vec::new();
