@@ -198,16 +198,17 @@ fn clean(headers: &mut HeaderMap) {
         .flat_map(|value| value.split(','))
         .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
         .collect();
-    for name in named.iter().chain(&REMOVED) {
-        headers.remove(name);
-    }
-    remove_ours(headers);
+    remove(headers, |name| REMOVED.contains(name) || named.contains(name) || is_ours(name));
 }
 
-fn remove_ours(headers: &mut HeaderMap) {
-    let ours: Vec<HeaderName> =
-        headers.keys().filter(|name| name.as_str().starts_with(OURS)).cloned().collect();
-    for name in ours {
+fn is_ours(name: &HeaderName) -> bool {
+    name.as_str().starts_with(OURS)
+}
+
+/// One walk over the few headers that are there costs less than a look-up for each that may not be.
+fn remove(headers: &mut HeaderMap, which: impl Fn(&HeaderName) -> bool) {
+    let removed: Vec<HeaderName> = headers.keys().filter(|name| which(name)).cloned().collect();
+    for name in removed {
         headers.remove(name);
     }
 }

@@ -18,7 +18,8 @@ use crate::request::ending::Ended;
 use crate::request::ending::Ending;
 use crate::request::forwarded::Broken;
 use crate::request::released::Cut;
-use crate::request::released::remove_ours;
+use crate::request::released::is_ours;
+use crate::request::released::remove;
 
 /// The one body type that a connection is given.
 #[expect(
@@ -96,7 +97,7 @@ fn stream<U: Body<Data = Bytes, Error = Broken> + Unpin>(
                 Ok(data) => data,
                 Err(frame) if passes => {
                     if let Ok(mut trailers) = frame.into_trailers() {
-                        remove_ours(&mut trailers);
+                        remove(&mut trailers, is_ours);
                         // Nothing follows trailers, and hyper does not ask.
                         ending.end(Ended::Complete);
                         return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
