@@ -15,9 +15,12 @@ use crate::problem::Place;
 use crate::problem::Problem;
 
 mod check;
+mod difference;
 mod eval;
 mod explain;
 mod facts;
+mod files;
+mod fmt;
 mod formats;
 mod healthcheck;
 mod init;
@@ -143,6 +146,9 @@ enum Verb {
     /// Make one decision and explain it.
     #[command(after_help = eval::AFTER)]
     Eval(Box<eval::Arguments>),
+    /// Lay out policies as Cedar's own tools do.
+    #[command(after_help = fmt::AFTER)]
+    Fmt(fmt::Arguments),
     /// Write a small working configuration into a folder.
     #[command(after_help = init::AFTER)]
     Init(init::Arguments),
@@ -191,7 +197,9 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
     let global = &arguments.global;
     let formats: &[Output] = match &arguments.verb {
         Verb::Check => &[Output::Pretty, Output::Json, Output::Sarif, Output::Github],
-        Verb::Eval(_) | Verb::Init(_) | Verb::Healthcheck(_) => &[Output::Pretty, Output::Json],
+        Verb::Eval(_) | Verb::Fmt(_) | Verb::Init(_) | Verb::Healthcheck(_) => {
+            &[Output::Pretty, Output::Json]
+        }
         Verb::Run | Verb::Schema(_) | Verb::Completions { .. } => &[Output::Pretty],
     };
     if !formats.contains(&global.output) {
@@ -202,6 +210,7 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
         Verb::Run => run::run(global, world, out),
         Verb::Check => Ok(check::check(global, world, out)),
         Verb::Eval(arguments) => eval::eval(global, arguments, world, out),
+        Verb::Fmt(arguments) => fmt::fmt(global, arguments, world, out),
         Verb::Init(arguments) => init::init(global, arguments, out),
         Verb::Healthcheck(arguments) => healthcheck::healthcheck(global, arguments, world, out),
         Verb::Schema(arguments) => schema::schema(arguments, out),

@@ -170,3 +170,7 @@ const _: () = assert!(JSON_KEY_BYTES_MAX < JSON_HELD_BYTES_MAX);
 const _: () = assert!(SHAPE_STATES_MAX <= 1 << 16);
 /// Most redaction plans that one worker keeps.
 pub const PLANS_KEPT_MAX: usize = 1_024;
+/// Longest single policy that is laid out anew, in bytes: Cedar's formatter takes time with the square of its length.
+pub const FORMAT_POLICY_BYTES_MAX: usize = 64 << 10;
+/// How wide the lines of a policy may be asked to be, in characters.
+pub const FORMAT_WIDTHS: std::ops::RangeInclusive<usize> = 40..=400;

@@ -9,6 +9,7 @@
 mod ask;
 mod compile;
 mod engine;
+pub mod format;
 mod guard;
 mod links;
 mod names;

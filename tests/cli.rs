@@ -299,9 +299,38 @@ fn the_schemas_and_completions_can_be_printed_and_every_help_has_examples() {
     for shell in ["bash", "zsh", "fish"] {
         assert!(text(&palisade(folder.path(), &["completions", shell])).contains("palisade"), "{shell}");
     }
-    for verb in ["run", "check", "eval", "init", "healthcheck", "schema", "completions"] {
+    for verb in ["run", "check", "eval", "fmt", "init", "healthcheck", "schema", "completions"] {
         let said = text(&palisade(folder.path(), &[verb, "--help"]));
         assert!(said.contains("Example"), "{verb}: {said}");
     }
     assert!(text(&palisade(folder.path(), &["--help"])).contains("Exit codes"));
+}
+
+#[test]
+fn fmt_shows_then_writes_and_then_has_nothing_to_do() {
+    let folder = demo();
+    let file = folder.path().join("policies/mine.cedar");
+    let text = "// Mine.\n@id(\"mine\")permit(principal in Role::\"x\",action,resource); // all\n";
+    fs::write(&file, text).unwrap();
+    let output = palisade(folder.path(), &["fmt", "--check"]);
+    assert_eq!((code(&output), fs::read_to_string(&file).unwrap()), (5, text.to_owned()));
+    assert!(self::text(&output).contains("\n+  principal in Role::\"x\",\n"), "{output:?}");
+    assert_eq!(code(&palisade(folder.path(), &["fmt"])), 0);
+    let written = fs::read_to_string(&file).unwrap();
+    assert_eq!(
+        written,
+        "// Mine.\n@id(\"mine\")\npermit (\n  principal in Role::\"x\",\n  action,\n  resource\n); // all\n"
+    );
+    assert_eq!(code(&palisade(folder.path(), &["fmt", "--check"])), 0);
+    assert_eq!(code(&palisade(folder.path(), &["check"])), 0);
+    let found =
+        json(&palisade(folder.path(), &["fmt", "--check", "-o", "json", "--width", "40", "policies"]));
+    assert_eq!(found["changed"][0]["file"], "policies/baseline.cedar");
+    // A file that cannot be read is named, and the others are laid out all the same.
+    fs::write(folder.path().join("policies/broken.cedar"), "permit (").unwrap();
+    fs::write(&file, text).unwrap();
+    let output = palisade(folder.path(), &["fmt"]);
+    assert_eq!((code(&output), fs::read_to_string(&file).unwrap()), (3, written));
+    assert_eq!(fs::read_to_string(folder.path().join("policies/broken.cedar")).unwrap(), "permit (");
+    assert_eq!(code(&palisade(folder.path(), &["fmt", "nowhere"])), 1);
 }

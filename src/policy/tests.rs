@@ -4,6 +4,7 @@ mod baseline;
 mod corpus;
 mod deep;
 mod examples;
+mod formatting;
 mod laws;
 mod loading;
 mod speed;

@@ -33,7 +33,7 @@ struct Asked {
     errors: Vec<String>,
 }
 
-fn unpacked() -> Option<tempfile::TempDir> {
+pub(super) fn unpacked() -> Option<tempfile::TempDir> {
     let data = std::env::var_os("PALISADE_DATA").map(PathBuf::from);
     let data = data.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"));
     let archive = data.join("cedar/corpus-tests.tar.gz");

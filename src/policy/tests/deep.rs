@@ -7,7 +7,7 @@ use crate::policy::scan::Kind::Policy;
 use crate::policy::scan::Kind::Schema as SchemaText;
 
 /// Conditions that nest or chain in every way that Cedar's grammar has, each at a given size.
-fn forms(n: usize) -> Vec<(&'static str, String)> {
+pub(super) fn forms(n: usize) -> Vec<(&'static str, String)> {
     let wrap = |open: &str, inner: &str, close: &str| format!("{}{inner}{}", open.repeat(n), close.repeat(n));
     vec![
         ("parentheses", wrap("(", "true", ")")),
@@ -37,12 +37,12 @@ fn forms(n: usize) -> Vec<(&'static str, String)> {
     ]
 }
 
-fn policy(condition: &str) -> String {
+pub(super) fn policy(condition: &str) -> String {
     format!("@id(\"x\") permit(principal, action, resource) when {{ {condition} }};")
 }
 
 /// The largest size of a form that passes the scan.
-fn at_the_bound(form: usize) -> (&'static str, String) {
+pub(super) fn at_the_bound(form: usize) -> (&'static str, String) {
     let passes = |n: &usize| scan::check(&policy(&forms(*n).swap_remove(form).1), Policy).is_ok();
     let n = (1..4096).take_while(passes).last().unwrap();
     assert!(n < 4000, "nothing bounds {}", forms(n)[form].0);
