@@ -12,6 +12,7 @@ mod guard;
 mod identified;
 mod known;
 mod plans;
+pub mod question;
 mod received;
 mod refusal;
 mod released;

@@ -193,7 +193,8 @@ fn eval_denies_across_tenants_and_its_exit_code_says_so_only_when_asked() {
     assert_eq!(deny(&["--action", "update", "--target", "acme/east"]), "denied");
     assert_eq!(deny(&["--action", "export"]), "denied");
     assert_eq!(deny(&["--method", "GET", "--path", "/nowhere"]), "no_route");
-    assert_eq!(deny(&["--method", "DELETE", "--path", "/patients/7"]), "no_route");
+    assert_eq!(deny(&["--method", "DELETE", "--path", "/patients/7"]), "method_not_allowed");
+    assert_eq!(deny(&["--method", "GET", "--path", "/patients/../x"]), "bad_path");
     assert_eq!(code(&eval(folder.path(), &["--action", "read", "--exit-code"])), 0);
 }
 

@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use http::HeaderMap;
 use http::Method;
 
 use crate::identity::Auth;
@@ -13,19 +12,12 @@ use crate::identity::Principal;
 use crate::ids::Action;
 use crate::ids::DataKey;
 use crate::ids::TenantPath;
-use crate::model::Found;
-use crate::model::KeyTemplate;
 use crate::model::Model;
-use crate::model::Params;
-use crate::model::Route;
-use crate::model::RouteIx;
-use crate::policy::Facts;
-use crate::policy::Memory;
 use crate::problem::nearest;
+use crate::request::question;
+use crate::request::question::Call;
+use crate::request::question::Question;
 use crate::snapshot::Snapshot;
-use crate::tenancy;
-use crate::tenancy::Disagreement;
-use crate::tenancy::Named;
 
 use super::Exit;
 use super::Global;
@@ -91,68 +83,22 @@ pub(super) fn eval(
 }
 
 fn answer(snapshot: &Snapshot, asking: &Asking) -> Result<Answer, Unasked> {
-    let model = snapshot.model();
-    let principal = Arc::new(principal(asking)?);
-    let named = named(asking, &principal, model)?;
-    let policies = snapshot.policies();
-    let settled =
-        tenancy::agree(&named, &model.tenants, |caller, target| policies.explains(model, caller, target));
-    let tenancy = match settled {
-        Ok(tenancy) => tenancy,
-        Err(disagreement) => {
-            return Ok(Answer::refused(snapshot, disagreement.as_str(), &said(disagreement)));
-        }
-    };
-    let (target, path) = (&model.tenants.get(tenancy.target).path, asking.path.as_deref().unwrap_or("/"));
-    let (bare, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
-    let made;
-    let (route, params) = match route(snapshot, asking, bare)? {
-        Taken::Known(route, params) => (route, params),
-        Taken::Made(route) => {
-            made = route;
-            (&made, Params::none())
-        }
-        Taken::None => return Ok(Answer::refused(snapshot, "no_route", "there is no such route")),
-    };
-    let data_key = match &asking.data_key {
-        Some(text) => DataKey::parse(text).map_err(|why| format!("`{text}` is not a DataKey: {why}"))?,
-        None => match route.data_key.resolve(target, &params, query, &HeaderMap::new()) {
-            Ok(key) => key,
-            Err(why) => return Ok(Answer::refused(snapshot, "no_data_key", &why.to_string())),
-        },
-    };
-    let Some(owner) = model.tenants.owner(&data_key) else {
-        return Ok(Answer::refused(snapshot, "no_data_key", &format!("no tenant owns `{data_key}`")));
-    };
-    let method = asking.method.as_deref().and_then(method).unwrap_or_else(|| route.method.clone());
-    let facts = Facts {
-        principal: &principal,
-        caller: tenancy.caller,
-        target: owner,
-        action: route.action,
-        route,
-        data_key: &data_key,
-        method: &method,
-        path: bare,
-        host: asking.host.as_deref().unwrap_or("localhost"),
-        purpose: asking.purpose.as_deref(),
-        source_ip: asking.source_ip,
-        now_ms: now_ms(asking.now.as_deref())?,
-    };
-    Ok(explain::explain(snapshot, &facts, &mut Memory::new()))
+    let question = question(asking)?;
+    explain::answer(snapshot, &question).map_err(|why| unasked(snapshot.model(), &why))
 }
 
-fn said(disagreement: Disagreement) -> String {
-    match disagreement {
-        Disagreement::NoTenant => "the caller has no tenant".to_owned(),
-        Disagreement::Unknown(source) => {
-            format!("the tenant that the {} names is not known", source.as_str())
-        }
-        Disagreement::Mismatch(_, _) => {
-            "the data is not that of the caller's tenant, and no pathway leads from the one to the other"
-                .to_owned()
-        }
-    }
+fn question(asking: &Asking) -> Result<Question, Unasked> {
+    Ok(Question {
+        principal: Some(Arc::new(principal(asking)?)),
+        call: call(asking)?,
+        method: asking.method.as_deref().map(method).transpose()?,
+        target: asking.target.as_deref().map(tenant).transpose()?,
+        data_key: asking.data_key.as_deref().map(data_key).transpose()?,
+        purpose: asking.purpose.clone(),
+        host: asking.host.clone(),
+        source_ip: asking.source_ip,
+        now_ms: now_ms(asking.now.as_deref())?,
+    })
 }
 
 fn principal(asking: &Asking) -> Result<Principal, Unasked> {
@@ -192,82 +138,35 @@ fn tenant(text: &str) -> Result<TenantPath, Unasked> {
     TenantPath::parse(text).map_err(|why| format!("`{text}` is not the path of a tenant: {why}"))
 }
 
-fn named(asking: &Asking, principal: &Principal, model: &Model) -> Result<Vec<Named>, Unasked> {
-    let mut named = Vec::new();
-    if let Some(tenant) = &principal.tenant {
-        named.push(Named { source: tenancy::Source::Claim, tenant: tenant.clone() });
-    }
-    if let Some(target) = &asking.target {
-        named.push(Named { source: tenancy::Source::Header, tenant: tenant(target)? });
-    } else if let Some(owner) = asking
-        .data_key
-        .as_deref()
-        .and_then(|key| DataKey::parse(key).ok())
-        .and_then(|key| model.tenants.owner(&key))
-    {
-        // Whoever names a DataKey and no tenant means the one that owns it.
-        named.push(Named { source: tenancy::Source::Header, tenant: model.tenants.get(owner).path.clone() });
-    }
-    Ok(named)
+fn data_key(text: &str) -> Result<DataKey, Unasked> {
+    DataKey::parse(text).map_err(|why| format!("`{text}` is not a DataKey: {why}"))
 }
 
-/// The route that a request takes.
-enum Taken<'a> {
-    Known(&'a Route, Params<'a>),
-    Made(Route),
-    None,
-}
-
-fn route<'a>(snapshot: &'a Snapshot, asking: &'a Asking, path: &'a str) -> Result<Taken<'a>, Unasked> {
-    let model = snapshot.model();
+fn call(asking: &Asking) -> Result<Call, Unasked> {
     if let Some(id) = &asking.route {
-        let found = model.routes.iter().find(|(_, route)| *route.id == **id);
-        return match found {
-            Some((_, route)) => Ok(Taken::Known(route, Params::none())),
-            None => Err(unknown("route", id, model.routes.iter().map(|(_, route)| &*route.id))),
-        };
+        return Ok(Call::Route(id.clone()));
     }
-    if asking.path.is_some() {
-        let text = asking.method.as_deref().unwrap_or("GET");
-        let method = method(text).ok_or_else(|| format!("`{text}` is not a method"))?;
-        return Ok(match model.routes.find(&method, path) {
-            Found::Route(route, params) => Taken::Known(route, params),
-            Found::OtherMethod(_) | Found::None => Taken::None,
-        });
+    if let Some(path) = &asking.path {
+        let method = method(asking.method.as_deref().unwrap_or("GET"))?;
+        return Ok(Call::Path(method, path.clone()));
     }
     let text =
         asking.action.as_deref().ok_or("say what is attempted: `--action`, or `--method` and `--path`")?;
     let action = Action::ALL.into_iter().find(|action| action.as_str() == text);
     let action = action.ok_or_else(|| unknown("action", text, Action::ALL.map(Action::as_str)))?;
-    Ok(Taken::Made(made(model, asking, action, Method::GET)?))
+    let classes = asking.classes.iter().filter(|name| !name.is_empty()).cloned().collect();
+    Ok(Call::Action(action, classes))
 }
 
-/// A route that stands in no file, for a question about an action and classes alone.
-fn made(model: &Model, asking: &Asking, action: Action, method: Method) -> Result<Route, Unasked> {
-    let mut classes = Vec::new();
-    for name in asking.classes.iter().filter(|name| !name.is_empty()) {
-        let names = || model.classes.iter().map(|(_, class)| class.name.as_str());
-        classes.push(model.classes.find(name).ok_or_else(|| unknown("data class", name, names()))?);
+fn unasked(model: &Model, why: &question::Unasked) -> Unasked {
+    match why {
+        question::Unasked::NoSuchRoute(id) => {
+            unknown("route", id, model.routes.iter().map(|(_, route)| &*route.id))
+        }
+        question::Unasked::NoSuchClass(name) => {
+            unknown("data class", name, model.classes.iter().map(|(_, class)| class.name.as_str()))
+        }
     }
-    classes.sort_unstable();
-    classes.dedup();
-    let level = classes.iter().filter_map(|class| model.classes.get(*class)).map(|class| class.level).max();
-    Ok(Route {
-        ix: RouteIx(u32::MAX),
-        public: false,
-        id: "eval".into(),
-        method,
-        template: "/".into(),
-        action,
-        data_key: KeyTemplate::default(),
-        groups: Vec::new(),
-        request: None,
-        response: None,
-        response_classes: classes.clone(),
-        request_classes: Vec::new(),
-        classes,
-        level: level.unwrap_or(0),
-    })
 }
 
 fn unknown<'a>(what: &str, name: &str, names: impl IntoIterator<Item = &'a str>) -> Unasked {
@@ -275,8 +174,8 @@ fn unknown<'a>(what: &str, name: &str, names: impl IntoIterator<Item = &'a str>)
     format!("there is no {what} `{name}`{hint}")
 }
 
-fn method(text: &str) -> Option<Method> {
-    Method::from_bytes(text.to_ascii_uppercase().as_bytes()).ok()
+fn method(text: &str) -> Result<Method, Unasked> {
+    Method::from_bytes(text.to_ascii_uppercase().as_bytes()).map_err(|_| format!("`{text}` is not a method"))
 }
 
 fn now_ms(text: Option<&str>) -> Result<u64, Unasked> {

@@ -6,11 +6,16 @@ use serde_json::Value as Json;
 use serde_json::json;
 
 use crate::policy::Facts;
-use crate::policy::Memory;
 use crate::policy::Policies;
 use crate::policy::PolicyIx;
 use crate::policy::Verdict;
+use crate::request::Refusal;
+use crate::request::question;
+use crate::request::question::Put;
+use crate::request::question::Question;
+use crate::request::question::Unasked;
 use crate::snapshot::Snapshot;
+use crate::tenancy::Disagreement;
 
 use super::out::BAD;
 use super::out::BOLD;
@@ -62,7 +67,7 @@ pub(super) struct Answer {
 
 impl Answer {
     /// A refusal before any policy is asked.
-    pub(super) fn refused(snapshot: &Snapshot, code: &'static str, message: &str) -> Self {
+    fn refused(snapshot: &Snapshot, code: &'static str, message: &str) -> Self {
         Self {
             decision: "deny",
             allowed: false,
@@ -82,31 +87,65 @@ impl Answer {
     }
 }
 
-/// Asks the policies about a request, and about each class of data in its bodies.
-pub(super) fn explain(snapshot: &Snapshot, facts: &Facts<'_>, memory: &mut Memory) -> Answer {
+/// Answers a question.
+///
+/// # Errors
+/// When it names what there is not.
+pub(super) fn answer(snapshot: &Snapshot, question: &Question) -> Result<Answer, Unasked> {
+    Ok(match question.put(snapshot, |facts| explain(snapshot, facts))? {
+        Put::Asked(answer) => answer,
+        Put::Refused(refusal) => Answer::refused(snapshot, refusal.row().code, &said(&refusal)),
+        Put::Public(route) => Answer {
+            decision: "allow",
+            allowed: true,
+            code: None,
+            message: "the route is public".to_owned(),
+            route: Some(route.into()),
+            ..Answer::refused(snapshot, "", "")
+        },
+    })
+}
+
+/// Why it ends before a policy is asked.
+fn said(refusal: &Refusal) -> String {
+    let Refusal::Tenancy(disagreement) = refusal else {
+        let title = refusal.row().title.trim_end_matches('.');
+        let mut chars = title.chars();
+        return chars.next().into_iter().flat_map(char::to_lowercase).chain(chars).collect();
+    };
+    match disagreement {
+        Disagreement::NoTenant => "the caller has no tenant".to_owned(),
+        Disagreement::Unknown(source) => {
+            format!("the tenant that the {} names is not known", source.as_str())
+        }
+        Disagreement::Mismatch(_, _) => {
+            "the data is not that of the caller's tenant, and no pathway leads from the one to the other"
+                .to_owned()
+        }
+    }
+}
+
+fn explain(snapshot: &Snapshot, facts: &Facts<'_>) -> Answer {
     let (model, policies) = (snapshot.model(), snapshot.policies());
-    let asked = policies.ask(model, facts, memory);
-    let verdict = asked.decide();
-    let mut classes = Vec::new();
-    for class in facts.route.classes.iter().filter(|_| verdict.allowed) {
-        let Some(known) = model.classes.get(*class) else { continue };
-        let reveal = asked.reveal(*class);
-        let mask = (!reveal.allowed).then(|| policies.hiding(&reveal, known).to_string());
-        classes.push(Class {
+    let judgement = question::judge(snapshot, facts);
+    let verdict = &judgement.verdict;
+    let classes = judgement.classes.iter().filter_map(|shown| {
+        let known = model.classes.get(shown.class)?;
+        Some(Class {
             class: known.name.to_string(),
             level: known.level,
-            revealed: reveal.allowed,
-            mask,
-            reasons: reasons(policies, &reveal.reasons),
-            errors: reasons(policies, &reveal.errors),
-        });
-    }
+            revealed: shown.verdict.allowed,
+            mask: shown.mask.as_ref().map(ToString::to_string),
+            reasons: reasons(policies, &shown.verdict.reasons),
+            errors: reasons(policies, &shown.verdict.errors),
+        })
+    });
     let tenant = |tenant| model.tenants.get(tenant).path.to_string();
     Answer {
         decision: if verdict.allowed { "allow" } else { "deny" },
         allowed: verdict.allowed,
-        code: (!verdict.allowed).then_some("denied"),
-        message: message(&verdict).to_owned(),
+        code: judgement.refusal().map(|refusal| refusal.row().code),
+        message: message(verdict).to_owned(),
         reasons: reasons(policies, &verdict.reasons),
         errors: reasons(policies, &verdict.errors),
         pathway: verdict.pathway.and_then(|policy| policies.pathway(policy)).map(str::to_owned),
@@ -115,7 +154,7 @@ pub(super) fn explain(snapshot: &Snapshot, facts: &Facts<'_>, memory: &mut Memor
         data_key: Some(facts.data_key.to_string()),
         action: Some(facts.action.as_str()),
         route: Some(facts.route.id.to_string()),
-        classes,
+        classes: classes.collect(),
         ..Answer::refused(snapshot, "", "")
     }
 }

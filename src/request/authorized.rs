@@ -14,6 +14,7 @@ use crate::model::Found;
 use crate::model::Params;
 use crate::model::Route;
 use crate::model::TenantIx;
+use crate::model::Tenants;
 use crate::policy::Facts;
 use crate::policy::PolicyIx;
 use crate::policy::Verdict;
@@ -31,6 +32,7 @@ use crate::request::received::Received;
 use crate::request::refusal::Refusal;
 use crate::request::report;
 use crate::snapshot::Snapshot;
+use crate::tenancy::Named;
 use crate::tenancy::Tenancy;
 
 /// The proof that this very request may be forwarded once its record is written, and what must be hidden on the way.
@@ -192,7 +194,7 @@ impl Judged<'_> {
 }
 
 /// An error denies: Cedar would skip the policy, and a skipped `forbid` widens access.
-fn refusal(verdict: &Verdict) -> Option<Refusal> {
+pub(super) fn refusal(verdict: &Verdict) -> Option<Refusal> {
     match (verdict.errors.is_empty(), verdict.allowed) {
         (false, _) => Some(Refusal::PolicyError),
         (true, false) => Some(Refusal::Denied),
@@ -211,10 +213,7 @@ fn place<'a, B>(
     let head = &request.head;
     let (route, params) = match model.routes.find(&head.method, head.path()) {
         Found::Route(route, params) => (route.ix, params),
-        Found::OtherMethod(methods) => {
-            let methods: Vec<&str> = methods.into_iter().map(http::Method::as_str).collect();
-            return Err((Refusal::MethodNotAllowed(methods.join(", ").into()), None));
-        }
+        Found::OtherMethod(methods) => return Err((other_method(&methods), None)),
         Found::None => return Err((Refusal::NoRoute, None)),
     };
     // Looked up again for a borrow of the snapshot alone.
@@ -237,13 +236,28 @@ fn data_key<B>(
         .data_key
         .resolve(named, params, head.query(), &head.headers)
         .map_err(|_| Refusal::BadDataKey)?;
-    let owner = tenants.owner(&data_key).ok_or(Refusal::DataKeyElsewhere)?;
-    // A host, header or path that names a tenant is a promise that the data is that tenant's.
-    let promised = request.named.iter().any(|named| !named.source.is_of_caller());
-    if promised && !tenants.is_within(owner, target) {
+    let owner = owner(tenants, &data_key, &request.named, request.tenancy)?;
+    Ok((data_key, owner))
+}
+
+/// Whose data it is. A host, header or path that names a tenant is a promise that the data is that tenant's.
+pub(super) fn owner(
+    tenants: &Tenants,
+    data_key: &DataKey,
+    named: &[Named],
+    tenancy: Tenancy,
+) -> Result<TenantIx, Refusal> {
+    let owner = tenants.owner(data_key).ok_or(Refusal::DataKeyElsewhere)?;
+    let promised = named.iter().any(|named| !named.source.is_of_caller());
+    if promised && !tenants.is_within(owner, tenancy.target) {
         return Err(Refusal::DataKeyElsewhere);
     }
-    Ok((data_key, owner))
+    Ok(owner)
+}
+
+pub(super) fn other_method(methods: &[&http::Method]) -> Refusal {
+    let methods: Vec<&str> = methods.iter().map(|method| method.as_str()).collect();
+    Refusal::MethodNotAllowed(methods.join(", ").into())
 }
 
 fn judge<'a, B, O>(

@@ -1,0 +1,337 @@
+//! One question put by hand: `eval` and test files ask what would become of a request, without sending it.
+//!
+//! It is answered by the steps that a request takes: its path in normal form, every source that names a tenant, the
+//! route, the DataKey, the policies, the masks and the plans. Only what a connection brings is left out: a credential is
+//! not verified, the principal is given; headers are those that a question has a word for.
+//! Never: lets anything through. Nothing here can make a permit.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::HeaderMap;
+use http::Method;
+
+use crate::identity::Auth;
+use crate::identity::Principal;
+use crate::ids::Action;
+use crate::ids::DataKey;
+use crate::ids::TenantPath;
+use crate::model::Found;
+use crate::model::KeyTemplate;
+use crate::model::Model;
+use crate::model::Params;
+use crate::model::Route;
+use crate::model::RouteIx;
+use crate::model::TenantIx;
+use crate::policy::Facts;
+use crate::policy::Memory;
+use crate::policy::Verdict;
+use crate::redact::ClassIx;
+use crate::redact::Mask;
+use crate::redact::Plan;
+use crate::request::authorized;
+use crate::request::plans::Plans;
+use crate::request::refusal::Refusal;
+use crate::request::target;
+use crate::snapshot::Snapshot;
+use crate::tenancy;
+use crate::tenancy::Disagreement;
+use crate::tenancy::Named;
+use crate::tenancy::Places;
+use crate::tenancy::Source;
+use crate::tenancy::Tenancy;
+
+/// A request as somebody describes it.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// Who calls; nobody may call public routes only.
+    pub principal: Option<Arc<Principal>>,
+    /// What is called.
+    pub call: Call,
+    /// The request's method, where it is another than the call says.
+    pub method: Option<Method>,
+    /// The tenant whose data is meant, as the header for it would name it. `None`: the caller's own.
+    pub target: Option<TenantPath>,
+    /// The DataKey, in place of what the route says.
+    pub data_key: Option<DataKey>,
+    /// What the caller says the data is for.
+    pub purpose: Option<String>,
+    /// The host that the request names.
+    pub host: Option<String>,
+    /// Where the connection comes from.
+    pub source_ip: Option<IpAddr>,
+    /// The time of the request, in milliseconds since 1970.
+    pub now_ms: u64,
+}
+
+/// What is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Call {
+    /// This path, with its query; the route is found as in serving.
+    Path(Method, String),
+    /// The route of this id.
+    Route(String),
+    /// No route: an action, on data of these classes.
+    Action(Action, Vec<String>),
+}
+
+/// Why a question makes no sense in this snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unasked {
+    /// There is no route of this id.
+    NoSuchRoute(String),
+    /// There is no data class of this name.
+    NoSuchClass(String),
+}
+
+/// What becomes of a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Put<T> {
+    /// It is refused before any policy is asked.
+    Refused(Refusal),
+    /// Its route is public: no policy is asked.
+    Public(Box<str>),
+    /// The policies decide; this is what was made of its facts.
+    Asked(T),
+}
+
+/// What the policies say to one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// May it happen?
+    pub verdict: Verdict,
+    /// If it may: each class of data that its bodies may carry.
+    pub classes: Vec<Shown>,
+}
+
+/// What a caller sees of one class of data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// The class.
+    pub class: ClassIx,
+    /// May the caller see it?
+    pub verdict: Verdict,
+    /// What stands in its place, if not.
+    pub mask: Option<Mask>,
+}
+
+impl Judgement {
+    /// How the request ends, where it is not allowed.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Refusal> {
+        authorized::refusal(&self.verdict)
+    }
+
+    /// The plans for its request's and its response's body.
+    #[must_use]
+    pub fn plans(&self, snapshot: &Snapshot, facts: &Facts<'_>) -> (Arc<Plan>, Arc<Plan>) {
+        let masked = |shown: &Shown| Some((shown.class, shown.mask.clone()?));
+        let hidden: Vec<(ClassIx, Mask)> = self.classes.iter().filter_map(masked).collect();
+        let both = Plans::default().hiding(&hidden, facts.route, facts.target, snapshot);
+        (both.request, both.response)
+    }
+}
+
+/// Asks the policies about a request, and about each class of data in its bodies if it is allowed.
+#[must_use]
+pub fn judge(snapshot: &Snapshot, facts: &Facts<'_>) -> Judgement {
+    let (model, policies) = (snapshot.model(), snapshot.policies());
+    // What a memory keeps, it keeps by the route's index, and a route that was made for a question has none.
+    let mut memory = Memory::new();
+    let asked = policies.ask(model, facts, &mut memory);
+    let verdict = asked.decide();
+    let carried = facts.route.classes.iter().filter(|_| verdict.allowed);
+    let shown = carried.filter_map(|class| {
+        let known = model.classes.get(*class)?;
+        let verdict = asked.reveal(*class);
+        let mask = (!verdict.allowed).then(|| policies.hiding(&verdict, known));
+        Some(Shown { class: *class, verdict, mask })
+    });
+    let classes = shown.collect();
+    drop(asked);
+    Judgement { verdict, classes }
+}
+
+impl Question {
+    /// Works out what the policies would be asked, and hands it on.
+    ///
+    /// # Errors
+    /// When the question names a route or a class that there is not.
+    pub fn put<T>(
+        &self,
+        snapshot: &Snapshot,
+        then: impl FnOnce(&Facts<'_>) -> T,
+    ) -> Result<Put<T>, Unasked> {
+        let (path, query) = match self.target() {
+            Ok(target) => target,
+            Err(refusal) => return Ok(Put::Refused(refusal)),
+        };
+        let made;
+        let (route, params) = match self.route(snapshot.model(), &path)? {
+            Taken::Known(route, params) => (route, params),
+            Taken::Made(route) => {
+                made = route;
+                (&*made, Params::none())
+            }
+            Taken::None(refusal) => return Ok(Put::Refused(refusal)),
+        };
+        if route.public {
+            return Ok(Put::Public(route.id.clone()));
+        }
+        Ok(match self.facts(snapshot, route, &params, &path, query.as_deref(), then) {
+            Ok(made) => Put::Asked(made),
+            Err(refusal) => Put::Refused(refusal),
+        })
+    }
+
+    fn facts<T>(
+        &self,
+        snapshot: &Snapshot,
+        route: &Route,
+        params: &Params<'_>,
+        path: &str,
+        query: Option<&str>,
+        then: impl FnOnce(&Facts<'_>) -> T,
+    ) -> Result<T, Refusal> {
+        let principal = self.principal.as_ref().ok_or(Refusal::Unidentified)?;
+        let host = target::host(self.host.as_deref().unwrap_or("localhost")).map_err(Refusal::Unclear)?;
+        let named = self.named(snapshot, principal, &host.name, path)?;
+        let tenancy = agreed(snapshot, &named)?;
+        let (data_key, target) = self.data_key(snapshot, route, params, query, &named, tenancy)?;
+        let method = self.method.as_ref().unwrap_or(match &self.call {
+            Call::Path(method, _) => method,
+            Call::Route(_) | Call::Action(..) => &route.method,
+        });
+        Ok(then(&Facts {
+            principal,
+            caller: tenancy.caller,
+            target,
+            action: route.action,
+            route,
+            data_key: &data_key,
+            method,
+            path,
+            host: &host.name,
+            purpose: self.purpose.as_deref(),
+            source_ip: self.source_ip,
+            now_ms: self.now_ms,
+        }))
+    }
+
+    /// The path in its one form, and the query.
+    fn target(&self) -> Result<(String, Option<String>), Refusal> {
+        let Call::Path(_, text) = &self.call else { return Ok(("/".to_owned(), None)) };
+        let (path, query) =
+            text.split_once('?').map_or((&**text, None), |(path, query)| (path, Some(query)));
+        if let Some(query) = query {
+            target::check_query(query).map_err(Refusal::Unclear)?;
+        }
+        let path = target::normal_path(path).map_err(Refusal::Unclear)?.unwrap_or_else(|| path.to_owned());
+        Ok((path, query.map(str::to_owned)))
+    }
+
+    fn route<'a>(&self, model: &'a Model, path: &'a str) -> Result<Taken<'a>, Unasked> {
+        match &self.call {
+            Call::Route(id) => match model.routes.iter().find(|(_, route)| *route.id == **id) {
+                Some((_, route)) => Ok(Taken::Known(route, Params::none())),
+                None => Err(Unasked::NoSuchRoute(id.clone())),
+            },
+            Call::Path(method, _) => Ok(match model.routes.find(method, path) {
+                Found::Route(route, params) => Taken::Known(route, params),
+                Found::OtherMethod(methods) => Taken::None(authorized::other_method(&methods)),
+                Found::None => Taken::None(Refusal::NoRoute),
+            }),
+            Call::Action(action, classes) => made(model, *action, classes).map(Taken::Made),
+        }
+    }
+
+    /// Every source that names a tenant.
+    fn named(
+        &self,
+        snapshot: &Snapshot,
+        principal: &Principal,
+        host: &str,
+        path: &str,
+    ) -> Result<Vec<Named>, Refusal> {
+        let tenant = principal.tenant.clone().ok_or(Refusal::Tenancy(Disagreement::NoTenant))?;
+        let source = match principal.auth {
+            Auth::Jwt { .. } => Source::Claim,
+            Auth::ApiKey { .. } => Source::ApiKey,
+        };
+        let mut named = vec![Named { source, tenant }];
+        // Who describes a request without its host does not mean a host that names nobody.
+        let Places { host_suffix, path: in_path, .. } = snapshot.places();
+        let host_suffix = host_suffix.clone().filter(|_| self.host.is_some());
+        let places = Places { header: None, host_suffix, path: in_path.clone() };
+        let heard = tenancy::targets(&places, host, path, &HeaderMap::new());
+        named.extend(heard.map_err(|_| Refusal::BadTenantName)?);
+        let tenants = &snapshot.model().tenants;
+        let owner = || tenants.owner(self.data_key.as_ref()?).map(|owner| tenants.get(owner).path.clone());
+        // Whoever names a DataKey and no tenant means the one that owns it.
+        let target = self.target.clone().or_else(owner);
+        named.extend(target.map(|tenant| Named { source: Source::Header, tenant }));
+        Ok(named)
+    }
+
+    fn data_key(
+        &self,
+        snapshot: &Snapshot,
+        route: &Route,
+        params: &Params<'_>,
+        query: Option<&str>,
+        named: &[Named],
+        tenancy: Tenancy,
+    ) -> Result<(DataKey, TenantIx), Refusal> {
+        let tenants = &snapshot.model().tenants;
+        let data_key = match &self.data_key {
+            Some(key) => key.clone(),
+            None => {
+                let of = &tenants.get(tenancy.target).path;
+                let resolved = route.data_key.resolve(of, params, query, &HeaderMap::new());
+                resolved.map_err(|_| Refusal::BadDataKey)?
+            }
+        };
+        let owner = authorized::owner(tenants, &data_key, named, tenancy)?;
+        Ok((data_key, owner))
+    }
+}
+
+fn agreed(snapshot: &Snapshot, named: &[Named]) -> Result<Tenancy, Refusal> {
+    let model = snapshot.model();
+    let pathway = |caller, target| snapshot.policies().explains(model, caller, target);
+    tenancy::agree(named, &model.tenants, pathway).map_err(Refusal::Tenancy)
+}
+
+/// The route that a question takes.
+enum Taken<'a> {
+    Known(&'a Route, Params<'a>),
+    Made(Box<Route>),
+    None(Refusal),
+}
+
+/// A route that stands in no file, for a question about an action and classes alone.
+fn made(model: &Model, action: Action, names: &[String]) -> Result<Box<Route>, Unasked> {
+    let mut classes = Vec::new();
+    for name in names {
+        classes.push(model.classes.find(name).ok_or_else(|| Unasked::NoSuchClass(name.clone()))?);
+    }
+    classes.sort_unstable();
+    classes.dedup();
+    let level = classes.iter().filter_map(|class| model.classes.get(*class)).map(|class| class.level).max();
+    Ok(Box::new(Route {
+        ix: RouteIx(u32::MAX),
+        public: false,
+        id: "eval".into(),
+        method: Method::GET,
+        template: "/".into(),
+        action,
+        data_key: KeyTemplate::default(),
+        groups: Vec::new(),
+        request: None,
+        response: None,
+        response_classes: classes.clone(),
+        request_classes: Vec::new(),
+        classes,
+        level: level.unwrap_or(0),
+    }))
+}
