@@ -16,6 +16,7 @@
 //! | [`audit`] | the record of what was decided: its fields, its encoding, what "written" means |
 //! | [`snapshot`] | all that one request is judged by, immutable, with a digest |
 //! | [`request`] | the five states of a request, and every way it can be refused |
+//! | [`cases`] | test files beside the policies: read, and held against the answers |
 //! | [`config`] | `palisade.yaml`, checked whole before anything starts |
 //! | [`telemetry`] | log lines and metrics |
 //! | [`disk`] | the thread that writes the decision log |
@@ -44,6 +45,8 @@ pub mod audit;
 pub mod snapshot;
 
 pub mod request;
+
+pub mod cases;
 
 pub mod config;
 pub mod disk;

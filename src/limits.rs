@@ -174,3 +174,5 @@ pub const PLANS_KEPT_MAX: usize = 1_024;
 pub const FORMAT_POLICY_BYTES_MAX: usize = 64 << 10;
 /// How wide the lines of a policy may be asked to be, in characters.
 pub const FORMAT_WIDTHS: std::ops::RangeInclusive<usize> = 40..=400;
+/// Most tests in one test file, the cells of tables counted.
+pub const TESTS_MAX: usize = 100_000;

@@ -12,7 +12,7 @@ mod routes_file;
 mod schema;
 mod template;
 mod tenants;
-mod tree;
+pub(crate) mod tree;
 
 pub use classes::Classes;
 pub use classes::DataClass;

@@ -22,6 +22,7 @@ use arc_swap::ArcSwap;
 use crate::config::Files;
 use crate::ids::Digest;
 use crate::limits;
+use crate::model::Model;
 use crate::problem::Problem;
 use crate::problem::Severity;
 use crate::snapshot::Changes;
@@ -35,6 +36,7 @@ mod watch;
 
 pub use read::Reading;
 pub use read::read;
+pub use read::read_tests;
 
 /// An edit is over when nothing was written for this long.
 const QUIET: Duration = Duration::from_millis(50);
@@ -111,9 +113,19 @@ pub fn first(files: &Files, settings: &Arc<Settings>) -> (Reading, Result<Checke
     (reading, checked)
 }
 
-fn check(reading: &Reading, settings: &Arc<Settings>) -> Result<Checked, Vec<Problem>> {
+/// The model among the files of a reading that is broken elsewhere, where it has no problem itself.
+#[must_use]
+pub fn model(reading: &Reading, settings: &Arc<Settings>) -> Option<Model> {
+    draft(reading, settings).model_alone()
+}
+
+fn draft(reading: &Reading, settings: &Arc<Settings>) -> Draft {
     let (sources, problems) = (reading.sources.clone(), reading.problems.clone());
-    Draft { sources, settings: Arc::clone(settings), problems }.check(now_ms())
+    Draft { sources, settings: Arc::clone(settings), problems }
+}
+
+fn check(reading: &Reading, settings: &Arc<Settings>) -> Result<Checked, Vec<Problem>> {
+    draft(reading, settings).check(now_ms())
 }
 
 fn now_ms() -> u64 {

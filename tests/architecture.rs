@@ -19,10 +19,17 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("audit", &["ids", "limits", "problem"]),
     ("snapshot", &["ids", "limits", "problem", "redact", "model", "identity", "policy", "tenancy"]),
     ("request", &["ids", "limits", "redact", "model", "identity", "policy", "tenancy", "audit", "snapshot"]),
+    (
+        "cases",
+        &[
+            "ids", "limits", "problem", "redact", "model", "identity", "policy", "tenancy", "snapshot",
+            "request",
+        ],
+    ),
     ("config", &["ids", "limits", "problem", "redact", "model", "identity", "policy", "tenancy", "snapshot"]),
     ("telemetry", &["ids", "limits", "model", "audit", "request", "snapshot"]),
     ("disk", &["ids", "limits", "audit", "telemetry"]),
-    ("reload", &["ids", "limits", "problem", "audit", "config", "snapshot", "policy"]),
+    ("reload", &["ids", "limits", "problem", "model", "audit", "cases", "config", "snapshot", "policy"]),
     ("net", &["ids", "limits", "redact", "request"]),
     ("admin", &["ids", "limits", "problem", "config", "telemetry", "reload", "snapshot"]),
     (
@@ -39,6 +46,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "audit",
             "snapshot",
             "request",
+            "cases",
             "config",
             "telemetry",
             "disk",
@@ -51,8 +59,10 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// Bytes and `now` in, values out.
-const PURE: &[&str] =
-    &["ids", "limits", "problem", "redact", "model", "identity", "policy", "tenancy", "audit", "snapshot"];
+const PURE: &[&str] = &[
+    "ids", "limits", "problem", "redact", "model", "identity", "policy", "tenancy", "audit", "snapshot",
+    "cases",
+];
 const IMPURE: &[&str] = &[
     "tokio::",
     "hyper::",

@@ -127,6 +127,31 @@ fn problems_of_the_config_and_of_its_files_come_all_at_once() {
 }
 
 #[test]
+fn problems_of_test_files_come_with_all_others() {
+    let folder = demo();
+    let test = |text: &str| fs::write(folder.path().join("policies/a_test.yaml"), text).unwrap();
+    test("tests:\n- {name: a, request: {action: read}, expect: {code: unidentified}}\n");
+    let good = palisade(folder.path(), &["check"]);
+    assert_eq!(code(&good), 0, "{}", text(&good));
+    assert!(text(&good).contains("3 routes, 1 test;"), "{}", text(&good));
+    test(
+        "tests:\n- {name: a, request: {action: read, target: acem}, expect: {decision: deny, policies: [nobody]}}\n",
+    );
+    let output = palisade(folder.path(), &["check"]);
+    let said = text(&output);
+    assert_eq!(code(&output), 3, "{said}");
+    assert!(said.contains("error[unknown-tenant]: there is no tenant `acem`"), "{said}");
+    assert!(said.contains("policies/a_test.yaml:2:45") && said.contains("did you mean `acme`?"), "{said}");
+    assert!(said.contains("2 | - {name: a,") && said.contains("there is no policy `nobody`"), "{said}");
+    // A broken policy hides no problem of a test, and a broken test keeps nobody from serving.
+    fs::write(folder.path().join("policies/broken.cedar"), "permit (").unwrap();
+    let said = text(&palisade(folder.path(), &["check"]));
+    assert!(said.contains("broken.cedar") && said.contains("unknown-tenant"), "{said}");
+    fs::remove_file(folder.path().join("policies/broken.cedar")).unwrap();
+    assert_eq!(code(&eval(folder.path(), &["--action", "read"])), 0);
+}
+
+#[test]
 fn every_format_of_check_can_be_read_by_its_readers() {
     let folder = demo();
     let good = json(&palisade(folder.path(), &["check", "-o", "json"]));
@@ -292,7 +317,7 @@ fn healthcheck_of_nobody_is_1() {
 #[test]
 fn the_schemas_and_completions_can_be_printed_and_every_help_has_examples() {
     let folder = tempfile::tempdir().unwrap();
-    for of in ["config", "record"] {
+    for of in ["config", "record", "tests"] {
         let schema = json(&palisade(folder.path(), &["schema", of]));
         assert!(schema["$schema"].is_string(), "{of}");
     }

@@ -13,6 +13,8 @@ use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 
+use palisade::cases::Cases;
+use palisade::cases::TestFile;
 use palisade::model::Classes;
 use palisade::model::Model;
 use palisade::model::RoutesBuilder;
@@ -328,6 +330,10 @@ fn the_policies_of_the_manual_compile_and_mean_what_it_says() {
     let guarded = |id: &str| policies.effective_text(id).unwrap().contains("resource in principal.dataKey");
     assert!(guarded("clinicians-read") && guarded("acme-west-owner"));
     assert!(!guarded("claims-to-globex") && !guarded("baseline-suspended-caller"));
+    let tests = TestFile { file: "manual_test.yaml".into(), text: one("yaml tests").into() };
+    let cases = Cases::parse(&tests, 0).unwrap();
+    assert_eq!(cases.check(&model, Some(&policies)), Vec::new());
+    assert_eq!(cases.all.len(), 14);
 }
 
 #[test]

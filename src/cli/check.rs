@@ -5,6 +5,8 @@
 use serde_json::Value as Json;
 use serde_json::json;
 
+use crate::cases;
+use crate::cases::TestFile;
 use crate::config::Config;
 use crate::problem::Problem;
 use crate::problem::Severity;
@@ -36,24 +38,37 @@ pub(super) fn check(global: &Global, world: &World<'_>, out: &mut Out) -> Exit {
     let loaded = load(global, world);
     let mut found = Json::Null;
     let mut line = String::new();
-    let mut sources = None;
+    let (mut sources, mut files) = (None, Vec::new());
     let problems = match loaded.config {
         Err(problems) => problems,
         Ok((config, mut problems)) => {
             let (reading, checked) = reload::first(&config.files, &config.settings);
-            sources = Some(reading.sources);
+            let (tests, mut more) = reload::read_tests(&config.files);
             match checked {
                 Ok(checked) => {
-                    found = counts(checked.snapshot());
-                    line = sentence(checked.snapshot());
-                    problems.extend_from_slice(checked.warnings());
+                    let snapshot = checked.snapshot();
+                    let (model, policies) = (snapshot.model(), snapshot.policies());
+                    let count;
+                    (count, more) = with(more, cases::check(&tests, Some(model), Some(policies), now_ms()));
+                    found = counts(snapshot, count);
+                    line = sentence(snapshot, count);
+                    more.extend_from_slice(checked.warnings());
                 }
-                Err(more) => problems.extend(more),
+                Err(of_snapshot) => {
+                    let model = reload::model(&reading, &config.settings);
+                    (_, more) = with(more, cases::check(&tests, model.as_ref(), None, now_ms()));
+                    more.extend(of_snapshot);
+                }
             }
+            more.sort_by(|a, b| a.place.cmp(&b.place));
+            more.dedup();
+            problems.extend(more);
+            (sources, files) = (Some(reading.sources), tests);
             problems
         }
     };
-    print(global, &problems, &loaded.text, sources.as_ref(), &found, out);
+    let texts = Texts { config: &loaded.text, sources: sources.as_ref(), tests: &files };
+    print(global, &problems, &texts, &found, out);
     if problems.iter().any(|problem| problem.severity == Severity::Error) {
         return Exit::Invalid;
     }
@@ -63,19 +78,31 @@ pub(super) fn check(global: &Global, world: &World<'_>, out: &mut Out) -> Exit {
     Exit::Ok
 }
 
-fn print(
-    global: &Global,
-    problems: &[Problem],
-    config: &str,
-    sources: Option<&Sources>,
-    found: &Json,
-    out: &mut Out,
-) {
+/// The problems so far and those of the tests; how many tests there are comes first.
+fn with(mut problems: Vec<Problem>, checked: (usize, Vec<Problem>)) -> (usize, Vec<Problem>) {
+    problems.extend(checked.1);
+    (checked.0, problems)
+}
+
+/// The wall clock, in milliseconds since 1970.
+pub(super) fn now_ms() -> u64 {
+    u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0)
+}
+
+/// The texts that problems point into.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Texts<'a> {
+    pub(super) config: &'a str,
+    pub(super) sources: Option<&'a Sources>,
+    pub(super) tests: &'a [TestFile],
+}
+
+fn print(global: &Global, problems: &[Problem], texts: &Texts<'_>, found: &Json, out: &mut Out) {
     match global.output {
         Output::Json => out.raw(formats::json(problems, found).as_bytes()),
         Output::Sarif => out.raw(formats::sarif(problems).as_bytes()),
         Output::Github => out.raw(formats::github(problems).as_bytes()),
-        Output::Pretty => pretty(global, problems, config, sources, |text| out.line(text)),
+        Output::Pretty => pretty_in(global, problems, texts, |text| out.line(text)),
     }
 }
 
@@ -113,15 +140,25 @@ pub(super) fn pretty(
     problems: &[Problem],
     config: &str,
     sources: Option<&Sources>,
+    print: impl FnMut(&str),
+) {
+    pretty_in(global, problems, &Texts { config, sources, tests: &[] }, print);
+}
+
+/// The same, where test files are among those that problems point into.
+pub(super) fn pretty_in(
+    global: &Global,
+    problems: &[Problem],
+    texts: &Texts<'_>,
     mut print: impl FnMut(&str),
 ) {
     let name = global.config.to_string_lossy();
     let text = |file: &str| {
         if *file == *name {
-            Some(config.to_owned())
-        } else {
-            sources.and_then(|sources| sources.text(file)).map(str::to_owned)
+            return Some(texts.config.to_owned());
         }
+        let test = || texts.tests.iter().find(|test| *test.file == *file).map(|test| &*test.text);
+        texts.sources.and_then(|sources| sources.text(file)).or_else(test).map(str::to_owned)
     };
     for problem in problems {
         print(&report::problem(problem, &text));
@@ -131,25 +168,31 @@ pub(super) fn pretty(
     }
 }
 
-fn counts(snapshot: &Snapshot) -> Json {
+fn counts(snapshot: &Snapshot, tests: usize) -> Json {
     json!({
         "digest": snapshot.digest().to_string(),
         "policies": snapshot.policies().len(),
         "tenants": snapshot.model().tenants.len(),
         "classes": snapshot.model().classes.len(),
         "routes": snapshot.model().routes.len(),
+        "tests": tests,
     })
 }
 
-fn sentence(snapshot: &Snapshot) -> String {
+fn sentence(snapshot: &Snapshot, tests: usize) -> String {
     let model = snapshot.model();
     let counts = [
         (snapshot.policies().len(), "policy", "policies"),
         (model.tenants.len(), "tenant", "tenants"),
         (model.classes.len(), "data class", "data classes"),
         (model.routes.len(), "route", "routes"),
+        (tests, "test", "tests"),
     ];
-    let counts = counts.map(|(n, one, many)| format!("{n} {}", if n == 1 { one } else { many }));
+    let counts: Vec<String> = counts
+        .iter()
+        .filter(|(n, _, many)| *n > 0 || *many != "tests")
+        .map(|(n, one, many)| format!("{n} {}", if *n == 1 { one } else { many }))
+        .collect();
     let ok = super::out::paint(super::out::GOOD, "ok");
     format!("{ok}: {}; snapshot {}", counts.join(", "), snapshot.digest())
 }

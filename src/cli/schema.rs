@@ -2,6 +2,7 @@
 //!
 //! Never: prints a schema that the code does not use.
 
+use crate::cases;
 use crate::config::Config;
 use crate::policy;
 
@@ -12,6 +13,7 @@ pub(super) const AFTER: &str = "\
 Examples:
   palisade schema config > config.schema.json     for editors: # yaml-language-server: $schema=config.schema.json
   palisade schema record                          the decision record
+  palisade schema tests > test.schema.json        the test files beside the policies
   palisade schema cedar                           what policies may say";
 
 /// What `schema` takes.
@@ -29,6 +31,8 @@ enum Of {
     Config,
     /// JSON Schema of a decision record.
     Record,
+    /// JSON Schema of the test files beside the policies (`*_test.yaml`).
+    Tests,
     /// Cedar schema of the policies.
     Cedar,
 }
@@ -37,6 +41,7 @@ pub(super) fn schema(arguments: &Arguments, out: &mut Out) -> Result<Exit, Strin
     let text = match arguments.of {
         Of::Config => Config::schema_json(),
         Of::Record => crate::audit::schema_json(),
+        Of::Tests => cases::schema_json(),
         Of::Cedar => policy::SCHEMA.to_owned(),
     };
     out.raw(text.as_bytes());

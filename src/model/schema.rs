@@ -75,7 +75,7 @@ impl<'n> Document<'n> {
                 self.keys.entry(std::ptr::from_ref(node)).or_insert_with(index).get(token).copied()
             }
             Value::Map(_) => node.get(token),
-            Value::Text(_) | Value::Whole(_) | Value::Number | Value::Bool(_) | Value::Null => None,
+            Value::Text(_) | Value::Whole(_) | Value::Number(_) | Value::Bool(_) | Value::Null => None,
         }
     }
 

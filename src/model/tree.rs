@@ -21,7 +21,7 @@ use crate::problem::nearest;
 
 /// A place in the one file that a [`Reader`] reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct At {
+pub(crate) struct At {
     line: u32,
     column: u32,
     length: u32,
@@ -43,21 +43,21 @@ impl At {
         Self { column: self.column.saturating_add(chars), length: self.length.saturating_sub(chars), ..self }
     }
 
-    pub(super) fn line(self) -> u32 {
+    pub(crate) fn line(self) -> u32 {
         self.line
     }
 }
 
 /// A key of a map.
 #[derive(Debug)]
-pub(super) struct Key {
-    pub(super) text: String,
-    pub(super) at: At,
+pub(crate) struct Key {
+    pub(crate) text: String,
+    pub(crate) at: At,
 }
 
 impl Key {
     /// The place of the character of the key that comes after `bytes` bytes. An escape in the key shifts it.
-    pub(super) fn at_byte(&self, bytes: usize) -> At {
+    pub(crate) fn at_byte(&self, bytes: usize) -> At {
         let chars = self.text.get(..bytes).map_or(0, |before| before.chars().count());
         let quote = usize::try_from(self.at.length).unwrap_or(0) > self.text.chars().count();
         self.at.after(chars + usize::from(quote))
@@ -66,20 +66,20 @@ impl Key {
 
 /// A value and its place.
 #[derive(Debug)]
-pub(super) struct Node {
-    pub(super) at: At,
-    pub(super) value: Value,
+pub(crate) struct Node {
+    pub(crate) at: At,
+    pub(crate) value: Value,
 }
 
 /// What stands at a [`Node`].
 #[derive(Debug)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Map(Vec<(Key, Node)>),
     List(Vec<Node>),
     Text(String),
     Whole(u64),
-    /// A number that is negative, fractional or huge: no file of ours has a use for its value.
-    Number,
+    /// A number that is negative, fractional or huge; without its value where JSON has no word for it.
+    Number(Option<serde_json::Number>),
     Bool(bool),
     Null,
 }
@@ -90,7 +90,7 @@ impl Value {
             Self::Map(_) => "a map",
             Self::List(_) => "a list",
             Self::Text(_) => "a text",
-            Self::Whole(_) | Self::Number => "a number",
+            Self::Whole(_) | Self::Number(_) => "a number",
             Self::Bool(_) => "`true` or `false`",
             Self::Null => "nothing",
         }
@@ -99,26 +99,26 @@ impl Value {
 
 impl Node {
     /// The value of a key; `None` also where this is no map.
-    pub(super) fn get(&self, key: &str) -> Option<&Self> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Self> {
         self.entries().iter().find(|(found, _)| found.text == key).map(|(_, node)| node)
     }
 
     /// The entries of a map; none where this is no map.
-    pub(super) fn entries(&self) -> &[(Key, Self)] {
+    pub(crate) fn entries(&self) -> &[(Key, Self)] {
         if let Value::Map(entries) = &self.value { entries } else { &[] }
     }
 
     /// The items of a list; none where this is no list.
-    pub(super) fn items(&self) -> &[Self] {
+    pub(crate) fn items(&self) -> &[Self] {
         if let Value::List(items) = &self.value { items } else { &[] }
     }
 
     /// Is this the word `null`, and not just nothing?
-    pub(super) fn is_written_null(&self) -> bool {
+    pub(crate) fn is_written_null(&self) -> bool {
         matches!(self.value, Value::Null) && self.at.length == 4
     }
 
-    pub(super) fn as_text(&self) -> Option<&str> {
+    pub(crate) fn as_text(&self) -> Option<&str> {
         if let Value::Text(text) = &self.value { Some(text) } else { None }
     }
 }
@@ -154,11 +154,11 @@ impl<'de> de::Visitor<'de> for ValueVisitor {
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(u64::try_from(value).map_or(Value::Number, Value::Whole))
+        Ok(u64::try_from(value).map_or_else(|_| Value::Number(Some(value.into())), Value::Whole))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
-        Ok(Value::Number)
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(Value::Number(serde_json::Number::from_f64(value)))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
@@ -201,18 +201,18 @@ impl<'de> de::Visitor<'de> for ValueVisitor {
 
 /// Reads one file and collects what is wrong with it.
 #[derive(Debug)]
-pub(super) struct Reader {
+pub(crate) struct Reader {
     file: Arc<str>,
     problems: Vec<Problem>,
 }
 
 impl Reader {
-    pub(super) fn new(file: &str) -> Self {
+    pub(crate) fn new(file: &str) -> Self {
         Self { file: file.into(), problems: Vec::new() }
     }
 
     /// The text as a tree; `None`, and a problem, where it is no well-formed YAML or JSON.
-    pub(super) fn parse(&mut self, text: &str) -> Option<Node> {
+    pub(crate) fn parse(&mut self, text: &str) -> Option<Node> {
         if u64::try_from(text.len()).unwrap_or(u64::MAX) > limits::SOURCE_FILE_BYTES_MAX {
             let message = format!("the file is larger than {} bytes", limits::SOURCE_FILE_BYTES_MAX);
             self.problems.push(Problem::error("too-large", Place::file(Arc::clone(&self.file)), message));
@@ -231,15 +231,15 @@ impl Reader {
         }
     }
 
-    pub(super) fn place(&self, at: At) -> Place {
+    pub(crate) fn place(&self, at: At) -> Place {
         Place { file: Arc::clone(&self.file), line: at.line, column: at.column, length: at.length }
     }
 
-    pub(super) fn error(&mut self, code: &'static str, at: At, message: impl Into<String>) {
+    pub(crate) fn error(&mut self, code: &'static str, at: At, message: impl Into<String>) {
         self.add(at, |place| Problem::error(code, place, message));
     }
 
-    pub(super) fn add(&mut self, at: At, problem: impl FnOnce(Place) -> Problem) {
+    pub(crate) fn add(&mut self, at: At, problem: impl FnOnce(Place) -> Problem) {
         let place = self.place(at);
         self.push(problem(place));
     }
@@ -254,7 +254,7 @@ impl Reader {
     }
 
     /// An unknown name, with its nearest known one as a hint.
-    pub(super) fn unknown<'a>(
+    pub(crate) fn unknown<'a>(
         &mut self,
         code: &'static str,
         at: At,
@@ -271,7 +271,7 @@ impl Reader {
     }
 
     /// The entries of a map in which only `known` keys may stand.
-    pub(super) fn fields<'n>(&mut self, node: &'n Node, what: &str, known: &[&str]) -> &'n [(Key, Node)] {
+    pub(crate) fn fields<'n>(&mut self, node: &'n Node, what: &str, known: &[&str]) -> &'n [(Key, Node)] {
         let entries = self.map(node, what);
         for (key, _) in entries {
             if !known.contains(&key.text.as_str()) {
@@ -288,11 +288,15 @@ impl Reader {
     }
 
     /// The entries of a map; a map that is not there has none.
-    pub(super) fn map<'n>(&mut self, node: &'n Node, what: &str) -> &'n [(Key, Node)] {
+    pub(crate) fn map<'n>(&mut self, node: &'n Node, what: &str) -> &'n [(Key, Node)] {
         match &node.value {
             Value::Map(entries) => entries,
             Value::Null => &[],
-            other @ (Value::List(_) | Value::Text(_) | Value::Whole(_) | Value::Number | Value::Bool(_)) => {
+            other @ (Value::List(_)
+            | Value::Text(_)
+            | Value::Whole(_)
+            | Value::Number(_)
+            | Value::Bool(_)) => {
                 self.error(
                     "wrong-type",
                     node.at,
@@ -303,7 +307,7 @@ impl Reader {
         }
     }
 
-    pub(super) fn list<'n>(&mut self, node: &'n Node, what: &str) -> &'n [Node] {
+    pub(crate) fn list<'n>(&mut self, node: &'n Node, what: &str) -> &'n [Node] {
         if let Value::List(items) = &node.value {
             return items;
         }
@@ -315,12 +319,12 @@ impl Reader {
         &[]
     }
 
-    pub(super) fn text<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n str> {
+    pub(crate) fn text<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n str> {
         if let Value::Text(text) = &node.value {
             return Some(text);
         }
         let message = format!("{what} must be a text, and this is {}", node.value.kind());
-        let quotable = matches!(node.value, Value::Whole(_) | Value::Number | Value::Bool(_));
+        let quotable = matches!(node.value, Value::Whole(_) | Value::Number(_) | Value::Bool(_));
         self.add(node.at, |place| {
             let problem = Problem::error("wrong-type", place, message);
             if quotable { problem.hint("write it in quotes") } else { problem }
@@ -329,7 +333,7 @@ impl Reader {
     }
 
     /// `true` or `false`.
-    pub(super) fn flag(&mut self, node: &Node, what: &str) -> bool {
+    pub(crate) fn flag(&mut self, node: &Node, what: &str) -> bool {
         if let Value::Bool(flag) = node.value {
             return flag;
         }
@@ -339,12 +343,12 @@ impl Reader {
     }
 
     /// A text, or a list of texts.
-    pub(super) fn texts<'n>(&mut self, node: &'n Node, what: &str) -> Vec<(&'n str, At)> {
+    pub(crate) fn texts<'n>(&mut self, node: &'n Node, what: &str) -> Vec<(&'n str, At)> {
         let items = if let Value::List(items) = &node.value { items } else { std::slice::from_ref(node) };
         items.iter().filter_map(|item| Some((self.text(item, what)?, item.at))).collect()
     }
 
-    pub(super) fn whole(&mut self, node: &Node, what: &str, max: u8) -> Option<u8> {
+    pub(crate) fn whole(&mut self, node: &Node, what: &str, max: u8) -> Option<u8> {
         if let Value::Whole(number) = node.value
             && let Ok(number) = u8::try_from(number)
             && number <= max
@@ -355,12 +359,12 @@ impl Reader {
         None
     }
 
-    pub(super) fn has_errors(&self) -> bool {
+    pub(crate) fn has_errors(&self) -> bool {
         self.problems.iter().any(|problem| problem.severity == Severity::Error)
     }
 
     /// The problems, in the order of the file.
-    pub(super) fn into_problems(mut self) -> Vec<Problem> {
+    pub(crate) fn into_problems(mut self) -> Vec<Problem> {
         self.problems.sort_by(|a, b| a.place.cmp(&b.place));
         self.problems
     }

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::io::Read as _;
@@ -16,6 +17,8 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::cases;
+use crate::cases::TestFile;
 use crate::config::Files;
 use crate::ids::Digest;
 use crate::ids::TenantPath;
@@ -63,6 +66,18 @@ impl Reading {
 #[must_use]
 pub fn read(files: &Files) -> Reading {
     read_while(files, || {})
+}
+
+/// Reads the test files beside the policies. They take no part in any snapshot, so serving never reads them.
+#[must_use]
+pub fn read_tests(files: &Files) -> (Vec<TestFile>, Vec<Problem>) {
+    let mut reader = Reader::of(files, is_test);
+    // A folder that is not there is a problem of the policies, and told as that.
+    if let Ok(real) = fs::canonicalize(&files.policies) {
+        reader.folder(&files.policies, &real, 0, &None);
+    }
+    let found = reader.sources.into_iter().map(|source| TestFile { file: source.file, text: source.text });
+    (found.collect(), reader.problems)
 }
 
 /// Reads all files while something else happens: once between each reading and the look whether it still holds.
@@ -113,6 +128,8 @@ fn stamp(path: &Path) -> Stamp {
 
 struct Reader<'a> {
     files: &'a Files,
+    /// Which files of the folder of policies are read.
+    takes: fn(&OsStr) -> bool,
     sources: Vec<SourceFile>,
     problems: Vec<Problem>,
     unread: Vec<Role>,
@@ -123,9 +140,10 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn new(files: &'a Files) -> Self {
-        let mut reader = Self {
+    fn of(files: &'a Files, takes: fn(&OsStr) -> bool) -> Self {
+        Self {
             files,
+            takes,
             sources: Vec::new(),
             problems: Vec::new(),
             unread: Vec::new(),
@@ -133,7 +151,11 @@ impl<'a> Reader<'a> {
             folders: HashMap::new(),
             entered: HashSet::new(),
             bytes: 0,
-        };
+        }
+    }
+
+    fn new(files: &'a Files) -> Self {
+        let mut reader = Self::of(files, is_policy);
         for (role, path) in named(files) {
             reader.watch_parent(path);
             reader.file(role, path);
@@ -207,10 +229,10 @@ impl<'a> Reader<'a> {
         names.sort_unstable();
         for name in names {
             let path = folder.join(&name);
-            let cedar = is_policy(&name);
+            let wanted = (self.takes)(&name);
             let metadata = fs::metadata(&path);
             let is_folder = metadata.as_ref().is_ok_and(fs::Metadata::is_dir);
-            if !cedar && !is_folder {
+            if !wanted && !is_folder {
                 continue;
             }
             if !fs::canonicalize(&path).is_ok_and(|real| real.starts_with(root)) && metadata.is_ok() {
@@ -302,13 +324,17 @@ impl<'a> Reader<'a> {
 }
 
 /// A policy file, or links of templates.
-fn is_policy(name: &std::ffi::OsStr) -> bool {
+fn is_policy(name: &OsStr) -> bool {
     let name = name.as_encoded_bytes();
     name.ends_with(b".cedar") || name.ends_with(b".links.yaml")
 }
 
+fn is_test(name: &OsStr) -> bool {
+    name.as_encoded_bytes().ends_with(cases::ENDING.as_bytes())
+}
+
 /// Neither hidden (`.x`, `..data`, `.#x`), nor an editor's backup (`x~`, `#x#`).
-fn is_visible(name: &std::ffi::OsStr) -> bool {
+fn is_visible(name: &OsStr) -> bool {
     let name = name.as_encoded_bytes();
     !name.starts_with(b".") && !name.starts_with(b"#") && !name.ends_with(b"~")
 }

@@ -33,6 +33,7 @@ use crate::request::authorized;
 use crate::request::plans::Plans;
 use crate::request::refusal::Refusal;
 use crate::request::target;
+use crate::request::target::Unclear;
 use crate::snapshot::Snapshot;
 use crate::tenancy;
 use crate::tenancy::Disagreement;
@@ -152,16 +153,33 @@ pub fn judge(snapshot: &Snapshot, facts: &Facts<'_>) -> Judgement {
     Judgement { verdict, classes }
 }
 
+/// The code of every refusal that a question can end in.
+#[must_use]
+pub fn codes() -> [&'static str; 13] {
+    [
+        Refusal::Unclear(Unclear::Path),
+        Refusal::Unclear(Unclear::Query),
+        Refusal::Unclear(Unclear::Host),
+        Refusal::Unidentified,
+        Refusal::BadTenantName,
+        Refusal::Tenancy(Disagreement::NoTenant),
+        Refusal::Tenancy(Disagreement::Unknown(Source::Claim)),
+        Refusal::DataKeyElsewhere,
+        Refusal::NoRoute,
+        Refusal::MethodNotAllowed("".into()),
+        Refusal::BadDataKey,
+        Refusal::Denied,
+        Refusal::PolicyError,
+    ]
+    .map(|refusal| refusal.row().code)
+}
+
 impl Question {
     /// Works out what the policies would be asked, and hands it on.
     ///
     /// # Errors
     /// When the question names a route or a class that there is not.
-    pub fn put<T>(
-        &self,
-        snapshot: &Snapshot,
-        then: impl FnOnce(&Facts<'_>) -> T,
-    ) -> Result<Put<T>, Unasked> {
+    pub fn put<T>(&self, snapshot: &Snapshot, then: impl FnOnce(&Facts<'_>) -> T) -> Result<Put<T>, Unasked> {
         let (path, query) = match self.target() {
             Ok(target) => target,
             Err(refusal) => return Ok(Put::Refused(refusal)),
@@ -221,8 +239,7 @@ impl Question {
     /// The path in its one form, and the query.
     fn target(&self) -> Result<(String, Option<String>), Refusal> {
         let Call::Path(_, text) = &self.call else { return Ok(("/".to_owned(), None)) };
-        let (path, query) =
-            text.split_once('?').map_or((&**text, None), |(path, query)| (path, Some(query)));
+        let (path, query) = text.split_once('?').map_or((&**text, None), |(path, query)| (path, Some(query)));
         if let Some(query) = query {
             target::check_query(query).map_err(Refusal::Unclear)?;
         }

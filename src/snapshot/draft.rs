@@ -113,6 +113,12 @@ impl Draft {
         }))
     }
 
+    /// The model alone, where it has no problem: for what is checked beside a snapshot that is broken elsewhere.
+    #[must_use]
+    pub fn model_alone(&self) -> Option<Model> {
+        self.model(&mut Vec::new())
+    }
+
     /// Without a model the policies are still read, so that their own problems are reported with the model's; only
     /// whether what they name exists cannot be said.
     fn policies_alone(&self, found: &mut Vec<Problem>) {

@@ -32,6 +32,27 @@ fn hidden_files_and_backups_are_passed_over_and_subfolders_are_read() {
 }
 
 #[test]
+fn test_files_are_read_beside_the_policies_and_are_no_part_of_a_snapshot() {
+    let dir = folder();
+    let policies = dir.path().join("policies");
+    let config = config(dir.path());
+    let before = read(&config.files);
+    fs::create_dir_all(policies.join("tenants/acme")).unwrap();
+    for name in ["a_test.yaml", "tenants/acme/b_test.yaml", ".c_test.yaml", "d_test.yaml~", "test.yaml"] {
+        fs::write(policies.join(name), "tests: []").unwrap();
+    }
+    let (tests, problems) = read_tests(&config.files);
+    assert_eq!(problems, []);
+    let names: Vec<_> =
+        tests.iter().map(|test| Path::new(&*test.file).strip_prefix(&policies).unwrap()).collect();
+    assert_eq!(names, [Path::new("a_test.yaml"), Path::new("tenants/acme/b_test.yaml")]);
+    // An edit of a test is no edit of the policies.
+    let after = read(&config.files);
+    assert_eq!(after.fingerprint, before.fingerprint);
+    assert_eq!(after.sources.digest(&config.settings), before.sources.digest(&config.settings));
+}
+
+#[test]
 fn a_tenants_folder_confines_and_a_folder_that_is_no_tenant_is_a_problem() {
     let dir = folder();
     let policies = dir.path().join("policies");
