@@ -107,6 +107,14 @@ pub const PROBLEMS_KEPT_MAX: usize = 100;
 /// Longest chain of operators, accesses and clauses in a policy text, summed over the brackets around a point. Each
 /// link nests the syntax tree by one, and checking, evaluating and freeing a tree recurse.
 pub const POLICY_CHAIN_MAX: usize = 128;
+/// Most parts that one policy's trace tells apart; what would be more is told whole.
+pub const TRACE_PARTS_MAX: usize = 1_024;
+/// Most things looked at that are told of one test.
+pub const TRACE_READS_MAX: usize = 16;
+/// Most roles, tenants, keys or classes that are told of one thing looked at.
+pub const TRACE_WITHIN_MAX: usize = 16;
+/// Longest text or value in a trace, in characters; longer ones are cut and marked.
+pub const TRACE_TEXT_CHARS_MAX: usize = 400;
 /// Most policies, tenants, resources and fields that one worker keeps as Cedar entities, each kind by itself. An entity
 /// takes about 3 KiB.
 pub const ENTITIES_KEPT_MAX: usize = 4_096;

@@ -19,6 +19,7 @@ mod scan;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod world;
 
 use std::sync::Arc;
@@ -37,6 +38,13 @@ use crate::redact::Mask;
 pub use ask::Asked;
 pub use ask::Facts;
 pub use engine::memory::Memory;
+pub use trace::Fate;
+pub use trace::Part;
+pub use trace::PartKind;
+pub use trace::Read;
+pub use trace::Seen;
+pub use trace::Span;
+pub use trace::Trace;
 
 use engine::Rule;
 use guard::Crossing;
@@ -107,6 +115,10 @@ struct Compiled {
     place: Place,
     rule: Rule,
     template: Template,
+    /// The file that the text stands in; for a link that is the template's.
+    text_in: Arc<str>,
+    /// How many parts of the condition, at its front, are the guard's.
+    guards: usize,
 }
 
 impl Compiled {
@@ -201,6 +213,26 @@ impl Policies {
     #[must_use]
     pub fn effective_text(&self, id: &str) -> Option<String> {
         self.one(self.find(id)?).map(|one| one.template.to_string())
+    }
+
+    /// A policy part by part, with nothing looked at: what a trace of any question can find. Nothing for a number that
+    /// is not from these policies.
+    #[must_use]
+    pub fn parts(&self, policy: PolicyIx) -> Option<Trace> {
+        self.trace(policy, None)
+    }
+
+    fn trace(&self, policy: PolicyIx, question: Option<engine::parts::Question<'_>>) -> Option<Trace> {
+        let one = self.one(policy)?;
+        let walked = engine::parts::walk(&one.template, &one.rule, one.guards, question);
+        Some(Trace {
+            policy,
+            fate: walked.fate,
+            scope: walked.scope,
+            conditions: walked.conditions,
+            place: one.place.clone(),
+            file: Arc::clone(&one.text_in),
+        })
     }
 
     /// Is there a pathway that could let this caller reach some data of that tenant? Only by what the scopes of the

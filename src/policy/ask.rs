@@ -29,6 +29,7 @@ use crate::redact::ClassIx;
 
 use super::Policies;
 use super::PolicyIx;
+use super::Trace;
 use super::Verdict;
 use super::engine;
 use super::engine::Outcome;
@@ -36,6 +37,7 @@ use super::engine::Rule;
 use super::engine::context;
 use super::engine::context::Parts;
 use super::engine::memory::Memory;
+use super::engine::parts;
 use super::world::Asking;
 
 /// Everything that one request says, typed and verified.
@@ -155,7 +157,30 @@ impl<'a> Asked<'a> {
         }
     }
 
+    /// How one policy fell out for the request itself, part by part. Nothing for a policy that is not of these.
+    #[must_use]
+    pub fn trace(&self, policy: PolicyIx) -> Option<Trace> {
+        self.traced(self.policies.world.asking(self.action)?, &self.ground.request, policy)
+    }
+
+    /// The same for the question whether a class may be seen. Nothing for a class that the route's bodies do not carry.
+    #[must_use]
+    pub fn trace_reveal(&self, class: ClassIx, policy: PolicyIx) -> Option<Trace> {
+        let (_, field) = self.ground.fields.iter().find(|(carried, _)| *carried == class)?;
+        self.traced(self.policies.world.reveal(), field, policy)
+    }
+
+    fn traced(&self, asking: &Asking, question: &Question, policy: PolicyIx) -> Option<Trace> {
+        let request = request(&self.ground.principal, &asking.uid, &question.resource, self.context.clone());
+        let question = parts::Question { request, entities: &self.ground.slice, action: &asking.entity };
+        self.policies.trace(policy, Some(question))
+    }
+
     fn ask(&self, asking: &Asking, question: &Question) -> Verdict {
+        self.conclude(self.outcome(asking, question))
+    }
+
+    fn outcome(&self, asking: &Asking, question: &Question) -> Outcome {
         let Ground { principal, slice, .. } = &*self.ground;
         let mut outcome = question.settled.clone();
         if !question.open.is_empty() {
@@ -163,7 +188,21 @@ impl<'a> Asked<'a> {
             let open = question.open.iter().copied();
             outcome.merge(engine::evaluate(request, slice, rules(self.policies, open)));
         }
-        self.conclude(outcome)
+        outcome
+    }
+
+    /// What the policies say about the request itself, before it is concluded.
+    #[cfg(test)]
+    pub(super) fn said(&self) -> Outcome {
+        let asking = self.policies.world.asking(self.action);
+        asking.map_or_else(Outcome::default, |asking| self.outcome(asking, &self.ground.request))
+    }
+
+    /// The same for one class.
+    #[cfg(test)]
+    pub(super) fn said_of(&self, class: ClassIx) -> Outcome {
+        let field = self.ground.fields.iter().find(|(carried, _)| *carried == class);
+        field.map_or_else(Outcome::default, |(_, field)| self.outcome(self.policies.world.reveal(), field))
     }
 
     /// Cedar skips a policy that errs. A skipped `forbid` would widen access, so any error is a denial.

@@ -213,28 +213,27 @@ fn severity_of(warning: &ValidationWarning) -> fn(bool) -> Severity {
 fn finish(sources: &[Source], named: Vec<Named>, links: &[Link]) -> Vec<Compiled> {
     let linked = links.iter().filter_map(|link| {
         let one = named.get(link.template)?;
-        let of_template = Guard::of(
-            one.template.effect(),
-            one.pathway.is_some(),
-            sources.get(one.source)?.confined_to.as_ref(),
-        );
+        let written = sources.get(one.source)?;
+        let is_pathway = one.pathway.is_some();
+        let of_template = Guard::of(one.template.effect(), is_pathway, written.confined_to.as_ref());
         // A template from one tenant's folder, linked in another's, is confined to both.
         let of_link = Guard::of(CedarEffect::Forbid, true, sources.get(link.source)?.confined_to.as_ref());
         let filled = of_link.put_before(&of_template.put_before(&link.fill(&one.template)));
-        Some(compiled(&link.place, filled, one))
+        let guards = of_link.parts() + of_template.parts();
+        Some(compiled(&link.place, filled, one, written, guards))
     });
     let mut all: Vec<Compiled> = linked.collect();
     for one in named.iter().filter(|one| one.template.is_static()) {
         let Some(source) = sources.get(one.source) else { continue };
         let guard = Guard::of(one.template.effect(), one.pathway.is_some(), source.confined_to.as_ref());
         let place = parse::place_of_id(source, &one.template);
-        all.push(compiled(&place, guard.put_before(&one.template), one));
+        all.push(compiled(&place, guard.put_before(&one.template), one, source, guard.parts()));
     }
     all.sort_by(|a, b| a.id().cmp(b.id()));
     all
 }
 
-fn compiled(place: &Place, template: Template, named: &Named) -> Compiled {
+fn compiled(place: &Place, template: Template, named: &Named, written: &Source, guards: usize) -> Compiled {
     Compiled {
         effect: match template.effect() {
             CedarEffect::Permit => Effect::Permit,
@@ -245,6 +244,8 @@ fn compiled(place: &Place, template: Template, named: &Named) -> Compiled {
         place: place.clone(),
         rule: Rule::of(&template),
         template,
+        text_in: std::sync::Arc::clone(&written.file),
+        guards,
     }
 }
 

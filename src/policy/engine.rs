@@ -10,6 +10,7 @@
 pub(super) mod context;
 pub(super) mod entities;
 pub(super) mod memory;
+pub(super) mod parts;
 
 use cedar_policy_core::ast::ActionConstraint;
 use cedar_policy_core::ast::BinaryOp;

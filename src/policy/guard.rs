@@ -39,6 +39,11 @@ impl Guard {
         Self { own, confined_to: confined_to.cloned() }
     }
 
+    /// How many parts it puts in front of a condition.
+    pub(super) fn parts(&self) -> usize {
+        usize::from(self.own) + usize::from(self.confined_to.is_some())
+    }
+
     /// The same policy with the guard in front of its condition.
     pub(super) fn put_before(&self, template: &Template) -> Template {
         let rest = template.non_scope_constraints_arc().map(Arc::clone);

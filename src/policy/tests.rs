@@ -9,6 +9,7 @@ mod laws;
 mod loading;
 mod speed;
 mod tenants_apart;
+mod tracing;
 mod verdicts;
 
 use std::sync::Arc;

@@ -109,7 +109,7 @@ fn condition() -> impl Strategy<Value = String> {
 }
 
 prop_compose! {
-    fn policy()(
+    pub(super) fn policy()(
         effect in select(vec!["permit", "permit", "permit", "@pathway(\"p\") permit", "forbid"]),
         scope in (principal_scope(), action_scope(), resource_scope()),
         when in proptest::option::of(condition()),
@@ -123,14 +123,14 @@ prop_compose! {
 }
 
 #[derive(Debug, Clone)]
-struct Asks {
-    principal: Arc<Principal>,
-    action: Action,
-    route: &'static str,
-    key: &'static str,
-    purpose: Option<&'static str>,
-    source_ip: Option<std::net::IpAddr>,
-    now_ms: u64,
+pub(super) struct Asks {
+    pub(super) principal: Arc<Principal>,
+    pub(super) action: Action,
+    pub(super) route: &'static str,
+    pub(super) key: &'static str,
+    pub(super) purpose: Option<&'static str>,
+    pub(super) source_ip: Option<std::net::IpAddr>,
+    pub(super) now_ms: u64,
 }
 
 impl Asks {
@@ -143,7 +143,7 @@ impl Asks {
 }
 
 prop_compose! {
-    fn asks()(
+    pub(super) fn asks()(
         kind in select(vec![Kind::User, Kind::Service]),
         id in select(vec!["u0", "u1"]),
         tenant in select(&PATHS[..]),
@@ -165,7 +165,7 @@ prop_compose! {
     }
 }
 
-fn a_model() -> impl Strategy<Value = String> {
+pub(super) fn a_model() -> impl Strategy<Value = String> {
     let state = || (select(vec!["active", "suspended"]), select(vec!["shared", "strict"]));
     (state(), state(), state(), state()).prop_map(|(a, b, c, d)| {
         let one = |(status, isolation): (&str, &str)| format!("status: {status}, isolation: {isolation}");
@@ -174,7 +174,7 @@ fn a_model() -> impl Strategy<Value = String> {
 }
 
 /// Each policy in a file of its own; those that do not validate are left out.
-fn compiled(model: &Model, texts: &[(String, Option<&str>)]) -> Policies {
+pub(super) fn compiled(model: &Model, texts: &[(String, Option<&str>)]) -> Policies {
     let mut sources: Vec<Source> = texts
         .iter()
         .enumerate()
