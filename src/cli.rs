@@ -24,6 +24,7 @@ mod fmt;
 mod formats;
 mod healthcheck;
 mod init;
+mod lint;
 mod out;
 mod report;
 mod run;
@@ -129,9 +130,9 @@ pub enum Output {
     Pretty,
     /// One JSON object.
     Json,
-    /// SARIF 2.1.0, for code scanners (`check`).
+    /// SARIF 2.1.0, for code scanners (`check`, `lint`).
     Sarif,
-    /// Annotations of GitHub Actions (`check`).
+    /// Annotations of GitHub Actions (`check`, `lint`).
     Github,
 }
 
@@ -146,6 +147,9 @@ enum Verb {
     /// Make one decision and explain it.
     #[command(after_help = eval::AFTER)]
     Eval(Box<eval::Arguments>),
+    /// Find what is worth a second look in policies that are valid.
+    #[command(after_help = lint::AFTER)]
+    Lint(lint::Arguments),
     /// Lay out policies as Cedar's own tools do.
     #[command(after_help = fmt::AFTER)]
     Fmt(fmt::Arguments),
@@ -196,7 +200,7 @@ pub fn main(world: &World<'_>) -> u8 {
 fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit, String> {
     let global = &arguments.global;
     let formats: &[Output] = match &arguments.verb {
-        Verb::Check => &[Output::Pretty, Output::Json, Output::Sarif, Output::Github],
+        Verb::Check | Verb::Lint(_) => &[Output::Pretty, Output::Json, Output::Sarif, Output::Github],
         Verb::Eval(_) | Verb::Fmt(_) | Verb::Init(_) | Verb::Healthcheck(_) => {
             &[Output::Pretty, Output::Json]
         }
@@ -210,6 +214,7 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
         Verb::Run => run::run(global, world, out),
         Verb::Check => Ok(check::check(global, world, out)),
         Verb::Eval(arguments) => eval::eval(global, arguments, world, out),
+        Verb::Lint(arguments) => lint::lint(global, arguments, world, out),
         Verb::Fmt(arguments) => fmt::fmt(global, arguments, world, out),
         Verb::Init(arguments) => init::init(global, arguments, out),
         Verb::Healthcheck(arguments) => healthcheck::healthcheck(global, arguments, world, out),

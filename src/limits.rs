@@ -184,3 +184,5 @@ pub const FORMAT_POLICY_BYTES_MAX: usize = 64 << 10;
 pub const FORMAT_WIDTHS: std::ops::RangeInclusive<usize> = 40..=400;
 /// Most tests in one test file, the cells of tables counted.
 pub const TESTS_MAX: usize = 100_000;
+/// Most other policies that one is compared with to see whether it changes anything.
+pub const LINT_COMPARISONS_MAX: usize = 128;

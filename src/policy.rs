@@ -12,6 +12,7 @@ mod engine;
 pub mod format;
 mod guard;
 mod links;
+pub mod lint;
 mod names;
 mod parse;
 mod problems;

@@ -13,6 +13,7 @@ use crate::identity::Keyring;
 use crate::ids::Digest;
 use crate::ids::TenantPath;
 use crate::model::Model;
+use crate::policy;
 use crate::policy::Policies;
 use crate::problem::Problem;
 use crate::tenancy::Places;
@@ -113,6 +114,27 @@ impl Sources {
     #[must_use]
     pub fn files(&self) -> &[SourceFile] {
         &self.files
+    }
+
+    /// The policies and links of templates.
+    #[must_use]
+    pub fn policies(&self) -> Vec<policy::Source> {
+        let sources = self.files.iter().filter_map(|file| match &file.role {
+            Role::Policies { confined_to } => Some(policy::Source {
+                file: Arc::clone(&file.file),
+                text: Arc::clone(&file.text),
+                confined_to: confined_to.clone(),
+            }),
+            Role::Schema
+            | Role::Tenants
+            | Role::Classes
+            | Role::Routes
+            | Role::OpenApi
+            | Role::Jwks(_)
+            | Role::ApiKeys
+            | Role::PseudonymKey => None,
+        });
+        sources.collect()
     }
 
     /// The text of a file, by the name that a problem's place has.

@@ -325,7 +325,7 @@ fn the_schemas_and_completions_can_be_printed_and_every_help_has_examples() {
     for shell in ["bash", "zsh", "fish"] {
         assert!(text(&palisade(folder.path(), &["completions", shell])).contains("palisade"), "{shell}");
     }
-    for verb in ["run", "check", "eval", "fmt", "init", "healthcheck", "schema", "completions"] {
+    for verb in ["run", "check", "eval", "fmt", "lint", "init", "healthcheck", "schema", "completions"] {
         let said = text(&palisade(folder.path(), &[verb, "--help"]));
         assert!(said.contains("Example"), "{verb}: {said}");
     }
@@ -359,4 +359,40 @@ fn fmt_shows_then_writes_and_then_has_nothing_to_do() {
     assert_eq!((code(&output), fs::read_to_string(&file).unwrap()), (3, written));
     assert_eq!(fs::read_to_string(folder.path().join("policies/broken.cedar")).unwrap(), "permit (");
     assert_eq!(code(&palisade(folder.path(), &["fmt", "nowhere"])), 1);
+}
+
+#[test]
+fn lint_tells_denies_and_leaves_out_as_asked() {
+    let folder = demo();
+    let found = json(&palisade(folder.path(), &["lint", "-o", "json"]));
+    let codes = |found: &Value| {
+        let problems = found["problems"].as_array().unwrap().iter();
+        problems.map(|one| one["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(codes(&found), ["unheld-role", "pathway-without-ceiling", "unheld-role"]);
+    assert_eq!(found["snapshot"]["roles_from"], "1 API key");
+    let run = |arguments: &[&str]| palisade(folder.path(), &[&["lint"], arguments].concat());
+    assert_eq!(code(&run(&[])), 0);
+    assert_eq!(code(&run(&["--deny", "warnings"])), 5);
+    assert_eq!(code(&run(&["--deny", "unheld-role"])), 5);
+    assert_eq!(code(&run(&["--deny", "unused-class"])), 0);
+    let quiet = ["--skip", "unheld-role", "--skip", "pathway-without-ceiling"];
+    let output = run(&[&quiet[..], &["--deny", "warnings"]].concat());
+    assert_eq!(code(&output), 0);
+    assert!(String::from_utf8(output.stderr).unwrap().contains("`unheld-role` was left out, as asked"));
+    let output = run(&["--skip", "unheld-rule"]);
+    assert_eq!(code(&output), 2);
+    assert!(String::from_utf8(output.stderr).unwrap().contains("did you mean `unheld-role`?"));
+    let sarif = json(&run(&["-o", "sarif"]));
+    assert_eq!(sarif["runs"][0]["results"].as_array().unwrap().len(), 3);
+    let rule = &sarif["runs"][0]["tool"]["driver"]["rules"][0];
+    assert_eq!(rule["id"], "pathway-without-ceiling");
+    assert!(rule["shortDescription"]["text"].as_str().unwrap().contains("level"), "{rule}");
+    assert!(text(&run(&["-o", "github"])).starts_with("::warning file=policies/baseline.cedar,line=20"));
+    assert!(text(&run(&["--rules"])).contains("forbids-nothing          error"));
+    let nothing = "@id(\"f\")\nforbid(principal, action, resource) when { resource.level > 9 };\n";
+    fs::write(folder.path().join("policies/mine.cedar"), nothing).unwrap();
+    let output = run(&[]);
+    assert_eq!(code(&output), 3);
+    assert!(text(&output).contains("error[forbids-nothing]"), "{}", text(&output));
 }

@@ -352,6 +352,12 @@ fn every_entity_and_action_of_the_schema_is_told() {
 }
 
 #[test]
+fn every_rule_of_lint_has_its_row() {
+    let rules = set(palisade::policy::lint::RULES.map(|rule| rule.code));
+    assert_eq!(first(&chapter("policies"), "| rule | finds |"), rules);
+}
+
+#[test]
 fn the_licence_is_there_whole() {
     let licence = read("src/manual/LICENSE.txt");
     assert!(licence.contains("Version 2.0, January 2004") && licence.contains("END OF TERMS AND CONDITIONS"));

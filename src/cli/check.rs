@@ -100,7 +100,7 @@ pub(super) struct Texts<'a> {
 fn print(global: &Global, problems: &[Problem], texts: &Texts<'_>, found: &Json, out: &mut Out) {
     match global.output {
         Output::Json => out.raw(formats::json(problems, found).as_bytes()),
-        Output::Sarif => out.raw(formats::sarif(problems).as_bytes()),
+        Output::Sarif => out.raw(formats::sarif(problems, &|_| None).as_bytes()),
         Output::Github => out.raw(formats::github(problems).as_bytes()),
         Output::Pretty => pretty_in(global, problems, texts, |text| out.line(text)),
     }

@@ -21,12 +21,16 @@ pub(super) fn pretty(value: &Json) -> String {
     text
 }
 
-/// A SARIF log with one run (OASIS SARIF 2.1.0).
-pub(super) fn sarif(problems: &[Problem]) -> String {
+/// A SARIF log with one run (OASIS SARIF 2.1.0). `says` is what a code stands for, where that is written down.
+pub(super) fn sarif(problems: &[Problem], says: &dyn Fn(&str) -> Option<&'static str>) -> String {
     let mut codes: Vec<&str> = problems.iter().map(|problem| problem.code).collect();
     codes.sort_unstable();
     codes.dedup();
-    let rules: Vec<Json> = codes.iter().map(|code| json!({ "id": code })).collect();
+    let rule = |code: &&str| match says(code) {
+        Some(text) => json!({ "id": code, "shortDescription": { "text": text } }),
+        None => json!({ "id": code }),
+    };
+    let rules: Vec<Json> = codes.iter().map(rule).collect();
     let results: Vec<Json> = problems.iter().map(result).collect();
     pretty(&json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",

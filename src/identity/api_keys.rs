@@ -75,6 +75,11 @@ impl ApiKeys {
         if problems.is_empty() { Ok(Self(keys)) } else { Err(problems) }
     }
 
+    /// Whom the keys speak for.
+    pub(super) fn principals(&self) -> impl Iterator<Item = &Arc<Principal>> {
+        self.0.values().map(|key| &key.principal)
+    }
+
     /// Proves `id.secret`.
     pub(super) fn verify(&self, credential: &[u8], now: u64) -> Result<Verified, Rejected> {
         if credential.len() > limits::CREDENTIAL_BYTES_MAX {

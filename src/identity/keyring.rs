@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::Algorithm;
 use super::Credential;
 use super::Kind;
+use super::Principal;
 use super::Rejected;
 use super::Verified;
 use super::api_keys::ApiKeys;
@@ -152,6 +153,16 @@ impl Keyring {
         }
         let digest = digest(issuers, api_keys.map(|(_, text)| text));
         Ok(Self { issuers: known, api_keys: parsed, digest, warnings: problems })
+    }
+
+    /// Whom the API keys speak for, in no order.
+    pub fn api_key_principals(&self) -> impl Iterator<Item = &Principal> {
+        self.api_keys.principals().map(|principal| &**principal)
+    }
+
+    /// The issuers of tokens, in no order.
+    pub fn issuers(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.issuers.keys().map(|issuer| &**issuer)
     }
 
     /// What is worth a look in the files that were read: keys that are not used.

@@ -7,6 +7,7 @@ use crate::limits;
 use crate::model::forest;
 use crate::model::forest::Entry;
 use crate::model::tree::Reader;
+use crate::problem::Place;
 use crate::problem::Problem;
 use crate::redact::ClassIx;
 use crate::redact::Mask;
@@ -33,6 +34,8 @@ pub struct DataClass {
     pub level: u8,
     /// What replaces a hidden value of it, where no policy says otherwise.
     pub mask: Mask,
+    /// Where it is written.
+    pub place: Place,
 }
 
 /// The tree of data classes.
@@ -93,7 +96,7 @@ impl Classes {
         // An entry with a problem keeps its index, so that what follows still finds its parent; the whole is refused.
         let level = level.unwrap_or(limits::LEVEL_MAX);
         let (Ok(name), mask) = (ClassName::parse(&entry.path), mask.unwrap_or(Mask::Drop)) else { return };
-        self.all.push(DataClass { name, parent, level, mask });
+        self.all.push(DataClass { name, parent, level, mask, place: reader.place(entry.at) });
         self.ends.push(number(entry.end));
     }
 

@@ -24,7 +24,7 @@ use super::problems;
 use super::scan;
 
 /// The annotations that mean something to Palisade.
-const ANNOTATIONS: [&str; 3] = ["id", "pathway", "mask"];
+const ANNOTATIONS: [&str; 4] = ["id", "pathway", "mask", "lint_allow"];
 
 /// One policy or template as written, with the name that its `@id` gives it.
 pub(super) struct Named {
@@ -117,6 +117,8 @@ fn name(ix: usize, source: &Source, template: &Template, problems: &mut Vec<Prob
                 Ok(parsed) => mask = Some(parsed),
                 Err(why) => problems.push(Problem::error("bad-mask", place(), why)),
             },
+            // Its words are for `lint` alone.
+            "lint_allow" => {}
             other => problems.extend(nearest(other, ANNOTATIONS).map(|meant| {
                 Problem::warning("unknown-annotation", place(), format!("`@{other}` means nothing here"))
                     .hint(format!("did you mean `@{meant}`?"))

@@ -6,6 +6,7 @@ mod deep;
 mod examples;
 mod formatting;
 mod laws;
+mod lint;
 mod loading;
 mod speed;
 mod tenants_apart;

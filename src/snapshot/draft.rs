@@ -216,24 +216,12 @@ impl Draft {
     }
 
     fn policies(&self, model: &Model, found: &mut Vec<Problem>) -> Option<Policies> {
-        let source = |source: &SourceFile, confined_to| policy::Source {
-            file: Arc::clone(&source.file),
-            text: Arc::clone(&source.text),
-            confined_to,
-        };
-        let schema = self.files(&Role::Schema).next().map(|file| source(file, None));
-        let sources = self.sources.files().iter().filter_map(|file| match &file.role {
-            Role::Policies { confined_to } => Some(source(file, confined_to.clone())),
-            Role::Schema
-            | Role::Tenants
-            | Role::Classes
-            | Role::Routes
-            | Role::OpenApi
-            | Role::Jwks(_)
-            | Role::ApiKeys
-            | Role::PseudonymKey => None,
+        let schema = self.files(&Role::Schema).next().map(|file| policy::Source {
+            file: Arc::clone(&file.file),
+            text: Arc::clone(&file.text),
+            confined_to: None,
         });
-        let sources: Vec<policy::Source> = sources.collect();
+        let sources = self.sources.policies();
         // A schema that could not be read has been reported.
         let schema = schema?;
         collect_warned(Policies::compile(&schema, &sources, model), found)

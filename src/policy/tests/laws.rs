@@ -30,7 +30,7 @@ const KEYS: [&str; 8] = [
     "globex/deep",
 ];
 
-fn principal_scope() -> impl Strategy<Value = String> {
+pub(super) fn principal_scope() -> impl Strategy<Value = String> {
     let tenant = select(&PATHS[..]);
     prop_oneof![
         3 => Just("principal".to_owned()),
@@ -42,7 +42,7 @@ fn principal_scope() -> impl Strategy<Value = String> {
     ]
 }
 
-fn action_scope() -> impl Strategy<Value = String> {
+pub(super) fn action_scope() -> impl Strategy<Value = String> {
     prop_oneof![
         3 => Just("action".to_owned()),
         2 => select(vec!["read", "update", "export", "reveal"]).prop_map(|a| format!("action == Action::\"{a}\"")),
@@ -51,7 +51,7 @@ fn action_scope() -> impl Strategy<Value = String> {
     ]
 }
 
-fn resource_scope() -> impl Strategy<Value = String> {
+pub(super) fn resource_scope() -> impl Strategy<Value = String> {
     let key = select(&KEYS[..]);
     prop_oneof![
         3 => Just("resource".to_owned()),
@@ -174,7 +174,7 @@ pub(super) fn a_model() -> impl Strategy<Value = String> {
 }
 
 /// Each policy in a file of its own; those that do not validate are left out.
-pub(super) fn compiled(model: &Model, texts: &[(String, Option<&str>)]) -> Policies {
+pub(super) fn valid(model: &Model, texts: &[(String, Option<&str>)]) -> Vec<Source> {
     let mut sources: Vec<Source> = texts
         .iter()
         .enumerate()
@@ -191,7 +191,11 @@ pub(super) fn compiled(model: &Model, texts: &[(String, Option<&str>)]) -> Polic
             .collect();
         sources.retain(|source| !bad.contains(&source.file));
     }
-    compile(model, &sources)
+    sources
+}
+
+pub(super) fn compiled(model: &Model, texts: &[(String, Option<&str>)]) -> Policies {
+    compile(model, &valid(model, texts))
 }
 
 /// The whole world as Cedar entities, checked against the schema, with its hierarchy computed by Cedar.
