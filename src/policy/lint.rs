@@ -4,7 +4,7 @@
 //! A rule looks at what authors wrote, in the light of the model: routes, data classes, tenants. It never evaluates a
 //! policy. Each is bounded: by the length of one policy, or by a count in [`crate::limits`].
 //! INVARIANT: what is called impossible is impossible: no request is decided otherwise without a policy that is found to
-//! change nothing (`tests::lint::what_is_said_to_change_nothing_changes_nothing`).
+//! change nothing (`tests::lint_laws::what_is_said_to_change_nothing_changes_nothing`).
 //! Never: keeps a snapshot from going live; `check` does that.
 
 use std::collections::BTreeSet;

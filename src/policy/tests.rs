@@ -7,6 +7,7 @@ mod examples;
 mod formatting;
 mod laws;
 mod lint;
+mod lint_laws;
 mod loading;
 mod speed;
 mod tenants_apart;

@@ -1,9 +1,6 @@
-//! Each rule of `lint` with policies that it finds and others that it does not; and that it only calls useless what is.
+//! Each rule of `lint` with policies that it finds and others that it does not.
 
 use std::collections::BTreeSet;
-
-use proptest::prelude::*;
-use proptest::sample::select;
 
 use super::*;
 use crate::policy::lint::Looked;
@@ -373,99 +370,4 @@ fn long_chains_and_many_policies_without_a_scope_are_looked_at() {
         .map(|n| format!("@id(\"m{n}\") permit(principal, action == Action::\"read\", resource) when {{ context.method == \"{n}\" }};\n"))
         .collect();
     assert_eq!(found(&many), []);
-}
-
-fn condition() -> impl Strategy<Value = String> {
-    let leaf = select(vec![
-        "resource.level <= 2",
-        "resource.level < 3",
-        "resource.level > 2",
-        "resource.level == 2",
-        "resource.level <= 9",
-        "context.now < datetime(\"2023-11-14T22:13:20.100Z\")",
-        "context.now >= datetime(\"2023-11-14T22:13:20Z\")",
-        "context.now > datetime(\"2023-11-14T22:13:20.100Z\")",
-        "context has purpose",
-        "context has purpose && context.purpose == \"audit\"",
-        "context has purpose && [\"audit\", \"x\"].contains(context.purpose)",
-        "context has purpose && context.purpose like \"a*\"",
-        "context.method == \"GET\"",
-        "context.method != \"PUT\"",
-        "principal is User",
-        "principal is Service",
-        "principal in Role::\"r0\"",
-        "principal.tenant in Tenant::\"acme\"",
-        "principal in Tenant::\"acme/west\"",
-        "principal in Tenant::\"globex\"",
-        "resource in DataKey::\"acme/west\"",
-        "resource in DataKey::\"acme\"",
-        "resource in DataKey::\"globex\"",
-        "resource in DataClass::\"pii.contact\"",
-        "resource in DataClass::\"billing\"",
-        "resource.tenant.status == \"active\"",
-        "principal.auth == \"jwt\"",
-        "1 < 2",
-        "true",
-    ])
-    .prop_map(str::to_owned);
-    leaf.prop_recursive(3, 10, 3, |inner| {
-        prop_oneof![
-            1 => inner.clone().prop_map(|a| format!("!({a})")),
-            3 => (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a}) && ({b})")),
-            2 => (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a}) || ({b})")),
-            1 => (inner.clone(), inner.clone(), inner).prop_map(|(a, b, c)| format!("if {a} then {b} else {c}")),
-        ]
-    })
-}
-
-prop_compose! {
-    fn policy()(
-        effect in select(vec!["permit", "permit", "permit", "@pathway(\"p\") permit", "forbid"]),
-        scope in (laws::principal_scope(), laws::action_scope(), laws::resource_scope()),
-        when in proptest::option::weighted(0.8, condition()),
-        unless in proptest::option::weighted(0.2, condition()),
-        folder in proptest::option::weighted(0.2, select(vec!["acme", "acme/west", "globex"])),
-    ) -> (String, Option<&'static str>) {
-        let when = when.map_or(String::new(), |text| format!("when {{ {text} }}"));
-        let unless = unless.map_or(String::new(), |text| format!("unless {{ {text} }}"));
-        (format!("{effect}({}, {}, {}) {when} {unless};", scope.0, scope.1, scope.2), folder)
-    }
-}
-
-/// What is said to change nothing, by policy. Whether a route asks for something is another question.
-fn useless(problems: &[Problem]) -> BTreeSet<String> {
-    let codes = ["never-applies", "forbids-nothing", "covered", "always-forbidden", "expired"];
-    let all =
-        problems.iter().filter(|one| codes.contains(&one.code) && !one.message.contains("never asked for"));
-    all.map(|one| one.place.file.to_string()).collect()
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
-
-    /// Without the policies that are found to change nothing, every request is decided as it was.
-    #[test]
-    fn what_is_said_to_change_nothing_changes_nothing(
-        tenants in laws::a_model(),
-        texts in proptest::collection::vec(policy(), 1..9),
-        all in proptest::collection::vec(laws::asks(), 1..9),
-    ) {
-        let model = model(&tenants);
-        let sources = laws::valid(&model, &texts);
-        let policies = compile(&model, &sources);
-        let looked = Looked { now_ms: 1_700_000_000_000, ..looked() };
-        let useless = useless(&lint(&policies, &sources, &model, &looked));
-        let rest: Vec<Source> = sources.iter().filter(|one| !useless.contains(&*one.file)).cloned().collect();
-        let without = compile(&model, &rest);
-        for asks in &all {
-            let call = Call { purpose: asks.purpose, now_ms: asks.now_ms, ..Call::new(&asks.principal, asks.action, asks.key) };
-            let ask = |policies: &Policies| {
-                call.ask(policies, &model, |asked| {
-                    let reveals = model.classes.iter().map(|(class, _)| asked.reveal(class).allowed);
-                    (asked.decide().allowed, reveals.collect::<Vec<_>>())
-                })
-            };
-            prop_assert_eq!(ask(&policies), ask(&without), "without {:?} of {:#?}", useless, texts);
-        }
-    }
 }
