@@ -5,6 +5,7 @@
 //! make it, which classes of data are shown and by which masks the others are hidden, or what a body becomes.
 //! Never: opens a file, reads a clock (`now` comes in), or takes part in a decision: a snapshot does not know of tests.
 
+mod cedar;
 mod expect;
 mod judge;
 mod keys;
@@ -18,6 +19,7 @@ mod tests;
 use std::sync::Arc;
 
 use crate::model::Model;
+use crate::policy::Foreign;
 use crate::policy::Policies;
 use crate::problem::Place;
 use crate::problem::Problem;
@@ -30,6 +32,8 @@ pub use keys::schema_json;
 
 /// How the name of a test file ends.
 pub const ENDING: &str = "_test.yaml";
+/// How the name of a file with tests in the form of Cedar's own tools ends.
+pub const CEDAR_ENDING: &str = "_test.json";
 
 /// A test file as it stands beside the policies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,9 +60,18 @@ pub struct Case {
     /// Where it stands.
     pub place: Place,
     /// What is asked.
-    pub question: Question,
+    pub asks: Asks,
     /// What must come out.
     pub expect: Expect,
+}
+
+/// What a test asks.
+#[derive(Debug, Clone)]
+pub enum Asks {
+    /// What would become of a request.
+    Request(Box<Question>),
+    /// What the policies say to a question in Cedar's own words, and how many of them fail.
+    Cedar(Box<Foreign>, usize),
 }
 
 /// What must come out. What is not said may be anything.
@@ -126,14 +139,16 @@ impl Cases {
     /// # Errors
     /// All problems of the file at once, but for names that do not exist: [`Self::check`] finds those.
     pub fn parse(file: &TestFile, now_ms: u64) -> Result<Self, Vec<Problem>> {
-        read::file(file, now_ms)
+        if file.file.ends_with(CEDAR_ENDING) { cedar::file(file) } else { read::file(file, now_ms) }
     }
 
     /// Every name in the file that is not in the model or among the policies. Without policies (they did not compile)
     /// only what stands in the model is looked at.
     #[must_use]
     pub fn check(&self, model: &Model, policies: Option<&Policies>) -> Vec<Problem> {
-        names::check(&self.mentions, model, policies)
+        let mut problems = names::check(&self.mentions, model, policies);
+        problems.extend(policies.into_iter().flat_map(|policies| cedar::check(&self.all, policies)));
+        problems
     }
 }
 

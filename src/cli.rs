@@ -29,6 +29,7 @@ mod out;
 mod report;
 mod run;
 mod schema;
+mod test;
 
 pub use out::Out;
 pub use run::run;
@@ -74,6 +75,7 @@ Examples:
   palisade init demo                        write a small working configuration
   palisade check -c demo/palisade.yaml      find every problem in it
   palisade run -c demo/palisade.yaml        serve
+  palisade test -c demo/palisade.yaml       run the tests beside its policies
   palisade eval -c demo/palisade.yaml --principal dana --tenant acme --roles clinician --action read
 
 Exit codes: 0 ok, 1 internal, 2 usage, 3 invalid config or policy, 4 tests failed, 5 threshold or regression,
@@ -134,6 +136,8 @@ pub enum Output {
     Sarif,
     /// Annotations of GitHub Actions (`check`, `lint`).
     Github,
+    /// JUnit's XML (`test`).
+    Junit,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -153,6 +157,9 @@ enum Verb {
     /// Lay out policies as Cedar's own tools do.
     #[command(after_help = fmt::AFTER)]
     Fmt(fmt::Arguments),
+    /// Run the tests beside the policies.
+    #[command(after_help = test::AFTER)]
+    Test(test::Arguments),
     /// Write a small working configuration into a folder.
     #[command(after_help = init::AFTER)]
     Init(init::Arguments),
@@ -201,6 +208,7 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
     let global = &arguments.global;
     let formats: &[Output] = match &arguments.verb {
         Verb::Check | Verb::Lint(_) => &[Output::Pretty, Output::Json, Output::Sarif, Output::Github],
+        Verb::Test(_) => &[Output::Pretty, Output::Json, Output::Junit],
         Verb::Eval(_) | Verb::Fmt(_) | Verb::Init(_) | Verb::Healthcheck(_) => {
             &[Output::Pretty, Output::Json]
         }
@@ -213,6 +221,7 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
     match &arguments.verb {
         Verb::Run => run::run(global, world, out),
         Verb::Check => Ok(check::check(global, world, out)),
+        Verb::Test(arguments) => test::test(global, arguments, world, out),
         Verb::Eval(arguments) => eval::eval(global, arguments, world, out),
         Verb::Lint(arguments) => lint::lint(global, arguments, world, out),
         Verb::Fmt(arguments) => fmt::fmt(global, arguments, world, out),

@@ -9,6 +9,7 @@
 mod ask;
 mod compile;
 mod engine;
+mod foreign;
 pub mod format;
 mod guard;
 mod links;
@@ -39,6 +40,7 @@ use crate::redact::Mask;
 pub use ask::Asked;
 pub use ask::Facts;
 pub use engine::memory::Memory;
+pub use foreign::Foreign;
 pub use trace::Fate;
 pub use trace::Part;
 pub use trace::PartKind;
@@ -105,6 +107,7 @@ pub struct Policies {
     compiled: Vec<Compiled>,
     crossings: Vec<Crossing>,
     world: World,
+    schema: cedar_policy::Schema,
 }
 
 /// One policy, with its guard.

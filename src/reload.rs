@@ -31,9 +31,12 @@ use crate::snapshot::Draft;
 use crate::snapshot::Live;
 use crate::snapshot::Settings;
 
+mod follow;
 mod read;
 mod watch;
 
+pub use follow::FOLLOW_POLL;
+pub use follow::Follow;
 pub use read::Reading;
 pub use read::read;
 pub use read::read_tests;
@@ -109,7 +112,7 @@ pub struct Refused {
 /// The second is an error with every problem of every file.
 pub fn first(files: &Files, settings: &Arc<Settings>) -> (Reading, Result<Checked, Vec<Problem>>) {
     let reading = read(files);
-    let checked = check(&reading, settings);
+    let checked = checked(&reading, settings);
     (reading, checked)
 }
 
@@ -124,7 +127,11 @@ fn draft(reading: &Reading, settings: &Arc<Settings>) -> Draft {
     Draft { sources, settings: Arc::clone(settings), problems }
 }
 
-fn check(reading: &Reading, settings: &Arc<Settings>) -> Result<Checked, Vec<Problem>> {
+/// Checks all files of a reading.
+///
+/// # Errors
+/// Every problem of every file.
+pub fn checked(reading: &Reading, settings: &Arc<Settings>) -> Result<Checked, Vec<Problem>> {
     draft(reading, settings).check(now_ms())
 }
 
@@ -266,7 +273,7 @@ impl Worker {
         let change = if reading.fingerprint == self.good {
             Change::Restored { live: self.live.current().digest() }
         } else {
-            match check(&reading, &self.settings) {
+            match checked(&reading, &self.settings) {
                 Ok(checked) => self.publish(checked, reading.fingerprint),
                 Err(mut problems) => {
                     problems.sort_by_key(|problem| std::cmp::Reverse(problem.severity));

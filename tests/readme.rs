@@ -41,7 +41,7 @@ enum How {
 }
 
 /// Every command of the README, in its order.
-const COMMANDS: [(&str, How); 23] = [
+const COMMANDS: [(&str, How); 24] = [
     ("cargo run --release --example clinic", How::Elsewhere),
     ("cargo test", How::Elsewhere),
     ("cargo build --release", How::Elsewhere),
@@ -63,6 +63,7 @@ const COMMANDS: [(&str, How); 23] = [
          --principal gus --tenant globex --roles auditor --target acme --purpose audit --method GET --path /claims",
         How::Shell(0),
     ),
+    ("palisade test --config examples/clinic/config/palisade.yaml", How::Shell(0)),
     (
         "echo '@id(\"oops\") permit (principal, action, resource) when { resource.levle < 2 };' \
          > demo/policies/oops.cedar",

@@ -172,7 +172,7 @@ pub(super) fn becomes(file: &mut File, node: &Node) -> Option<Becomes> {
 }
 
 /// The same value as JSON.
-fn json(node: &Node) -> Json {
+pub(super) fn json(node: &Node) -> Json {
     match &node.value {
         Value::Map(entries) => entries.iter().map(|(key, node)| (key.text.clone(), json(node))).collect(),
         Value::List(items) => items.iter().map(json).collect(),

@@ -8,8 +8,10 @@ use serde_json::Value as Json;
 
 use crate::model::Model;
 use crate::policy::Facts;
+use crate::policy::Foreign;
 use crate::policy::Policies;
 use crate::policy::PolicyIx;
+use crate::policy::Verdict;
 use crate::redact::ClassIx;
 use crate::redact::Encoding;
 use crate::redact::Gathered;
@@ -21,8 +23,10 @@ use crate::request::question::Judgement;
 use crate::request::question::Put;
 use crate::request::question::Shown;
 use crate::request::question::Unasked;
+use crate::request::question::refused;
 use crate::snapshot::Snapshot;
 
+use super::Asks;
 use super::Becomes;
 use super::Case;
 use super::Expect;
@@ -45,7 +49,13 @@ pub struct Ran {
 impl Case {
     /// Runs the test. `seen` is shown what the policies were asked about, where they were asked.
     pub fn run(&self, snapshot: &Snapshot, seen: &mut dyn FnMut(&Facts<'_>, &Judgement)) -> Ran {
-        let put = self.question.put(snapshot, |facts| {
+        let question = match &self.asks {
+            Asks::Request(question) => question,
+            Asks::Cedar(question, errors) => {
+                return cedar(snapshot.policies(), &self.expect, question, *errors);
+            }
+        };
+        let put = question.put(snapshot, |facts| {
             let judgement = question::judge(snapshot, facts);
             seen(facts, &judgement);
             asked(snapshot, &self.expect, facts, &judgement)
@@ -60,6 +70,36 @@ impl Case {
             Err(Unasked::NoSuchRoute(name)) => broken(format!("there is no route `{name}`")),
             Err(Unasked::NoSuchClass(name)) => broken(format!("there is no data class `{name}`")),
         }
+    }
+}
+
+/// As Cedar's own tools hold an answer against a test: the reasons that it names are among those that decide.
+fn cedar(policies: &Policies, expect: &Expect, question: &Foreign, errors: usize) -> Ran {
+    let verdict = match policies.ask_foreign(question) {
+        Ok(verdict) => verdict,
+        Err(why) => return broken(why),
+    };
+    let code = refused(&verdict).map(|refusal| refusal.row().code);
+    let mut failures = Vec::new();
+    decision(expect, code, &by(policies, &verdict), &mut failures);
+    let got: Vec<&str> = verdict.reasons.iter().map(|policy| policies.id(*policy)).collect();
+    for wanted in expect.policies.iter().flatten().filter(|wanted| !got.contains(&wanted.as_str())) {
+        failures.push(format!("`{wanted}` is not among the policies that decide"));
+    }
+    if verdict.errors.len() != errors {
+        let listed = listed(policies, &verdict.errors);
+        let listed = if listed.is_empty() { "none".to_owned() } else { listed };
+        failures.push(format!("expected {errors} policies to fail, and it is {listed}"));
+    }
+    Ran { allowed: verdict.allowed, code, failures }
+}
+
+/// Which policies decided, as the end of a sentence.
+fn by(policies: &Policies, verdict: &Verdict) -> String {
+    match (verdict.errors.is_empty(), verdict.reasons.is_empty()) {
+        (false, _) => format!(": {} failed", listed(policies, &verdict.errors)),
+        (true, false) => format!(" by {}", listed(policies, &verdict.reasons)),
+        (true, true) => " (no policy permits it)".to_owned(),
     }
 }
 
@@ -89,12 +129,7 @@ fn asked(snapshot: &Snapshot, expect: &Expect, facts: &Facts<'_>, judgement: &Ju
     let code = judgement.refusal().map(|refusal| refusal.row().code);
     let mut failures = Vec::new();
     let decided = if verdict.errors.is_empty() { &verdict.reasons } else { &verdict.errors };
-    let by = match (decided.is_empty(), verdict.errors.is_empty()) {
-        (true, _) => " (no policy permits it)".to_owned(),
-        (false, true) => format!(" by {}", listed(policies, decided)),
-        (false, false) => format!(": {} failed", listed(policies, decided)),
-    };
-    decision(expect, code, &by, &mut failures);
+    decision(expect, code, &by(policies, verdict), &mut failures);
     if let Some(wanted) = &expect.policies {
         let mut got: Vec<&str> = decided.iter().map(|policy| policies.id(*policy)).collect();
         got.sort_unstable();

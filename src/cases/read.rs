@@ -13,6 +13,7 @@ use crate::model::tree::Value;
 use crate::problem::Place;
 use crate::problem::Problem;
 
+use super::Asks;
 use super::Case;
 use super::Cases;
 use super::Expect;
@@ -145,7 +146,10 @@ impl File {
             self.reader.error("duplicate-test", at, message);
         }
         match request.over(&self.defaults).question(principal, self.now_ms) {
-            Some(question) => self.cases.push(Case { name, place, question, expect }),
+            Some(question) => {
+                let asks = Asks::Request(Box::new(question));
+                self.cases.push(Case { name, place, asks, expect });
+            }
             None => self.missing(at, "the request needs a `path`, a `route` or an `action`"),
         }
     }

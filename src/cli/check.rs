@@ -43,7 +43,7 @@ pub(super) fn check(global: &Global, world: &World<'_>, out: &mut Out) -> Exit {
         Err(problems) => problems,
         Ok((config, mut problems)) => {
             let (reading, checked) = reload::first(&config.files, &config.settings);
-            let (tests, mut more) = reload::read_tests(&config.files);
+            let (tests, mut more) = reload::read_tests(&config.files, &[]);
             match checked {
                 Ok(checked) => {
                     let snapshot = checked.snapshot();
@@ -102,7 +102,7 @@ fn print(global: &Global, problems: &[Problem], texts: &Texts<'_>, found: &Json,
         Output::Json => out.raw(formats::json(problems, found).as_bytes()),
         Output::Sarif => out.raw(formats::sarif(problems, &|_| None).as_bytes()),
         Output::Github => out.raw(formats::github(problems).as_bytes()),
-        Output::Pretty => pretty_in(global, problems, texts, |text| out.line(text)),
+        Output::Pretty | Output::Junit => pretty_in(global, problems, texts, |text| out.line(text)),
     }
 }
 

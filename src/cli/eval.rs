@@ -77,7 +77,9 @@ pub(super) fn eval(
     };
     match global.output {
         Output::Json => out.raw(formats::pretty(&explain::json(&answer)).as_bytes()),
-        Output::Pretty | Output::Sarif | Output::Github => out.line(explain::pretty(&answer).trim_end()),
+        Output::Pretty | Output::Sarif | Output::Github | Output::Junit => {
+            out.line(explain::pretty(&answer).trim_end())
+        }
     }
     Ok(if arguments.exit_code && !answer.allowed { Exit::Denied } else { Exit::Ok })
 }

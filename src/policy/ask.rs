@@ -177,7 +177,7 @@ impl<'a> Asked<'a> {
     }
 
     fn ask(&self, asking: &Asking, question: &Question) -> Verdict {
-        self.conclude(self.outcome(asking, question))
+        conclude(self.policies, self.outcome(asking, question))
     }
 
     fn outcome(&self, asking: &Asking, question: &Question) -> Outcome {
@@ -204,21 +204,21 @@ impl<'a> Asked<'a> {
         let field = self.ground.fields.iter().find(|(carried, _)| *carried == class);
         field.map_or_else(Outcome::default, |(_, field)| self.outcome(self.policies.world.reveal(), field))
     }
+}
 
-    /// Cedar skips a policy that errs. A skipped `forbid` would widen access, so any error is a denial.
-    fn conclude(&self, outcome: Outcome) -> Verdict {
-        let allowed = outcome.errors.is_empty() && outcome.forbids.is_empty() && !outcome.permits.is_empty();
-        let reasons = if allowed { outcome.permits } else { outcome.forbids };
-        let reasons: Vec<PolicyIx> = reasons.into_iter().map(PolicyIx).collect();
-        let crosses = |ix: &&PolicyIx| self.policies.pathway(**ix).is_some();
-        // Where an ordinary permit applies too, the request stays within the caller's own data.
-        let only_by_pathway = allowed && reasons.iter().all(|ix| crosses(&ix));
-        Verdict {
-            allowed,
-            pathway: reasons.first().copied().filter(|_| only_by_pathway),
-            reasons,
-            errors: outcome.errors.into_iter().map(PolicyIx).collect(),
-        }
+/// Cedar skips a policy that errs. A skipped `forbid` would widen access, so any error is a denial.
+pub(super) fn conclude(policies: &Policies, outcome: Outcome) -> Verdict {
+    let allowed = outcome.errors.is_empty() && outcome.forbids.is_empty() && !outcome.permits.is_empty();
+    let reasons = if allowed { outcome.permits } else { outcome.forbids };
+    let reasons: Vec<PolicyIx> = reasons.into_iter().map(PolicyIx).collect();
+    let crosses = |ix: &&PolicyIx| policies.pathway(**ix).is_some();
+    // Where an ordinary permit applies too, the request stays within the caller's own data.
+    let only_by_pathway = allowed && reasons.iter().all(|ix| crosses(&ix));
+    Verdict {
+        allowed,
+        pathway: reasons.first().copied().filter(|_| only_by_pathway),
+        reasons,
+        errors: outcome.errors.into_iter().map(PolicyIx).collect(),
     }
 }
 

@@ -81,6 +81,7 @@ pub(super) fn compile(
         compiled,
         crossings: crossings.into_iter().collect(),
         world,
+        schema: read_schema,
     };
     Ok((policies, problems))
 }

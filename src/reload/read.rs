@@ -56,6 +56,12 @@ pub struct Reading {
 }
 
 impl Reading {
+    /// Is every file still as it was in the other reading?
+    #[must_use]
+    pub fn is_as(&self, other: &Self) -> bool {
+        self.fingerprint == other.fingerprint
+    }
+
     /// The folders to watch.
     pub(super) fn folders(&self) -> HashMap<PathBuf, Identity> {
         self.folders.clone()
@@ -68,13 +74,20 @@ pub fn read(files: &Files) -> Reading {
     read_while(files, || {})
 }
 
-/// Reads the test files beside the policies. They take no part in any snapshot, so serving never reads them.
+/// Reads the test files beside the policies, or those of these files and folders instead. They take no part in any
+/// snapshot, so serving never reads them.
 #[must_use]
-pub fn read_tests(files: &Files) -> (Vec<TestFile>, Vec<Problem>) {
+pub fn read_tests(files: &Files, instead: &[PathBuf]) -> (Vec<TestFile>, Vec<Problem>) {
     let mut reader = Reader::of(files, is_test);
-    // A folder that is not there is a problem of the policies, and told as that.
-    if let Ok(real) = fs::canonicalize(&files.policies) {
-        reader.folder(&files.policies, &real, 0, &None);
+    let beside = std::slice::from_ref(&files.policies);
+    for path in if instead.is_empty() { beside } else { instead } {
+        match fs::canonicalize(path) {
+            Ok(real) if real.is_dir() => reader.folder(path, &real, 0, &None),
+            Ok(_) => reader.file(Role::Policies { confined_to: None }, path),
+            // The folder of policies is told by who reads the policies.
+            Err(_) if instead.is_empty() => {}
+            Err(error) => reader.problem("unreadable", path, reason(&error)),
+        }
     }
     let found = reader.sources.into_iter().map(|source| TestFile { file: source.file, text: source.text });
     (found.collect(), reader.problems)
@@ -330,7 +343,8 @@ fn is_policy(name: &OsStr) -> bool {
 }
 
 fn is_test(name: &OsStr) -> bool {
-    name.as_encoded_bytes().ends_with(cases::ENDING.as_bytes())
+    let ends = |ending: &str| name.as_encoded_bytes().ends_with(ending.as_bytes());
+    ends(cases::ENDING) || ends(cases::CEDAR_ENDING)
 }
 
 /// Neither hidden (`.x`, `..data`, `.#x`), nor an editor's backup (`x~`, `#x#`).

@@ -120,7 +120,7 @@ impl Judgement {
     /// How the request ends, where it is not allowed.
     #[must_use]
     pub fn refusal(&self) -> Option<Refusal> {
-        authorized::refusal(&self.verdict)
+        refused(&self.verdict)
     }
 
     /// The plans for its request's and its response's body.
@@ -131,6 +131,12 @@ impl Judgement {
         let both = Plans::default().hiding(&hidden, facts.route, facts.target, snapshot);
         (both.request, both.response)
     }
+}
+
+/// How a request ends that the policies say this to, where it is not allowed.
+#[must_use]
+pub fn refused(verdict: &Verdict) -> Option<Refusal> {
+    authorized::refusal(verdict)
 }
 
 /// Asks the policies about a request, and about each class of data in its bodies if it is allowed.

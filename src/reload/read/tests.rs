@@ -41,7 +41,7 @@ fn test_files_are_read_beside_the_policies_and_are_no_part_of_a_snapshot() {
     for name in ["a_test.yaml", "tenants/acme/b_test.yaml", ".c_test.yaml", "d_test.yaml~", "test.yaml"] {
         fs::write(policies.join(name), "tests: []").unwrap();
     }
-    let (tests, problems) = read_tests(&config.files);
+    let (tests, problems) = read_tests(&config.files, &[]);
     assert_eq!(problems, []);
     let names: Vec<_> =
         tests.iter().map(|test| Path::new(&*test.file).strip_prefix(&policies).unwrap()).collect();

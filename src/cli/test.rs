@@ -1,0 +1,191 @@
+//! `palisade test`: runs the tests that stand beside the policies against the files as they are.
+//!
+//! Never: starts anything, changes a file, or decides in a way of its own; each question takes the way of `eval`.
+
+use std::path::PathBuf;
+
+use crate::cases::Case;
+use crate::cases::Cases;
+use crate::cases::Ran;
+use crate::cases::TestFile;
+use crate::config::Config;
+use crate::problem::Problem;
+use crate::reload;
+use crate::reload::Follow;
+use crate::reload::Reading;
+use crate::snapshot::Snapshot;
+
+use super::Exit;
+use super::Global;
+use super::Out;
+use super::Output;
+use super::World;
+use super::check;
+use super::check::Texts;
+use super::formats;
+use super::load;
+use super::out::DIM;
+use super::out::paint;
+
+mod show;
+
+pub(super) const AFTER: &str = "\
+Examples:
+  palisade test                                       all *_test.yaml and *_test.json beside the policies
+  palisade test policies/roles_test.yaml --filter clinician
+  palisade test --watch                               again whenever a file changes
+  palisade test -o junit > report.xml                 for a CI
+
+Exit codes: 0 when all passed; 4 when one failed or none was run; 3 when the configuration or a test file is invalid.";
+
+/// What `test` takes.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Arguments {
+    /// Test files, or folders of them. Default: those beside the policies.
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Run only tests with this in the name of the test or of its file.
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
+    /// Run again whenever a file changes, until interrupted.
+    #[arg(long)]
+    watch: bool,
+}
+
+/// Every test that was run.
+struct Report {
+    tests: Vec<(Case, Ran)>,
+    snapshot: String,
+}
+
+impl Report {
+    fn failed(&self) -> usize {
+        self.tests.iter().filter(|(_, ran)| !ran.failures.is_empty()).count()
+    }
+
+    fn exit(&self) -> Exit {
+        if self.tests.is_empty() || self.failed() > 0 { Exit::TestsFailed } else { Exit::Ok }
+    }
+}
+
+/// Everything that a run depends on, as it was at one moment.
+struct Look {
+    text: String,
+    config: Result<(Config, Reading), Vec<Problem>>,
+    tests: Vec<TestFile>,
+    /// What could not be read of the tests.
+    unread: Vec<Problem>,
+}
+
+impl Look {
+    fn now(global: &Global, arguments: &Arguments, world: &World<'_>) -> Self {
+        let loaded = load(global, world);
+        let (mut tests, mut unread) = (Vec::new(), Vec::new());
+        let config = loaded.config.map(|(config, _)| {
+            let reading = reload::read(&config.files);
+            (tests, unread) = reload::read_tests(&config.files, &arguments.paths);
+            (config, reading)
+        });
+        Self { text: loaded.text, config, tests, unread }
+    }
+
+    fn is_as(&self, other: &Self) -> bool {
+        let reading = match (&self.config, &other.config) {
+            (Ok((_, one)), Ok((_, other))) => one.is_as(other),
+            (Err(one), Err(other)) => one == other,
+            (Ok(_), Err(_)) | (Err(_), Ok(_)) => false,
+        };
+        reading && self.text == other.text && self.tests == other.tests && self.unread == other.unread
+    }
+}
+
+pub(super) fn test(
+    global: &Global,
+    arguments: &Arguments,
+    world: &World<'_>,
+    out: &mut Out,
+) -> Result<Exit, String> {
+    let mut look = Look::now(global, arguments, world);
+    let exit = run(global, arguments, &look, out);
+    if !arguments.watch {
+        return Ok(exit);
+    }
+    let mut follow: Option<Follow> = None;
+    loop {
+        match &look.config {
+            Ok((config, reading)) => follow.get_or_insert_with(|| Follow::new(&config.files)).wait(reading),
+            Err(_) => std::thread::sleep(reload::FOLLOW_POLL),
+        }
+        let next = Look::now(global, arguments, world);
+        if !next.is_as(&look) && !out.is_broken() {
+            out.line("");
+            run(global, arguments, &next, out);
+        }
+        look = next;
+    }
+}
+
+/// Runs everything once and prints what came out.
+fn run(global: &Global, arguments: &Arguments, look: &Look, out: &mut Out) -> Exit {
+    let report = match report(arguments, look) {
+        Ok(report) => report,
+        Err(problems) => {
+            let sources = look.config.as_ref().ok().map(|(_, reading)| &reading.sources);
+            let texts = Texts { config: &look.text, sources, tests: &look.tests };
+            check::pretty_in(global, &problems, &texts, |text| out.aside(text));
+            return Exit::Invalid;
+        }
+    };
+    match global.output {
+        Output::Json => out.raw(formats::pretty(&show::json(&report)).as_bytes()),
+        Output::Junit => out.raw(show::junit(&report).as_bytes()),
+        Output::Pretty | Output::Sarif | Output::Github => {
+            out.line(show::pretty(&report).trim_end());
+            if arguments.watch {
+                out.line(&paint(DIM, "waiting for an edit"));
+            }
+        }
+    }
+    report.exit()
+}
+
+/// Runs the tests, or says every problem that keeps them from being run.
+fn report(arguments: &Arguments, look: &Look) -> Result<Report, Vec<Problem>> {
+    let (config, reading) = look.config.as_ref().map_err(Clone::clone)?;
+    let mut problems = look.unread.clone();
+    let checked = reload::checked(reading, &config.settings);
+    let mut all = Vec::new();
+    for file in &look.tests {
+        match Cases::parse(file, check::now_ms()) {
+            Ok(cases) => all.push(cases),
+            Err(more) => problems.extend(more),
+        }
+    }
+    let checked = match checked {
+        Ok(checked) => checked,
+        Err(more) => {
+            problems.extend(more);
+            problems.dedup();
+            return Err(problems);
+        }
+    };
+    let snapshot = checked.snapshot();
+    problems.extend(all.iter().flat_map(|cases| cases.check(snapshot.model(), Some(snapshot.policies()))));
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let wanted = |case: &Case| {
+        let filter = arguments.filter.as_deref().unwrap_or("");
+        case.name.contains(filter) || case.place.file.contains(filter)
+    };
+    let cases = all.into_iter().flat_map(|cases| cases.all).filter(wanted);
+    Ok(tests(snapshot, cases))
+}
+
+fn tests(snapshot: &Snapshot, cases: impl Iterator<Item = Case>) -> Report {
+    let ran = |case: Case| {
+        let ran = case.run(snapshot, &mut |_, _| {});
+        (case, ran)
+    };
+    Report { tests: cases.map(ran).collect(), snapshot: snapshot.digest().to_string() }
+}

@@ -1,0 +1,225 @@
+//! `palisade test` on the clinic: what is said when tests pass, when one fails, when a policy is edited, in each format.
+//!
+//! What comes out stands in `golden/test`; `UPDATE_GOLDEN=1` rewrites it.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::fs;
+use std::io::BufRead as _;
+use std::io::BufReader;
+use std::path::Path;
+use std::process::Command;
+use std::process::Output;
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let to = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &to);
+        } else {
+            fs::copy(&path, &to).unwrap();
+        }
+    }
+}
+
+/// A copy of the clinic's configuration.
+fn clinic() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    copy(&root().join("examples/clinic/config"), folder.path());
+    folder
+}
+
+fn edit(folder: &Path, file: &str, from: &str, to: &str) {
+    let path = folder.join(file);
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{file} has no `{from}`");
+    fs::write(path, text.replace(from, to)).unwrap();
+}
+
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_palisade"));
+    command.arg("test").args(arguments).current_dir(folder).env_clear();
+    command
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> (i32, String) {
+    let Output { status, stdout, stderr } = command(folder, arguments).output().unwrap();
+    (status.code().unwrap(), String::from_utf8([stdout, stderr].concat()).unwrap())
+}
+
+/// Without the snapshot's digest, which changes with every byte of the example.
+fn steady(text: &str) -> String {
+    let line = |line: &str| match line.split_once("\"snapshot\": \"") {
+        Some((before, _)) => format!("{before}\"snapshot\": \"…\""),
+        None => line.to_owned(),
+    };
+    text.lines().map(line).collect::<Vec<_>>().join("\n") + "\n"
+}
+
+fn golden(name: &str, folder: &Path, arguments: &[&str], code: i32) -> String {
+    let (got, said) = run(folder, arguments);
+    assert_eq!(got, code, "{name}: {said}");
+    let said = steady(&said);
+    let path = root().join("tests/golden/test").join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, &said).unwrap();
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap_or_default(), said, "{name}");
+    said
+}
+
+#[test]
+fn the_tests_of_the_clinic_pass() {
+    golden("passed.txt", clinic().path(), &[], 0);
+}
+
+#[test]
+fn a_policy_that_was_loosened_fails_the_tests_that_hold_it_in_every_format() {
+    let folder = clinic();
+    let roles = "policies/roles.cedar";
+    edit(
+        folder.path(),
+        roles,
+        "unless { principal in Role::\"identity-desk\" };",
+        "unless { principal in Role::\"clinician\" };",
+    );
+    edit(folder.path(), roles, "resource in RouteGroup::\"claims\"", "resource");
+    golden("failed.txt", folder.path(), &[], 4);
+    let json: Value =
+        serde_json::from_str(&golden("failed.json", folder.path(), &["-o", "json", "--filter", "social"], 4))
+            .unwrap();
+    assert_eq!((json["failed"].as_u64(), json["passed"].as_u64()), (Some(1), Some(0)));
+    golden("failed.xml", folder.path(), &["-o", "junit", "policies/roles_test.yaml", "--filter", "ben,"], 4);
+}
+
+#[test]
+fn a_test_file_that_is_wrong_is_shown_as_check_shows_it() {
+    let folder = clinic();
+    edit(folder.path(), "policies/roles_test.yaml", "principal: frida\n", "principal: freda\n");
+    edit(folder.path(), "policies/tenants/acme/sharing_test.yaml", "reveal: [billing]", "reveal: [biling]");
+    golden("invalid.txt", folder.path(), &[], 3);
+}
+
+#[test]
+fn bodies_that_become_something_else_are_told_by_the_place_of_each_difference() {
+    let folder = clinic();
+    let file = "policies/roles_test.yaml";
+    edit(
+        folder.path(),
+        file,
+        "name: Ana Abara\n      birth_date: \"[hidden]\"",
+        "name: Ana\n      birth_date: 7",
+    );
+    edit(folder.path(), file, "allergies: [\"[hidden]\"]", "allergies: []");
+    edit(folder.path(), file, "expect: {name: Ana Abara}", "expect: {name: Ana Abara, ssn: 912-70-0001}");
+    golden("bodies.txt", folder.path(), &[file], 4);
+}
+
+#[test]
+fn tests_can_be_chosen_and_none_at_all_is_a_failure() {
+    let folder = clinic();
+    let count = |arguments: &[&str]| {
+        let (code, said) = run(folder.path(), &[arguments, &["-o", "json"]].concat());
+        (code, serde_json::from_str::<Value>(&said).unwrap()["passed"].as_u64().unwrap())
+    };
+    assert_eq!(count(&["policies/tenants"]), (0, 7));
+    assert_eq!(count(&["policies/tenants", "policies/roles_test.yaml"]), (0, 55));
+    assert_eq!(count(&["--filter", "sharing_test"]), (0, 7));
+    assert_eq!(count(&["--filter", "no such test"]), (4, 0));
+    assert_eq!(run(folder.path(), &["policies/nowhere_test.yaml"]).0, 3);
+    assert_eq!(run(folder.path(), &["-o", "sarif"]).0, 2);
+}
+
+const CEDAR: &str = r#"[
+  {
+    "name": "the identity desk sees the number",
+    "request": {
+      "principal": "User::\"ida\"", "action": "Action::\"reveal\"", "resource": "Field::\"f\"",
+      "context": {"now": "2030-01-01T00:00:00Z", "method": "GET", "path": "/", "host": "h"}
+    },
+    "entities": [
+      {"uid": {"type": "User", "id": "ida"}, "parents": [{"type": "Role", "id": "clinician"}, {"type": "Role", "id": "identity-desk"}],
+       "attrs": {"tenant": {"type": "Tenant", "id": "acme"}, "dataKey": {"type": "DataKey", "id": "acme"}, "roles": [], "groups": [], "scopes": [], "auth": "jwt"}},
+      {"uid": {"type": "Field", "id": "f"}, "parents": [{"type": "DataClass", "id": "pii.identifier.ssn"}, {"type": "DataKey", "id": "acme"}],
+       "attrs": {"class": {"type": "DataClass", "id": "pii.identifier.ssn"}, "level": 4, "dataKey": {"type": "DataKey", "id": "acme"}, "tenant": {"type": "Tenant", "id": "acme"}}},
+      {"uid": {"type": "DataClass", "id": "pii.identifier.ssn"}, "parents": [{"type": "DataClass", "id": "pii"}], "attrs": {"level": 4}},
+      {"uid": {"type": "DataClass", "id": "pii"}, "parents": [], "attrs": {"level": 2}},
+      {"uid": {"type": "Tenant", "id": "acme"}, "parents": [],
+       "attrs": {"dataKey": {"type": "DataKey", "id": "acme"}, "status": "active", "region": "r", "tier": "t", "isolation": "shared", "boundary": {"type": "Tenant", "id": "acme"}}}
+    ],
+    "decision": "allow", "reason": ["clinicians-see-who-it-is"], "num_errors": 0
+  }
+]
+"#;
+
+#[test]
+fn tests_in_the_form_of_cedars_own_tools_are_asked_of_the_guarded_policies() {
+    let folder = clinic();
+    let file = folder.path().join("policies/cedar_test.json");
+    let only = ["policies/cedar_test.json"];
+    let with = |from: &str, to: &str| {
+        assert!(CEDAR.contains(from), "{from}");
+        fs::write(&file, CEDAR.replacen(from, to, 1)).unwrap();
+        run(folder.path(), &only)
+    };
+    assert_eq!(with("ida", "ida").0, 0);
+    // In the guard's hands: the same data of another company is out of reach, whatever a permit says.
+    let (code, said) = with(
+        r#"{"type": "DataKey", "id": "acme"}],
+       "attrs": {"class""#,
+        r#"{"type": "DataKey", "id": "globex"}],
+       "attrs": {"class""#,
+    );
+    assert!(code == 4 && said.contains("expected allow, got deny `denied` (no policy permits it)"), "{said}");
+    let (code, said) = with(r#", {"type": "Role", "id": "identity-desk"}"#, "");
+    assert!(code == 4 && said.contains("got deny `denied` by `ssn-for-the-identity-desk-only`"), "{said}");
+    let (code, said) = with(r#""num_errors": 0"#, r#""num_errors": 1"#);
+    assert!(code == 4 && said.contains("expected 1 policies to fail, and it is none"), "{said}");
+    let (code, said) = with(r#"["clinicians-see-who-it-is"]"#, r#"["billing-sees-names"]"#);
+    assert!(
+        code == 4 && said.contains("`billing-sees-names` is not among the policies that decide"),
+        "{said}"
+    );
+    for (from, to, problem) in [
+        (r#"User::\"ida\""#, r#"Nobody::\"ida\""#, "error[test-misfit]"),
+        (r#"User::\"ida\""#, "ida", "is not an entity"),
+        (r#""auth": "jwt""#, r#""auth": 7"#, "error[test-misfit]"),
+        ("\"decision\": \"allow\"", "\"decision\": \"alow\"", "did you mean `allow`?"),
+        ("clinicians-see-who-it-is", "clinicians-see-who-it", "error[unknown-policy]"),
+        ("\"entities\"", "\"entitys\"", "did you mean `entities`?"),
+    ] {
+        let (code, said) = with(from, to);
+        assert!(code == 3 && said.contains(problem), "{said}");
+        assert!(said.contains("policies/cedar_test.json:"), "{said}");
+    }
+}
+
+#[test]
+fn watching_runs_the_tests_again_after_an_edit() {
+    let folder = clinic();
+    let mut child = command(folder.path(), &["--watch"]).stdout(Stdio::piped()).spawn().unwrap();
+    let (send, lines) = std::sync::mpsc::channel();
+    let stdout = BufReader::new(child.stdout.take().unwrap());
+    std::thread::spawn(move || stdout.lines().map_while(Result::ok).all(|line| send.send(line).is_ok()));
+    let until = |text: &str| {
+        while !lines.recv_timeout(Duration::from_secs(60)).unwrap().contains(text) {}
+    };
+    until("ok: 55 tests passed");
+    until("waiting for an edit");
+    edit(folder.path(), "policies/roles.cedar", "resource in RouteGroup::\"claims\"", "resource");
+    until("of 55 tests failed");
+    edit(folder.path(), "policies/roles_test.yaml", "ben: denied", "ben: ~");
+    until("ok: 50 tests passed");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
