@@ -232,16 +232,26 @@ impl DecisionId {
         Self(uuid::Builder::from_unix_timestamp_millis(now_ms, &unique).into_uuid().into_bytes())
     }
 
-    /// Writes the 36 characters of the id into `text`.
+    /// The 36 characters of the id.
     #[must_use]
-    pub fn encode(self, text: &mut [u8; 36]) -> &str {
-        uuid::Uuid::from_bytes(self.0).hyphenated().encode_lower(text)
+    pub const fn text(self) -> [u8; 36] {
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = self.0;
+        let [s0, s1, s2, s3, s4, s5, s6, s7] = hex8([a, b, c, d]);
+        let [t0, t1, t2, t3, t4, t5, t6, t7] = hex8([e, f, g, h]);
+        let [u0, u1, u2, u3, u4, u5, u6, u7] = hex8([i, j, k, l]);
+        let [v0, v1, v2, v3, v4, v5, v6, v7] = hex8([m, n, o, p]);
+        #[rustfmt::skip]
+        let text = [
+            s0, s1, s2, s3, s4, s5, s6, s7, b'-', t0, t1, t2, t3, b'-', t4, t5, t6, t7, b'-',
+            u0, u1, u2, u3, b'-', u4, u5, u6, u7, v0, v1, v2, v3, v4, v5, v6, v7,
+        ];
+        text
     }
 }
 
 impl fmt::Display for DecisionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.encode(&mut [0; 36]))
+        f.write_str(std::str::from_utf8(&self.text()).unwrap_or_default())
     }
 }
 
@@ -249,6 +259,18 @@ impl fmt::Debug for DecisionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+/// Four bytes as eight lower-case hexadecimal digits, all eight at once: a nibble to each byte of a word, then the digits
+/// and the letters told apart by a carry.
+#[must_use]
+pub(crate) const fn hex8(bytes: [u8; 4]) -> [u8; 8] {
+    let mut word = u32::from_be_bytes(bytes) as u64;
+    word = (word | word << 16) & 0x0000_ffff_0000_ffff;
+    word = (word | word << 8) & 0x00ff_00ff_00ff_00ff;
+    word = (word | word << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    let letters = ((word + 0x0606_0606_0606_0606) >> 4) & 0x0101_0101_0101_0101;
+    (word + 0x3030_3030_3030_3030 + letters * 0x27).to_be_bytes()
 }
 
 /// A SHA-256 digest (FIPS 180-4), printed as lower-case hexadecimal.
@@ -344,6 +366,23 @@ mod tests {
         let key = DataKey::parse("acme/west/claims").unwrap();
         let all: Vec<_> = key.and_enclosing().map(|key| key.to_string()).collect();
         assert_eq!(all, ["acme/west/claims", "acme/west", "acme"]);
+    }
+
+    #[test]
+    fn every_byte_is_spelled_in_hexadecimal() {
+        for byte in 0..=255_u8 {
+            let other = byte.wrapping_mul(7);
+            let text = hex8([byte, other, !byte, 0]);
+            assert_eq!(std::str::from_utf8(&text), Ok(&*format!("{byte:02x}{other:02x}{:02x}00", !byte)));
+        }
+    }
+
+    #[test]
+    fn an_id_is_spelled_as_the_standard_says() {
+        for seed in 0..=255_u8 {
+            let id = DecisionId::new(1_795_270_000_123 + u64::from(seed), [seed; 10]);
+            assert_eq!(id.to_string(), uuid::Uuid::from_bytes(id.0).hyphenated().to_string());
+        }
     }
 
     #[test]

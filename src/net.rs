@@ -5,6 +5,7 @@
 
 mod connection;
 mod upstream;
+mod vigil;
 mod wire;
 
 use std::cell::Cell;
@@ -30,6 +31,7 @@ pub use upstream::UpstreamSettings;
 use crate::request;
 use crate::request::GuardBounds;
 use crate::request::Worker;
+use vigil::ticks;
 use wire::Line;
 use wire::Patience;
 
@@ -62,26 +64,42 @@ const TICK: Duration = Duration::from_millis(250);
 /// How many connections may wait in the kernel for a worker.
 const BACKLOG: u32 = 1_024;
 
-/// A clock of the machine.
+/// The clocks of the machine, for one worker.
 #[derive(Debug)]
 pub struct MachineClock {
     start: std::time::Instant,
+    /// When the wall's clock was looked at last, in nanoseconds since the start, and what it said.
+    looked: Cell<(u64, Duration)>,
 }
+
+/// For so many nanoseconds the wall's clock is taken to go as the monotonic one does. A step of it shows after that.
+const WALL_NANOS: u64 = 10_000_000;
 
 impl Default for MachineClock {
     fn default() -> Self {
-        Self { start: std::time::Instant::now() }
+        Self { start: std::time::Instant::now(), looked: Cell::new((0, wall())) }
     }
+}
+
+fn wall() -> Duration {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
 }
 
 impl request::Clock for MachineClock {
     fn nanos(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        let since = self.start.elapsed();
+        // Good for five hundred years.
+        since.as_secs().saturating_mul(1_000_000_000).saturating_add(since.subsec_nanos().into())
     }
 
-    fn wall_ms(&self) -> u64 {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    fn wall_ms(&self, nanos: u64) -> u64 {
+        let (mut at, mut said) = self.looked.get();
+        if nanos.saturating_sub(at) >= WALL_NANOS {
+            (at, said) = (nanos, wall());
+            self.looked.set((at, said));
+        }
+        let now = said.saturating_add(Duration::from_nanos(nanos.saturating_sub(at)));
+        u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
     }
 }
 
@@ -152,8 +170,6 @@ pub(crate) struct Station {
 
 impl Station {
     fn patience(&self) -> Patience {
-        let ticks =
-            |time: Duration| u32::try_from(time.as_millis().div_ceil(TICK.as_millis())).unwrap_or(u32::MAX);
         let settings = &self.settings;
         Patience {
             head: ticks(settings.head_timeout),

@@ -176,8 +176,9 @@ pub struct Redactor {
 enum Way {
     /// The plan hides nothing: the body is not even read.
     Bypass,
-    Plain(walk::Walk),
-    Gzip(walk::Walk, Box<gzip::Inflate>),
+    /// In a box: most bodies bypass, and what carries them through the steps stays small.
+    Plain(Box<walk::Walk>),
+    Gzip(Box<walk::Walk>, Box<gzip::Inflate>),
     /// Nothing leaves after an error.
     Broken(Malformed),
 }
@@ -188,8 +189,8 @@ impl Redactor {
     pub fn new(plan: Arc<Plan>, encoding: Encoding) -> Self {
         let way = match encoding {
             _ if plan.hides_nothing() => Way::Bypass,
-            Encoding::Identity => Way::Plain(walk::Walk::new(&plan)),
-            Encoding::Gzip => Way::Gzip(walk::Walk::new(&plan), Box::default()),
+            Encoding::Identity => Way::Plain(Box::new(walk::Walk::new(&plan))),
+            Encoding::Gzip => Way::Gzip(Box::new(walk::Walk::new(&plan)), Box::default()),
         };
         Self { plan, way }
     }
@@ -220,17 +221,17 @@ impl Redactor {
         let plan = &self.plan;
         match self.way {
             Way::Bypass => Ok((Redacted(Bytes::new()), Hidden::new(plan, &[]))),
-            Way::Plain(walk) => finish(walk, plan, Vec::new()),
+            Way::Plain(mut walk) => finish(&mut walk, plan, Vec::new()),
             Way::Gzip(mut walk, inflate) => {
                 let out = inflate.finish(|piece| walk.feed(plan, &piece))?;
-                finish(walk, plan, out)
+                finish(&mut walk, plan, out)
             }
             Way::Broken(error) => Err(error),
         }
     }
 }
 
-fn finish(mut walk: walk::Walk, plan: &Plan, before: Vec<u8>) -> Result<(Redacted, Hidden), Malformed> {
+fn finish(walk: &mut walk::Walk, plan: &Plan, before: Vec<u8>) -> Result<(Redacted, Hidden), Malformed> {
     let last = walk.finish(plan)?;
     let hidden = Hidden::new(plan, &walk.counts);
     if before.is_empty() {

@@ -25,6 +25,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::HeaderName;
 use http::HeaderValue;
 
@@ -39,6 +40,7 @@ pub use forwarded::Flawed;
 pub use forwarded::Forwarded;
 pub use forwarded::Origin;
 pub use forwarded::Outbound;
+pub use forwarded::Read;
 pub use guard::Bounds as GuardBounds;
 pub use guard::Flaw;
 pub use guard::Guard;
@@ -100,6 +102,8 @@ pub struct Settings {
 pub struct Moment {
     /// The name of its decision.
     pub id: DecisionId,
+    /// The same as a header value.
+    pub id_line: HeaderValue,
     /// Wall clock, milliseconds since 1970.
     pub now_ms: u64,
     /// The worker's clock when the request arrived, microseconds.
@@ -107,9 +111,11 @@ pub struct Moment {
     /// The other end of the connection.
     pub peer: Option<IpAddr>,
     /// The same as a header value.
-    pub peer_text: Option<HeaderValue>,
+    pub peer_line: Option<HeaderValue>,
     /// The trace that it is part of.
     pub trace: Trace,
+    /// The same as the app is told it.
+    pub traceparent: HeaderValue,
 }
 
 /// Two clocks: a monotonic one for durations and the wall's for everything that people name.
@@ -120,8 +126,8 @@ pub trait Clock {
     fn micros(&self) -> u64 {
         self.nanos() / 1_000
     }
-    /// Milliseconds since 1970.
-    fn wall_ms(&self) -> u64;
+    /// Milliseconds since 1970 at a time that [`Clock::nanos`] has just given: one look at the machine's clock tells both.
+    fn wall_ms(&self, nanos: u64) -> u64;
 }
 
 /// What is counted. The implementation counts; the steps say what happened.
@@ -253,19 +259,40 @@ impl<O> Worker<O> {
         for (to, from) in unique.iter_mut().zip(mixed.to_be_bytes().into_iter().chain([a, b])) {
             *to = from;
         }
-        let now_ms = self.clock.wall_ms();
+        let now = self.clock.nanos();
+        let now_ms = self.clock.wall_ms(now);
         let id = DecisionId::new(now_ms, unique);
         let trace = Trace::continue_from(traceparent(headers), random(self.seed, mixed), false);
+        let (id_line, traceparent) = lines(id, &trace);
         Moment {
             id,
+            id_line,
             now_ms,
-            started_us: self.clock.micros(),
+            started_us: now / 1_000,
             peer: peer.ip,
-            peer_text: peer.text.clone(),
+            peer_line: peer.text.clone(),
             trace,
+            traceparent,
         }
     }
 }
+
+/// An id and a trace as header values, in one piece of memory.
+fn lines(id: DecisionId, trace: &Trace) -> (HeaderValue, HeaderValue) {
+    let mut both = [0; ID_BYTES + TRACE_BYTES];
+    if let Some((at_id, at_trace)) = both.split_first_chunk_mut() {
+        *at_id = id.text();
+        at_trace.copy_from_slice(&trace.traceparent());
+    }
+    let both = Bytes::copy_from_slice(&both);
+    // Digits, letters and dashes are always a value.
+    let line =
+        |range| HeaderValue::from_maybe_shared(both.slice(range)).unwrap_or(HeaderValue::from_static(""));
+    (line(0..ID_BYTES), line(ID_BYTES..both.len()))
+}
+
+const ID_BYTES: usize = 36;
+const TRACE_BYTES: usize = 55;
 
 /// The trace that the caller is in, where it says so exactly once.
 fn traceparent(headers: &http::HeaderMap) -> Option<&[u8]> {

@@ -3,6 +3,7 @@
 //! Never: tells a line of a policy file, only where and what is wrong with it.
 
 use crate::audit::line::Line;
+use crate::audit::line::key;
 use crate::ids::Digest;
 use crate::problem::Problem;
 use crate::problem::Severity;
@@ -57,30 +58,31 @@ impl Event<'_> {
     /// Appends the record to `line`: one JSON object and a line feed.
     pub fn encode(&self, time_ms: u64, line: &mut Vec<u8>) {
         let mut line = Line::open(line, "event");
-        line.time("time", time_ms);
-        line.word("event", self.name());
+        line.time(key!("time"), time_ms);
+        line.word(key!("event"), self.name());
         match self {
             Self::Start { version, snapshot } => {
-                line.text("version", version);
-                line.digest("snapshot", snapshot);
+                line.text(key!("version"), version);
+                line.digest(key!("snapshot"), snapshot);
             }
             Self::Stop => {}
             Self::ReloadApplied { before, after, generation, added, removed, changed } => {
-                line.digest("before", before);
-                line.digest("after", after);
-                line.number("generation", *generation);
-                for (key, ids) in [("added", added), ("removed", removed), ("changed", changed)] {
-                    line.list(key, usize::MAX, ids, |line, id| line.text_value(key, id.as_bytes()));
+                line.digest(key!("before"), before);
+                line.digest(key!("after"), after);
+                line.number(key!("generation"), *generation);
+                let lists = [(key!("added"), added), (key!("removed"), removed), (key!("changed"), changed)];
+                for (key, ids) in lists {
+                    line.list(key, usize::MAX, ids, |line, id| line.text_value(key.name, id.as_bytes()));
                 }
             }
             Self::ReloadRefused { stays, problems } => {
-                line.digest("stays", stays);
-                line.list("problems", usize::MAX, problems, |line, problem| {
+                line.digest(key!("stays"), stays);
+                line.list(key!("problems"), usize::MAX, problems, |line, problem| {
                     line.object_value(|line| encode_problem(line, problem))
                 });
             }
-            Self::TornTail { bytes } => line.number("bytes", *bytes),
-            Self::RecordsLost { count } => line.number("count", *count),
+            Self::TornTail { bytes } => line.number(key!("bytes"), *bytes),
+            Self::RecordsLost { count } => line.number(key!("count"), *count),
         }
         line.close();
     }
@@ -100,16 +102,16 @@ impl Event<'_> {
 }
 
 fn encode_problem(line: &mut Line<'_>, problem: &Problem) {
-    line.word("code", problem.code);
+    line.word(key!("code"), problem.code);
     line.word(
-        "severity",
+        key!("severity"),
         match problem.severity {
             Severity::Warning => "warning",
             Severity::Error => "error",
         },
     );
-    line.text("file", &problem.place.file);
-    line.number("line", problem.place.line.into());
-    line.number("column", problem.place.column.into());
-    line.text("message", &problem.message);
+    line.text(key!("file"), &problem.place.file);
+    line.number(key!("line"), problem.place.line.into());
+    line.number(key!("column"), problem.place.column.into());
+    line.text(key!("message"), &problem.message);
 }

@@ -45,7 +45,7 @@ impl std::error::Error for Unwritten {}
 
 /// Where records are appended.
 pub trait Journal {
-    /// Appends what `encode` appends to the buffer it is given: one or more whole lines.
+    /// Appends what `encode` appends to the buffer it is given: one record, which is one whole line.
     ///
     /// The record will be written whether or not the answer is waited for.
     ///

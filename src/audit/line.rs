@@ -11,10 +11,34 @@ use std::net::IpAddr;
 
 use crate::ids::DecisionId;
 use crate::ids::Digest;
+use crate::ids::hex8;
 use crate::limits;
+
+/// How long most lines are at most: room made at once, so that no field has to.
+const USUAL_BYTES: usize = 2 << 10;
 
 /// What is kept free for the end of a line: closing brackets and the names of cut fields, each at most once.
 const TAIL_BYTES: usize = 1 << 10;
+
+/// The name of a member as it is written: quoted, with its colon, and with the comma that parts it from what stands before.
+#[derive(Clone, Copy)]
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    pub(super) first: &'static str,
+    pub(super) next: &'static str,
+}
+
+/// A [`Key`] whose spellings are put together by the compiler.
+macro_rules! key {
+    ($name:literal) => {
+        $crate::audit::line::Key {
+            name: $name,
+            first: concat!("\"", $name, "\":"),
+            next: concat!(",\"", $name, "\":"),
+        }
+    };
+}
+pub(super) use key;
 
 /// One line that is being written.
 pub(super) struct Line<'v> {
@@ -27,19 +51,21 @@ pub(super) struct Line<'v> {
 
 impl<'v> Line<'v> {
     pub(super) fn open(out: &'v mut Vec<u8>, kind: &'static str) -> Self {
+        out.reserve(USUAL_BYTES);
         let start = out.len();
         out.push(b'{');
         let mut line = Self { out, start, comma: false, cut: Vec::new(), not_utf8: Vec::new() };
-        line.word("type", kind);
+        line.word(key!("type"), kind);
         line
     }
 
     /// Ends the line, naming what was cut and what was not UTF-8.
     pub(super) fn close(mut self) {
         // The names are our own and few, and room was kept for them.
-        for (key, names) in
-            [("cut", std::mem::take(&mut self.cut)), ("not_utf8", std::mem::take(&mut self.not_utf8))]
-        {
+        for (key, names) in [
+            (key!("cut"), std::mem::take(&mut self.cut)),
+            (key!("not_utf8"), std::mem::take(&mut self.not_utf8)),
+        ] {
             for (at, name) in names.iter().enumerate() {
                 if at == 0 {
                     self.key(key);
@@ -55,18 +81,14 @@ impl<'v> Line<'v> {
         self.out.extend_from_slice(b"}\n");
     }
 
-    fn key(&mut self, key: &'static str) {
-        if self.comma {
-            self.out.push(b',');
-        }
-        self.out.push(b'"');
-        self.out.extend_from_slice(key.as_bytes());
-        self.out.extend_from_slice(b"\":");
+    #[inline]
+    fn key(&mut self, key: Key) {
+        self.out.extend_from_slice(if self.comma { key.next } else { key.first }.as_bytes());
         self.comma = true;
     }
 
     /// A member that is an object.
-    pub(super) fn object(&mut self, key: &'static str, write: impl FnOnce(&mut Self)) {
+    pub(super) fn object(&mut self, key: Key, write: impl FnOnce(&mut Self)) {
         self.key(key);
         self.object_value(write);
     }
@@ -80,19 +102,13 @@ impl<'v> Line<'v> {
     }
 
     /// A member that is a list. It ends early, and is marked, at `max` items or where the next may not fit the record.
-    pub(super) fn list<T>(
-        &mut self,
-        key: &'static str,
-        max: usize,
-        items: &[T],
-        write: impl Fn(&mut Self, &T),
-    ) {
+    pub(super) fn list<T>(&mut self, key: Key, max: usize, items: &[T], write: impl Fn(&mut Self, &T)) {
         self.key(key);
         self.out.push(b'[');
         for (at, item) in items.iter().enumerate() {
             let full = self.out.len() - self.start + limits::RECORD_ITEM_BYTES_MAX + TAIL_BYTES;
             if at >= max || full > limits::RECORD_BYTES_MAX {
-                mark(&mut self.cut, key);
+                mark(&mut self.cut, key.name);
                 break;
             }
             if at > 0 {
@@ -105,66 +121,66 @@ impl<'v> Line<'v> {
     }
 
     /// A word of our own vocabulary: it needs no escaping.
-    pub(super) fn word(&mut self, key: &'static str, word: &'static str) {
+    pub(super) fn word(&mut self, key: Key, word: &'static str) {
         self.key(key);
         self.out.push(b'"');
         self.out.extend_from_slice(word.as_bytes());
         self.out.push(b'"');
     }
 
-    pub(super) fn text(&mut self, key: &'static str, text: &str) {
+    pub(super) fn text(&mut self, key: Key, text: &str) {
         self.bytes(key, text.as_bytes());
     }
 
-    pub(super) fn maybe_text(&mut self, key: &'static str, text: Option<&str>) {
+    pub(super) fn maybe_text(&mut self, key: Key, text: Option<&str>) {
         if let Some(text) = text {
             self.text(key, text);
         }
     }
 
     /// Text that somebody else made, and that may not be UTF-8.
-    pub(super) fn bytes(&mut self, key: &'static str, bytes: &[u8]) {
+    pub(super) fn bytes(&mut self, key: Key, bytes: &[u8]) {
         self.key(key);
-        self.text_value(key, bytes);
+        self.text_value(key.name, bytes);
     }
 
-    pub(super) fn number(&mut self, key: &'static str, number: u64) {
+    pub(super) fn number(&mut self, key: Key, number: u64) {
         self.key(key);
         numbers::decimal(self.out, number);
     }
 
     pub(super) fn id(&mut self, id: DecisionId) {
-        self.key("decision_id");
+        self.key(key!("decision_id"));
         self.out.push(b'"');
-        self.out.extend_from_slice(id.encode(&mut [0; 36]).as_bytes());
+        self.out.extend_from_slice(&id.text());
         self.out.push(b'"');
     }
 
-    pub(super) fn digest(&mut self, key: &'static str, digest: &Digest) {
+    pub(super) fn digest(&mut self, key: Key, digest: &Digest) {
         self.hex(key, digest.as_bytes());
     }
 
-    pub(super) fn hex(&mut self, key: &'static str, bytes: &[u8]) {
+    pub(super) fn hex(&mut self, key: Key, bytes: &[u8]) {
         self.key(key);
         self.out.push(b'"');
-        for eight in bytes.chunks(8) {
-            let mut text = [0; 16];
-            for (pair, byte) in text.chunks_exact_mut(2).zip(eight) {
-                pair.copy_from_slice(&[hex_digit(byte >> 4), hex_digit(byte & 15)]);
-            }
-            self.out.extend_from_slice(text.get(..eight.len() * 2).unwrap_or_default());
+        let (fours, rest) = bytes.as_chunks();
+        for four in fours {
+            self.out.extend_from_slice(&hex8(*four));
+        }
+        for byte in rest {
+            self.out.extend_from_slice(&[hex_digit(byte >> 4), hex_digit(byte & 15)]);
         }
         self.out.push(b'"');
     }
 
     /// A time in milliseconds since 1970 as RFC 3339 in UTC.
-    pub(super) fn time(&mut self, key: &'static str, time_ms: u64) {
+    pub(super) fn time(&mut self, key: Key, time_ms: u64) {
         self.key(key);
         numbers::time(self.out, time_ms);
     }
 
     /// An IP address, in its usual spelling.
-    pub(super) fn ip(&mut self, key: &'static str, ip: IpAddr) {
+    pub(super) fn ip(&mut self, key: Key, ip: IpAddr) {
         self.key(key);
         self.out.push(b'"');
         match ip {
@@ -304,7 +320,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_stays_on_its_line_and_reads_back_equal(text: String) {
-            let line = written(|line| line.text("text", &text));
+            let line = written(|line| line.text(key!("text"), &text));
             let read: serde_json::Value = serde_json::from_str(&line).unwrap();
             prop_assert_eq!(read["text"].as_str(), Some(text.as_str()));
             prop_assert!(!line.trim_end_matches('\n').chars().any(misleads));
@@ -312,7 +328,7 @@ mod tests {
 
         #[test]
         fn any_bytes_stay_on_their_line(bytes: Vec<u8>) {
-            let line = written(|line| line.bytes("text", &bytes));
+            let line = written(|line| line.bytes(key!("text"), &bytes));
             let read: serde_json::Value = serde_json::from_str(&line).unwrap();
             prop_assert_eq!(read.get("not_utf8").is_some(), std::str::from_utf8(&bytes).is_err());
             prop_assert!(!line.trim_end_matches('\n').chars().any(misleads));
@@ -322,7 +338,7 @@ mod tests {
     #[test]
     fn what_could_mislead_a_reader_is_escaped() {
         let line = written(|line| {
-            line.bytes("t", "\r\n\u{1b}[2J\u{7f}\u{85}\u{2028}\u{202e}\u{2066}\u{e0041}é".as_bytes())
+            line.bytes(key!("t"), "\r\n\u{1b}[2J\u{7f}\u{85}\u{2028}\u{202e}\u{2066}\u{e0041}é".as_bytes())
         });
         let escaped = r#""t":"\r\n\u001b[2J\u007f\u0085\u2028\u202e\u2066\udb40\udc41é""#;
         assert!(line.contains(escaped), "{line}");
@@ -330,7 +346,7 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_text_are_shown_and_named() {
-        let line = written(|line| line.bytes("host", b"a\xffb\xc3"));
+        let line = written(|line| line.bytes(key!("host"), b"a\xffb\xc3"));
         assert_eq!(line, "{\"type\":\"test\",\"host\":\"a\\\\xffb\\\\xc3\",\"not_utf8\":[\"host\"]}\n");
     }
 
@@ -338,21 +354,21 @@ mod tests {
     fn a_long_text_is_cut_between_characters_and_named() {
         for unit in ["x", "é", "\u{1}", "\u{10ffff}", "\""] {
             let text = unit.repeat(limits::RECORD_FIELD_BYTES_MAX + 1);
-            let line = written(|line| line.text("path", &text));
+            let line = written(|line| line.text(key!("path"), &text));
             assert!(line.len() <= limits::RECORD_FIELD_BYTES_MAX + 60, "{}", line.len());
             let read: serde_json::Value = serde_json::from_str(&line).unwrap();
             assert!(text.starts_with(read["path"].as_str().unwrap()));
             assert_eq!(read["cut"][0], "path");
         }
         let exact = "x".repeat(limits::RECORD_FIELD_BYTES_MAX);
-        assert!(!written(|line| line.text("path", &exact)).contains("cut"));
+        assert!(!written(|line| line.text(key!("path"), &exact)).contains("cut"));
     }
 
     #[test]
     fn a_long_list_ends_early_and_is_named() {
         let items = vec!["y".repeat(2_000); 100];
         let line = written(|line| {
-            line.list("ids", 100, &items, |line, item| line.text_value("ids", item.as_bytes()))
+            line.list(key!("ids"), 100, &items, |line, item| line.text_value("ids", item.as_bytes()))
         });
         assert!(line.len() <= limits::RECORD_BYTES_MAX, "{}", line.len());
         assert!(line.ends_with("],\"cut\":[\"ids\"]}\n"));

@@ -7,6 +7,7 @@
 use std::net::IpAddr;
 
 use crate::audit::line::Line;
+use crate::audit::line::key;
 use crate::audit::trace::Trace;
 use crate::ids::Action;
 use crate::ids::DataKey;
@@ -170,21 +171,21 @@ impl Decision<'_> {
     pub fn encode(&self, line: &mut Vec<u8>) {
         let mut line = Line::open(line, "decision");
         line.id(self.decision_id);
-        line.time("time", self.time_ms);
+        line.time(key!("time"), self.time_ms);
         match self.answer {
-            Answer::Allow => line.word("decision", "allow"),
+            Answer::Allow => line.word(key!("decision"), "allow"),
             Answer::Deny { code, detail } => {
-                line.word("decision", "deny");
-                line.text("code", code);
-                line.maybe_text("detail", detail);
+                line.word(key!("decision"), "deny");
+                line.text(key!("code"), code);
+                line.maybe_text(key!("detail"), detail);
             }
         }
-        line.word("mode", "enforce");
+        line.word(key!("mode"), "enforce");
         if let Some(id) = self.request_id {
-            line.bytes("request_id", id);
+            line.bytes(key!("request_id"), id);
         }
-        line.hex("trace_id", self.trace.trace_id());
-        line.hex("span_id", self.trace.span_id());
+        line.hex(key!("trace_id"), self.trace.trace_id());
+        line.hex(key!("span_id"), self.trace.span_id());
         self.encode_who(&mut line);
         self.encode_what(&mut line);
         self.encode_why(&mut line);
@@ -192,21 +193,26 @@ impl Decision<'_> {
     }
 
     fn encode_who(&self, line: &mut Line<'_>) {
-        line.maybe_text("tenant", self.tenant.map(TenantPath::as_str));
-        line.maybe_text("data_key", self.data_key.map(DataKey::as_str));
-        line.list("tenant_sources", limits::RECORD_TENANT_SOURCES_MAX, self.tenant_sources, |line, named| {
-            line.object_value(|line| {
-                line.word("source", named.source);
-                line.text("tenant", named.tenant);
-            });
-        });
+        line.maybe_text(key!("tenant"), self.tenant.map(TenantPath::as_str));
+        line.maybe_text(key!("data_key"), self.data_key.map(DataKey::as_str));
+        line.list(
+            key!("tenant_sources"),
+            limits::RECORD_TENANT_SOURCES_MAX,
+            self.tenant_sources,
+            |line, named| {
+                line.object_value(|line| {
+                    line.word(key!("source"), named.source);
+                    line.text(key!("tenant"), named.tenant);
+                });
+            },
+        );
         if let Some(principal) = &self.principal {
-            line.object("principal", |line| {
-                line.word("type", principal.kind);
-                line.text("id", principal.id);
-                line.maybe_text("tenant", principal.tenant.map(TenantPath::as_str));
-                line.word("auth_method", principal.auth_method);
-                line.maybe_text("issuer", principal.issuer);
+            line.object(key!("principal"), |line| {
+                line.word(key!("type"), principal.kind);
+                line.text(key!("id"), principal.id);
+                line.maybe_text(key!("tenant"), principal.tenant.map(TenantPath::as_str));
+                line.word(key!("auth_method"), principal.auth_method);
+                line.maybe_text(key!("issuer"), principal.issuer);
                 let deepest = limits::DELEGATION_DEPTH_MAX.min(principal.actors.len());
                 encode_actors(line, principal.actors.get(..deepest).unwrap_or_default());
             });
@@ -215,50 +221,50 @@ impl Decision<'_> {
 
     fn encode_what(&self, line: &mut Line<'_>) {
         if let Some(action) = self.action {
-            line.word("action", action.as_str());
+            line.word(key!("action"), action.as_str());
         }
-        line.maybe_text("resource", self.resource);
-        line.object("http", |line| {
-            line.text("method", self.http.method);
-            line.bytes("host", self.http.host);
-            line.bytes("path", self.http.path);
-            line.maybe_text("route", self.http.route);
+        line.maybe_text(key!("resource"), self.resource);
+        line.object(key!("http"), |line| {
+            line.text(key!("method"), self.http.method);
+            line.bytes(key!("host"), self.http.host);
+            line.bytes(key!("path"), self.http.path);
+            line.maybe_text(key!("route"), self.http.route);
             if let Some(status) = self.http.status {
-                line.number("status", status.into());
+                line.number(key!("status"), status.into());
             }
         });
         if let Some(ip) = self.source_ip {
-            line.ip("source_ip", ip);
+            line.ip(key!("source_ip"), ip);
         }
     }
 
     /// The lists come last, so that the room that is left is theirs to use up.
     fn encode_why(&self, line: &mut Line<'_>) {
-        line.digest("snapshot", &self.snapshot);
-        line.number("generation", self.generation);
-        line.time("now", self.now_ms);
-        line.object("latency_us", |line| {
-            line.number("identify", self.latency.identify_us);
-            line.number("authorize", self.latency.authorize_us);
+        line.digest(key!("snapshot"), &self.snapshot);
+        line.number(key!("generation"), self.generation);
+        line.time(key!("now"), self.now_ms);
+        line.object(key!("latency_us"), |line| {
+            line.number(key!("identify"), self.latency.identify_us);
+            line.number(key!("authorize"), self.latency.authorize_us);
         });
-        line.maybe_text("pathway", self.pathway);
-        line.list("reasons", limits::RECORD_REASONS_MAX, self.reasons, |line, reason| {
+        line.maybe_text(key!("pathway"), self.pathway);
+        line.list(key!("reasons"), limits::RECORD_REASONS_MAX, self.reasons, |line, reason| {
             line.object_value(|line| {
-                line.text("policy_id", reason.policy_id);
-                line.word("effect", reason.effect.as_str());
+                line.text(key!("policy_id"), reason.policy_id);
+                line.word(key!("effect"), reason.effect.as_str());
             });
         });
-        line.list("errors", limits::RECORD_REASONS_MAX, self.errors, |line, id| {
+        line.list(key!("errors"), limits::RECORD_REASONS_MAX, self.errors, |line, id| {
             line.text_value("errors", id.as_bytes())
         });
-        line.object("classes", |line| {
-            line.list("revealed", limits::CLASSES_MAX, self.revealed, |line, class| {
+        line.object(key!("classes"), |line| {
+            line.list(key!("revealed"), limits::CLASSES_MAX, self.revealed, |line, class| {
                 line.text_value("revealed", class.as_bytes());
             });
-            line.list("hidden", limits::CLASSES_MAX, self.hidden, |line, hidden| {
+            line.list(key!("hidden"), limits::CLASSES_MAX, self.hidden, |line, hidden| {
                 line.object_value(|line| {
-                    line.text("class", hidden.class);
-                    line.text("mask", hidden.mask);
+                    line.text(key!("class"), hidden.class);
+                    line.text(key!("mask"), hidden.mask);
                 });
             });
         });
@@ -267,9 +273,9 @@ impl Decision<'_> {
 
 fn encode_actors(line: &mut Line<'_>, actors: &[Actor<'_>]) {
     if let [actor, further @ ..] = actors {
-        line.object("actor", |line| {
-            line.word("type", actor.kind);
-            line.text("id", actor.id);
+        line.object(key!("actor"), |line| {
+            line.word(key!("type"), actor.kind);
+            line.text(key!("id"), actor.id);
             encode_actors(line, further);
         });
     }
@@ -295,7 +301,7 @@ pub struct Outcome<'a> {
     pub time_ms: u64,
     /// The status that the client was sent, where one was.
     pub status: Option<u16>,
-    /// Bytes of the request's body that the app was sent.
+    /// Bytes of the request's body that were read on its way to the app.
     pub request_bytes: u64,
     /// Bytes of the response's body that the client was sent.
     pub response_bytes: u64,
@@ -336,24 +342,24 @@ impl Outcome<'_> {
     pub fn encode(&self, line: &mut Vec<u8>) {
         let mut line = Line::open(line, "outcome");
         line.id(self.decision_id);
-        line.time("time", self.time_ms);
+        line.time(key!("time"), self.time_ms);
         if let Some(status) = self.status {
-            line.number("status", status.into());
+            line.number(key!("status"), status.into());
         }
-        line.number("request_bytes", self.request_bytes);
-        line.number("response_bytes", self.response_bytes);
-        line.text("ended", self.ended);
-        line.object("latency_us", |line| {
-            line.number("upstream", self.latency.upstream_us);
-            line.number("redact", self.latency.redact_us);
-            line.number("total", self.latency.total_us);
+        line.number(key!("request_bytes"), self.request_bytes);
+        line.number(key!("response_bytes"), self.response_bytes);
+        line.text(key!("ended"), self.ended);
+        line.object(key!("latency_us"), |line| {
+            line.number(key!("upstream"), self.latency.upstream_us);
+            line.number(key!("redact"), self.latency.redact_us);
+            line.number(key!("total"), self.latency.total_us);
         });
-        line.list("redactions", limits::CLASSES_MAX, self.redactions, |line, redaction| {
+        line.list(key!("redactions"), limits::CLASSES_MAX, self.redactions, |line, redaction| {
             line.object_value(|line| {
-                line.word("body", redaction.body);
-                line.text("class", redaction.class);
-                line.text("mask", redaction.mask);
-                line.number("count", redaction.count);
+                line.word(key!("body"), redaction.body);
+                line.text(key!("class"), redaction.class);
+                line.text(key!("mask"), redaction.mask);
+                line.number(key!("count"), redaction.count);
             });
         });
         line.close();

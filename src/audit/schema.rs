@@ -215,7 +215,7 @@ pub struct OutcomeLine {
     /// The status that the client was sent, where one was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// Bytes of the request's body that the app was sent.
+    /// Bytes of the request's body that were read on its way to the app.
     pub request_bytes: u64,
     /// Bytes of the response's body that the client was sent.
     pub response_bytes: u64,

@@ -2,6 +2,8 @@
 //!
 //! Never: mends a wrong header; whoever sends one starts a new trace. Makes no random bytes, they come in.
 
+use crate::ids::hex8;
+
 /// Where one request stands in its trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trace {
@@ -50,14 +52,16 @@ impl Trace {
     #[must_use]
     pub fn traceparent(&self) -> [u8; 55] {
         let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
-        let hex = |bytes: &[u8], text: &mut dyn Iterator<Item = &mut u8>| {
-            for (to, nibble) in text.zip(bytes.iter().flat_map(|byte| [byte >> 4, byte & 15])) {
-                *to = if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
+        let ids = [(3, &self.trace_id[..]), (36, &self.span_id)];
+        for (at, id) in ids {
+            let places = text.get_mut(at..).unwrap_or_default().chunks_exact_mut(8);
+            for (place, four) in places.zip(id.as_chunks().0) {
+                place.copy_from_slice(&hex8(*four));
             }
-        };
-        hex(&self.trace_id, &mut text.iter_mut().skip(3));
-        hex(&self.span_id, &mut text.iter_mut().skip(36));
-        hex(&[u8::from(self.sampled)], &mut text.iter_mut().skip(53));
+        }
+        if let Some(flags) = text.last_mut().filter(|_| self.sampled) {
+            *flags = b'1';
+        }
         text
     }
 }

@@ -9,7 +9,6 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Context;
 use std::task::Poll;
-use std::task::ready;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,9 +20,11 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
-use tokio::time::Instant;
-use tokio::time::Sleep;
 
+use crate::net::TICK;
+use crate::net::vigil;
+use crate::net::vigil::Vigil;
+use crate::net::vigil::Vigils;
 use crate::request::Broken;
 use crate::request::Failure;
 use crate::request::Origin;
@@ -59,21 +60,27 @@ struct Link {
 #[derive(Debug)]
 pub struct Pool {
     settings: UpstreamSettings,
+    /// A connection idle for fewer ticks than this is still open at the app, as far as we are told.
+    keep_ticks: u32,
     shared: Rc<Shared>,
 }
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// Last in, first out: the connection used last is the one most surely open.
-    idle: RefCell<Vec<(Link, Instant)>>,
+    /// Last in, first out: the connection used last is the one most surely open. With each, the tick since when.
+    idle: RefCell<Vec<(Link, u32)>>,
     open: Cell<usize>,
+    vigils: Rc<Vigils>,
 }
 
 impl Pool {
     /// An empty pool.
     #[must_use]
     pub fn new(settings: UpstreamSettings) -> Self {
-        Self { settings, shared: Rc::default() }
+        // Rounded down: a connection used too long is a request that may be lost.
+        let keep_ticks =
+            u32::try_from(settings.keep_alive.as_millis() / TICK.as_millis()).unwrap_or(u32::MAX);
+        Self { settings, keep_ticks, shared: Rc::default() }
     }
 
     /// Longest that a request can wait for the app without a sign of life.
@@ -89,13 +96,14 @@ impl Pool {
         self.shared.open.get()
     }
 
-    /// Closes connections that have been idle for too long.
+    /// Looks over what waits and what is idle; called once a tick.
     pub fn sweep(&self) {
-        let now = Instant::now();
+        self.shared.vigils.tick();
+        let (now, body_idle) = (self.shared.vigils.now(), vigil::ticks(self.settings.body_idle));
         self.shared.idle.borrow_mut().retain(|(Link { sender, task }, since)| {
             // Not ready: the app has answered, and the rest of the request's body is still on its way.
-            let patience = if sender.is_ready() { self.settings.keep_alive } else { self.settings.body_idle };
-            let stays = !sender.is_closed() && now - *since < patience;
+            let patience = if sender.is_ready() { self.keep_ticks } else { body_idle };
+            let stays = !sender.is_closed() && now.saturating_sub(*since) < patience;
             if !stays {
                 task.abort();
             }
@@ -106,8 +114,9 @@ impl Pool {
     /// The connection used last of those that can take a request at once: nobody waits for another caller's body.
     fn reuse(&self) -> Option<Link> {
         let mut idle = self.shared.idle.borrow_mut();
-        let usable = |(link, since): &(Link, Instant)| {
-            link.sender.is_ready() && since.elapsed() < self.settings.keep_alive
+        let now = self.shared.vigils.now();
+        let usable = |(link, since): &(Link, u32)| {
+            link.sender.is_ready() && now.saturating_sub(*since) < self.keep_ticks
         };
         let at = idle.iter().rposition(usable)?;
         Some(idle.remove(at).0)
@@ -157,13 +166,10 @@ impl Pool {
             }
             match link.sender.try_send_request(request).await {
                 Ok(response) => {
-                    let lease = Lease {
-                        link: Some(link),
-                        shared: Rc::clone(&self.shared),
-                        idle_max: self.settings.idle_max,
-                    };
-                    let idle = self.settings.body_idle;
-                    return Ok(response.map(|body| Answer { body, lease, timer: None, idle }.begun()));
+                    let (shared, idle_max) = (Rc::clone(&self.shared), self.settings.idle_max);
+                    let lease = Lease { link: Some(link), shared, idle_max };
+                    let vigil = Vigil::new(&self.shared.vigils, self.settings.body_idle);
+                    return Ok(response.map(|body| Answer { body, lease, vigil }.begun()));
                 }
                 Err(mut error) => match error.take_message() {
                     // The request came back: the app closed its idle connection, and has not seen it.
@@ -195,16 +201,21 @@ impl Origin for Pool {
         request: http::Request<Outbound<Incoming>>,
     ) -> Result<http::Response<Answer>, Failure> {
         let progress = request.body().progress();
+        let mut before = progress.bytes();
+        let mut vigil = Vigil::new(&self.shared.vigils, self.settings.response_timeout);
         let mut sending = std::pin::pin!(self.send(request));
-        loop {
-            let before = progress.get();
-            match tokio::time::timeout(self.settings.response_timeout, &mut sending).await {
-                Ok(result) => return result,
-                // The app cannot answer what has not arrived: its time begins anew while the client's body moves.
-                Err(_) if progress.get() > before => {}
-                Err(_) => return Err(Failure::Timeout),
+        std::future::poll_fn(|cx| {
+            if let Poll::Ready(result) = sending.as_mut().poll(cx) {
+                return Poll::Ready(result);
             }
-        }
+            // The app cannot answer what has not arrived: its time begins anew while the client's body moves.
+            let read = progress.bytes();
+            if std::mem::replace(&mut before, read) != read {
+                vigil.moved();
+            }
+            if vigil.waits(cx) { Poll::Ready(Err(Failure::Timeout)) } else { Poll::Pending }
+        })
+        .await
     }
 }
 
@@ -238,7 +249,7 @@ impl Lease {
         let Some(link) = self.link.take() else { return };
         let mut idle = self.shared.idle.borrow_mut();
         if !link.sender.is_closed() && idle.len() < self.idle_max {
-            idle.push((link, Instant::now()));
+            idle.push((link, self.shared.vigils.now()));
         } else {
             link.task.abort();
         }
@@ -263,9 +274,7 @@ impl Drop for Lease {
 pub struct Answer {
     body: Incoming,
     lease: Lease,
-    /// Made at the first wait: most bodies have arrived with their head.
-    timer: Option<Pin<Box<Sleep>>>,
-    idle: Duration,
+    vigil: Vigil,
 }
 
 impl Answer {
@@ -276,10 +285,10 @@ impl Answer {
         self
     }
 
-    fn stalled(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        let idle = self.idle;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(idle)));
-        ready!(timer.as_mut().poll(cx));
+    fn waits(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        if !self.vigil.waits(cx) {
+            return Poll::Pending;
+        }
         self.lease.cut();
         Poll::Ready(Some(Err(Broken::Idle)))
     }
@@ -294,9 +303,9 @@ impl Body for Answer {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match Pin::new(&mut self.body).poll_frame(cx) {
-            Poll::Pending => self.stalled(cx),
+            Poll::Pending => self.waits(cx),
             Poll::Ready(next) => {
-                self.timer = None;
+                self.vigil.moved();
                 match next {
                     Some(Ok(frame)) => {
                         if frame.is_trailers() || self.body.is_end_stream() {

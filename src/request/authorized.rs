@@ -40,7 +40,7 @@ use crate::tenancy::Tenancy;
 pub struct Permit {
     pub(super) plans: Both,
     pub(super) written: Written,
-    pub(super) ending: Ending,
+    pub(super) ending: Box<Ending>,
 }
 
 /// Who is behind an allowed request, and whose data it is about. A public route has neither.

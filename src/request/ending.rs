@@ -7,6 +7,8 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use http::HeaderValue;
+
 use crate::audit::Journal;
 use crate::audit::Outcome;
 use crate::audit::record::OutcomeLatency;
@@ -55,6 +57,7 @@ impl Ended {
 pub struct Ending {
     open: bool,
     id: DecisionId,
+    id_line: HeaderValue,
     route: RouteIx,
     started_us: u64,
     status: Option<u16>,
@@ -82,10 +85,12 @@ impl Ending {
         snapshot: &Arc<Snapshot>,
         moment: &Moment,
         route: RouteIx,
-    ) -> Self {
-        Self {
+    ) -> Box<Self> {
+        // In a box: it goes through every step, and moving it would cost more than making it.
+        Box::new(Self {
             open: true,
             id: moment.id,
+            id_line: moment.id_line.clone(),
             route,
             started_us: moment.started_us,
             status: None,
@@ -99,17 +104,22 @@ impl Ending {
             journal: Rc::clone(&worker.journal),
             counts: Rc::clone(&worker.counts),
             clock: Rc::clone(&worker.clock),
-        }
+        })
     }
 
-    pub(super) fn id(&self) -> DecisionId {
-        self.id
+    /// The decision's id, as a header says it.
+    pub(super) fn id_line(&self) -> HeaderValue {
+        self.id_line.clone()
+    }
+
+    /// Where the client's body leaves word of what became of it.
+    pub(super) fn body(&self) -> Sent {
+        self.sent.clone()
     }
 
     /// The app answered.
-    pub(super) fn answered(&mut self, status: u16, sent: Sent, upstream_us: u64) {
+    pub(super) fn answered(&mut self, status: u16, upstream_us: u64) {
         self.status = Some(status);
-        self.sent = sent;
         self.upstream_us = Some(upstream_us);
     }
 
@@ -137,7 +147,7 @@ impl Ending {
     }
 
     /// It ended in a refusal after all, which its outcome records.
-    pub(super) fn refused(mut self, refusal: Refusal) -> Refused {
+    pub(super) fn refused(mut self: Box<Self>, refusal: Refusal) -> Refused {
         let row = refusal.row();
         self.status = Some(row.status);
         self.refusal = Some(row.code);
@@ -149,13 +159,12 @@ impl Ending {
         if !std::mem::replace(&mut self.open, false) {
             return;
         }
-        let total_us = self.clock.micros().saturating_sub(self.started_us);
+        let now = self.clock.nanos();
+        let total_us = (now / 1_000).saturating_sub(self.started_us);
         let (on_the_way_in, on_the_way_out) = (self.sent.hidden(), self.hidden.take());
-        let hidden = [
-            self.counts_of(on_the_way_in.as_ref(), Body::Request),
-            self.counts_of(on_the_way_out.as_ref(), Body::Response),
-        ]
-        .concat();
+        let mut hidden = Vec::new();
+        self.count(&mut hidden, on_the_way_in.as_ref(), Body::Request);
+        self.count(&mut hidden, on_the_way_out.as_ref(), Body::Response);
         let redactions: Vec<Redaction<'_>> = hidden
             .iter()
             .map(|hidden| Redaction {
@@ -167,7 +176,7 @@ impl Ending {
             .collect();
         let outcome = Outcome {
             decision_id: self.id,
-            time_ms: self.clock.wall_ms(),
+            time_ms: self.clock.wall_ms(now),
             status: self.status,
             request_bytes: self.sent.bytes(),
             response_bytes: self.response_bytes,
@@ -193,15 +202,13 @@ impl Ending {
         });
     }
 
-    fn counts_of<'a>(&'a self, hidden: Option<&'a Hidden>, body: Body) -> Vec<HiddenCount<'a>> {
+    fn count<'a>(&'a self, all: &mut Vec<HiddenCount<'a>>, hidden: Option<&Hidden>, body: Body) {
         let classes = &self.snapshot.model().classes;
         let counted = hidden.into_iter().flat_map(Hidden::iter);
-        counted
-            .filter_map(|(ix, mask, count)| {
-                let class = (ix, classes.get(ix)?.name.as_str());
-                Some(HiddenCount { body, class, mask: mask.kind(), count })
-            })
-            .collect()
+        all.extend(counted.filter_map(|(ix, mask, count)| {
+            let class = (ix, classes.get(ix)?.name.as_str());
+            Some(HiddenCount { body, class, mask: mask.kind(), count })
+        }));
     }
 }
 

@@ -31,6 +31,7 @@ use crate::snapshot::Snapshot;
 
 pub use outbound::Flawed;
 pub use outbound::Outbound;
+pub use outbound::Read;
 pub(super) use outbound::Sent;
 
 /// What stands behind Palisade: the app over the network, or a simulation of one.
@@ -87,7 +88,6 @@ impl std::error::Error for Broken {}
 pub struct Forwarded<U> {
     pub(super) response: http::Response<U>,
     pub(super) permit: Permit,
-    pub(super) sent: Sent,
     pub(super) head_only: bool,
     /// Microseconds from sending to the head of the answer.
     pub(super) upstream_us: u64,
@@ -111,7 +111,7 @@ impl<B: Body<Data = Bytes> + Unpin + 'static> Authorized<B> {
             Err(_) => return Err(permit.ending.refused(Refusal::AuditUnavailable)),
         };
         let head_only = head.method == http::Method::HEAD;
-        let sent = Sent::default();
+        let sent = permit.ending.body();
         let mut head = head;
         identity_headers(&mut head, parties.as_ref(), worker, snapshot, moment);
         let outbound = match outbound(head, body, &permit, &receipt, worker, &sent) {
@@ -122,7 +122,7 @@ impl<B: Body<Data = Bytes> + Unpin + 'static> Authorized<B> {
         match worker.origin.call(outbound).await {
             Ok(response) => {
                 let upstream_us = worker.clock.micros().saturating_sub(started);
-                Ok(Forwarded { response, permit, sent, head_only, upstream_us })
+                Ok(Forwarded { response, permit, head_only, upstream_us })
             }
             Err(failure) => Err(permit.ending.refused(failed(failure, &sent))),
         }
@@ -223,27 +223,15 @@ fn identity_headers<O>(
         set(headers, DATA_KEY, &tenants.app_key(data_key));
         set(headers, PRINCIPAL, &principal_header(principal));
     }
-    let mut id = [0; 36];
-    let id = moment.id.encode(&mut id);
-    set(headers, DECISION_ID, id);
-    if !headers.contains_key(&REQUEST_ID) {
-        set(headers, REQUEST_ID, id);
-    }
-    if let Ok(value) = HeaderValue::from_bytes(&moment.trace.traceparent()) {
-        headers.insert(TRACEPARENT, value);
-    }
-    if let Some(peer) = &moment.peer_text {
+    headers.insert(DECISION_ID, moment.id_line.clone());
+    headers.entry(REQUEST_ID).or_insert_with(|| moment.id_line.clone());
+    headers.insert(TRACEPARENT, moment.traceparent.clone());
+    if let Some(peer) = &moment.peer_line {
         headers.insert(FORWARDED_FOR, peer.clone());
     }
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
-    let host = match head.host.port {
-        Some(port) => HeaderValue::try_from(format!("{}:{port}", head.host.name)),
-        None => HeaderValue::from_str(&head.host.name),
-    };
-    if let Ok(host) = host {
-        headers.insert(FORWARDED_HOST, host.clone());
-        headers.insert(header::HOST, host);
-    }
+    headers.insert(FORWARDED_HOST, head.host_line.clone());
+    headers.insert(header::HOST, head.host_line.clone());
 }
 
 fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {

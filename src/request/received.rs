@@ -23,6 +23,8 @@ pub struct Head {
     /// The normal path and the query.
     pub(super) target: PathAndQuery,
     pub(super) host: target::Host,
+    /// The host in its normal form, as the app will be told it.
+    pub(super) host_line: HeaderValue,
     pub(super) headers: HeaderMap,
 }
 
@@ -82,11 +84,69 @@ impl Head {
         if !METHODS.contains(&method) {
             return Err(Refusal::Flawed(Flaw::Method));
         }
-        let host = one_host(&uri, &headers, version)?;
+        let seen = Seen::of(&headers, bounds);
+        let (host, host_line) = one_host(&uri, &seen.host, version)?;
         let target = normal_target(uri, bounds)?;
-        expectation(&headers)?;
-        strip(&mut headers, bounds)?;
-        Ok(Self { method, target, host, headers })
+        expectation(&seen.expect)?;
+        let Seen { removed, connection, cookies, .. } = seen;
+        strip(&mut headers, removed, connection, bounds)?;
+        if cookies > 1 {
+            join_cookies(&mut headers);
+        }
+        Ok(Self { method, target, host, host_line, headers })
+    }
+}
+
+/// The lines of one header that may stand there once.
+#[derive(Default)]
+enum Lines<'h> {
+    #[default]
+    None,
+    One(&'h HeaderValue),
+    Many,
+}
+
+impl<'h> Lines<'h> {
+    fn add(&mut self, line: &'h HeaderValue) {
+        *self = match self {
+            Self::None => Self::One(line),
+            Self::One(_) | Self::Many => Self::Many,
+        };
+    }
+}
+
+/// What one walk over the header lines finds: the few that are there cost less than a look-up for each that may not be.
+#[derive(Default)]
+struct Seen<'h> {
+    host: Lines<'h>,
+    expect: Lines<'h>,
+    connection: bool,
+    cookies: usize,
+    /// What must not travel on. A map cannot be changed while it is walked.
+    removed: Vec<HeaderName>,
+}
+
+impl<'h> Seen<'h> {
+    fn of(headers: &'h HeaderMap, bounds: &Bounds) -> Self {
+        let mut seen = Self::default();
+        for (name, line) in headers {
+            match name.as_str() {
+                // Set last, to the form that was judged.
+                "host" => seen.host.add(line),
+                "cookie" => seen.cookies += 1,
+                "expect" => {
+                    seen.expect.add(line);
+                    seen.removed.push(header::EXPECT);
+                }
+                "connection" => {
+                    seen.connection = true;
+                    seen.removed.push(header::CONNECTION);
+                }
+                text if is_removed(text, bounds) => seen.removed.push(name.clone()),
+                _ => {}
+            }
+        }
+        seen
     }
 }
 
@@ -110,55 +170,39 @@ fn normal_target(uri: http::Uri, bounds: &Bounds) -> Result<PathAndQuery, Refusa
 const METHODS: [Method; 7] =
     [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
-/// The one host that `Host`, an absolute target and `:authority` all name.
-fn one_host(uri: &http::Uri, headers: &HeaderMap, version: Version) -> Result<target::Host, Refusal> {
-    let unclear = Refusal::Unclear(Unclear::Host);
-    let mut lines = headers.get_all(header::HOST).iter();
-    let line = lines.next();
-    if lines.next().is_some() {
-        return Err(unclear);
-    }
+/// The one host that `Host`, an absolute target and `:authority` all name, and how it is written in its normal form.
+fn one_host(
+    uri: &http::Uri,
+    line: &Lines<'_>,
+    version: Version,
+) -> Result<(target::Host, HeaderValue), Refusal> {
+    let unclear = || Refusal::Unclear(Unclear::Host);
+    let read = |text: &str| target::host(text).map_err(Refusal::Unclear);
     let line = match line {
-        Some(value) => {
-            Some(target::host(value.to_str().map_err(|_| unclear.clone())?).map_err(Refusal::Unclear)?)
-        }
-        None => None,
+        Lines::None => None,
+        Lines::One(value) => Some((*value, read(value.to_str().map_err(|_| unclear())?)?)),
+        Lines::Many => return Err(unclear()),
     };
-    let authority =
-        uri.authority().map(|name| target::host(name.as_str()).map_err(Refusal::Unclear)).transpose()?;
-    match (line, authority) {
-        (Some(line), Some(authority)) if line == authority => Ok(line),
-        (Some(_), Some(_)) => Err(unclear),
-        (Some(line), None) => Ok(line),
+    let authority = uri.authority().map(|name| read(name.as_str())).transpose()?;
+    let host = match (line, authority) {
+        (Some((_, line)), Some(authority)) if line != authority => return Err(unclear()),
+        (Some((value, host)), _) if host.is_written(value.as_bytes()) => return Ok((host, value.clone())),
+        (Some((_, host)), _) => host,
         // HTTP/2 names its host in `:authority`; HTTP/1.1 must send `Host` (RFC 9112 section 3.2).
-        (None, Some(authority)) if version == Version::HTTP_2 => Ok(authority),
-        (None, _) => Err(unclear),
-    }
+        (None, Some(authority)) if version == Version::HTTP_2 => authority,
+        (None, _) => return Err(unclear()),
+    };
+    let line = HeaderValue::try_from(host.to_string()).map_err(|_| unclear())?;
+    Ok((host, line))
 }
 
-fn expectation(headers: &HeaderMap) -> Result<(), Refusal> {
-    let mut lines = headers.get_all(header::EXPECT).iter();
-    match (lines.next(), lines.next()) {
-        (None, _) => Ok(()),
-        (Some(value), None) if value.as_bytes().eq_ignore_ascii_case(b"100-continue") => Ok(()),
-        (Some(_), _) => Err(Refusal::ExpectationFailed),
+fn expectation(lines: &Lines<'_>) -> Result<(), Refusal> {
+    match lines {
+        Lines::None => Ok(()),
+        Lines::One(value) if value.as_bytes().eq_ignore_ascii_case(b"100-continue") => Ok(()),
+        Lines::One(_) | Lines::Many => Err(Refusal::ExpectationFailed),
     }
 }
-
-/// Hop-by-hop headers (RFC 9110 section 7.6.1), framing, what we answer ourselves, and ways to say another method or
-/// path than the one that is judged.
-const REMOVED: [HeaderName; 10] = [
-    header::CONNECTION,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::CONTENT_LENGTH,
-    header::UPGRADE,
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::EXPECT,
-    header::HOST,
-];
 
 /// Names in their folded form: lower case, `_` and `.` as `-`.
 const REMOVED_FOLDED: [&str; 14] = [
@@ -179,22 +223,22 @@ const REMOVED_FOLDED: [&str; 14] = [
 ];
 
 /// Removes what must not travel on: first what `Connection` names, then the rest, so that neither can hide the other.
-fn strip(headers: &mut HeaderMap, bounds: &Bounds) -> Result<(), Refusal> {
-    let named = connection_names(headers)?;
+fn strip(
+    headers: &mut HeaderMap,
+    removed: Vec<HeaderName>,
+    connection: bool,
+    bounds: &Bounds,
+) -> Result<(), Refusal> {
+    let named = if connection { connection_names(headers)? } else { Vec::new() };
     for name in &named {
         if is_ours(name.as_str(), bounds) {
             return Err(Refusal::ProtectedHeader);
         }
         headers.remove(name);
     }
-    // One walk over the few headers that are there costs less than a look-up for each that may not be. Collected first,
-    // because a map cannot be changed while it is walked.
-    let removed: Vec<HeaderName> =
-        headers.keys().filter(|name| REMOVED.contains(name) || is_removed(name, bounds)).cloned().collect();
     for name in removed {
         headers.remove(name);
     }
-    join_cookies(headers);
     Ok(())
 }
 
@@ -216,18 +260,32 @@ fn connection_names(headers: &HeaderMap) -> Result<Vec<HeaderName>, Refusal> {
     Ok(names)
 }
 
-fn is_removed(name: &HeaderName, bounds: &Bounds) -> bool {
-    let name = name.as_str();
+/// Hop-by-hop headers (RFC 9110 section 7.6.1), framing, what we answer ourselves, ways to say another method or path
+/// than the one that is judged, and every other spelling of a name that means something here.
+fn is_removed(name: &str, bounds: &Bounds) -> bool {
     // To many apps `_` and `.` are `-` (RFC 3875 section 4.1.18): such a name is another spelling of one that is judged.
     if name.bytes().any(|byte| matches!(byte, b'_' | b'.')) {
         return true;
     }
-    // Every name below starts with one of these letters; most headers end here.
-    if !matches!(name.as_bytes().first(), Some(b'x' | b'k' | b'p' | b'h' | b'f')) {
-        return bounds.protected.iter().any(|ours| ours.as_ref() == name);
+    match name.as_bytes().first() {
+        Some(b't' | b'c' | b'u' | b'p') if HOP_BY_HOP.contains(&name) => true,
+        Some(b'x' | b'k' | b'p' | b'h' | b'f') => {
+            is_ours(name, bounds) || REMOVED_FOLDED.iter().any(|removed| same_folded(name, removed))
+        }
+        Some(_) | None => bounds.protected.iter().any(|ours| ours.as_ref() == name),
     }
-    is_ours(name, bounds) || REMOVED_FOLDED.iter().any(|removed| same_folded(name, removed))
 }
+
+/// Every one of them starts with a letter that [`is_removed`] looks for.
+const HOP_BY_HOP: [&str; 7] = [
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "content-length",
+    "upgrade",
+    "proxy-authenticate",
+    "proxy-authorization",
+];
 
 /// Is this a header that only Palisade sets, in whatever spelling?
 fn is_ours(name: &str, bounds: &Bounds) -> bool {

@@ -74,18 +74,16 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Forwarded<U> {
     /// # Errors
     /// The answer's head is not sound; its body cannot be read although something in it must be hidden.
     pub async fn release(self) -> Result<Released<U>, Refused> {
-        let Self { response, permit, sent, head_only, upstream_us } = self;
+        let Self { response, permit, head_only, upstream_us } = self;
         let mut ending = permit.ending;
-        ending.answered(response.status().as_u16(), sent, upstream_us);
+        ending.answered(response.status().as_u16(), upstream_us);
         let (mut parts, body) = response.into_parts();
         let head_length = match sound(&parts, head_only) {
             Ok(length) => length,
             Err(refusal) => return Err(ending.refused(refusal)),
         };
         clean(&mut parts.headers);
-        if let Ok(id) = HeaderValue::from_str(ending.id().encode(&mut [0; 36])) {
-            parts.headers.insert(DECISION_ID, id);
-        }
+        parts.headers.insert(DECISION_ID, ending.id_line());
         if permit.plans.by_caller {
             redact::http::for_this_caller_only(&mut parts.headers);
         }
@@ -244,7 +242,7 @@ async fn redacted<U: Body<Data = Bytes, Error = Broken> + Unpin>(
     first: Bytes,
     mut body: U,
     mut redactor: Redactor,
-    mut ending: Ending,
+    mut ending: Box<Ending>,
 ) -> Result<Answer<U>, Refused> {
     let mut whole = Gathered::default();
     let mut data = first;

@@ -143,6 +143,28 @@ pub struct Host {
     pub port: Option<u16>,
 }
 
+impl Host {
+    /// Is this text the host in its normal form?
+    pub(super) fn is_written(&self, text: &[u8]) -> bool {
+        let Some(rest) = text.strip_prefix(self.name.as_bytes()) else { return false };
+        match (rest, self.port) {
+            ([], None) => true,
+            // A port has one spelling: `:080` is 80 as well.
+            ([b':', first, ..], Some(port)) => *first != b'0' || port == 0 && rest.len() == 2,
+            _ => false,
+        }
+    }
+}
+
+impl std::fmt::Display for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.port {
+            Some(port) => write!(f, "{}:{port}", self.name),
+            None => f.write_str(&self.name),
+        }
+    }
+}
+
 /// Reads a `Host` header or an authority.
 ///
 /// # Errors
@@ -157,12 +179,12 @@ pub fn host(text: &str) -> Result<Host, Unclear> {
             (format!("[{}]", inside.to_ascii_lowercase()), port)
         }
         None => {
-            let (name, port) = match text.split_once(':') {
-                Some((name, port)) => (name, Some(port)),
-                None => (text, None),
-            };
+            // By bytes: a search for a character costs more than these few.
+            let colon = text.bytes().position(|byte| byte == b':').unwrap_or(text.len());
+            let (name, rest) = text.split_at_checked(colon).ok_or(Unclear::Host)?;
+            let port = rest.strip_prefix(':');
             let name = name.strip_suffix('.').unwrap_or(name);
-            if name.len() > 253 || !name.split('.').all(is_label) {
+            if name.len() > 253 || !name.as_bytes().split(|byte| *byte == b'.').all(is_label) {
                 return Err(Unclear::Host);
             }
             (name.to_ascii_lowercase(), port)
@@ -179,10 +201,10 @@ pub fn host(text: &str) -> Result<Host, Unclear> {
 }
 
 /// A DNS label: letters, digits, `-` and (as many private names have it) `_`.
-fn is_label(label: &str) -> bool {
+fn is_label(label: &[u8]) -> bool {
     !label.is_empty()
         && label.len() <= limits::SEGMENT_BYTES_MAX
-        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        && label.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 #[cfg(test)]
@@ -261,6 +283,18 @@ mod tests {
         assert_eq!(read("a:8080"), Ok(("a".into(), Some(8080))));
         assert_eq!(read("[::1]:80"), Ok(("[::1]".into(), Some(80))));
         assert_eq!(read("10.0.0.1"), Ok(("10.0.0.1".into(), None)));
+    }
+
+    #[test]
+    fn only_the_normal_form_counts_as_written() {
+        for text in ["a.b", "a.b:80", "a:0", "10.0.0.1:8080", "[::1]", "[::1]:443"] {
+            let host = host(text).unwrap();
+            assert!(host.is_written(text.as_bytes()), "{text}");
+            assert_eq!(host.to_string(), text);
+        }
+        for text in ["A.b", "a.b.", "a.b:080", "a:00", "[::A]"] {
+            assert!(!host(text).unwrap().is_written(text.as_bytes()), "{text}");
+        }
     }
 
     #[test]

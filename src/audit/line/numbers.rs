@@ -6,22 +6,26 @@
 const LAST_MS: u64 = 253_402_300_799_999;
 
 /// The last decimal digit of a number, as ASCII.
-fn digit(number: u64) -> u8 {
-    b'0' + u8::try_from(number % 10).unwrap_or(0)
+const fn digit(number: u64) -> u8 {
+    b'0' + (number % 10) as u8
 }
 
-pub(super) fn decimal(out: &mut Vec<u8>, mut number: u64) {
-    let mut digits = [0; 20];
-    let mut count = 0;
-    for place in digits.iter_mut().rev() {
-        *place = digit(number);
-        count += 1;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
+pub(super) fn decimal(out: &mut Vec<u8>, number: u64) {
+    let mut number = number;
+    // Most numbers of a record are small.
+    if number < 10 {
+        return out.push(digit(number));
     }
-    out.extend(digits.iter().skip(digits.len() - count));
+    let mut digits = [0; 20];
+    let mut from = digits.len();
+    while number > 0 {
+        from = from.saturating_sub(1);
+        if let Some(place) = digits.get_mut(from) {
+            *place = digit(number);
+        }
+        number /= 10;
+    }
+    out.extend_from_slice(digits.get(from..).unwrap_or_default());
 }
 
 pub(super) fn time(out: &mut Vec<u8>, time_ms: u64) {

@@ -44,30 +44,49 @@ impl std::error::Error for Flawed {}
 
 /// What became of the request's body.
 #[derive(Clone, Default)]
-pub(in crate::request) struct Sent {
-    bytes: Rc<Cell<u64>>,
-    flaw: Rc<Cell<Option<Flawed>>>,
-    hidden: Rc<Cell<Option<Hidden>>>,
+pub(in crate::request) struct Sent(Rc<Progress>);
+
+/// How far a client's body has come.
+#[derive(Default)]
+struct Progress {
+    bytes: Cell<u64>,
+    flaw: Cell<Option<Flawed>>,
+    hidden: Cell<Option<Hidden>>,
 }
 
 impl Sent {
     /// What was taken out of the body on its way, if it came to its end.
     pub(in crate::request) fn hidden(&self) -> Option<Hidden> {
-        self.hidden.take()
+        self.0.hidden.take()
     }
 
     pub(in crate::request) fn bytes(&self) -> u64 {
-        self.bytes.get()
+        self.0.bytes.get()
     }
 
     pub(super) fn flaw(&self) -> Option<Flawed> {
-        self.flaw.get()
+        self.0.flaw.get()
     }
 }
 
 impl std::fmt::Debug for Sent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sent").field("bytes", &self.bytes).field("flaw", &self.flaw).finish_non_exhaustive()
+        f.debug_struct("Sent")
+            .field("bytes", &self.bytes())
+            .field("flaw", &self.flaw())
+            .finish_non_exhaustive()
+    }
+}
+
+/// How many bytes of a client's body have been read, kept up to date.
+#[derive(Debug)]
+pub struct Read(Sent);
+
+impl Read {
+    /// So many by now.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.0.bytes()
     }
 }
 
@@ -87,24 +106,24 @@ pub struct Outbound<B> {
 impl<B: Body<Data = Bytes> + Unpin> Outbound<B> {
     /// How many bytes of the client's body have been read, kept up to date.
     #[must_use]
-    pub fn progress(&self) -> Rc<Cell<u64>> {
-        Rc::clone(&self.sent.bytes)
+    pub fn progress(&self) -> Read {
+        Read(self.sent.clone())
     }
 
     fn flawed(&mut self, flaw: Flawed) -> Poll<Option<Result<Frame<Redacted>, Flawed>>> {
         self.ended = true;
-        self.sent.flaw.set(Some(flaw));
+        self.sent.0.flaw.set(Some(flaw));
         Poll::Ready(Some(Err(flaw)))
     }
 
     fn finish(&mut self) -> Poll<Option<Result<Frame<Redacted>, Flawed>>> {
         self.ended = true;
         // Without a byte there is no JSON, and nothing to hide.
-        let redactor = self.redactor.take().filter(|_| self.sent.bytes.get() > 0);
+        let redactor = self.redactor.take().filter(|_| self.sent.bytes() > 0);
         match redactor.map(Redactor::finish) {
             None => Poll::Ready(None),
             Some(Ok((last, hidden))) => {
-                self.sent.hidden.set(Some(hidden));
+                self.sent.0.hidden.set(Some(hidden));
                 if last.is_empty() { Poll::Ready(None) } else { self.give(last) }
             }
             Some(Err(_)) => self.flawed(Flawed::Unreadable),
@@ -141,11 +160,11 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Outbound<B> {
                     Err(_) => continue,
                 },
             };
-            let bytes = self.sent.bytes.get().saturating_add(data.len() as u64);
+            let bytes = self.sent.bytes().saturating_add(data.len() as u64);
             if bytes > self.bytes_max {
                 return self.flawed(Flawed::TooLarge);
             }
-            self.sent.bytes.set(bytes);
+            self.sent.0.bytes.set(bytes);
             let Some(redactor) = &mut self.redactor else { return self.flawed(Flawed::Unreadable) };
             match redactor.feed(data) {
                 Ok(piece) if piece.is_empty() => {}
@@ -162,7 +181,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Outbound<B> {
     fn size_hint(&self) -> SizeHint {
         match (self.ended, self.length) {
             (true, _) => SizeHint::with_exact(0),
-            (false, Some(length)) => SizeHint::with_exact(length.saturating_sub(self.sent.bytes.get())),
+            (false, Some(length)) => SizeHint::with_exact(length.saturating_sub(self.sent.bytes())),
             (false, None) => SizeHint::default(),
         }
     }

@@ -44,7 +44,7 @@ pub enum Answer<U> {
         /// Nothing is hidden, so length and trailers pass as well.
         passes: bool,
         /// How it ended is told to this.
-        ending: Ending,
+        ending: Box<Ending>,
     },
 }
 

@@ -228,7 +228,7 @@ impl Clock for Ticks {
         self.0.replace(self.0.get() + 1_000)
     }
 
-    fn wall_ms(&self) -> u64 {
+    fn wall_ms(&self, _: u64) -> u64 {
         NOW_S * 1_000
     }
 }
