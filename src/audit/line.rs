@@ -6,6 +6,7 @@
 //! Callers: `audit::record`, and nobody else.
 
 mod numbers;
+mod plain;
 
 use std::net::IpAddr;
 
@@ -13,6 +14,8 @@ use crate::ids::DecisionId;
 use crate::ids::Digest;
 use crate::ids::hex8;
 use crate::limits;
+
+use plain::all_plain;
 
 /// How long most lines are at most: room made at once, so that no field has to.
 const USUAL_BYTES: usize = 2 << 10;
@@ -160,16 +163,16 @@ impl<'v> Line<'v> {
         self.hex(key, digest.as_bytes());
     }
 
+    /// At most 32 bytes, a multiple of four.
     pub(super) fn hex(&mut self, key: Key, bytes: &[u8]) {
         self.key(key);
         self.out.push(b'"');
-        let (fours, rest) = bytes.as_chunks();
-        for four in fours {
-            self.out.extend_from_slice(&hex8(*four));
+        // A digest is the longest; what is written at once is checked for room once.
+        let mut text = [0; 64];
+        for (to, four) in text.as_chunks_mut().0.iter_mut().zip(bytes.as_chunks().0) {
+            *to = hex8(*four);
         }
-        for byte in rest {
-            self.out.extend_from_slice(&[hex_digit(byte >> 4), hex_digit(byte & 15)]);
-        }
+        self.out.extend_from_slice(text.get(..bytes.len() * 2).unwrap_or_default());
         self.out.push(b'"');
     }
 
@@ -200,9 +203,7 @@ impl<'v> Line<'v> {
     /// A string value; `name` is what a cut or a wrong byte is marked with.
     pub(super) fn text_value(&mut self, name: &'static str, bytes: &[u8]) {
         self.out.push(b'"');
-        // Folded rather than short-cut, so that the compiler can test many bytes at once.
-        let all_plain = bytes.iter().fold(true, |plain, byte| plain & is_plain(*byte));
-        if all_plain && bytes.len() <= limits::RECORD_FIELD_BYTES_MAX {
+        if all_plain(bytes) && bytes.len() <= limits::RECORD_FIELD_BYTES_MAX {
             self.out.extend_from_slice(bytes);
         } else {
             self.escaped(name, bytes);
@@ -249,10 +250,6 @@ fn mark(names: &mut Vec<&'static str>, name: &'static str) {
     if !names.contains(&name) {
         names.push(name);
     }
-}
-
-const fn is_plain(byte: u8) -> bool {
-    byte >= b' ' && byte < 0x7f && byte != b'"' && byte != b'\\'
 }
 
 /// Does this character change how a reader or a terminal shows the text around it?

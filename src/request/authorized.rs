@@ -62,10 +62,6 @@ pub struct Authorized<B> {
 }
 
 /// A request at the gate: a public route's may pass as it is, every other one has to say who calls.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it lives for one match; a box would be an allocation per request"
-)]
 #[derive(Debug)]
 pub enum Gate<B> {
     /// The route is public: its file says so, and it carries no classified data.

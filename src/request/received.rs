@@ -167,7 +167,7 @@ fn normal_target(uri: http::Uri, bounds: &Bounds) -> Result<PathAndQuery, Refusa
     }
 }
 
-const METHODS: [Method; 7] =
+static METHODS: [Method; 7] =
     [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
 /// The one host that `Host`, an absolute target and `:authority` all name, and how it is written in its normal form.

@@ -176,17 +176,6 @@ fn sound(parts: &http::response::Parts, head_only: bool) -> Result<Option<Header
     }
 }
 
-const REMOVED: [HeaderName; 8] = [
-    header::CONNECTION,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::CONTENT_LENGTH,
-    header::UPGRADE,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-];
-
 /// Removes hop-by-hop and framing headers, and whatever speaks in our name.
 fn clean(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
@@ -196,7 +185,21 @@ fn clean(headers: &mut HeaderMap) {
         .flat_map(|value| value.split(','))
         .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
         .collect();
-    remove(headers, |name| REMOVED.contains(name) || named.contains(name) || is_ours(name));
+    remove(headers, |name| is_of_the_hop(name.as_str()) || named.contains(name) || is_ours(name));
+}
+
+fn is_of_the_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "content-length"
+            | "upgrade"
+            | "keep-alive"
+            | "proxy-connection"
+    )
 }
 
 fn is_ours(name: &HeaderName) -> bool {

@@ -23,6 +23,7 @@ use crate::request::Finished;
 use crate::request::Moment;
 use crate::request::Worker;
 use crate::request::authorized::Judged;
+use crate::request::forwarded::REQUEST_ID;
 use crate::request::identified::Identified;
 use crate::request::known::Known;
 use crate::request::known::Refused;
@@ -243,5 +244,5 @@ fn unread(known: &Known, status: u16) -> Http<'_> {
 }
 
 fn request_id(head: &Head) -> Option<&[u8]> {
-    head.headers.get("x-request-id").map(http::HeaderValue::as_bytes)
+    head.headers.get(&REQUEST_ID).map(http::HeaderValue::as_bytes)
 }

@@ -29,7 +29,7 @@ pub fn normal_path(path: &str) -> Result<Option<String>, Unclear> {
     let mut changed = false;
     let mut segments = 0;
     // The last segment may be empty (`/patients/`), no other.
-    let mut rest = inner.split('/').peekable();
+    let mut rest = inner.as_bytes().split(|byte| *byte == b'/').peekable();
     while let Some(segment) = rest.next() {
         segments += 1;
         if segments > limits::PATH_SEGMENTS_MAX || (segment.is_empty() && rest.peek().is_some()) {
@@ -46,28 +46,28 @@ pub fn normal_path(path: &str) -> Result<Option<String>, Unclear> {
         push_normal(&mut normal, segment);
     }
     // Decoding may have made a dot segment that was not one before.
-    if normal.split('/').any(is_dot_segment) {
+    if normal.as_bytes().split(|byte| *byte == b'/').any(is_dot_segment) {
         return Err(Unclear::Path);
     }
     Ok(Some(normal))
 }
 
-fn is_dot_segment(segment: &str) -> bool {
-    matches!(segment.split(';').next(), Some("." | ".."))
+fn is_dot_segment(segment: &[u8]) -> bool {
+    segment.starts_with(b".") && matches!(segment.split(|byte| *byte == b';').next(), Some(b"." | b".."))
 }
 
 /// Checks one segment; says whether it is already in normal form.
-fn is_normal_segment(segment: &str) -> Result<bool, Unclear> {
+fn is_normal_segment(segment: &[u8]) -> Result<bool, Unclear> {
     if is_dot_segment(segment) {
         return Err(Unclear::Path);
     }
     // The usual segment has neither an escape nor anything odd.
-    if segment.bytes().all(is_plain_byte) {
+    if segment.iter().copied().all(is_plain_byte) {
         return Ok(true);
     }
     let mut normal = true;
     let mut decoded = Vec::with_capacity(segment.len());
-    let mut bytes = segment.bytes();
+    let mut bytes = segment.iter().copied();
     while let Some(byte) = bytes.next() {
         if byte != b'%' {
             if !is_plain_byte(byte) {
@@ -343,7 +343,7 @@ mod tests {
             if let Ok(normal) = normal_path(&path) {
                 let normal = normal.unwrap_or(path);
                 prop_assert!(!normal.contains("//") && !normal.contains("%2F") && !normal.contains("%5C"));
-                prop_assert!(!normal.split('/').any(is_dot_segment));
+                prop_assert!(!normal.as_bytes().split(|byte| *byte == b'/').any(is_dot_segment));
             }
         }
 

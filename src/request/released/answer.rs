@@ -22,10 +22,6 @@ use crate::request::released::is_ours;
 use crate::request::released::remove;
 
 /// The one body type that a connection is given.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every answer is the large one; a box would be an allocation more"
-)]
 #[derive(Debug)]
 pub enum Answer<U> {
     /// All there is, with its exact length.
