@@ -14,6 +14,7 @@ use crate::config::Level;
 use crate::problem::Place;
 use crate::problem::Problem;
 
+mod answer;
 mod check;
 mod difference;
 mod eval;
@@ -77,6 +78,7 @@ Examples:
   palisade run -c demo/palisade.yaml        serve
   palisade test -c demo/palisade.yaml       run the tests beside its policies
   palisade eval -c demo/palisade.yaml --principal dana --tenant acme --roles clinician --action read
+  palisade explain -c demo/palisade.yaml --principal dana --tenant acme --roles clinician --action delete
 
 Exit codes: 0 ok, 1 internal, 2 usage, 3 invalid config or policy, 4 tests failed, 5 threshold or regression,
 6 audit verification failed; `eval --exit-code`: 10 denied.";
@@ -148,12 +150,15 @@ enum Verb {
     /// Check the configuration and every file it names; report every problem at once.
     #[command(after_help = check::AFTER)]
     Check,
-    /// Make one decision and explain it.
+    /// Make one decision, and name the policies that made it.
     #[command(after_help = eval::AFTER)]
     Eval(Box<eval::Arguments>),
     /// Find what is worth a second look in policies that are valid.
     #[command(after_help = lint::AFTER)]
     Lint(lint::Arguments),
+    /// Explain one decision: what every policy said to it and why, and what would change it.
+    #[command(after_help = explain::AFTER)]
+    Explain(Box<explain::Arguments>),
     /// Lay out policies as Cedar's own tools do.
     #[command(after_help = fmt::AFTER)]
     Fmt(fmt::Arguments),
@@ -209,7 +214,7 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
     let formats: &[Output] = match &arguments.verb {
         Verb::Check | Verb::Lint(_) => &[Output::Pretty, Output::Json, Output::Sarif, Output::Github],
         Verb::Test(_) => &[Output::Pretty, Output::Json, Output::Junit],
-        Verb::Eval(_) | Verb::Fmt(_) | Verb::Init(_) | Verb::Healthcheck(_) => {
+        Verb::Eval(_) | Verb::Explain(_) | Verb::Fmt(_) | Verb::Init(_) | Verb::Healthcheck(_) => {
             &[Output::Pretty, Output::Json]
         }
         Verb::Run | Verb::Schema(_) | Verb::Completions { .. } => &[Output::Pretty],
@@ -224,6 +229,7 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
         Verb::Test(arguments) => test::test(global, arguments, world, out),
         Verb::Eval(arguments) => eval::eval(global, arguments, world, out),
         Verb::Lint(arguments) => lint::lint(global, arguments, world, out),
+        Verb::Explain(arguments) => explain::explain(global, arguments, world, out),
         Verb::Fmt(arguments) => fmt::fmt(global, arguments, world, out),
         Verb::Init(arguments) => init::init(global, arguments, out),
         Verb::Healthcheck(arguments) => healthcheck::healthcheck(global, arguments, world, out),

@@ -113,6 +113,10 @@ pub const TRACE_PARTS_MAX: usize = 1_024;
 pub const TRACE_READS_MAX: usize = 16;
 /// Most roles, tenants, keys or classes that are told of one thing looked at.
 pub const TRACE_WITHIN_MAX: usize = 16;
+/// Most policies that an explanation tells of one question, what counts most first.
+pub const EXPLAINED_POLICIES_MAX: usize = 100;
+/// Most changes that are tried to find what would allow a request.
+pub const HINTS_TRIED_MAX: usize = 500;
 /// Longest text or value in a trace, in characters; longer ones are cut and marked.
 pub const TRACE_TEXT_CHARS_MAX: usize = 400;
 /// Most policies, tenants, resources and fields that one worker keeps as Cedar entities, each kind by itself. An entity

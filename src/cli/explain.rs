@@ -1,240 +1,266 @@
-//! A decision and its reasons, asked of the policies and put into words.
+//! `palisade explain`: one decision with every policy's word on it, and what single change would turn a deny.
 //!
-//! Never: names a value; there is none here.
+//! The request comes as `eval` takes it, or from a decision log; then what the record does not hold is assumed, and said.
+//! Never: decides in a way of its own.
+
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::Value as Json;
-use serde_json::json;
 
+use crate::model::TenantIx;
 use crate::policy::Facts;
-use crate::policy::Policies;
-use crate::policy::PolicyIx;
-use crate::policy::Verdict;
-use crate::request::Refusal;
-use crate::request::question;
+use crate::policy::Memory;
 use crate::request::question::Put;
 use crate::request::question::Question;
-use crate::request::question::Unasked;
+use crate::snapshot::Settings;
 use crate::snapshot::Snapshot;
-use crate::tenancy::Disagreement;
+use crate::tenancy::Relation;
 
-use super::out::BAD;
+use super::Exit;
+use super::Global;
+use super::Out;
+use super::Output;
+use super::World;
+use super::answer;
+use super::answer::Answer;
+use super::check;
+use super::check::Ready;
+use super::facts;
+use super::facts::Asking;
+use super::formats;
 use super::out::BOLD;
 use super::out::DIM;
 use super::out::GOOD;
-use super::out::WARN;
 use super::out::paint;
+use super::report::printable;
 
-/// A policy that decided, and where it stands.
-#[derive(Debug, Clone, serde::Serialize)]
-struct Reason {
-    policy_id: String,
-    effect: &'static str,
-    file: String,
-    line: u32,
+mod hints;
+mod logged;
+mod told;
+
+use hints::Hints;
+use logged::Logged;
+use told::Said;
+
+pub(super) const AFTER: &str = "\
+Examples:
+  palisade explain --principal dana --tenant acme --roles frontdesk --method DELETE --path /patients/7
+  palisade explain --principal finn --tenant globex --roles auditor --target acme --action read -o json
+  echo '{\"principal\":\"dana\",\"tenant\":\"acme\",\"action\":\"read\"}' | palisade explain --request -
+  palisade explain --log decisions.jsonl 0194f0c2-7d3e-7c00-8000-5e0c6b1d2a3f --roles clinician
+
+What a policy's text says is shown as `line:column  text`, with what stood there. A change is told as a hint only where
+it was made and the answer was an allow. From a log, the request is put again as far as its record holds it; what it does
+not hold (roles, groups, scopes, purpose) comes from the flags, and is told as assumed.
+
+Exit codes: 0 whatever the decision; 2 when there is no such record or the question makes no sense; 3 when the
+configuration is invalid.";
+
+/// What `explain` takes.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Arguments {
+    /// The decision to explain, with `--log`.
+    #[arg(value_name = "DECISION_ID", requires = "log")]
+    decision: Option<String>,
+    /// A decision log to read the request from.
+    #[arg(long, value_name = "FILE", requires = "decision")]
+    log: Option<PathBuf>,
+    /// Read the request as JSON from a file, or from the standard input (`-`); flags come first.
+    #[arg(long, value_name = "FILE", conflicts_with = "log")]
+    request: Option<String>,
+    #[command(flatten)]
+    asking: Asking,
 }
 
-/// May one class of data be seen?
+/// Everything that is told.
 #[derive(Debug, serde::Serialize)]
-struct Class {
+struct Explanation {
+    /// What the log says, where the request is from one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logged: Option<Logged>,
+    #[serde(flatten)]
+    answer: Option<Answer>,
+    /// How the tenant of the data stands to the caller's: `same`, `child`, `parent`, `sibling`, `foreign`.
+    relation: Option<&'static str>,
+    /// What the policies said to the request itself.
+    said: Option<Said>,
+    /// What they said to `reveal` of each class.
+    reveal: Vec<Revealed>,
+    /// What would turn a deny.
+    hints: Option<Hints>,
+}
+
+/// What the policies said to one class of data.
+#[derive(Debug, serde::Serialize)]
+struct Revealed {
     class: String,
-    level: u8,
-    revealed: bool,
-    /// What stands in the value's place.
-    mask: Option<String>,
-    reasons: Vec<Reason>,
-    errors: Vec<Reason>,
+    hidden: bool,
+    said: Said,
 }
 
-/// The answer to one question.
-#[derive(Debug, serde::Serialize)]
-pub(super) struct Answer {
-    decision: &'static str,
-    #[serde(skip)]
-    pub(super) allowed: bool,
-    code: Option<&'static str>,
-    message: String,
-    reasons: Vec<Reason>,
-    errors: Vec<Reason>,
-    pathway: Option<String>,
-    tenant: Option<String>,
-    target: Option<String>,
-    data_key: Option<String>,
-    action: Option<&'static str>,
-    route: Option<String>,
-    classes: Vec<Class>,
-    snapshot: String,
+pub(super) fn explain(
+    global: &Global,
+    arguments: &Arguments,
+    world: &World<'_>,
+    out: &mut Out,
+) -> Result<Exit, String> {
+    let Some(Ready { config, checked, .. }) = check::ready(global, world, out) else {
+        return Ok(Exit::Invalid);
+    };
+    let explanation = match explained(arguments, checked.snapshot(), &config.settings) {
+        Ok(explanation) => explanation,
+        Err(why) => {
+            out.error(&why);
+            return Ok(Exit::Usage);
+        }
+    };
+    match global.output {
+        Output::Json => {
+            let told = serde_json::to_value(&explanation).unwrap_or(Json::Null);
+            out.raw(formats::pretty(&told).as_bytes());
+        }
+        Output::Pretty | Output::Sarif | Output::Github | Output::Junit => {
+            out.line(pretty(&explanation).trim_end());
+        }
+    }
+    Ok(Exit::Ok)
 }
 
-impl Answer {
-    /// A refusal before any policy is asked.
-    fn refused(snapshot: &Snapshot, code: &'static str, message: &str) -> Self {
+fn explained(
+    arguments: &Arguments,
+    snapshot: &Snapshot,
+    settings: &Arc<Settings>,
+) -> Result<Explanation, String> {
+    let (asking, logged) = match (&arguments.log, &arguments.decision) {
+        (Some(log), Some(id)) => {
+            let (asking, logged) = logged::read(log, id, &arguments.asking, snapshot)?;
+            match asking {
+                Some(asking) => (asking, Some(logged)),
+                None => return Ok(Explanation::on_record(logged)),
+            }
+        }
+        _ => (facts::read(&arguments.asking, arguments.request.as_deref())?, None),
+    };
+    let question = facts::question(&asking)?;
+    let unasked = |why| facts::unasked(snapshot.model(), &why);
+    let answer = answer::answer(snapshot, &question).map_err(unasked)?;
+    let said = match question.put(snapshot, |facts| look(snapshot, facts, answer.allowed)).map_err(unasked)? {
+        Put::Asked(said) => Some(said),
+        Put::Refused(_) | Put::Public(_) => None,
+    };
+    let hints = (!answer.allowed).then(|| hints::hints(snapshot, settings, &question));
+    let (relation, said, reveal) = match said {
+        Some((relation, said, reveal)) => (Some(relation), Some(said), reveal),
+        None => (relation_named(snapshot, &question), None, Vec::new()),
+    };
+    let logged = logged.map(|logged| logged.compared(answer.allowed));
+    Ok(Explanation { logged, answer: Some(answer), relation, said, reveal, hints })
+}
+
+impl Explanation {
+    /// Nothing but what the log says.
+    fn on_record(logged: Logged) -> Self {
         Self {
-            decision: "deny",
-            allowed: false,
-            code: Some(code),
-            message: message.to_owned(),
-            reasons: Vec::new(),
-            errors: Vec::new(),
-            pathway: None,
-            tenant: None,
-            target: None,
-            data_key: None,
-            action: None,
-            route: None,
-            classes: Vec::new(),
-            snapshot: snapshot.digest().to_string(),
+            logged: Some(logged),
+            answer: None,
+            relation: None,
+            said: None,
+            reveal: Vec::new(),
+            hints: None,
         }
     }
 }
 
-/// Answers a question.
-///
-/// # Errors
-/// When it names what there is not.
-pub(super) fn answer(snapshot: &Snapshot, question: &Question) -> Result<Answer, Unasked> {
-    Ok(match question.put(snapshot, |facts| explain(snapshot, facts))? {
-        Put::Asked(answer) => answer,
-        Put::Refused(refusal) => Answer::refused(snapshot, refusal.row().code, &said(&refusal)),
-        Put::Public(route) => Answer {
-            decision: "allow",
-            allowed: true,
-            code: None,
-            message: "the route is public".to_owned(),
-            route: Some(route.into()),
-            ..Answer::refused(snapshot, "", "")
-        },
-    })
-}
-
-/// Why it ends before a policy is asked.
-fn said(refusal: &Refusal) -> String {
-    let Refusal::Tenancy(disagreement) = refusal else {
-        let title = refusal.row().title.trim_end_matches('.');
-        let mut chars = title.chars();
-        return chars.next().into_iter().flat_map(char::to_lowercase).chain(chars).collect();
-    };
-    match disagreement {
-        Disagreement::NoTenant => "the caller has no tenant".to_owned(),
-        Disagreement::Unknown(source) => {
-            format!("the tenant that the {} names is not known", source.as_str())
-        }
-        Disagreement::Mismatch(_, _) => {
-            "the data is not that of the caller's tenant, and no pathway leads from the one to the other"
-                .to_owned()
-        }
-    }
-}
-
-fn explain(snapshot: &Snapshot, facts: &Facts<'_>) -> Answer {
+fn look(snapshot: &Snapshot, facts: &Facts<'_>, allowed: bool) -> (&'static str, Said, Vec<Revealed>) {
     let (model, policies) = (snapshot.model(), snapshot.policies());
-    let judgement = question::judge(snapshot, facts);
-    let verdict = &judgement.verdict;
-    let classes = judgement.classes.iter().filter_map(|shown| {
-        let known = model.classes.get(shown.class)?;
-        Some(Class {
-            class: known.name.to_string(),
-            level: known.level,
-            revealed: shown.verdict.allowed,
-            mask: shown.mask.as_ref().map(ToString::to_string),
-            reasons: reasons(policies, &shown.verdict.reasons),
-            errors: reasons(policies, &shown.verdict.errors),
-        })
+    let mut memory = Memory::new();
+    let asked = policies.ask(model, facts, &mut memory);
+    let said = told::said(policies, |policy| asked.trace(policy));
+    let carried = facts.route.classes.iter().filter(|_| allowed);
+    let reveal = carried.filter_map(|class| {
+        let known = model.classes.get(*class)?;
+        let said = told::said(policies, |policy| asked.trace_reveal(*class, policy));
+        Some(Revealed { class: known.name.to_string(), hidden: !asked.reveal(*class).allowed, said })
     });
-    let tenant = |tenant| model.tenants.get(tenant).path.to_string();
-    Answer {
-        decision: if verdict.allowed { "allow" } else { "deny" },
-        allowed: verdict.allowed,
-        code: judgement.refusal().map(|refusal| refusal.row().code),
-        message: message(verdict).to_owned(),
-        reasons: reasons(policies, &verdict.reasons),
-        errors: reasons(policies, &verdict.errors),
-        pathway: verdict.pathway.and_then(|policy| policies.pathway(policy)).map(str::to_owned),
-        tenant: Some(tenant(facts.caller)),
-        target: Some(tenant(facts.target)),
-        data_key: Some(facts.data_key.to_string()),
-        action: Some(facts.action.as_str()),
-        route: Some(facts.route.id.to_string()),
-        classes: classes.collect(),
-        ..Answer::refused(snapshot, "", "")
-    }
+    let reveal = reveal.collect();
+    (relation(snapshot, facts.caller, facts.target), said, reveal)
 }
 
-const fn message(verdict: &Verdict) -> &'static str {
-    match (verdict.allowed, verdict.errors.is_empty(), verdict.reasons.is_empty()) {
-        (true, _, _) => "permitted, and nothing forbids it",
-        (false, false, _) => "a policy failed, and a policy that fails denies",
-        (false, true, false) => "forbidden",
-        (false, true, true) => "no policy permits it",
-    }
-}
-
-fn reasons(policies: &Policies, found: &[PolicyIx]) -> Vec<Reason> {
-    let one = |policy: &PolicyIx| {
-        let place = policies.place(*policy);
-        Reason {
-            policy_id: policies.id(*policy).to_owned(),
-            effect: policies.effect(*policy).map_or("", |effect| match effect {
-                crate::policy::Effect::Permit => "permit",
-                crate::policy::Effect::Forbid => "forbid",
-            }),
-            file: place.map_or(String::new(), |place| place.file.to_string()),
-            line: place.map_or(0, |place| place.line),
+/// How the tenant of the data stands to the caller's.
+fn relation(snapshot: &Snapshot, caller: TenantIx, target: TenantIx) -> &'static str {
+    let tenants = &snapshot.model().tenants;
+    match Relation::between(caller, target, tenants) {
+        Relation::Same => "same",
+        Relation::Below => "child",
+        Relation::Above => "parent",
+        Relation::Apart => {
+            let top = |tenant| tenants.get(tenant).path.and_enclosing().last();
+            if top(caller) == top(target) { "sibling" } else { "foreign" }
         }
+    }
+}
+
+/// The same where no policy was asked, from the names in the question.
+fn relation_named(snapshot: &Snapshot, question: &Question) -> Option<&'static str> {
+    let tenants = &snapshot.model().tenants;
+    let caller = tenants.find(question.principal.as_ref()?.tenant.as_ref()?.as_str())?;
+    let target = match (&question.target, &question.data_key) {
+        (Some(target), _) => tenants.find(target.as_str())?,
+        (None, Some(key)) => tenants.owner(key)?,
+        (None, None) => return None,
     };
-    found.iter().map(one).collect()
+    Some(relation(snapshot, caller, target))
 }
 
-/// The answer for machines.
-pub(super) fn json(answer: &Answer) -> Json {
-    serde_json::to_value(answer).unwrap_or_else(|_| json!({ "decision": "deny" }))
-}
-
-/// The answer for people.
-pub(super) fn pretty(answer: &Answer) -> String {
-    let style = if answer.allowed { GOOD } else { BAD };
-    let code = answer.code.filter(|code| *code != "denied").map_or(String::new(), |code| format!(" {code}"));
-    let mut out = format!("{}{code}: {}\n", paint(style, answer.decision.to_uppercase()), answer.message);
-    for reason in &answer.reasons {
-        out += &format!("  {} {}\n", reason.effect, one(reason));
+fn pretty(explanation: &Explanation) -> String {
+    let mut out = String::new();
+    if let Some(logged) = &explanation.logged {
+        out += &logged.pretty();
     }
-    for reason in &answer.errors {
-        out += &format!("  {} {}\n", paint(BAD, "failed"), one(reason));
+    let Some(answer) = &explanation.answer else { return out };
+    out += &answer::pretty(answer);
+    if let Some(relation) = explanation.relation {
+        let words = match relation {
+            "same" => "same: the data is the caller's own tenant's",
+            "child" => "child: the data is of a part of the caller's tenant",
+            "parent" => "parent: the caller's tenant is a part of the data's",
+            "sibling" => "sibling: another part of the same company",
+            _ => "foreign: another company",
+        };
+        out += &format!("\n{} {words}\n", paint(BOLD, "tenants"));
     }
-    let mut row = |name: &str, value: &Option<String>| {
-        if let Some(value) = value {
-            out += &format!("  {name:<9} {}\n", super::report::printable(value));
+    match &explanation.said {
+        Some(said) => {
+            let action = answer.action.unwrap_or_default();
+            out += &format!("\n{}", told::pretty(said, action));
         }
-    };
-    row("pathway", &answer.pathway);
-    row("tenant", &answer.tenant);
-    row("data of", &answer.target);
-    row("data key", &answer.data_key);
-    row("action", &answer.action.map(str::to_owned));
-    row("route", &answer.route);
-    row("snapshot", &Some(answer.snapshot.clone()));
-    if !answer.classes.is_empty() {
-        let width = answer.classes.iter().map(|class| class.class.len()).max().unwrap_or(0);
-        out += &format!("\n{}\n", paint(BOLD, "data classes"));
-        for class in &answer.classes {
-            let why: Vec<&str> =
-                class.reasons.iter().chain(&class.errors).map(|reason| &*reason.policy_id).collect();
-            let why = if why.is_empty() { "no policy reveals it".to_owned() } else { why.join(", ") };
-            let (style, state) = match &class.mask {
-                None => (GOOD, "shown".to_owned()),
-                Some(mask) => (WARN, format!("hidden by {mask}")),
-            };
-            let name = format!("{:<width$}", class.class);
-            out += &format!(
-                "  {name}  level {}  {:<24}  {}\n",
-                class.level,
-                paint(style, state),
-                paint(DIM, why)
-            );
+        None => out += "\nno policy was asked\n",
+    }
+    for Revealed { class, hidden, said } in &explanation.reveal {
+        if *hidden {
+            out += &format!("\n{}", told::pretty_of_class(said, class));
         }
+    }
+    if let Some(hints) = &explanation.hints {
+        out += &format!("\n{}", hinted(hints));
     }
     out
 }
 
-fn one(reason: &Reason) -> String {
-    format!("{}  {}", paint(BOLD, &reason.policy_id), paint(DIM, format!("{}:{}", reason.file, reason.line)))
+fn hinted(hints: &Hints) -> String {
+    let cut = if hints.cut { ", and there are more" } else { "" };
+    let tried = paint(DIM, format!("{} were tried{cut}", hints.tried));
+    if hints.found.is_empty() {
+        return format!("{}; {tried}\n", paint(BOLD, "no single change would allow it"));
+    }
+    let mut out = format!("{}; {tried}\n", paint(BOLD, "each of these changes alone would allow it"));
+    for hint in &hints.found {
+        let by = paint(DIM, format!("by {}", printable(&hint.by.join(", "))));
+        out += &format!("  {}  {by}\n", paint(GOOD, printable(&hint.change)));
+        for line in hint.policy.iter().flat_map(|text| text.lines()) {
+            out += &format!("    {}\n", printable(line));
+        }
+    }
+    out
 }

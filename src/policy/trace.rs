@@ -200,6 +200,21 @@ impl Trace {
         self.scope.iter().chain(&self.conditions).flat_map(Part::all)
     }
 
+    /// What of the author's condition made it apply, where it does: each part that holds, and of an `unless` the
+    /// smallest parts that did not.
+    #[must_use]
+    pub fn holding(&self) -> Vec<&Part> {
+        let mut found = Vec::new();
+        let own = self.conditions.iter().filter(|part| part.kind != PartKind::Guard);
+        for part in own.filter(|_| self.fate == Fate::Applies) {
+            match part.parts.first().filter(|_| part.kind == PartKind::Unless) {
+                Some(inner) => inner.failing(&mut found),
+                None => found.push(part),
+            }
+        }
+        found
+    }
+
     /// The smallest parts that kept it from applying; none where it applies.
     #[must_use]
     pub fn failing(&self) -> Vec<&Part> {

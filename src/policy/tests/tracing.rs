@@ -118,6 +118,16 @@ fn the_condition_that_failed_is_told_with_the_values_that_made_it_fail() {
 }
 
 #[test]
+fn a_forbid_that_fires_tells_what_of_its_proof_failed() {
+    let text = "@id(\"p\") forbid(principal, action, resource) when { resource.level > 0 } unless { principal has tenant.status && principal.tenant.status == \"closed\" };";
+    let trace = traced(text, &[], None);
+    assert_eq!(trace.fate, Fate::Applies);
+    let texts: Vec<_> = trace.holding().iter().map(|part| part.text()).collect();
+    assert_eq!(texts, ["resource.level > 0", "principal.tenant.status == \"closed\""]);
+    assert_eq!(trace.holding()[1].reads[0].value.as_deref(), Some("\"active\""));
+}
+
+#[test]
 fn the_guard_is_told_as_the_loaders_word_and_before_the_authors() {
     let model = model(TENANTS);
     let policies =

@@ -1,0 +1,169 @@
+//! What `explain` says about the clinic, as golden cases: a command goes in, what it prints comes out.
+//!
+//! A case in `golden/explain/` opens with a sentence, then has `=== command`, one command for a shell that stands in a copy
+//! of the clinic's configuration, and may have `=== <file>` to write there before. `UPDATE_GOLDEN=1` rewrites what comes
+//! out, which is standard output and the exit code. Digests are not shown.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+use serde_json::json;
+use tempfile::TempDir;
+
+const OUT: &str = "\n=== out\n";
+
+fn clinic() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/clinic/config/.");
+    assert!(Command::new("cp").arg("-R").arg(from).arg(folder.path()).status().unwrap().success());
+    folder
+}
+
+/// Runs a shell's command in a folder; what it prints, and its exit code.
+fn shell(folder: &Path, command: &str) -> (String, i32) {
+    let program = Path::new(env!("CARGO_BIN_EXE_palisade")).parent().unwrap();
+    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", program.display());
+    let output = Command::new("sh")
+        .args(["-c", command])
+        .current_dir(folder)
+        .env_clear()
+        .env("PATH", path)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    (said + &error, output.status.code().unwrap())
+}
+
+fn json_of(folder: &Path, command: &str) -> Value {
+    let (said, _) = shell(folder, command);
+    serde_json::from_str(&said).unwrap_or_else(|error| panic!("{command}: {error}: {said}"))
+}
+
+fn play(case: &str) -> String {
+    let folder = clinic();
+    let sections = case.split("\n=== ").skip(1).map(|section| section.split_once('\n').unwrap());
+    let mut out = String::new();
+    for (name, text) in sections {
+        if name == "command" {
+            let (said, code) = shell(folder.path(), text);
+            out += &format!("{}\nexit code {code}\n", said.trim_end());
+        } else {
+            fs::create_dir_all(folder.path().join(name).parent().unwrap()).unwrap();
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+    }
+    let is_digest = |word: &str| word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let words = out.split_inclusive(|c: char| !c.is_ascii_alphanumeric()).map(|word| {
+        let bare = word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+        if is_digest(bare) { word.replace(bare, "<digest>") } else { word.to_owned() }
+    });
+    words.collect()
+}
+
+#[test]
+fn what_is_explained_is_what_the_cases_say() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/explain");
+    let mut cases: Vec<_> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    cases.sort();
+    assert!(cases.len() >= 5, "only {} cases found", cases.len());
+    let mut wrong = Vec::new();
+    for path in cases {
+        let text = fs::read_to_string(&path).unwrap();
+        let (case, want) = text.split_once(OUT).map_or((text.trim_end_matches('\n'), ""), |split| split);
+        let got = play(case);
+        if got == want {
+            continue;
+        }
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::write(&path, format!("{case}{OUT}{got}")).unwrap();
+        } else {
+            wrong.push(format!("{}\n--- want\n{want}\n--- got\n{got}", path.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Questions that are denied, each as JSON.
+fn denied() -> Vec<Value> {
+    vec![
+        json!({"principal": "dana", "tenant": "acme/west", "route": "getPatient"}),
+        json!({"principal": "gus", "tenant": "globex", "roles": ["auditor"], "target": "acme", "method": "GET", "path": "/claims"}),
+        json!({"principal": "frida", "tenant": "acme/west", "roles": ["frontdesk"], "route": "deletePatient"}),
+        json!({"principal": "eve", "tenant": "acme/east", "roles": ["clinician"], "data_key": "acme/west", "route": "listPatients"}),
+        json!({"principal": "nora", "tenant": "globex/north", "roles": ["auditor"], "data_key": "acme/claims", "action": "export"}),
+        json!({"principal": "gus", "tenant": "globex", "roles": ["auditor"], "target": "acme", "purpose": "audit", "route": "listClaims", "now": "2037-01-01T00:00:00Z"}),
+    ]
+}
+
+#[test]
+fn every_change_that_is_told_allows_when_it_is_made() {
+    let mut kinds = std::collections::BTreeSet::new();
+    for asked in denied() {
+        let folder = clinic();
+        let put = |verb: &str, asked: &Value| {
+            fs::write(folder.path().join("request.json"), asked.to_string()).unwrap();
+            json_of(folder.path(), &format!("palisade {verb} --request request.json -o json"))
+        };
+        let told = put("explain", &asked);
+        assert_eq!(told["decision"], "deny", "{asked}");
+        assert_eq!(put("eval", &asked)["decision"], "deny", "explain and eval agree");
+        for hint in told["hints"]["found"].as_array().unwrap() {
+            let (kind, change) = (hint["kind"].as_str().unwrap(), hint["change"].as_str().unwrap());
+            let name = change.split('`').nth(1).unwrap_or_default();
+            let mut other = asked.clone();
+            match kind {
+                "role" => other["roles"] = json!([name]),
+                "purpose" => other["purpose"] = json!(name),
+                "tenant" => other["tenant"] = json!(name),
+                "now" => other["now"] = json!("2027-01-01T00:00:00Z"),
+                "policy" => {
+                    fs::write(folder.path().join("policies/new.cedar"), hint["policy"].as_str().unwrap())
+                        .unwrap();
+                }
+                other => panic!("no test makes the change `{other}`"),
+            }
+            assert_eq!(put("eval", &other)["decision"], "allow", "{asked}: {change}");
+            assert_eq!(put("eval", &other)["reasons"][0]["policy_id"], hint["by"][0], "{asked}: {change}");
+            kinds.insert(kind.to_owned());
+        }
+    }
+    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), ["now", "policy", "purpose", "role", "tenant"]);
+}
+
+#[test]
+fn a_decision_that_serving_put_on_record_is_made_again_from_the_log() {
+    let folder = clinic();
+    let record = json!({"type": "decision", "decision_id": "0194f0c2-7d3e-7c00-8000-5e0c6b1d2a3f", "time": "2026-11-01T10:00:00Z",
+        "decision": "allow", "mode": "enforce", "tenant": "acme", "data_key": "acme/claims",
+        "principal": {"type": "User", "id": "gus", "tenant": "globex", "auth_method": "jwt", "issuer": "https://login.clinic.example"},
+        "action": "list", "resource": "listClaims", "http": {"method": "GET", "host": "api.example", "path": "/claims"},
+        "snapshot": "00", "generation": 1, "now": "2026-11-01T10:00:00Z", "pathway": "acme claims to globex auditors",
+        "reasons": [{"policy_id": "acme-claims-for-globex-auditors", "effect": "permit"}], "errors": [], "classes": {"revealed": [], "hidden": []}});
+    fs::write(folder.path().join("log.jsonl"), format!("{{\"type\":\"event\"}}\nnot json\n{record}\n"))
+        .unwrap();
+    let command = |flags: &str| {
+        format!("palisade explain --log log.jsonl 0194f0c2-7d3e-7c00-8000-5e0c6b1d2a3f {flags} -o json")
+    };
+    let told = json_of(folder.path(), &command("--roles auditor --purpose audit"));
+    assert_eq!((&told["logged"]["agrees"], &told["decision"]), (&json!(true), &json!("allow")), "{told:#}");
+    assert_eq!(told["pathway"], "acme claims to globex auditors");
+    let told = json_of(folder.path(), &command(""));
+    assert_eq!((&told["logged"]["agrees"], &told["decision"]), (&json!(false), &json!("deny")));
+    let assumed = told["logged"]["assumed"].to_string();
+    for what in ["roles", "groups", "scopes", "purpose", "another snapshot"] {
+        assert!(assumed.contains(what), "{what}: {assumed}");
+    }
+    let mut whole = record.clone();
+    whole["principal"]["roles"] = json!(["auditor"]);
+    whole["purpose"] = json!("audit");
+    fs::write(folder.path().join("log.jsonl"), format!("{whole}\n")).unwrap();
+    let told = json_of(folder.path(), &command(""));
+    assert_eq!(told["logged"]["agrees"], true, "what the record holds is used");
+    let (said, code) =
+        shell(folder.path(), "palisade explain --log log.jsonl 00000000-0000-0000-0000-000000000000");
+    assert!(code == 2 && said.contains("has no decision"), "{said}");
+}
