@@ -16,6 +16,7 @@ use crate::problem::Problem;
 
 mod answer;
 mod check;
+mod diff;
 mod difference;
 mod eval;
 mod explain;
@@ -27,6 +28,7 @@ mod healthcheck;
 mod init;
 mod lint;
 mod out;
+mod progress;
 mod report;
 mod run;
 mod schema;
@@ -153,6 +155,9 @@ enum Verb {
     /// Make one decision, and name the policies that made it.
     #[command(after_help = eval::AFTER)]
     Eval(Box<eval::Arguments>),
+    /// Compare two configurations or folders of policies: their text, and their effect on many requests.
+    #[command(after_help = diff::AFTER)]
+    Diff(diff::Arguments),
     /// Find what is worth a second look in policies that are valid.
     #[command(after_help = lint::AFTER)]
     Lint(lint::Arguments),
@@ -214,9 +219,12 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
     let formats: &[Output] = match &arguments.verb {
         Verb::Check | Verb::Lint(_) => &[Output::Pretty, Output::Json, Output::Sarif, Output::Github],
         Verb::Test(_) => &[Output::Pretty, Output::Json, Output::Junit],
-        Verb::Eval(_) | Verb::Explain(_) | Verb::Fmt(_) | Verb::Init(_) | Verb::Healthcheck(_) => {
-            &[Output::Pretty, Output::Json]
-        }
+        Verb::Eval(_)
+        | Verb::Diff(_)
+        | Verb::Explain(_)
+        | Verb::Fmt(_)
+        | Verb::Init(_)
+        | Verb::Healthcheck(_) => &[Output::Pretty, Output::Json],
         Verb::Run | Verb::Schema(_) | Verb::Completions { .. } => &[Output::Pretty],
     };
     if !formats.contains(&global.output) {
@@ -228,6 +236,7 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
         Verb::Check => Ok(check::check(global, world, out)),
         Verb::Test(arguments) => test::test(global, arguments, world, out),
         Verb::Eval(arguments) => eval::eval(global, arguments, world, out),
+        Verb::Diff(arguments) => diff::diff(global, arguments, world, out),
         Verb::Lint(arguments) => lint::lint(global, arguments, world, out),
         Verb::Explain(arguments) => explain::explain(global, arguments, world, out),
         Verb::Fmt(arguments) => fmt::fmt(global, arguments, world, out),

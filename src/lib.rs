@@ -17,6 +17,7 @@
 //! | [`snapshot`] | all that one request is judged by, immutable, with a digest |
 //! | [`request`] | the five states of a request, and every way it can be refused |
 //! | [`cases`] | test files beside the policies: read, and held against the answers |
+//! | [`compare`] | two snapshots side by side: their policies' text, and their effect on many requests |
 //! | [`config`] | `palisade.yaml`, checked whole before anything starts |
 //! | [`telemetry`] | log lines and metrics |
 //! | [`disk`] | the thread that writes the decision log |
@@ -47,6 +48,7 @@ pub mod snapshot;
 pub mod request;
 
 pub mod cases;
+pub mod compare;
 
 pub mod config;
 pub mod disk;

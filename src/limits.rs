@@ -190,3 +190,24 @@ pub const FORMAT_WIDTHS: std::ops::RangeInclusive<usize> = 40..=400;
 pub const TESTS_MAX: usize = 100_000;
 /// Most other policies that one is compared with to see whether it changes anything.
 pub const LINT_COMPARISONS_MAX: usize = 128;
+/// Most requests that a comparison makes unless told otherwise.
+pub const COMPARE_REQUESTS: usize = 20_000;
+/// Most requests that a comparison may be told to make, and most records that it reads.
+pub const COMPARE_REQUESTS_MAX: usize = 10_000_000;
+/// Most tenants, DataKeys, purposes and times that a comparison makes requests of, each.
+pub const COMPARE_VALUES_MAX: usize = 64;
+/// Most callers that a comparison makes requests of.
+pub const COMPARE_CALLERS_MAX: usize = 8_192;
+/// Most routes that a comparison makes requests of.
+pub const COMPARE_ROUTES_MAX: usize = 512;
+/// Most examples that a comparison shows of one kind of difference.
+pub const COMPARE_EXAMPLES_MAX: usize = 5;
+/// Most names that a comparison counts by: tenants, policies, actions, classes.
+pub const COMPARE_NAMES_MAX: usize = 1_000;
+
+// Numbers of requests are multiplied by a prime of 61 bits in 128.
+const _: () = assert!(
+    COMPARE_CALLERS_MAX * COMPARE_ROUTES_MAX <= 1 << 22
+        && COMPARE_VALUES_MAX <= 64
+        && COMPARE_REQUESTS_MAX < 1 << 24
+);

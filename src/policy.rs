@@ -24,6 +24,7 @@ mod schema;
 mod tests;
 mod trace;
 mod world;
+pub mod written;
 
 use std::sync::Arc;
 

@@ -26,6 +26,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "request",
         ],
     ),
+    ("compare", &["ids", "limits", "model", "identity", "policy", "tenancy", "snapshot", "request"]),
     ("config", &["ids", "limits", "problem", "redact", "model", "identity", "policy", "tenancy", "snapshot"]),
     ("telemetry", &["ids", "limits", "model", "audit", "request", "snapshot"]),
     ("disk", &["ids", "limits", "audit", "telemetry"]),
@@ -47,6 +48,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "snapshot",
             "request",
             "cases",
+            "compare",
             "config",
             "telemetry",
             "disk",
@@ -61,7 +63,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 /// Bytes and `now` in, values out.
 const PURE: &[&str] = &[
     "ids", "limits", "problem", "redact", "model", "identity", "policy", "tenancy", "audit", "snapshot",
-    "cases",
+    "cases", "compare",
 ];
 const IMPURE: &[&str] = &[
     "tokio::",

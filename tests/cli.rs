@@ -325,9 +325,19 @@ fn the_schemas_and_completions_can_be_printed_and_every_help_has_examples() {
     for shell in ["bash", "zsh", "fish"] {
         assert!(text(&palisade(folder.path(), &["completions", shell])).contains("palisade"), "{shell}");
     }
-    for verb in
-        ["run", "check", "eval", "test", "fmt", "lint", "init", "healthcheck", "schema", "completions"]
-    {
+    for verb in [
+        "run",
+        "check",
+        "eval",
+        "test",
+        "diff",
+        "fmt",
+        "lint",
+        "init",
+        "healthcheck",
+        "schema",
+        "completions",
+    ] {
         let said = text(&palisade(folder.path(), &[verb, "--help"]));
         assert!(said.contains("Example"), "{verb}: {said}");
     }

@@ -88,6 +88,11 @@ impl Finding {
     }
 }
 
+/// The time that an expression stands for, in milliseconds since 1970.
+pub(super) fn time_of(part: &cedar_policy_core::ast::Expr) -> Option<i64> {
+    if let Some(known::Value::Number(ms)) = known::value(part) { Some(ms) } else { None }
+}
+
 /// Looks at policies that were compiled from `sources` with `model`.
 #[must_use]
 pub fn lint(policies: &Policies, sources: &[Source], model: &Model, looked: &Looked<'_>) -> Vec<Problem> {

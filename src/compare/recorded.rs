@@ -1,0 +1,184 @@
+//! Requests from a decision log. What a record does not say cannot be asked again, so each that cannot be used is
+//! counted, with the reason.
+//!
+//! Never: fills in what a record does not say, but for a purpose; the report says how often the answer is not the
+//! recorded one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use http::Method;
+
+use crate::identity::Actor;
+use crate::identity::Auth;
+use crate::identity::Kind;
+use crate::identity::Principal;
+use crate::ids::DataKey;
+use crate::ids::TenantPath;
+use crate::limits;
+use crate::request::question::Call;
+use crate::request::question::Question;
+
+/// What was read of a decision log.
+#[derive(Debug, Clone, Default)]
+pub struct Recorded {
+    /// How many decisions were read.
+    pub decisions: u64,
+    /// How many of them the older snapshot decides otherwise than was recorded.
+    pub otherwise: u64,
+    /// How many could not be used, by why.
+    pub unusable: BTreeMap<&'static str, u64>,
+}
+
+/// A recorded request.
+#[derive(Debug)]
+pub struct Asked {
+    /// What was asked.
+    pub question: Question,
+    /// Was it allowed?
+    pub allowed: bool,
+}
+
+#[derive(serde::Deserialize)]
+struct Line {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(flatten)]
+    rest: serde_json::Value,
+}
+
+#[derive(serde::Deserialize)]
+struct Decision {
+    decision: String,
+    principal: Option<Caller>,
+    http: Http,
+    tenant: Option<String>,
+    data_key: Option<String>,
+    source_ip: Option<std::net::IpAddr>,
+    now: String,
+    purpose: Option<String>,
+}
+
+#[derive(serde::Deserialize)]
+struct Http {
+    method: String,
+    host: String,
+    path: String,
+}
+
+#[derive(serde::Deserialize)]
+struct Caller {
+    #[serde(rename = "type")]
+    kind: String,
+    id: String,
+    tenant: Option<String>,
+    auth_method: String,
+    issuer: Option<String>,
+    actor: Option<ActorLine>,
+    roles: Option<Vec<String>>,
+    #[serde(default)]
+    groups: Vec<String>,
+    #[serde(default)]
+    scopes: Vec<String>,
+}
+
+#[derive(serde::Deserialize)]
+struct ActorLine {
+    #[serde(rename = "type")]
+    kind: String,
+    id: String,
+    actor: Option<Box<ActorLine>>,
+}
+
+impl Recorded {
+    /// Reads one line. `None`: it is no decision, or one that cannot be used, which is counted.
+    pub fn read(&mut self, line: &str) -> Option<Asked> {
+        if line.trim().is_empty() {
+            return None;
+        }
+        let Ok(line) = serde_json::from_str::<Line>(line) else {
+            return self.unusable("it is no record");
+        };
+        if line.kind != "decision" {
+            return None;
+        }
+        self.decisions += 1;
+        let Ok(decision) = serde_json::from_value::<Decision>(line.rest) else {
+            return self.unusable("it is no record");
+        };
+        match asked(decision) {
+            Ok(asked) => Some(asked),
+            Err(why) => self.unusable(why),
+        }
+    }
+
+    fn unusable<T>(&mut self, why: &'static str) -> Option<T> {
+        *self.unusable.entry(why).or_default() += 1;
+        None
+    }
+
+    /// How many could be used.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        self.decisions.saturating_sub(self.unusable.values().sum())
+    }
+}
+
+fn asked(decision: Decision) -> Result<Asked, &'static str> {
+    let Some(caller) = decision.principal else { return Err("it does not say who called") };
+    let Some(roles) = caller.roles else { return Err("it does not say the caller's roles") };
+    if [&roles, &caller.groups, &caller.scopes].iter().any(|all| all.len() > limits::CLAIM_VALUES_MAX) {
+        return Err("its caller has too many roles");
+    }
+    let bad = "it has a name that is none";
+    let texts = |texts: Vec<String>| {
+        let mut texts: Vec<Box<str>> = texts.into_iter().map(String::into_boxed_str).collect();
+        texts.sort_unstable();
+        texts.dedup();
+        texts
+    };
+    let source = caller.issuer.unwrap_or_default();
+    let principal = Principal {
+        kind: kind(&caller.kind).ok_or(bad)?,
+        id: caller.id.into(),
+        tenant: caller.tenant.map(|text| TenantPath::parse(&text)).transpose().map_err(|_| bad)?,
+        roles: texts(roles),
+        groups: texts(caller.groups),
+        scopes: texts(caller.scopes),
+        auth: if caller.auth_method == "jwt" {
+            Auth::Jwt { issuer: source.into() }
+        } else {
+            Auth::ApiKey { id: source.into() }
+        },
+        actor: caller.actor.map(|actor| chain(&actor, 0).ok_or(bad)).transpose()?,
+    };
+    let now: jiff::Timestamp = decision.now.parse().map_err(|_| bad)?;
+    let method = Method::from_bytes(decision.http.method.as_bytes()).map_err(|_| bad)?;
+    let question = Question {
+        principal: Some(Arc::new(principal)),
+        call: Call::Path(method, decision.http.path),
+        method: None,
+        target: decision.tenant.map(|text| TenantPath::parse(&text)).transpose().map_err(|_| bad)?,
+        data_key: decision.data_key.map(|text| DataKey::parse(&text)).transpose().map_err(|_| bad)?,
+        purpose: decision.purpose,
+        host: Some(decision.http.host),
+        source_ip: decision.source_ip,
+        now_ms: u64::try_from(now.as_millisecond()).map_err(|_| bad)?,
+    };
+    Ok(Asked { question, allowed: decision.decision == "allow" })
+}
+
+fn kind(text: &str) -> Option<Kind> {
+    [Kind::User, Kind::Service].into_iter().find(|kind| kind.as_str() == text)
+}
+
+fn chain(line: &ActorLine, depth: usize) -> Option<Actor> {
+    if depth > limits::DELEGATION_DEPTH_MAX {
+        return None;
+    }
+    let actor = match &line.actor {
+        Some(inner) => Some(Box::new(chain(inner, depth + 1)?)),
+        None => None,
+    };
+    Some(Actor { kind: kind(&line.kind)?, id: line.id.as_str().into(), actor })
+}
