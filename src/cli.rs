@@ -29,10 +29,13 @@ mod init;
 mod lint;
 mod out;
 mod progress;
+mod reach;
 mod report;
 mod run;
 mod schema;
 mod test;
+mod what_can;
+mod who_can;
 
 pub use out::Out;
 pub use run::run;
@@ -164,6 +167,12 @@ enum Verb {
     /// Explain one decision: what every policy said to it and why, and what would change it.
     #[command(after_help = explain::AFTER)]
     Explain(Box<explain::Arguments>),
+    /// Everyone whom the policies let do an action on some data.
+    #[command(after_help = who_can::AFTER)]
+    WhoCan(who_can::Arguments),
+    /// Everything that the policies let one caller do.
+    #[command(after_help = what_can::AFTER)]
+    WhatCan(what_can::Arguments),
     /// Lay out policies as Cedar's own tools do.
     #[command(after_help = fmt::AFTER)]
     Fmt(fmt::Arguments),
@@ -225,6 +234,7 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
         | Verb::Fmt(_)
         | Verb::Init(_)
         | Verb::Healthcheck(_) => &[Output::Pretty, Output::Json],
+        Verb::WhoCan(_) | Verb::WhatCan(_) => &[Output::Pretty, Output::Json],
         Verb::Run | Verb::Schema(_) | Verb::Completions { .. } => &[Output::Pretty],
     };
     if !formats.contains(&global.output) {
@@ -239,6 +249,8 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
         Verb::Diff(arguments) => diff::diff(global, arguments, world, out),
         Verb::Lint(arguments) => lint::lint(global, arguments, world, out),
         Verb::Explain(arguments) => explain::explain(global, arguments, world, out),
+        Verb::WhoCan(arguments) => who_can::who_can(global, arguments, world, out),
+        Verb::WhatCan(arguments) => what_can::what_can(global, arguments, world, out),
         Verb::Fmt(arguments) => fmt::fmt(global, arguments, world, out),
         Verb::Init(arguments) => init::init(global, arguments, out),
         Verb::Healthcheck(arguments) => healthcheck::healthcheck(global, arguments, world, out),

@@ -117,6 +117,8 @@ pub const TRACE_WITHIN_MAX: usize = 16;
 pub const EXPLAINED_POLICIES_MAX: usize = 100;
 /// Most changes that are tried to find what would allow a request.
 pub const HINTS_TRIED_MAX: usize = 500;
+/// Most questions that `who-can` and `what-can` put for one answer.
+pub const REPORT_QUESTIONS_MAX: usize = 100_000;
 /// Longest text or value in a trace, in characters; longer ones are cut and marked.
 pub const TRACE_TEXT_CHARS_MAX: usize = 400;
 /// Most policies, tenants, resources and fields that one worker keeps as Cedar entities, each kind by itself. An entity

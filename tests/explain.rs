@@ -167,3 +167,92 @@ fn a_decision_that_serving_put_on_record_is_made_again_from_the_log() {
         shell(folder.path(), "palisade explain --log log.jsonl 00000000-0000-0000-0000-000000000000");
     assert!(code == 2 && said.contains("has no decision"), "{said}");
 }
+
+#[test]
+fn who_can_tells_exactly_those_whom_eval_allows() {
+    let folder = clinic();
+    let told = json_of(
+        folder.path(),
+        "palisade who-can list listClaims --data-key acme/claims --now 2026-11-01T00:00:00Z -o json",
+    );
+    let rows = told["who_can"].as_array().unwrap();
+    let mut allowed = 0;
+    for tenant in ["acme", "acme/west", "acme/west/sf1", "acme/east", "globex", "globex/north"] {
+        for role in
+            ["", "auditor", "billing", "clinician", "frontdesk", "identity-desk", "incident-responder"]
+        {
+            for purpose in ["", "audit"] {
+                let flag = |name: &str, value: &str| {
+                    if value.is_empty() { String::new() } else { format!(" --{name} {value}") }
+                };
+                let command = format!(
+                    "palisade eval --principal anybody --tenant {tenant}{}{} --data-key acme/claims --route listClaims --now 2026-11-01T00:00:00Z -o json",
+                    flag("roles", role),
+                    flag("purpose", purpose),
+                );
+                let is_allowed = json_of(folder.path(), &command)["decision"] == "allow";
+                let is_told = rows.iter().any(|row| {
+                    let purposes = row["purposes"].as_str().unwrap();
+                    let word = if purpose.is_empty() { "none" } else { purpose };
+                    let kinds = row["kinds"].as_array().unwrap();
+                    row["who"] == format!("role {role}").as_str()
+                        && row["tenants"].as_array().unwrap().iter().any(|of| of == tenant)
+                        && kinds.iter().any(|kind| kind == "User")
+                        && (purposes == "any" || purposes.split(", ").any(|one| one == word))
+                });
+                assert_eq!(is_told, is_allowed, "{command}\n{told:#}");
+                allowed += usize::from(is_allowed);
+            }
+        }
+    }
+    assert_eq!(allowed, 6, "auditors and billing of acme, and with a purpose auditors of globex and below");
+}
+
+#[test]
+fn what_can_tells_what_eval_allows_and_who_can_agrees() {
+    let folder = clinic();
+    let told = json_of(
+        folder.path(),
+        "palisade what-can gus --tenant globex --roles auditor --now 2026-11-01T00:00:00Z -o json",
+    );
+    let rows = told["what_can"].as_array().unwrap();
+    assert!(rows.len() >= 10, "{told:#}");
+    for row in rows {
+        let text = |name: &str| row[name].as_str().unwrap();
+        let purpose = if text("purposes") == "any" { "none" } else { text("purposes") };
+        let command = format!(
+            "palisade eval --principal gus --tenant globex --roles auditor --route {} --data-key {} --purpose {purpose} --now 2026-11-01T00:00:00Z -o json",
+            text("route"),
+            text("data_key"),
+        );
+        let answer = json_of(folder.path(), &command);
+        assert_eq!(answer["decision"], "allow", "{command}");
+        assert_eq!(answer["pathway"], row["pathway"], "{command}");
+        let shown = answer["classes"].as_array().unwrap().iter().filter(|class| class["revealed"] == true);
+        let shown: Vec<&Value> = shown.map(|class| &class["class"]).collect();
+        assert_eq!(shown, row["shown"].as_array().unwrap().iter().collect::<Vec<_>>(), "{command}");
+    }
+    let foreign: Vec<&str> = rows
+        .iter()
+        .map(|row| row["data_key"].as_str().unwrap())
+        .filter(|key| !key.starts_with("globex"))
+        .collect();
+    assert_eq!(foreign, ["acme/claims", "acme/claims"], "only the pathway leads out");
+}
+
+#[test]
+fn callers_that_are_named_are_gone_through_too() {
+    let folder = clinic();
+    fs::write(
+        folder.path().join("people.json"),
+        r#"[{"principal": "bo", "tenant": "acme", "roles": ["frontdesk", "billing"]}, {"principal": "cy", "kind": "service", "tenant": "globex"}]"#,
+    )
+    .unwrap();
+    let told = json_of(
+        folder.path(),
+        "palisade who-can list listClaims --data-key acme/claims --principals people.json -o json",
+    );
+    let who: Vec<&str> =
+        told["who_can"].as_array().unwrap().iter().map(|row| row["who"].as_str().unwrap()).collect();
+    assert!(who.contains(&"User bo (given)") && !who.iter().any(|who| who.contains("cy")), "{who:?}");
+}

@@ -246,7 +246,8 @@ fn method(text: &str) -> Result<Method, Unasked> {
     Method::from_bytes(text.to_ascii_uppercase().as_bytes()).map_err(|_| format!("`{text}` is not a method"))
 }
 
-fn now_ms(text: Option<&str>) -> Result<u64, Unasked> {
+/// The time that is meant, in milliseconds since 1970: now, where none is given.
+pub(super) fn now_ms(text: Option<&str>) -> Result<u64, Unasked> {
     let time = match text {
         Some(text) => text
             .parse::<jiff::Timestamp>()
