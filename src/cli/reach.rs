@@ -25,10 +25,15 @@ use crate::model::TenantIx;
 use crate::policy::Mentions;
 use crate::reload;
 use crate::request::question;
+use crate::request::question::Call;
 use crate::request::question::Put;
 use crate::request::question::Question;
 use crate::request::question::Shown;
 use crate::snapshot::Snapshot;
+
+use super::out::DIM;
+use super::out::paint;
+use super::report::printable;
 
 /// The id of a caller that stands for anybody who has what it has.
 pub(super) const ANYBODY: &str = "anybody";
@@ -235,6 +240,40 @@ pub(super) fn own_keys(snapshot: &Snapshot, route: &Route) -> Option<Vec<DataKey
     let text = route.data_key.as_str();
     let is_said = ["{path.", "{query.", "{header."].iter().any(|place| text.contains(place));
     (!is_said).then(|| tenants(snapshot).filter_map(key).collect())
+}
+
+/// The routes that are wanted, each with the DataKeys that its requests can be about, or that of them which is given.
+pub(super) fn routes(
+    snapshot: &Snapshot,
+    given: Option<&DataKey>,
+    wanted: impl Fn(&Route) -> bool,
+) -> Vec<(String, Call, Vec<DataKey>)> {
+    let routes = snapshot.model().routes.iter().map(|(_, route)| route);
+    let calls = routes.filter(|route| !route.public && wanted(route)).filter_map(|route| {
+        let mut keys: Vec<DataKey> = match (own_keys(snapshot, route), given) {
+            (Some(keys), Some(given)) => keys.into_iter().filter(|key| key == given).collect(),
+            (Some(keys), None) => keys,
+            (None, Some(given)) => vec![given.clone()],
+            (None, None) => tenants(snapshot).map(|(_, path)| path.data_key()).collect(),
+        };
+        keys.sort();
+        keys.dedup();
+        let id = route.id.to_string();
+        (!keys.is_empty()).then(|| (id.clone(), Call::Route(id), keys))
+    });
+    calls.collect()
+}
+
+/// What one may, in the lines below who.
+pub(super) fn pretty(may: &May) -> String {
+    let pathway = may.pathway.as_ref().map_or(String::new(), |name| format!(" (pathway `{name}`)"));
+    let mut lines = vec![format!("by {}{pathway}", may.by.join(", "))];
+    for (word, classes) in [("shown", &may.shown), ("hidden", &may.hidden)] {
+        if !classes.is_empty() {
+            lines.push(format!("{word}: {}", classes.join(", ")));
+        }
+    }
+    lines.into_iter().map(|line| format!("    {}\n", paint(DIM, printable(&line)))).collect()
 }
 
 /// Words for some purposes out of all that were gone through.

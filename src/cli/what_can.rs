@@ -29,7 +29,6 @@ use super::facts;
 use super::facts::Asking;
 use super::formats;
 use super::out::BOLD;
-use super::out::DIM;
 use super::out::paint;
 use super::reach;
 use super::reach::Count;
@@ -267,15 +266,7 @@ fn pretty(report: &Report) -> String {
             some => format!("  purpose {some}"),
         };
         out += &format!("  {:<7} {}{}\n", row.action, printable(&row.route), printable(&purposes));
-        let pathway = row.may.pathway.as_ref().map_or(String::new(), |name| format!(" (pathway `{name}`)"));
-        let by = format!("by {}{pathway}", row.may.by.join(", "));
-        out += &format!("    {}\n", paint(DIM, printable(&by)));
-        for (word, classes) in [("shown", &row.may.shown), ("hidden", &row.may.hidden)] {
-            if !classes.is_empty() {
-                out +=
-                    &format!("    {}\n", paint(DIM, printable(&format!("{word}: {}", classes.join(", ")))));
-            }
-        }
+        out += &reach::pretty(&row.may);
     }
     if report.what_can.is_empty() {
         out += &format!("{}\n", paint(BOLD, "nothing of what was gone through"));

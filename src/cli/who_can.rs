@@ -12,7 +12,6 @@ use crate::identity::Auth;
 use crate::ids::Action;
 use crate::ids::DataKey;
 use crate::limits;
-use crate::model::Route;
 use crate::model::TenantIx;
 use crate::policy::Mentions;
 use crate::policy::REVEAL;
@@ -32,7 +31,6 @@ use super::facts;
 use super::facts::Asking;
 use super::formats;
 use super::out::BOLD;
-use super::out::DIM;
 use super::out::paint;
 use super::reach;
 use super::reach::Count;
@@ -212,7 +210,7 @@ fn about(snapshot: &Snapshot, arguments: &Arguments) -> Result<About, String> {
         let names = || model.classes.iter().map(|(_, class)| class.name.as_str());
         let class = model.classes.find(resource);
         let class = class.ok_or_else(|| facts::unknown("data class", resource, names()))?;
-        let calls = routes(snapshot, given.as_ref(), |route| route.classes.contains(&class));
+        let calls = reach::routes(snapshot, given.as_ref(), |route| route.classes.contains(&class));
         return Ok(About { calls, class: Some(class) });
     }
     let action = Action::ALL.into_iter().find(|action| action.as_str() == arguments.action);
@@ -222,10 +220,13 @@ fn about(snapshot: &Snapshot, arguments: &Arguments) -> Result<About, String> {
         if route.action != action {
             return Err(format!("the action of `{resource}` is `{}`", route.action.as_str()));
         }
-        return Ok(About { calls: routes(snapshot, given.as_ref(), |one| one.ix == route.ix), class: None });
+        return Ok(About {
+            calls: reach::routes(snapshot, given.as_ref(), |one| one.ix == route.ix),
+            class: None,
+        });
     }
     let key = data_key(snapshot, resource)?;
-    let mut calls = routes(snapshot, Some(&key), |route| route.action == action);
+    let mut calls = reach::routes(snapshot, Some(&key), |route| route.action == action);
     if calls.is_empty() {
         calls.push(("no route".to_owned(), Call::Action(action, Vec::new()), vec![key]));
     }
@@ -238,28 +239,6 @@ fn data_key(snapshot: &Snapshot, text: &str) -> Result<DataKey, String> {
         Some(_) => Ok(key),
         None => Err(format!("no tenant owns `{text}`")),
     }
-}
-
-/// The routes that are wanted, each with the DataKeys that its requests can be about, or that of them which is given.
-fn routes(
-    snapshot: &Snapshot,
-    given: Option<&DataKey>,
-    wanted: impl Fn(&Route) -> bool,
-) -> Vec<(String, Call, Vec<DataKey>)> {
-    let routes = snapshot.model().routes.iter().map(|(_, route)| route);
-    let calls = routes.filter(|route| !route.public && wanted(route)).filter_map(|route| {
-        let mut keys: Vec<DataKey> = match (reach::own_keys(snapshot, route), given) {
-            (Some(keys), Some(given)) => keys.into_iter().filter(|key| key == given).collect(),
-            (Some(keys), None) => keys,
-            (None, Some(given)) => vec![given.clone()],
-            (None, None) => reach::tenants(snapshot).map(|(_, path)| path.data_key()).collect(),
-        };
-        keys.sort();
-        keys.dedup();
-        let id = route.id.to_string();
-        (!keys.is_empty()).then(|| (id.clone(), Call::Route(id), keys))
-    });
-    calls.collect()
 }
 
 /// What was found for one caller on one route: by kind and tenant, with the purposes that do.
@@ -389,15 +368,7 @@ fn pretty(report: &Report, arguments: &Arguments) -> String {
         };
         let who = format!("{} of {}{kinds}{purposes}", row.who, row.tenants.join(", "));
         out += &format!("  {}\n", printable(&who));
-        let pathway = row.may.pathway.as_ref().map_or(String::new(), |name| format!(" (pathway `{name}`)"));
-        let by = format!("by {}{pathway}", row.may.by.join(", "));
-        out += &format!("    {}\n", paint(DIM, printable(&by)));
-        for (word, classes) in [("shown", &row.may.shown), ("hidden", &row.may.hidden)] {
-            if !classes.is_empty() {
-                out +=
-                    &format!("    {}\n", paint(DIM, printable(&format!("{word}: {}", classes.join(", ")))));
-            }
-        }
+        out += &reach::pretty(&row.may);
     }
     if report.who_can.is_empty() {
         out += &format!("{}\n", paint(BOLD, "nobody of those that were gone through"));
