@@ -6,6 +6,7 @@
 //! Never: opens a file, reads a clock (`now` comes in), or takes part in a decision: a snapshot does not know of tests.
 
 mod cedar;
+mod coverage;
 mod expect;
 mod judge;
 mod keys;
@@ -27,6 +28,9 @@ use crate::redact::Mask;
 use crate::request::Body;
 use crate::request::question::Question;
 
+pub use coverage::Branch;
+pub use coverage::Coverage;
+pub use coverage::Covered;
 pub use judge::Ran;
 pub use keys::schema_json;
 

@@ -213,3 +213,5 @@ const _: () = assert!(
         && COMPARE_VALUES_MAX <= 64
         && COMPARE_REQUESTS_MAX < 1 << 24
 );
+/// Most changes of one policy that `test --mutate` tries: each is a whole compilation and a run of the tests.
+pub const MUTATIONS_PER_POLICY_MAX: usize = 128;

@@ -144,6 +144,16 @@ impl Sources {
         (source.role != Role::PseudonymKey).then_some(&*source.text)
     }
 
+    /// The same files, but that these bytes of one are others; `None` where there are no such bytes.
+    #[must_use]
+    pub fn edited(&self, file: &str, bytes: std::ops::Range<usize>, with: &str) -> Option<Self> {
+        let mut edited = self.clone();
+        let source = edited.files.iter_mut().find(|source| &*source.file == file)?;
+        let (before, after) = (source.text.get(..bytes.start)?, source.text.get(bytes.end..)?);
+        source.text = [before, with, after].concat().into();
+        Some(edited)
+    }
+
     /// A digest that changes whenever any byte of any file does. It knows of secrets, so it is never shown.
     #[must_use]
     pub fn fingerprint(&self) -> Digest {

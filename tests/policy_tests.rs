@@ -205,6 +205,87 @@ fn tests_in_the_form_of_cedars_own_tools_are_asked_of_the_guarded_policies() {
 }
 
 #[test]
+fn coverage_tells_what_no_test_has_tried() {
+    let folder = clinic();
+    let sharing = ["policies/tenants", "--coverage", "--filter", "sharing"];
+    golden("coverage.txt", folder.path(), &sharing, 0);
+    let file = folder.path().join("coverage.info");
+    let with = |more: &[&str]| run(folder.path(), &[&sharing[..], more].concat());
+    let lcov = ["--lcov", file.to_str().unwrap(), "-o", "json", "--threshold", "20"];
+    let (code, said) = with(&lcov);
+    assert_eq!(code, 0, "{said}");
+    let json: Value = serde_json::from_str(&said).unwrap();
+    let percent = json["coverage"]["percent"].as_f64().unwrap();
+    let lcov = fs::read_to_string(&file).unwrap();
+    let path = root().join("tests/golden/test/coverage.info");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, &lcov).unwrap();
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap_or_default(), lcov);
+    // What JSON counts is what LCOV counts.
+    let branches = json["coverage"]["policies"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|policy| policy["branches"].as_array().unwrap());
+    let sides = branches
+        .flat_map(|branch| [&branch["true"], &branch["false"]])
+        .filter(|count| count.as_u64().unwrap() > 0);
+    let hits = |key: &str| {
+        lcov.lines()
+            .filter_map(|line| line.strip_prefix(key))
+            .map(|n| n.parse::<usize>().unwrap())
+            .sum::<usize>()
+    };
+    assert_eq!(sides.count(), hits("BRH:"));
+    assert_eq!(json["coverage"]["policies"].as_array().unwrap().len(), hits("FNF:"));
+    assert_eq!(json["coverage"]["tried"].as_u64().unwrap() as usize, hits("BRH:") + hits("FNH:"));
+    for (threshold, wanted) in [(percent - 0.1, 0), (percent + 0.1, 5)] {
+        assert_eq!(with(&["--threshold", &threshold.to_string()]).0, wanted, "{threshold}");
+    }
+    assert_eq!(run(folder.path(), &["--threshold", "50"]).0, 2);
+    assert_eq!(run(folder.path(), &["--coverage", "--threshold", "101"]).0, 2);
+}
+
+#[test]
+fn changes_of_policies_that_no_test_notices_are_named() {
+    let folder = clinic();
+    let arguments = ["--mutate", "--filter", "roles_test"];
+    golden("mutate.txt", folder.path(), &arguments, 0);
+    let with = |more: &[&str]| run(folder.path(), &[&arguments[..], more].concat());
+    let json: Value = serde_json::from_str(&with(&["-o", "json"]).1).unwrap();
+    let survived = |json: &Value, policy: &str| {
+        let all = json["mutations"]["survived"].as_array().unwrap();
+        all.iter()
+            .filter(|one| one["policy"] == policy)
+            .map(|one| one["change"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let percent = json["mutations"]["percent"].as_f64().unwrap();
+    assert_eq!(with(&["--threshold", &(percent - 0.1).to_string()]).0, 0);
+    assert_eq!(with(&["--threshold", &(percent + 0.1).to_string()]).0, 5);
+    // A test that goes takes its notice along.
+    assert!(!survived(&json, "ssn-for-the-identity-desk-only").contains(&"the policy taken away".to_owned()));
+    edit(folder.path(), "policies/roles_test.yaml", "      hide: {pii.identifier.ssn: drop}\n", "");
+    edit(folder.path(), "policies/roles_test.yaml", "reveal: others\n\n", "reveal: [health]\n\n");
+    edit(
+        folder.path(),
+        "policies/roles_test.yaml",
+        "of: request\n    body: {name: Ana Abara, ssn: 912-70-0001}",
+        "of: request\n    body: {name: Ana Abara}",
+    );
+    let json: Value = serde_json::from_str(&with(&["-o", "json"]).1).unwrap();
+    assert!(
+        survived(&json, "ssn-for-the-identity-desk-only").contains(&"the policy taken away".to_owned()),
+        "{json}"
+    );
+    // Where a test fails already, nothing can be said of changes.
+    edit(folder.path(), "policies/roles_test.yaml", "ben: denied", "ben: allow");
+    let (code, said) = with(&[]);
+    assert!(code == 4 && !said.contains("noticed"), "{said}");
+}
+
+#[test]
 fn watching_runs_the_tests_again_after_an_edit() {
     let folder = clinic();
     let mut child = command(folder.path(), &["--watch"]).stdout(Stdio::piped()).spawn().unwrap();

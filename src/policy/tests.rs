@@ -9,6 +9,7 @@ mod laws;
 mod lint;
 mod lint_laws;
 mod loading;
+mod mutations;
 mod speed;
 mod tenants_apart;
 mod tracing;
