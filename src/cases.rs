@@ -5,6 +5,7 @@
 //! make it, which classes of data are shown and by which masks the others are hidden, or what a body becomes.
 //! Never: opens a file, reads a clock (`now` comes in), or takes part in a decision: a snapshot does not know of tests.
 
+mod as_if;
 mod cedar;
 mod coverage;
 mod expect;
@@ -28,6 +29,9 @@ use crate::redact::Mask;
 use crate::request::Body;
 use crate::request::question::Question;
 
+pub use as_if::State;
+pub use as_if::States;
+pub use as_if::Worlds;
 pub use coverage::Branch;
 pub use coverage::Coverage;
 pub use coverage::Covered;
@@ -65,6 +69,8 @@ pub struct Case {
     pub place: Place,
     /// What is asked.
     pub asks: Asks,
+    /// The tenants that are then in another state than their file says.
+    pub states: States,
     /// What must come out.
     pub expect: Expect,
 }

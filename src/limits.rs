@@ -188,6 +188,8 @@ pub const PLANS_KEPT_MAX: usize = 1_024;
 pub const FORMAT_POLICY_BYTES_MAX: usize = 64 << 10;
 /// How wide the lines of a policy may be asked to be, in characters.
 pub const FORMAT_WIDTHS: std::ops::RangeInclusive<usize> = 40..=400;
+/// Most states of the tenants that are kept ready at once while tests run: each is a snapshot.
+pub const TEST_WORLDS_MAX: usize = 32;
 /// Most tests in one test file, the cells of tables counted.
 pub const TESTS_MAX: usize = 100_000;
 /// Most other policies that one is compared with to see whether it changes anything.

@@ -11,6 +11,7 @@ use super::Case;
 use super::Cases;
 use super::Expect;
 use super::Mention;
+use super::States;
 use super::TestFile;
 use super::What;
 use super::expect;
@@ -75,6 +76,7 @@ fn one(reader: &mut Reader, node: &Node, number: usize, mentions: &mut Vec<Menti
         name,
         place: reader.place(node.at),
         asks: Asks::Cedar(Box::new(question), usize::from(errors.unwrap_or(0))),
+        states: States::new(),
         expect: Expect { allowed: word == "allow", policies, ..Expect::default() },
     })
 }

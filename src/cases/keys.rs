@@ -46,6 +46,8 @@ const fn key(name: &'static str, form: Form, says: &'static str) -> Key {
 pub(super) const KINDS: &[&str] = &["user", "service"];
 pub(super) const AUTHS: &[&str] = &["jwt", "api_key"];
 pub(super) const DECISIONS: &[&str] = &["allow", "deny"];
+pub(super) const STATUSES: &[&str] = &["active", "maintenance", "suspended", "quarantined"];
+pub(super) const ISOLATIONS: &[&str] = &["shared", "strict"];
 pub(super) const BODIES: &[&str] = &["response", "request"];
 /// Stands for every class that is not named.
 pub(super) const OTHERS: &str = "others";
@@ -92,7 +94,19 @@ pub(super) const REQUEST: &[Key] = &[
     key("host", Form::Text, "The host that the request names."),
     key("purpose", Form::Text, "What the caller says the data is for."),
     key("source_ip", Form::Text, "Where the connection comes from."),
+    key(
+        "tenants",
+        Form::Named(STATE),
+        "Tenants that are in another state than their file says; what is said of one holds for those within it.",
+    ),
     key("now", Form::Text, "When: `2027-06-30T00:00:00Z`. Default: the time at which the tests run."),
+];
+
+pub(super) const STATE: &[Key] = &[
+    key("status", Form::OneOf(STATUSES), "Its status."),
+    key("isolation", Form::OneOf(ISOLATIONS), "Its isolation."),
+    key("region", Form::Text, "Its region."),
+    key("tier", Form::Text, "Its tier."),
 ];
 
 /// What a request within a test has beyond those.

@@ -145,10 +145,12 @@ impl File {
             let message = format!("another test is called `{}`: in line {line}", name.escape_debug());
             self.reader.error("duplicate-test", at, message);
         }
-        match request.over(&self.defaults).question(principal, self.now_ms) {
+        let request = request.over(&self.defaults);
+        let states = request.states.clone();
+        match request.question(principal, self.now_ms) {
             Some(question) => {
                 let asks = Asks::Request(Box::new(question));
-                self.cases.push(Case { name, place, asks, expect });
+                self.cases.push(Case { name, place, asks, states, expect });
             }
             None => self.missing(at, "the request needs a `path`, a `route` or an `action`"),
         }

@@ -19,6 +19,8 @@ use crate::problem::Problem;
 use crate::request::question::Call;
 use crate::request::question::Question;
 
+use super::State;
+use super::States;
 use super::What;
 use super::keys;
 use super::read::File;
@@ -39,6 +41,8 @@ pub(super) struct Request {
     pub(super) host: Option<String>,
     pub(super) source_ip: Option<IpAddr>,
     pub(super) now_ms: Option<u64>,
+    /// The tenants that are in another state at its time.
+    pub(super) states: States,
 }
 
 impl Request {
@@ -58,6 +62,7 @@ impl Request {
             host: self.host.or_else(|| under.host.clone()),
             source_ip: self.source_ip.or(under.source_ip),
             now_ms: self.now_ms.or(under.now_ms),
+            states: under.states.clone().into_iter().chain(self.states).collect(),
         }
     }
 
@@ -210,7 +215,32 @@ pub(super) fn request(file: &mut File, node: &Node, more: &[&str]) -> Request {
         host: node.get("host").and_then(|node| file.text(node, "`host`")),
         source_ip: node.get("source_ip").and_then(|node| source_ip(file, node)),
         now_ms: node.get("now").and_then(|node| now(file, node)),
+        states: node.get("tenants").map(|node| states(file, node)).unwrap_or_default(),
     }
+}
+
+/// Tenants by their paths, each with what is said of it.
+fn states(file: &mut File, node: &Node) -> States {
+    let mut states = States::new();
+    for (key, node) in file.reader.map(node, "`tenants`") {
+        if let Err(why) = TenantPath::parse(&key.text) {
+            let message = format!("`{}` is not the path of a tenant: {why}", key.text.escape_debug());
+            file.reader.error("bad-name", key.at, message);
+            continue;
+        }
+        file.mention(What::Tenant, &key.text, key.at);
+        file.reader.fields(node, "a tenant", &keys::names(keys::STATE));
+        let mut text = |key: &str| node.get(key).and_then(|node| file.text(node, &format!("`{key}`")));
+        let (region, tier) = (text("region"), text("tier"));
+        let state = State {
+            status: file.word(node, "status", "a status", keys::STATUSES),
+            isolation: file.word(node, "isolation", "an isolation", keys::ISOLATIONS),
+            region,
+            tier,
+        };
+        states.insert(key.text.clone(), state);
+    }
+    states
 }
 
 fn call(file: &mut File, node: &Node) -> (Option<Call>, Option<Method>) {

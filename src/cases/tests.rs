@@ -104,6 +104,23 @@ fn a_table_is_a_test_for_each_cell_that_expects_something() {
 }
 
 #[test]
+fn a_request_may_say_that_tenants_are_in_another_state() {
+    let text = format!(
+        "{PEOPLE}defaults: {{tenants: {{acme: {{status: suspended}}, acme/west: {{tier: gold}}}}}}\ntests:\n\
+         - {{name: a, principal: ann, request: {{action: read, tenants: {{acme: {{isolation: strict}}}}}}, expect: deny}}\n"
+    );
+    let cases = parse(&text).unwrap().all;
+    let said: Vec<_> = cases[0].states.iter().map(|(path, state)| (path.as_str(), state.clone())).collect();
+    let strict = State { isolation: Some("strict"), ..State::default() };
+    let gold = State { tier: Some("gold".into()), ..State::default() };
+    assert_eq!(said, [("acme", strict), ("acme/west", gold)]);
+    let wrong = "tests:\n- {name: a, request: {action: read, tenants: {acme: {status: suspnded, x: 1}, Acme: {}}}, expect: deny}\n";
+    let problems = parse(wrong).unwrap_err();
+    let codes: Vec<_> = problems.iter().map(|problem| problem.code).collect();
+    assert_eq!(codes, ["unknown-word", "unknown-key", "bad-name"]);
+}
+
+#[test]
 fn bodies_are_read_as_the_json_that_they_stand_for() {
     let text = format!(
         "{PEOPLE}redactions:\n- name: r\n  principal: ann\n  request: {{route: getPatient}}\n  \

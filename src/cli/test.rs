@@ -9,6 +9,7 @@ use crate::cases::Cases;
 use crate::cases::Coverage;
 use crate::cases::Ran;
 use crate::cases::TestFile;
+use crate::cases::Worlds;
 use crate::config::Config;
 use crate::problem::Problem;
 use crate::reload;
@@ -242,8 +243,9 @@ fn report(arguments: &Arguments, look: &Look) -> Result<Report, Vec<Problem>> {
 fn tests(arguments: &Arguments, config: &Config, snapshot: &Snapshot, cases: Vec<Case>) -> Report {
     let wanted = arguments.coverage || arguments.lcov.is_some();
     let mut coverage = wanted.then(|| Coverage::new(snapshot.policies()));
+    let mut worlds = Worlds::new(snapshot, &config.settings);
     let mut run = |case: &Case| {
-        case.run(snapshot, &mut |facts, judgement| {
+        worlds.run(case, &mut |snapshot, facts, judgement| {
             if let Some(coverage) = &mut coverage {
                 coverage.note(snapshot, facts, judgement);
             }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::cases::Case;
+use crate::cases::Worlds;
 use crate::config::Config;
 use crate::policy::Mutation;
 use crate::problem::Place;
@@ -50,10 +51,11 @@ pub(super) fn try_all(config: &Config, snapshot: &Snapshot, cases: &[Case]) -> M
             found.refused += 1;
             continue;
         };
-        let notices = |case: &Case| !case.run(checked.snapshot(), &mut |_, _| {}).failures.is_empty();
+        let mut worlds = Worlds::new(checked.snapshot(), &config.settings);
+        let mut notices = |case: &Case| !worlds.run(case, &mut |_, _, _| {}).failures.is_empty();
         let (before, after) = cases.split_at_checked(first).unwrap_or((cases, &[]));
-        let order = after.iter().chain(before);
-        match order.enumerate().find(|(_, case)| notices(case)) {
+        let mut order = after.iter().chain(before).enumerate();
+        match order.find(|(_, case)| notices(case)) {
             Some((at, _)) => {
                 first = (first + at) % cases.len().max(1);
                 found.noticed += 1;
