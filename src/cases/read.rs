@@ -103,6 +103,7 @@ impl File {
         self.reader.fields(node, "a test", &keys::names(keys::TEST));
         let name = self.name(node, "a test");
         let principal = node.get("principal").map(|node| self.principal(node));
+        let before = self.mentions.len();
         let request = self.request(node, "a test");
         let expect = match node.get("expect") {
             Some(node) => expect::expect(self, node),
@@ -111,6 +112,12 @@ impl File {
                 None
             }
         };
+        if expect.as_ref().is_some_and(|expect| expect.code.as_deref() == Some("unknown_tenant")) {
+            // That there is no such tenant is what this test is about.
+            let mut of_test = self.mentions.split_off(before);
+            of_test.retain(|mention| mention.what != What::Tenant);
+            self.mentions.append(&mut of_test);
+        }
         if let (Some(name), Some(request), Some(expect)) = (name, request, expect) {
             self.case(name, node.at, principal.flatten(), request, expect);
         }

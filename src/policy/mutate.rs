@@ -103,11 +103,8 @@ fn of(policy: PolicyIx, one: &Compiled) -> Vec<Mutation> {
 fn own_condition(one: &Compiled) -> Option<&Expr> {
     let mut rest = one.template.non_scope_constraints();
     for _ in 0..one.guards {
-        rest = match rest?.expr_kind() {
-            ExprKind::And { right, .. } => Some(right),
-            // The last guard stands alone.
-            _ => None,
-        };
+        // The last guard stands alone where the author wrote no condition.
+        rest = if let ExprKind::And { right, .. } = rest?.expr_kind() { Some(right) } else { None };
     }
     rest
 }

@@ -33,6 +33,7 @@ use crate::request::authorized;
 use crate::request::plans::Plans;
 use crate::request::refusal::Refusal;
 use crate::request::target;
+use crate::request::target::Host;
 use crate::request::target::Unclear;
 use crate::snapshot::Snapshot;
 use crate::tenancy;
@@ -186,23 +187,22 @@ impl Question {
     /// # Errors
     /// When the question names a route or a class that there is not.
     pub fn put<T>(&self, snapshot: &Snapshot, then: impl FnOnce(&Facts<'_>) -> T) -> Result<Put<T>, Unasked> {
-        let (path, query) = match self.target() {
+        // In the order of serving, for the first refusal is the one that a caller gets.
+        let (host, path, query) = match self.target() {
             Ok(target) => target,
             Err(refusal) => return Ok(Put::Refused(refusal)),
         };
         let made;
-        let (route, params) = match self.route(snapshot.model(), &path)? {
-            Taken::Known(route, params) => (route, params),
+        let taken = match self.route(snapshot.model(), &path)? {
+            Taken::Known(route, _) if route.public => return Ok(Put::Public(route.id.clone())),
+            Taken::Known(route, params) => Ok((route, params)),
             Taken::Made(route) => {
                 made = route;
-                (&*made, Params::none())
+                Ok((&*made, Params::none()))
             }
-            Taken::None(refusal) => return Ok(Put::Refused(refusal)),
+            Taken::None(refusal) => Err(refusal),
         };
-        if route.public {
-            return Ok(Put::Public(route.id.clone()));
-        }
-        Ok(match self.facts(snapshot, route, &params, &path, query.as_deref(), then) {
+        Ok(match self.facts(snapshot, taken, &host.name, &path, query.as_deref(), then) {
             Ok(made) => Put::Asked(made),
             Err(refusal) => Put::Refused(refusal),
         })
@@ -211,17 +211,17 @@ impl Question {
     fn facts<T>(
         &self,
         snapshot: &Snapshot,
-        route: &Route,
-        params: &Params<'_>,
+        taken: Result<(&Route, Params<'_>), Refusal>,
+        host: &str,
         path: &str,
         query: Option<&str>,
         then: impl FnOnce(&Facts<'_>) -> T,
     ) -> Result<T, Refusal> {
         let principal = self.principal.as_ref().ok_or(Refusal::Unidentified)?;
-        let host = target::host(self.host.as_deref().unwrap_or("localhost")).map_err(Refusal::Unclear)?;
-        let named = self.named(snapshot, principal, &host.name, path)?;
+        let named = self.named(snapshot, principal, host, path)?;
         let tenancy = agreed(snapshot, &named)?;
-        let (data_key, target) = self.data_key(snapshot, route, params, query, &named, tenancy)?;
+        let (route, params) = taken?;
+        let (data_key, target) = self.data_key(snapshot, route, &params, query, &named, tenancy)?;
         let method = self.method.as_ref().unwrap_or(match &self.call {
             Call::Path(method, _) => method,
             Call::Route(_) | Call::Action(..) => &route.method,
@@ -235,22 +235,23 @@ impl Question {
             data_key: &data_key,
             method,
             path,
-            host: &host.name,
+            host,
             purpose: self.purpose.as_deref(),
             source_ip: self.source_ip,
             now_ms: self.now_ms,
         }))
     }
 
-    /// The path in its one form, and the query.
-    fn target(&self) -> Result<(String, Option<String>), Refusal> {
-        let Call::Path(_, text) = &self.call else { return Ok(("/".to_owned(), None)) };
+    /// Host and path in their one form, and the query.
+    fn target(&self) -> Result<(Host, String, Option<String>), Refusal> {
+        let host = target::host(self.host.as_deref().unwrap_or("localhost")).map_err(Refusal::Unclear)?;
+        let Call::Path(_, text) = &self.call else { return Ok((host, "/".to_owned(), None)) };
         let (path, query) = text.split_once('?').map_or((&**text, None), |(path, query)| (path, Some(query)));
         if let Some(query) = query {
             target::check_query(query).map_err(Refusal::Unclear)?;
         }
         let path = target::normal_path(path).map_err(Refusal::Unclear)?.unwrap_or_else(|| path.to_owned());
-        Ok((path, query.map(str::to_owned)))
+        Ok((host, path, query.map(str::to_owned)))
     }
 
     fn route<'a>(&self, model: &'a Model, path: &'a str) -> Result<Taken<'a>, Unasked> {

@@ -18,7 +18,8 @@ fn compile(text: &str) -> Result<(Policies, Vec<Problem>), Vec<Problem>> {
 }
 
 fn changed(mutation: &Mutation) -> String {
-    [&TEXT[..mutation.bytes.start], &mutation.with, &TEXT[mutation.bytes.end..]].concat()
+    let (before, after) = (TEXT.get(..mutation.bytes.start), TEXT.get(mutation.bytes.end..));
+    [before.unwrap(), &mutation.with, after.unwrap()].concat()
 }
 
 #[test]
