@@ -2,20 +2,28 @@
 //!
 //! Never: calls a byte plain that a reader or a terminal could take for something else.
 
-/// Eight bytes at a time, since most texts are longer than that and shorter than what is worth a vector.
+/// Are all of them? Eight bytes at a time, since most texts are longer than that and shorter than what is worth a vector.
 pub(super) fn all_plain(bytes: &[u8]) -> bool {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let (words, rest) = bytes.as_chunks();
-    // A byte below `n` or equal to `x` leaves its high bit behind, or one below it does: enough to say that there is one.
-    let odd = words.iter().fold(0, |odd, word| {
-        let word = u64::from_le_bytes(*word);
-        let zero = |word: u64| word.wrapping_sub(ONES) & !word;
-        let below_space = word.wrapping_sub(ONES * 0x20) & !word;
-        let is = |byte: u8| zero(word ^ (ONES * u64::from(byte)));
-        odd | below_space | is(b'"') | is(b'\\') | is(0x7f) | word
-    });
-    odd & HIGH == 0 && rest.iter().all(|byte| is_plain(*byte))
+    let Some(last) = bytes.last_chunk() else { return bytes.iter().all(|byte| is_plain(*byte)) };
+    // The last eight overlap the whole words before them, so that no single byte is left over.
+    let words = bytes.as_chunks().0.iter().chain([last]);
+    words.fold(0, |odd, word| odd | odd_bits(*word)) & HIGH == 0
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
+/// Has a high bit set where one of the eight is not plain; which one is not said, as a borrow may carry it on.
+const fn odd_bits(word: [u8; 8]) -> u64 {
+    let word = u64::from_le_bytes(word);
+    let quote = word ^ (ONES * b'"' as u64);
+    let backslash = word ^ (ONES * b'\\' as u64);
+    let delete = word ^ (ONES * 0x7f);
+    (word.wrapping_sub(ONES * 0x20) & !word)
+        | (quote.wrapping_sub(ONES) & !quote)
+        | (backslash.wrapping_sub(ONES) & !backslash)
+        | (delete.wrapping_sub(ONES) & !delete)
+        | word
 }
 
 const fn is_plain(byte: u8) -> bool {
