@@ -4,6 +4,7 @@
 //! answer is that of the whole world (`tests::laws`).
 //! Never: allows when a policy erred.
 
+use std::cell::OnceCell;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -37,6 +38,7 @@ use super::engine::Rule;
 use super::engine::context;
 use super::engine::context::Parts;
 use super::engine::memory::Memory;
+use super::engine::memory::Placed;
 use super::engine::parts;
 use super::world::Asking;
 
@@ -83,7 +85,7 @@ pub struct Asked<'a> {
 pub(crate) struct Ground {
     principal: Arc<EntityUID>,
     actor: Option<Arc<EntityUID>>,
-    request: Question,
+    request: Option<Question>,
     fields: Vec<(ClassIx, Question)>,
     /// All that any question about such a request can reach.
     slice: Entities,
@@ -92,9 +94,11 @@ pub(crate) struct Ground {
 /// One question that a request asks, as far as it can be answered without the request's context.
 struct Question {
     resource: Arc<EntityUID>,
-    /// What those candidates say that do not read the context. Cedar's expressions have no other input than the request
-    /// and the entities, and these are the same here; so is the answer.
-    settled: Outcome,
+    /// The candidates that do not read the context.
+    closed: Vec<u32>,
+    /// What those say, once it was asked for. Cedar's expressions have no other input than the request and the entities,
+    /// and these are the same here; so is the answer.
+    settled: OnceCell<Outcome>,
     /// The candidates that read the context.
     open: Vec<u32>,
 }
@@ -142,9 +146,9 @@ impl<'a> Asked<'a> {
     /// May the request happen?
     #[must_use]
     pub fn decide(&self) -> Verdict {
-        match self.policies.world.asking(self.action) {
-            Some(asking) => self.ask(asking, &self.ground.request),
-            None => Verdict::default(),
+        match (self.policies.world.asking(self.action), &self.ground.request) {
+            (Some(asking), Some(question)) => self.ask(asking, question),
+            (None, _) | (_, None) => Verdict::default(),
         }
     }
 
@@ -160,7 +164,7 @@ impl<'a> Asked<'a> {
     /// How one policy fell out for the request itself, part by part. Nothing for a policy that is not of these.
     #[must_use]
     pub fn trace(&self, policy: PolicyIx) -> Option<Trace> {
-        self.traced(self.policies.world.asking(self.action)?, &self.ground.request, policy)
+        self.traced(self.policies.world.asking(self.action)?, self.ground.request.as_ref()?, policy)
     }
 
     /// The same for the question whether a class may be seen. Nothing for a class that the route's bodies do not carry.
@@ -182,7 +186,11 @@ impl<'a> Asked<'a> {
 
     fn outcome(&self, asking: &Asking, question: &Question) -> Outcome {
         let Ground { principal, slice, .. } = &*self.ground;
-        let mut outcome = question.settled.clone();
+        let settled = question.settled.get_or_init(|| {
+            let request = request(principal, &asking.uid, &question.resource, Context::empty());
+            engine::evaluate(request, slice, rules(self.policies, question.closed.iter().copied()))
+        });
+        let mut outcome = settled.clone();
         if !question.open.is_empty() {
             let request = request(principal, &asking.uid, &question.resource, self.context.clone());
             let open = question.open.iter().copied();
@@ -195,7 +203,8 @@ impl<'a> Asked<'a> {
     #[cfg(test)]
     pub(super) fn said(&self) -> Outcome {
         let asking = self.policies.world.asking(self.action);
-        asking.map_or_else(Outcome::default, |asking| self.outcome(asking, &self.ground.request))
+        let question = asking.zip(self.ground.request.as_ref());
+        question.map_or_else(Outcome::default, |(asking, question)| self.outcome(asking, question))
     }
 
     /// The same for one class.
@@ -224,10 +233,13 @@ pub(super) fn conclude(policies: &Policies, outcome: Outcome) -> Verdict {
 
 impl Ground {
     fn new(policies: &Policies, model: &Model, facts: &Facts<'_>, memory: &mut Memory) -> Self {
-        let types = &policies.world.types;
-        let caller = memory.caller(types, model, facts.principal, facts.caller);
-        let (resource, route) = memory.resource(types, model, facts.route, facts.data_key, facts.target);
-        let mut entities = vec![Arc::clone(&caller.entity), Arc::clone(&resource), route];
+        let world = &policies.world;
+        let (types, principals) = (&world.types, &world.index.principals);
+        let resources = (types, &world.index.resources);
+        let Placed { entity: caller, keys } =
+            memory.caller((types, principals), model, facts.principal, facts.caller);
+        let (resource, route) = memory.resource(resources, model, facts.route, facts.data_key, facts.target);
+        let mut entities = vec![Arc::clone(&caller.entity), Arc::clone(&resource.entity), route];
         entities.extend(caller.actors.iter().map(Arc::clone));
         // Each tenant leads to the one at its boundary, which is its own.
         let with_boundary = |tenant: TenantIx| [tenant, model.tenants.get(tenant).boundary];
@@ -244,46 +256,41 @@ impl Ground {
         if !key_is_own {
             entities.push(memory.key(types, model, facts.data_key, facts.target));
         }
-        let mut named_fields = Vec::with_capacity(facts.route.classes.len());
+        let question = |asking: &Asking, resource: &Placed<Arc<Entity>>| {
+            let candidates = asking.cells.candidates(&keys, &resource.keys);
+            let reads = |number: &u32| rule(policies, *number).is_none_or(Rule::reads_context);
+            let (open, closed) = candidates.into_iter().partition(|number| reads(number));
+            let resource = Arc::new(resource.entity.uid().clone());
+            Question { resource, closed, settled: OnceCell::new(), open }
+        };
+        let (asking, reveal) = (world.asking(facts.action), world.reveal());
+        let mut fields = Vec::with_capacity(facts.route.classes.len());
         for class in &facts.route.classes {
-            if let Some((field, named)) = memory.field(types, model, *class, facts.data_key, facts.target) {
-                named_fields.push((*class, Arc::new(field.uid().clone())));
-                entities.extend([field, named]);
+            if let Some((field, named)) = memory.field(resources, model, *class, facts.data_key, facts.target)
+            {
+                fields.push((*class, question(reveal, &field)));
+                entities.extend([field.entity, named]);
             }
         }
-        let (asking, reveal) = (policies.world.asking(facts.action), policies.world.reveal());
-        for asking in asking.into_iter().chain([reveal]) {
-            entities.push(Arc::clone(&asking.entity));
-            entities.extend(asking.looked_into.iter().map(Arc::clone));
-        }
-        // Entities are equal where their names are, so nothing here can be refused. If it is, nothing is known, and what
-        // is not known is not allowed.
-        let slice = of(entities).unwrap_or_default();
-        let principal = caller.uid;
-        let question = |asking: &Asking, resource: Arc<EntityUID>| {
-            let reads = |number: &u32| rule(policies, *number).is_none_or(Rule::reads_context);
-            let (open, closed): (Vec<u32>, Vec<u32>) =
-                asking.candidates.iter().partition(|number| reads(number));
-            let request = request(&principal, &asking.uid, &resource, Context::empty());
-            let settled = engine::evaluate(request, &slice, rules(policies, closed.into_iter()));
-            Question { resource, settled, open }
-        };
-        let resource = Arc::new(resource.uid().clone());
-        let unasked = |resource| Question { resource, settled: Outcome::default(), open: Vec::new() };
+        let request = asking.map(|asking| question(asking, &resource));
+        entities.extend(asking.into_iter().chain([reveal]).map(|asking| Arc::clone(&asking.entity)));
+        let questions = request.iter().chain(fields.iter().map(|(_, field)| field));
+        let candidates = questions.flat_map(|question| question.closed.iter().chain(&question.open).copied());
+        entities.extend(world.looked_into(candidates));
         Self {
+            principal: caller.uid,
             actor: caller.actors.first().map(|actor| Arc::new(actor.uid().clone())),
-            request: match asking {
-                Some(asking) => question(asking, resource),
-                None => unasked(resource),
-            },
-            fields: named_fields.into_iter().map(|(class, field)| (class, question(reveal, field))).collect(),
-            principal,
-            slice,
+            request,
+            fields,
+            // Entities are equal where their names are, so nothing here can be refused. If it is, nothing is known, and
+            // what is not known is not allowed.
+            slice: of(entities).unwrap_or_default(),
         }
     }
 
     fn reads_context(&self) -> bool {
-        !self.request.open.is_empty() || self.fields.iter().any(|(_, field)| !field.open.is_empty())
+        let questions = self.request.iter().chain(self.fields.iter().map(|(_, field)| field));
+        questions.into_iter().any(|question| !question.open.is_empty())
     }
 }
 

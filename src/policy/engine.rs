@@ -9,6 +9,7 @@
 
 pub(super) mod context;
 pub(super) mod entities;
+pub(super) mod index;
 pub(super) mod memory;
 pub(super) mod parts;
 
@@ -31,6 +32,8 @@ use cedar_policy_core::entities::Entities;
 use cedar_policy_core::evaluator::Evaluator;
 use cedar_policy_core::extensions::Extensions;
 
+use index::Key;
+
 /// One policy, ready to be evaluated.
 #[derive(Debug)]
 pub(super) struct Rule {
@@ -39,6 +42,8 @@ pub(super) struct Rule {
     /// Scope and condition, without the action: a rule is only evaluated for actions that it applies to.
     condition: Expr,
     reads_context: bool,
+    /// What the index files it under: principal and resource.
+    keys: (Key, Key),
 }
 
 /// What a list of rules says about one request.
@@ -78,7 +83,8 @@ impl Rule {
         let is_context = |part: &Expr| matches!(part.expr_kind(), ExprKind::Var(Var::Context));
         let reads_context = condition.subexpressions().any(is_context);
         let (effect, action) = (template.effect(), template.action_constraint().clone());
-        Self { effect, action, condition, reads_context }
+        let keys = index::keys(template);
+        Self { effect, action, condition, reads_context, keys }
     }
 
     /// Does the scope let this action in?
@@ -90,6 +96,11 @@ impl Rule {
                 uids.iter().any(|uid| action.uid() == &**uid || action.is_descendant_of(uid))
             }
         }
+    }
+
+    /// What the index files it under: principal and resource.
+    pub(super) fn keys(&self) -> (&Key, &Key) {
+        (&self.keys.0, &self.keys.1)
     }
 
     /// May its answer depend on the context?

@@ -47,8 +47,9 @@ impl Guard {
     /// The same policy with the guard in front of its condition.
     pub(super) fn put_before(&self, template: &Template) -> Template {
         let rest = template.non_scope_constraints_arc().map(Arc::clone);
+        // The confinement stands first: it names a place, by which the index finds the policy.
         let condition =
-            [self.confinement(), self.own.then(own)].into_iter().flatten().fold(rest, |rest, guard| {
+            [self.own.then(own), self.confinement()].into_iter().flatten().fold(rest, |rest, guard| {
                 let guard = guard.with_maybe_source_loc(template.loc().cloned());
                 Some(Arc::new(match rest {
                     Some(rest) => Expr::and(guard, Arc::unwrap_or_clone(rest)),

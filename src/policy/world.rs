@@ -4,6 +4,7 @@
 //! Never: grows with the number of tenants; those become entities when a request needs them.
 
 use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use cedar_policy::Schema;
@@ -20,14 +21,19 @@ use super::REVEAL;
 use super::engine::context::Functions;
 use super::engine::entities::Types;
 use super::engine::entities::uid;
+use super::engine::index::Cells;
+use super::engine::index::Index;
 
 #[derive(Debug)]
 pub(super) struct World {
     pub(super) types: Types,
     pub(super) functions: Functions,
+    pub(super) index: Index,
     /// In the order of [`Action::ALL`].
     actions: Vec<Asking>,
     reveal: Asking,
+    /// By the number of each policy: the entities of the model that it names and looks into. Most look into none.
+    looked_into: Vec<Box<[Arc<Entity>]>>,
 }
 
 /// One action, and what is asked when it is attempted.
@@ -35,10 +41,8 @@ pub(super) struct World {
 pub(super) struct Asking {
     pub(super) uid: Arc<EntityUID>,
     pub(super) entity: Arc<Entity>,
-    /// The policies whose scope lets the action in, in order. An index by principal and resource goes here.
-    pub(super) candidates: Vec<u32>,
-    /// What those look into beyond the request's own entities.
-    pub(super) looked_into: Vec<Arc<Entity>>,
+    /// The policies whose scope lets the action in.
+    pub(super) cells: Cells,
 }
 
 impl World {
@@ -52,15 +56,36 @@ impl World {
         let actions = schema.as_ref().action_entities().map_err(|error| error.to_string())?;
         let entities: BTreeMap<EntityUID, Arc<Entity>> =
             actions.iter().map(|entity| (entity.uid().clone(), Arc::new(entity.clone()))).collect();
-        let asking = |name: &str| {
+        let mut index = Index::default();
+        let mut asking = |name: &str| {
             let uid = uid(&types.action, name);
             let entity = entities.get(&uid).ok_or_else(|| format!("the schema has no action `{name}`"))?;
-            Ok(Asking::new(Arc::clone(entity), compiled, |uid| known(&types, model, &entities, uid)))
+            Ok(Asking::new(Arc::clone(entity), compiled, &mut index))
         };
         let all: Result<Vec<Asking>, String> =
-            Action::ALL.map(Action::as_str).map(asking).into_iter().collect();
-        let reveal = asking(REVEAL)?;
-        Ok(Self { actions: all?, reveal, types, functions })
+            Action::ALL.map(Action::as_str).map(&mut asking).into_iter().collect();
+        let (actions, reveal) = (all?, asking(REVEAL)?);
+        let mut found: HashMap<&EntityUID, Vec<Arc<Entity>>> = HashMap::new();
+        let looked_into = compiled.iter().map(|one| {
+            let mut all: Vec<Arc<Entity>> = Vec::new();
+            for uid in one.rule.looks_into() {
+                let new = found.entry(uid).or_insert_with(|| known(&types, model, &entities, uid));
+                all.extend(new.iter().map(Arc::clone));
+            }
+            all.into_boxed_slice()
+        });
+        let looked_into = looked_into.collect();
+        Ok(Self { actions, reveal, types, functions, index, looked_into })
+    }
+
+    /// What these policies look into beyond the request's own entities, each once.
+    pub(super) fn looked_into(&self, policies: impl Iterator<Item = u32>) -> Vec<Arc<Entity>> {
+        let of = |number: u32| self.looked_into.get(usize::try_from(number).ok()?);
+        let mut all: Vec<Arc<Entity>> =
+            policies.filter_map(of).flat_map(|all| all.iter().map(Arc::clone)).collect();
+        all.sort_unstable_by_key(Arc::as_ptr);
+        all.dedup_by_key(|entity| Arc::as_ptr(entity));
+        all
     }
 
     pub(super) fn asking(&self, action: Action) -> Option<&Asking> {
@@ -74,22 +99,12 @@ impl World {
 }
 
 impl Asking {
-    fn new(
-        action: Arc<Entity>,
-        compiled: &[Compiled],
-        known: impl Fn(&EntityUID) -> Vec<Arc<Entity>>,
-    ) -> Self {
-        let numbered = (0..).zip(compiled).filter(|(_, one)| one.rule.applies_to(&action));
-        let candidates: Vec<(u32, &Compiled)> = numbered.collect();
-        let named = candidates.iter().flat_map(|(_, one)| one.rule.looks_into());
-        let looked_into: BTreeMap<EntityUID, Arc<Entity>> =
-            named.flat_map(known).map(|entity| (entity.uid().clone(), entity)).collect();
-        Self {
-            uid: Arc::new(action.uid().clone()),
-            entity: action,
-            candidates: candidates.into_iter().map(|(number, _)| number).collect(),
-            looked_into: looked_into.into_values().collect(),
+    fn new(action: Arc<Entity>, compiled: &[Compiled], index: &mut Index) -> Self {
+        let mut cells = Cells::default();
+        for (number, one) in (0..).zip(compiled).filter(|(_, one)| one.rule.applies_to(&action)) {
+            cells.add(index, one.rule.keys(), number);
         }
+        Self { uid: Arc::new(action.uid().clone()), entity: action, cells }
     }
 }
 

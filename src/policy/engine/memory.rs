@@ -29,6 +29,7 @@ use super::context::Functions;
 use super::entities::Caller;
 use super::entities::RouteFacts;
 use super::entities::Types;
+use super::index::Keys;
 
 /// The parts of requests that one worker keeps. Not shared between threads.
 pub struct Memory {
@@ -37,14 +38,21 @@ pub struct Memory {
     now: Option<(u64, Value)>,
     addresses: Cache<IpAddr, Value>,
     /// By the principal's address; the principal is kept too, so that the address stays its own.
-    callers: Cache<(usize, TenantIx), (Arc<Principal>, Caller)>,
+    callers: Cache<(usize, TenantIx), (Arc<Principal>, Placed<Caller>)>,
     tenants: Cache<TenantIx, Arc<Entity>>,
     keys: Cache<(DataKey, TenantIx), Arc<Entity>>,
     classes: Cache<ClassIx, Arc<Entity>>,
-    resources: Cache<String, (TenantIx, Arc<Entity>, Arc<Entity>)>,
-    fields: Cache<(ClassIx, DataKey, TenantIx), Arc<Entity>>,
+    resources: Cache<(RouteIx, DataKey, TenantIx), (Placed<Arc<Entity>>, Arc<Entity>)>,
+    fields: Cache<(ClassIx, DataKey, TenantIx), Placed<Arc<Entity>>>,
     /// By the principal's address as well.
     grounds: Cache<GroundKey, (Arc<Principal>, Rc<Ground>)>,
+}
+
+/// An entity, and the keys of the index that fit it.
+#[derive(Debug, Clone)]
+pub(crate) struct Placed<E> {
+    pub(crate) entity: E,
+    pub(crate) keys: Rc<[u32]>,
 }
 
 /// Everything that a [`Ground`] is made of.
@@ -130,16 +138,17 @@ impl Memory {
 
     pub(crate) fn caller(
         &mut self,
-        types: &Types,
+        (types, keys): (&Types, &Keys),
         model: &Model,
         principal: &Arc<Principal>,
         tenant: TenantIx,
-    ) -> Caller {
+    ) -> Placed<Caller> {
         let at = (Arc::as_ptr(principal).addr(), tenant);
         if let Some((_, caller)) = self.callers.get(&at) {
             return caller.clone();
         }
-        let caller = types.caller(principal, &model.tenants.get(tenant).path);
+        let entity = types.caller(principal, &model.tenants.get(tenant).path);
+        let caller = Placed { keys: keys.fitting(&entity.entity).into(), entity };
         self.callers.insert(at, (Arc::clone(principal), caller.clone()));
         caller
     }
@@ -147,7 +156,7 @@ impl Memory {
     pub(crate) fn tenant(&mut self, types: &Types, model: &Model, tenant: TenantIx) -> Arc<Entity> {
         kept(&mut self.tenants, &tenant, || {
             let tenant = model.tenants.get(tenant);
-            types.tenant(tenant, &model.tenants.get(tenant.boundary).path)
+            Arc::new(types.tenant(tenant, &model.tenants.get(tenant.boundary).path))
         })
     }
 
@@ -159,61 +168,62 @@ impl Memory {
         owner: TenantIx,
     ) -> Arc<Entity> {
         kept(&mut self.keys, &(key.clone(), owner), || {
-            types.data_key(key, Some(&model.tenants.get(owner).path))
+            Arc::new(types.data_key(key, Some(&model.tenants.get(owner).path)))
         })
     }
 
     /// The resource and its route.
     pub(crate) fn resource(
         &mut self,
-        types: &Types,
+        (types, keys): (&Types, &Keys),
         model: &Model,
         route: &Route,
         key: &DataKey,
         owner: TenantIx,
-    ) -> (Arc<Entity>, Arc<Entity>) {
-        let name = format!("{key}#{}", route.id);
-        if let Some((_, resource, route)) = self.resources.get(&name).filter(|(kept, _, _)| *kept == owner) {
-            return (Arc::clone(resource), Arc::clone(route));
-        }
-        let classes: Vec<_> = route.classes.iter().filter_map(|class| model.classes.get(*class)).collect();
-        let classes: Vec<_> = classes.iter().map(|class| &class.name).collect();
-        let facts =
-            RouteFacts { id: &route.id, groups: &route.groups, classes: &classes, level: route.level };
-        let resource = Arc::new(types.resource(&name, facts, key, &model.tenants.get(owner).path));
-        let route = Arc::new(types.route(&route.id, &route.groups));
-        self.resources.insert(name, (owner, Arc::clone(&resource), Arc::clone(&route)));
-        (resource, route)
+    ) -> (Placed<Arc<Entity>>, Arc<Entity>) {
+        kept(&mut self.resources, &(route.ix, key.clone(), owner), || {
+            let name = format!("{key}#{}", route.id);
+            let classes: Vec<_> =
+                route.classes.iter().filter_map(|class| model.classes.get(*class)).collect();
+            let classes: Vec<_> = classes.iter().map(|class| &class.name).collect();
+            let facts =
+                RouteFacts { id: &route.id, groups: &route.groups, classes: &classes, level: route.level };
+            let entity = Arc::new(types.resource(&name, facts, key, &model.tenants.get(owner).path));
+            let resource = Placed { keys: keys.fitting(&entity).into(), entity };
+            (resource, Arc::new(types.route(&route.id, &route.groups)))
+        })
     }
 
     /// The field of one class, and the class; or nothing where the model has no such class.
     pub(crate) fn field(
         &mut self,
-        types: &Types,
+        (types, keys): (&Types, &Keys),
         model: &Model,
         class: ClassIx,
         key: &DataKey,
         owner: TenantIx,
-    ) -> Option<(Arc<Entity>, Arc<Entity>)> {
+    ) -> Option<(Placed<Arc<Entity>>, Arc<Entity>)> {
         let named = model.classes.get(class)?;
         let field = kept(&mut self.fields, &(class, key.clone(), owner), || {
             let id = format!("{key}#{}", named.name);
-            types.field(&id, (&named.name, named.level), key, &model.tenants.get(owner).path)
+            let path = &model.tenants.get(owner).path;
+            let entity = Arc::new(types.field(&id, (&named.name, named.level), key, path));
+            Placed { keys: keys.fitting(&entity).into(), entity }
         });
-        let class = kept(&mut self.classes, &class, || types.data_class(&named.name, named.level));
+        let class = kept(&mut self.classes, &class, || Arc::new(types.data_class(&named.name, named.level)));
         Some((field, class))
     }
 }
 
-fn kept<K: Clone + Eq + std::hash::Hash>(
-    cache: &mut Cache<K, Arc<Entity>>,
+fn kept<K: Clone + Eq + std::hash::Hash, V: Clone>(
+    cache: &mut Cache<K, V>,
     key: &K,
-    make: impl FnOnce() -> Entity,
-) -> Arc<Entity> {
-    if let Some(entity) = cache.get(key) {
-        return Arc::clone(entity);
+    make: impl FnOnce() -> V,
+) -> V {
+    if let Some(value) = cache.get(key) {
+        return value.clone();
     }
-    let entity = Arc::new(make());
-    cache.insert(key.clone(), Arc::clone(&entity));
-    entity
+    let value = make();
+    cache.insert(key.clone(), value.clone());
+    value
 }

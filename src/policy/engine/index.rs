@@ -1,0 +1,171 @@
+//! Which policies can apply at all, found by the principal and the resource of a request.
+//!
+//! A policy is filed under what its scope says of each of the two. A request looks up what fits its principal and its
+//! resource, and the policies filed under a fitting pair are its candidates. What the policies of other pairs would say
+//! is known: nothing. A scope stands before the condition and is true or false, it cannot err; so a policy whose scope does
+//! not fit gives neither a reason nor an error (the theorem `isAuthorized_eq_for_scope_based_policy_slice` of Cedar's
+//! model in Lean says so of Cedar itself). A condition that begins as a scope would, with `resource in DataKey::"…"`
+//! (as the guard of a tenant's folder does) or `principal == …`, is filed under that as well, for the same reason.
+//! INVARIANT: every policy that could say anything is a candidate (`tests::laws`, `tests::index`).
+//! Never: looks past the first part of a condition that could err.
+
+use std::collections::HashMap;
+
+use cedar_policy_core::ast::BinaryOp;
+use cedar_policy_core::ast::Entity;
+use cedar_policy_core::ast::EntityReference;
+use cedar_policy_core::ast::EntityType;
+use cedar_policy_core::ast::EntityUID;
+use cedar_policy_core::ast::Expr;
+use cedar_policy_core::ast::ExprKind;
+use cedar_policy_core::ast::PrincipalOrResourceConstraint;
+use cedar_policy_core::ast::Template;
+use cedar_policy_core::ast::Var;
+
+/// Under what a policy is filed in one of the two dimensions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Key {
+    /// Whatever it is.
+    Any,
+    /// An entity of this type.
+    Is(EntityType),
+    /// This entity.
+    Eq(EntityUID),
+    /// This entity, or one within it.
+    In(EntityUID),
+}
+
+impl Key {
+    /// What a scope says. Where it says a type and a place, the place finds fewer; the type is looked at when the policy
+    /// is evaluated.
+    pub(crate) fn of(scope: &PrincipalOrResourceConstraint) -> Self {
+        let named = |at: &EntityReference, key: fn(EntityUID) -> Self| match at {
+            EntityReference::EUID(uid) => key((**uid).clone()),
+            // No rule has an empty slot. If one had, it must be looked at.
+            EntityReference::Slot(_) => Self::Any,
+        };
+        match scope {
+            PrincipalOrResourceConstraint::Any => Self::Any,
+            PrincipalOrResourceConstraint::Is(of) => Self::Is((**of).clone()),
+            PrincipalOrResourceConstraint::Eq(at) => named(at, Self::Eq),
+            PrincipalOrResourceConstraint::In(at) | PrincipalOrResourceConstraint::IsIn(_, at) => {
+                named(at, Self::In)
+            }
+        }
+    }
+
+    /// How few it finds.
+    const fn rank(&self) -> u8 {
+        match self {
+            Self::Any => 0,
+            Self::Is(_) => 1,
+            Self::In(_) => 2,
+            Self::Eq(_) => 3,
+        }
+    }
+}
+
+/// What a policy is filed under: principal and resource, each by what finds fewest. Its slots must be filled.
+pub(crate) fn keys(template: &Template) -> (Key, Key) {
+    let mut principal = Key::of(template.principal_constraint().as_inner());
+    let mut resource = Key::of(template.resource_constraint().as_inner());
+    // The parts of a conjunction in the order in which they are looked at: the next one always lies on top.
+    let mut parts: Vec<&Expr> = template.non_scope_constraints().into_iter().collect();
+    while let Some(part) = parts.pop() {
+        if let ExprKind::And { left, right } = part.expr_kind() {
+            parts.extend([&**right, &**left]);
+            continue;
+        }
+        let Some((of, key)) = test(part) else { break };
+        let dimension = match of {
+            Var::Principal => &mut principal,
+            Var::Resource => &mut resource,
+            Var::Action | Var::Context => break,
+        };
+        if key.rank() > dimension.rank() {
+            *dimension = key;
+        }
+    }
+    (principal, resource)
+}
+
+/// A part of a condition that says what a scope could say: true or false of any entity, and never an error.
+fn test(part: &Expr) -> Option<(Var, Key)> {
+    let of = |expr: &Expr| if let ExprKind::Var(of) = expr.expr_kind() { Some(*of) } else { None };
+    if let ExprKind::Is { expr, entity_type } = part.expr_kind() {
+        return Some((of(expr)?, Key::Is(entity_type.clone())));
+    }
+    let ExprKind::BinaryApp { op, arg1, arg2 } = part.expr_kind() else { return None };
+    let uid = super::named(arg2)?.clone();
+    if *op == BinaryOp::In {
+        Some((of(arg1)?, Key::In(uid)))
+    } else if *op == BinaryOp::Eq {
+        Some((of(arg1)?, Key::Eq(uid)))
+    } else {
+        None
+    }
+}
+
+/// All keys of one dimension, each with its number.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    any: Option<u32>,
+    is: HashMap<EntityType, u32>,
+    eq: HashMap<EntityUID, u32>,
+    within: HashMap<EntityUID, u32>,
+    count: u32,
+}
+
+impl Keys {
+    fn number(&mut self, key: &Key) -> u32 {
+        let next = self.count;
+        let number = match key {
+            Key::Any => *self.any.get_or_insert(next),
+            Key::Is(of) => *self.is.entry(of.clone()).or_insert(next),
+            Key::Eq(uid) => *self.eq.entry(uid.clone()).or_insert(next),
+            Key::In(uid) => *self.within.entry(uid.clone()).or_insert(next),
+        };
+        self.count = next.max(number.saturating_add(1));
+        number
+    }
+
+    /// The numbers of the keys that fit an entity. It must have all its ancestors.
+    pub(crate) fn fitting(&self, entity: &Entity) -> Box<[u32]> {
+        let uid = entity.uid();
+        let one = [self.any, self.is.get(uid.entity_type()).copied(), self.eq.get(uid).copied()];
+        let within = std::iter::once(uid).chain(entity.ancestors());
+        let within = within.filter_map(|uid| self.within.get(uid).copied());
+        one.into_iter().flatten().chain(within).collect()
+    }
+}
+
+/// The keys of both dimensions, the same for every action.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    pub(crate) principals: Keys,
+    pub(crate) resources: Keys,
+}
+
+/// The policies that apply to one action, by the pair of keys that each is filed under.
+#[derive(Debug, Default)]
+pub(crate) struct Cells(HashMap<u32, HashMap<u32, Vec<u32>>>);
+
+impl Cells {
+    /// Files a policy.
+    pub(crate) fn add(&mut self, index: &mut Index, (principal, resource): (&Key, &Key), policy: u32) {
+        let (principal, resource) = (index.principals.number(principal), index.resources.number(resource));
+        self.0.entry(principal).or_default().entry(resource).or_default().push(policy);
+    }
+
+    /// The candidates of a request, in order.
+    pub(crate) fn candidates(&self, principals: &[u32], resources: &[u32]) -> Vec<u32> {
+        let mut found = Vec::new();
+        for by_resource in principals.iter().filter_map(|key| self.0.get(key)) {
+            for policies in resources.iter().filter_map(|key| by_resource.get(key)) {
+                found.extend_from_slice(policies);
+            }
+        }
+        found.sort_unstable();
+        found
+    }
+}
