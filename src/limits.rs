@@ -217,3 +217,6 @@ const _: () = assert!(
 );
 /// Most changes of one policy that `test --mutate` tries: each is a whole compilation and a run of the tests.
 pub const MUTATIONS_PER_POLICY_MAX: usize = 128;
+
+/// Answers that are kept for one caller, action, route and DataKey, by what of the context they depend on.
+pub const ANSWERS_KEPT_MAX: usize = 8;

@@ -6,6 +6,7 @@
 //! (`tests::verdicts`).
 //! Never: performs I/O or reads a clock.
 
+mod answers;
 mod ask;
 mod compile;
 mod engine;

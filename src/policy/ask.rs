@@ -5,6 +5,7 @@
 //! Never: allows when a policy erred.
 
 use std::cell::OnceCell;
+use std::cell::RefCell;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -32,6 +33,9 @@ use super::Policies;
 use super::PolicyIx;
 use super::Trace;
 use super::Verdict;
+use super::answers;
+use super::answers::Answers;
+use super::answers::Kept;
 use super::engine;
 use super::engine::Outcome;
 use super::engine::Rule;
@@ -40,6 +44,8 @@ use super::engine::context::Parts;
 use super::engine::memory::Memory;
 use super::engine::memory::Placed;
 use super::engine::parts;
+use super::engine::reads;
+use super::engine::reads::Reads;
 use super::world::Asking;
 
 /// Everything that one request says, typed and verified.
@@ -74,10 +80,12 @@ pub struct Facts<'a> {
 /// One request before the policies: any number of questions about it share its context and its slice.
 pub struct Asked<'a> {
     policies: &'a Policies,
-    action: Action,
+    facts: Facts<'a>,
     ground: Rc<Ground>,
-    /// Only made where a policy reads it.
-    context: Context,
+    answers: Rc<Answers>,
+    memory: RefCell<&'a mut Memory>,
+    /// Only made where a policy reads it and its answer is not known yet.
+    context: OnceCell<Context>,
     now_ms: u64,
 }
 
@@ -89,6 +97,7 @@ pub(crate) struct Ground {
     fields: Vec<(ClassIx, Question)>,
     /// All that any question about such a request can reach.
     slice: Entities,
+    kept: Kept,
 }
 
 /// One question that a request asks, as far as it can be answered without the request's context.
@@ -119,22 +128,29 @@ impl<'a> Asked<'a> {
         memory.turn_to(policies.generation);
         let ground = memory.ground(&facts, |memory| Ground::new(policies, model, &facts, memory));
         let now_ms = context::cut(facts.now_ms);
-        let context = if ground.reads_context() {
-            let functions = &policies.world.functions;
+        let Facts { method, path, host, purpose, source_ip, .. } = facts;
+        let read = reads::Parts { method: method.as_str(), path, host, purpose, source_ip, now_ms };
+        let answers = ground.kept.answers(&read);
+        let (memory, context) = (RefCell::new(memory), OnceCell::new());
+        Self { policies, facts, ground, answers, memory, context, now_ms }
+    }
+
+    fn context(&self) -> Context {
+        let made = self.context.get_or_init(|| {
+            let (facts, functions) = (&self.facts, &self.policies.world.functions);
+            let mut memory = self.memory.borrow_mut();
             let parts = Parts {
-                now: memory.now(functions, now_ms),
+                now: memory.now(functions, self.now_ms),
                 source_ip: facts.source_ip.and_then(|address| memory.address(functions, address)),
                 method: facts.method.as_str(),
                 path: facts.path,
                 host: facts.host,
                 purpose: facts.purpose,
-                actor: ground.actor.as_deref(),
+                actor: self.ground.actor.as_deref(),
             };
             parts.context()
-        } else {
-            Context::empty()
-        };
-        Self { policies, action: facts.action, ground, context, now_ms }
+        });
+        made.clone()
     }
 
     /// The time that the policies see as `context.now`: the request's, cut to whole steps of 100 ms.
@@ -146,8 +162,10 @@ impl<'a> Asked<'a> {
     /// May the request happen?
     #[must_use]
     pub fn decide(&self) -> Verdict {
-        match (self.policies.world.asking(self.action), &self.ground.request) {
-            (Some(asking), Some(question)) => self.ask(asking, question),
+        match (self.policies.world.asking(self.facts.action), &self.ground.request) {
+            (Some(asking), Some(question)) => {
+                self.answers.get(answers::Asked::Request, || self.ask(asking, question))
+            }
             (None, _) | (_, None) => Verdict::default(),
         }
     }
@@ -155,8 +173,11 @@ impl<'a> Asked<'a> {
     /// May the caller see data of this class? A class that the route's bodies do not carry is never revealed.
     #[must_use]
     pub fn reveal(&self, class: ClassIx) -> Verdict {
-        match self.ground.fields.iter().find(|(carried, _)| *carried == class) {
-            Some((_, field)) => self.ask(self.policies.world.reveal(), field),
+        let mut fields = self.ground.fields.iter().enumerate();
+        match fields.find(|(_, (carried, _))| *carried == class) {
+            Some((at, (_, field))) => {
+                self.answers.get(answers::Asked::Field(at), || self.ask(self.policies.world.reveal(), field))
+            }
             None => Verdict::default(),
         }
     }
@@ -164,7 +185,7 @@ impl<'a> Asked<'a> {
     /// How one policy fell out for the request itself, part by part. Nothing for a policy that is not of these.
     #[must_use]
     pub fn trace(&self, policy: PolicyIx) -> Option<Trace> {
-        self.traced(self.policies.world.asking(self.action)?, self.ground.request.as_ref()?, policy)
+        self.traced(self.policies.world.asking(self.facts.action)?, self.ground.request.as_ref()?, policy)
     }
 
     /// The same for the question whether a class may be seen. Nothing for a class that the route's bodies do not carry.
@@ -175,7 +196,7 @@ impl<'a> Asked<'a> {
     }
 
     fn traced(&self, asking: &Asking, question: &Question, policy: PolicyIx) -> Option<Trace> {
-        let request = request(&self.ground.principal, &asking.uid, &question.resource, self.context.clone());
+        let request = request(&self.ground.principal, &asking.uid, &question.resource, self.context());
         let question = parts::Question { request, entities: &self.ground.slice, action: &asking.entity };
         self.policies.trace(policy, Some(question))
     }
@@ -192,7 +213,7 @@ impl<'a> Asked<'a> {
         });
         let mut outcome = settled.clone();
         if !question.open.is_empty() {
-            let request = request(principal, &asking.uid, &question.resource, self.context.clone());
+            let request = request(principal, &asking.uid, &question.resource, self.context());
             let open = question.open.iter().copied();
             outcome.merge(engine::evaluate(request, slice, rules(self.policies, open)));
         }
@@ -202,7 +223,7 @@ impl<'a> Asked<'a> {
     /// What the policies say about the request itself, before it is concluded.
     #[cfg(test)]
     pub(super) fn said(&self) -> Outcome {
-        let asking = self.policies.world.asking(self.action);
+        let asking = self.policies.world.asking(self.facts.action);
         let question = asking.zip(self.ground.request.as_ref());
         question.map_or_else(Outcome::default, |(asking, question)| self.outcome(asking, question))
     }
@@ -258,7 +279,7 @@ impl Ground {
         }
         let question = |asking: &Asking, resource: &Placed<Arc<Entity>>| {
             let candidates = asking.cells.candidates(&keys, &resource.keys);
-            let reads = |number: &u32| rule(policies, *number).is_none_or(Rule::reads_context);
+            let reads = |number: &u32| rule(policies, *number).is_none_or(|rule| rule.reads().is_some());
             let (open, closed) = candidates.into_iter().partition(|number| reads(number));
             let resource = Arc::new(resource.entity.uid().clone());
             Question { resource, closed, settled: OnceCell::new(), open }
@@ -274,23 +295,24 @@ impl Ground {
         }
         let request = asking.map(|asking| question(asking, &resource));
         entities.extend(asking.into_iter().chain([reveal]).map(|asking| Arc::clone(&asking.entity)));
-        let questions = request.iter().chain(fields.iter().map(|(_, field)| field));
-        let candidates = questions.flat_map(|question| question.closed.iter().chain(&question.open).copied());
+        let questions = || request.iter().chain(fields.iter().map(|(_, field)| field));
+        let candidates =
+            questions().flat_map(|question| question.closed.iter().chain(&question.open).copied());
         entities.extend(world.looked_into(candidates));
+        let mut reads = Reads::default();
+        for rule in rules(policies, questions().flat_map(|question| question.open.iter().copied())) {
+            rule.1.reads().into_iter().for_each(|more| reads.add(more));
+        }
         Self {
             principal: caller.uid,
             actor: caller.actors.first().map(|actor| Arc::new(actor.uid().clone())),
+            kept: Kept::new(reads, fields.len()),
             request,
             fields,
             // Entities are equal where their names are, so nothing here can be refused. If it is, nothing is known, and
             // what is not known is not allowed.
             slice: of(entities).unwrap_or_default(),
         }
-    }
-
-    fn reads_context(&self) -> bool {
-        let questions = self.request.iter().chain(self.fields.iter().map(|(_, field)| field));
-        questions.into_iter().any(|question| !question.open.is_empty())
     }
 }
 

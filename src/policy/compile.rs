@@ -67,7 +67,7 @@ pub(super) fn compile(
     else {
         return Err(problems);
     };
-    let compiled = finish(sources, named, &links);
+    let compiled = finish(sources, named, &links, &functions);
     let world = match World::new(types, functions, &read_schema, &compiled, model) {
         Ok(world) => world,
         Err(message) => {
@@ -211,7 +211,11 @@ fn severity_of(warning: &ValidationWarning) -> fn(bool) -> Severity {
 }
 
 /// Static policies and links, each with its guard, in the order of their ids.
-fn finish(sources: &[Source], named: Vec<Named>, links: &[Link]) -> Vec<Compiled> {
+fn finish(sources: &[Source], named: Vec<Named>, links: &[Link], functions: &Functions) -> Vec<Compiled> {
+    let compiled = |place: &Place, template, named: &Named, written: &Source, guards| {
+        let rule = Rule::of(&template, functions);
+        compiled(place, rule, template, named, written, guards)
+    };
     let linked = links.iter().filter_map(|link| {
         let one = named.get(link.template)?;
         let written = sources.get(one.source)?;
@@ -234,7 +238,14 @@ fn finish(sources: &[Source], named: Vec<Named>, links: &[Link]) -> Vec<Compiled
     all
 }
 
-fn compiled(place: &Place, template: Template, named: &Named, written: &Source, guards: usize) -> Compiled {
+fn compiled(
+    place: &Place,
+    rule: Rule,
+    template: Template,
+    named: &Named,
+    written: &Source,
+    guards: usize,
+) -> Compiled {
     Compiled {
         effect: match template.effect() {
             CedarEffect::Permit => Effect::Permit,
@@ -243,7 +254,7 @@ fn compiled(place: &Place, template: Template, named: &Named, written: &Source, 
         pathway: named.pathway.clone(),
         mask: named.mask.clone(),
         place: place.clone(),
-        rule: Rule::of(&template),
+        rule,
         template,
         text_in: std::sync::Arc::clone(&written.file),
         guards,

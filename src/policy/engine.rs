@@ -12,6 +12,7 @@ pub(super) mod entities;
 pub(super) mod index;
 pub(super) mod memory;
 pub(super) mod parts;
+pub(super) mod reads;
 
 use cedar_policy_core::ast::ActionConstraint;
 use cedar_policy_core::ast::BinaryOp;
@@ -32,7 +33,9 @@ use cedar_policy_core::entities::Entities;
 use cedar_policy_core::evaluator::Evaluator;
 use cedar_policy_core::extensions::Extensions;
 
+use context::Functions;
 use index::Key;
+use reads::Reads;
 
 /// One policy, ready to be evaluated.
 #[derive(Debug)]
@@ -41,7 +44,8 @@ pub(super) struct Rule {
     action: ActionConstraint,
     /// Scope and condition, without the action: a rule is only evaluated for actions that it applies to.
     condition: Expr,
-    reads_context: bool,
+    /// What it reads of the context; nothing where it does not.
+    reads: Option<Reads>,
     /// What the index files it under: principal and resource.
     keys: (Key, Key),
 }
@@ -70,7 +74,7 @@ impl Outcome {
 
 impl Rule {
     /// Makes a policy ready. Its slots must be filled.
-    pub(super) fn of(template: &Template) -> Self {
+    pub(super) fn of(template: &Template, functions: &Functions) -> Self {
         let scopes = [
             scope(template.principal_constraint().as_inner(), PrincipalOrResource::Principal),
             scope(template.resource_constraint().as_inner(), PrincipalOrResource::Resource),
@@ -81,10 +85,10 @@ impl Rule {
         let condition = scopes.into_iter().flatten().rev().reduce(|rest, scope| Expr::and(scope, rest));
         let condition = condition.unwrap_or_else(|| Expr::val(true));
         let is_context = |part: &Expr| matches!(part.expr_kind(), ExprKind::Var(Var::Context));
-        let reads_context = condition.subexpressions().any(is_context);
+        let reads = condition.subexpressions().any(is_context).then(|| Reads::of(&condition, functions));
         let (effect, action) = (template.effect(), template.action_constraint().clone());
         let keys = index::keys(template);
-        Self { effect, action, condition, reads_context, keys }
+        Self { effect, action, condition, reads, keys }
     }
 
     /// Does the scope let this action in?
@@ -103,9 +107,9 @@ impl Rule {
         (&self.keys.0, &self.keys.1)
     }
 
-    /// May its answer depend on the context?
-    pub(super) fn reads_context(&self) -> bool {
-        self.reads_context
+    /// What of the context its answer may depend on, if it may.
+    pub(super) fn reads(&self) -> Option<&Reads> {
+        self.reads.as_ref()
     }
 
     /// The entities that the condition names and looks into; they must be in the slice.

@@ -42,6 +42,22 @@ impl Functions {
     }
 }
 
+impl Functions {
+    /// The time that `function("text")` is, in milliseconds since 1970, where it is Cedar's `datetime` and not before 1970.
+    pub(crate) fn written_time(&self, function: &Name, text: &str) -> Option<u64> {
+        if *function != self.datetime {
+            return None;
+        }
+        let day = || {
+            Some(text.parse::<jiff::civil::Date>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+        };
+        let time = text.parse::<jiff::Timestamp>().ok().or_else(day)?;
+        let ms = u64::try_from(time.as_millisecond()).ok()?;
+        // Both have read the same, or it is not a time that we can tell.
+        (self.datetime(ms)? == call(&self.datetime, text)?).then_some(ms)
+    }
+}
+
 fn call(function: &Name, text: &str) -> Option<Value> {
     let made = Extensions::all_available().func(function).ok()?.call(&[Value::from(text)]).ok()?;
     match made {

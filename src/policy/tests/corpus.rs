@@ -12,6 +12,7 @@ use cedar_policy_core::ast::Template;
 use cedar_policy_core::entities::Dereference;
 
 use crate::policy::engine::Rule;
+use crate::policy::engine::context::Functions;
 use crate::policy::engine::evaluate;
 
 /// Of nearly 4,000 tests, every second.
@@ -72,7 +73,8 @@ fn the_corpus_of_cedar_has_the_reasons_and_errors_that_it_says() {
         let set = cedar_policy_core::parser::parse_policyset(&read(folder.path(), &format!("{name}.cedar")))
             .unwrap();
         let templates: Vec<&Template> = set.all_templates().filter(|one| one.is_static()).collect();
-        let rules: Vec<Rule> = templates.iter().map(|one| Rule::of(one)).collect();
+        let functions = Functions::new().unwrap();
+        let rules: Vec<Rule> = templates.iter().map(|one| Rule::of(one, &functions)).collect();
         tests += 1;
         for asked in &case.requests {
             let (decision, reasons, errors) = ours(asked, &schema, &entities, &templates, &rules);

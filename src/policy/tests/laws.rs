@@ -80,6 +80,16 @@ fn condition() -> impl Strategy<Value = String> {
         "principal.dataKey has tenant && principal.dataKey.tenant == principal.tenant",
         "context has purpose && context.purpose == \"audit\"",
         "context.now < datetime(\"2023-11-14T22:13:20.100Z\")",
+        "context.now <= datetime(\"2023-11-14T22:13:20.200Z\")",
+        "datetime(\"2023-11-15T00:13:20.100+0200\") <= context.now",
+        "datetime(\"2023-11-14\") < context.now && context.now < datetime(\"2023-11-14T22:13:20Z\")",
+        "context.now.offset(duration(\"100ms\")) < datetime(\"2023-11-14T22:13:20.300Z\")",
+        "context has now && context.path like \"/p*\"",
+        "context == context",
+        "resource in DataKey::\"acme/west\"",
+        "principal in Role::\"r0\"",
+        "principal == User::\"u0\"",
+        "principal is Service && resource is Resource",
         "context has sourceIp && context.sourceIp.isInRange(ip(\"10.0.0.0/8\"))",
         "context has actor && context.actor in Actor::\"Service:a\"",
         "context has actor && context.actor.kind == \"User\"",
@@ -139,6 +149,13 @@ impl Asks {
         let purpose = if self.purpose == Some("audit") { None } else { Some("audit") };
         let source_ip = if self.source_ip.is_some() { None } else { Some([10, 0, 0, 1].into()) };
         Self { purpose, source_ip, now_ms: self.now_ms + 100, ..self.clone() }
+    }
+
+    /// The same question in several contexts, some of them twice: by then its answer may be kept.
+    fn again_and_again(&self) -> impl Iterator<Item = Self> {
+        let later = |ms| Self { now_ms: self.now_ms + ms, ..self.clone() };
+        let other = self.at_another_time();
+        [self.clone(), other.clone(), later(100), self.clone(), later(200), other, later(100)].into_iter()
     }
 }
 
@@ -300,7 +317,7 @@ proptest! {
             set.add(cedar_policy::Policy::parse(Some(cedar_policy::PolicyId::new(id)), text).unwrap()).unwrap();
         }
         let mut kept = Memory::new();
-        for asks in all.iter().flat_map(|asks| [asks.clone(), asks.at_another_time()]) {
+        for asks in all.iter().flat_map(Asks::again_and_again) {
             let asks = &asks;
             let entities = whole_world(&model, asks, &schema);
             let data_key = DataKey::parse(asks.key).unwrap();

@@ -1,0 +1,91 @@
+//! What was answered before, kept by exactly what the answer depends on.
+//!
+//! A [`Ground`](super::ask::Ground) is one caller, action, route and DataKey under one snapshot; its policies read at most
+//! the context besides, and [`Reads`] says what of it. Two requests on one ground that agree in that are one question.
+//! INVARIANT: a kept answer is the answer that would be given (`tests::laws`).
+//! Never: keeps an answer with an error in it (the next try may not err), or more than its bound.
+
+use std::cell::Cell;
+use std::cell::OnceCell;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::limits;
+
+use super::Verdict;
+use super::engine::reads::Parts;
+use super::engine::reads::Reads;
+use super::engine::reads::Seen;
+
+/// The answers to all questions about one request: whether it may be, and each class of data.
+#[derive(Debug)]
+pub(super) struct Answers {
+    request: OnceCell<Verdict>,
+    fields: Box<[OnceCell<Verdict>]>,
+}
+
+/// Which question.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Asked {
+    Request,
+    /// The ground's field of this number.
+    Field(usize),
+}
+
+impl Answers {
+    fn new(fields: usize) -> Rc<Self> {
+        Rc::new(Self { request: OnceCell::new(), fields: (0..fields).map(|_| OnceCell::new()).collect() })
+    }
+
+    /// The answer that is kept, or the one that is made now.
+    pub(super) fn get(&self, asked: Asked, make: impl FnOnce() -> Verdict) -> Verdict {
+        let place = match asked {
+            Asked::Request => Some(&self.request),
+            Asked::Field(at) => self.fields.get(at),
+        };
+        if let Some(verdict) = place.and_then(OnceCell::get) {
+            return verdict.clone();
+        }
+        let verdict = make();
+        if let Some(place) = place.filter(|_| verdict.errors.is_empty()) {
+            // Nobody else can have set it in between: nothing here is shared.
+            drop(place.set(verdict.clone()));
+        }
+        verdict
+    }
+}
+
+/// The answers of one ground.
+#[derive(Debug)]
+pub(super) struct Kept {
+    reads: Reads,
+    fields: usize,
+    all: RefCell<Vec<(Seen, Rc<Answers>)>>,
+    next: Cell<usize>,
+}
+
+impl Kept {
+    /// Nothing is kept yet of a ground with so many fields, whose policies read this.
+    pub(super) fn new(reads: Reads, fields: usize) -> Self {
+        Self { reads, fields, all: RefCell::default(), next: Cell::new(0) }
+    }
+
+    /// The place for the answers to this context. The oldest makes room.
+    pub(super) fn answers(&self, parts: &Parts<'_>) -> Rc<Answers> {
+        let mut all = self.all.borrow_mut();
+        if let Some((_, answers)) = all.iter().find(|(seen, _)| self.reads.agree(seen, parts)) {
+            return Rc::clone(answers);
+        }
+        let answers = Answers::new(self.fields);
+        if self.reads.whole {
+            return answers;
+        }
+        let kept = (self.reads.see(parts), Rc::clone(&answers));
+        let at = self.next.replace((self.next.get() + 1) % limits::ANSWERS_KEPT_MAX);
+        match all.get_mut(at) {
+            Some(oldest) => *oldest = kept,
+            None => all.push(kept),
+        }
+        answers
+    }
+}
