@@ -41,6 +41,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// How large and how many things may be.
     pub limits: Limits,
+    /// Are decisions kept for the next request that asks the same?
+    pub decision_cache: bool,
     /// The files that a snapshot is made from.
     pub files: Files,
     /// What of the configuration takes part in decisions, and so belongs to the snapshot.

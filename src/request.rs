@@ -95,6 +95,8 @@ pub struct Settings {
     pub purpose_header: HeaderName,
     /// Does the app get the caller's credential?
     pub forward_credential: bool,
+    /// Are decisions kept for the next request that asks the same?
+    pub decision_cache: bool,
 }
 
 /// What stands still while one request lives.
@@ -230,6 +232,7 @@ impl<O> Worker<O> {
         clock: Rc<dyn Clock>,
         seed: u64,
     ) -> Self {
+        let memory = if settings.decision_cache { Memory::new() } else { Memory::without_answers() };
         Self {
             settings,
             live,
@@ -237,7 +240,7 @@ impl<O> Worker<O> {
             journal,
             counts,
             clock,
-            memory: RefCell::default(),
+            memory: RefCell::new(memory),
             remembered: RefCell::default(),
             plans: RefCell::default(),
             seed,

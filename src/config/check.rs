@@ -182,6 +182,7 @@ pub(super) fn check(
         upstream,
         timeouts,
         limits,
+        decision_cache: raw.policies.decision_cache.unwrap_or(true),
         files,
         settings: Arc::new(settings),
         decision_log,

@@ -145,6 +145,8 @@ pub(super) struct Policies {
     pub(super) directory: Option<String>,
     /// The Cedar schema. Default: the one that Palisade ships.
     pub(super) schema: Option<String>,
+    /// Keep decisions for requests that ask the same? They are the same decisions, sooner. Default: true.
+    pub(super) decision_cache: Option<bool>,
 }
 
 /// Tenants, data classes and routes.

@@ -220,6 +220,12 @@ impl<'a> Asked<'a> {
         outcome
     }
 
+    /// How many policies are looked at for the request itself.
+    #[cfg(test)]
+    pub(super) fn candidates(&self) -> usize {
+        self.ground.request.as_ref().map_or(0, |question| question.closed.len() + question.open.len())
+    }
+
     /// What the policies say about the request itself, before it is concluded.
     #[cfg(test)]
     pub(super) fn said(&self) -> Outcome {

@@ -19,7 +19,7 @@ use crate::ids::DataKey;
 use crate::ids::TenantPath;
 
 /// The attribute that says which data is a caller's own. The schema must have it.
-const OWN: &str = "dataKey";
+pub(super) const OWN: &str = "dataKey";
 
 /// What is added to one policy.
 #[derive(Debug, Clone, PartialEq, Eq)]

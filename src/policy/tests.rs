@@ -5,6 +5,7 @@ mod corpus;
 mod deep;
 mod examples;
 mod formatting;
+mod kept;
 mod laws;
 mod lint;
 mod lint_laws;
@@ -127,6 +128,16 @@ impl<'a> Call<'a> {
     }
 
     pub(super) fn ask<T>(&self, policies: &Policies, model: &Model, then: impl FnOnce(Asked<'_>) -> T) -> T {
+        self.ask_with(policies, model, &mut Memory::new(), then)
+    }
+
+    pub(super) fn ask_with<T>(
+        &self,
+        policies: &Policies,
+        model: &Model,
+        memory: &mut Memory,
+        then: impl FnOnce(Asked<'_>) -> T,
+    ) -> T {
         let data_key = DataKey::parse(self.key).unwrap();
         let facts = Facts {
             principal: self.principal,
@@ -142,7 +153,7 @@ impl<'a> Call<'a> {
             source_ip: Some([10, 0, 0, 7].into()),
             now_ms: self.now_ms,
         };
-        then(policies.ask(model, &facts, &mut Memory::new()))
+        then(policies.ask(model, &facts, memory))
     }
 
     pub(super) fn decide(&self, policies: &Policies, model: &Model) -> Verdict {

@@ -22,6 +22,8 @@ use cedar_policy_core::ast::PrincipalOrResourceConstraint;
 use cedar_policy_core::ast::Template;
 use cedar_policy_core::ast::Var;
 
+use crate::policy::guard;
+
 /// Under what a policy is filed in one of the two dimensions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Key {
@@ -76,6 +78,9 @@ pub(crate) fn keys(template: &Template) -> (Key, Key) {
             parts.extend([&**right, &**left]);
             continue;
         }
+        if is_own(part) {
+            continue;
+        }
         let Some((of, key)) = test(part) else { break };
         let dimension = match of {
             Var::Principal => &mut principal,
@@ -87,6 +92,15 @@ pub(crate) fn keys(template: &Template) -> (Key, Key) {
         }
     }
     (principal, resource)
+}
+
+/// The guard's `resource in principal.dataKey`. It cannot err: there is no caller without a DataKey.
+fn is_own(part: &Expr) -> bool {
+    let ExprKind::BinaryApp { op: BinaryOp::In, arg1, arg2 } = part.expr_kind() else { return false };
+    let ExprKind::GetAttr { expr, attr } = arg2.expr_kind() else { return false };
+    matches!(arg1.expr_kind(), ExprKind::Var(Var::Resource))
+        && matches!(expr.expr_kind(), ExprKind::Var(Var::Principal))
+        && *attr == guard::OWN
 }
 
 /// A part of a condition that says what a scope could say: true or false of any entity, and never an error.

@@ -44,6 +44,8 @@ pub struct Memory {
     classes: Cache<ClassIx, Arc<Entity>>,
     resources: Cache<(RouteIx, DataKey, TenantIx), (Placed<Arc<Entity>>, Arc<Entity>)>,
     fields: Cache<(ClassIx, DataKey, TenantIx), Placed<Arc<Entity>>>,
+    /// Are answers kept at all, and what they stand on?
+    keeps_answers: bool,
     /// By the principal's address as well.
     grounds: Cache<GroundKey, (Arc<Principal>, Rc<Ground>)>,
 }
@@ -84,8 +86,15 @@ impl Memory {
             classes: Cache::new(limits::CLASSES_MAX),
             resources: Cache::new(limits::ENTITIES_KEPT_MAX),
             fields: Cache::new(limits::ENTITIES_KEPT_MAX),
+            keeps_answers: true,
             grounds: Cache::new(limits::ENTITIES_KEPT_MAX),
         }
+    }
+
+    /// An empty memory that keeps entities but no answers: each is made anew.
+    #[must_use]
+    pub fn without_answers() -> Self {
+        Self { keeps_answers: false, ..Self::new() }
     }
 
     /// Forgets everything that belongs to other policies than these.
@@ -111,7 +120,9 @@ impl Memory {
             return Rc::clone(ground);
         }
         let ground = Rc::new(make(self));
-        self.grounds.insert(key, (Arc::clone(facts.principal), Rc::clone(&ground)));
+        if self.keeps_answers {
+            self.grounds.insert(key, (Arc::clone(facts.principal), Rc::clone(&ground)));
+        }
         ground
     }
 
