@@ -43,6 +43,7 @@ use super::engine::context;
 use super::engine::context::Parts;
 use super::engine::memory::Memory;
 use super::engine::memory::Placed;
+use super::engine::memory::Target;
 use super::engine::parts;
 use super::engine::reads;
 use super::engine::reads::Reads;
@@ -265,7 +266,8 @@ impl Ground {
         let resources = (types, &world.index.resources);
         let Placed { entity: caller, keys } =
             memory.caller((types, principals), model, facts.principal, facts.caller);
-        let (resource, route) = memory.resource(resources, model, facts.route, facts.data_key, facts.target);
+        let Target { resource, route } =
+            memory.resource(resources, model, facts.route, facts.data_key, facts.target);
         let mut entities = vec![Arc::clone(&caller.entity), Arc::clone(&resource.entity), route];
         entities.extend(caller.actors.iter().map(Arc::clone));
         // Each tenant leads to the one at its boundary, which is its own.

@@ -6,7 +6,7 @@
 //! not fit gives neither a reason nor an error (the theorem `isAuthorized_eq_for_scope_based_policy_slice` of Cedar's
 //! model in Lean says so of Cedar itself). A condition that begins as a scope would, with `resource in DataKey::"…"`
 //! (as the guard of a tenant's folder does) or `principal == …`, is filed under that as well, for the same reason.
-//! INVARIANT: every policy that could say anything is a candidate (`tests::laws`, `tests::index`).
+//! INVARIANT: every policy that could say anything is a candidate (`tests::laws`, `tests::kept`).
 //! Never: looks past the first part of a condition that could err.
 
 use std::collections::HashMap;

@@ -42,7 +42,7 @@ pub struct Memory {
     tenants: Cache<TenantIx, Arc<Entity>>,
     keys: Cache<(DataKey, TenantIx), Arc<Entity>>,
     classes: Cache<ClassIx, Arc<Entity>>,
-    resources: Cache<(RouteIx, DataKey, TenantIx), (Placed<Arc<Entity>>, Arc<Entity>)>,
+    resources: Cache<(RouteIx, DataKey, TenantIx), Target>,
     fields: Cache<(ClassIx, DataKey, TenantIx), Placed<Arc<Entity>>>,
     /// Are answers kept at all, and what they stand on?
     keeps_answers: bool,
@@ -55,6 +55,13 @@ pub struct Memory {
 pub(crate) struct Placed<E> {
     pub(crate) entity: E,
     pub(crate) keys: Rc<[u32]>,
+}
+
+/// The resource of a request and its route.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) resource: Placed<Arc<Entity>>,
+    pub(crate) route: Arc<Entity>,
 }
 
 /// Everything that a [`Ground`] is made of.
@@ -191,7 +198,7 @@ impl Memory {
         route: &Route,
         key: &DataKey,
         owner: TenantIx,
-    ) -> (Placed<Arc<Entity>>, Arc<Entity>) {
+    ) -> Target {
         kept(&mut self.resources, &(route.ix, key.clone(), owner), || {
             let name = format!("{key}#{}", route.id);
             let classes: Vec<_> =
@@ -201,7 +208,7 @@ impl Memory {
                 RouteFacts { id: &route.id, groups: &route.groups, classes: &classes, level: route.level };
             let entity = Arc::new(types.resource(&name, facts, key, &model.tenants.get(owner).path));
             let resource = Placed { keys: keys.fitting(&entity).into(), entity };
-            (resource, Arc::new(types.route(&route.id, &route.groups)))
+            Target { resource, route: Arc::new(types.route(&route.id, &route.groups)) }
         })
     }
 

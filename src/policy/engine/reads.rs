@@ -18,14 +18,30 @@ use super::context::Functions;
 /// What rules read of the context.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Reads {
-    method: bool,
-    path: bool,
-    host: bool,
-    purpose: bool,
-    source_ip: bool,
+    attributes: Attributes,
     now: Now,
     /// The context as one value, or something in it that is not known here: then nothing can be told apart.
     pub(crate) whole: bool,
+}
+
+/// A set of attributes other than the time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Attributes(u8);
+
+impl Attributes {
+    const METHOD: Self = Self(1);
+    const PATH: Self = Self(1 << 1);
+    const HOST: Self = Self(1 << 2);
+    const PURPOSE: Self = Self(1 << 3);
+    const SOURCE_IP: Self = Self(1 << 4);
+
+    const fn add(&mut self, more: Self) {
+        self.0 |= more.0;
+    }
+
+    const fn has(self, one: Self) -> bool {
+        self.0 & one.0 != 0
+    }
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -80,11 +96,11 @@ impl Reads {
 
     fn note(&mut self, name: &str) {
         match name {
-            "method" => self.method = true,
-            "path" => self.path = true,
-            "host" => self.host = true,
-            "purpose" => self.purpose = true,
-            "sourceIp" => self.source_ip = true,
+            "method" => self.attributes.add(Attributes::METHOD),
+            "path" => self.attributes.add(Attributes::PATH),
+            "host" => self.attributes.add(Attributes::HOST),
+            "purpose" => self.attributes.add(Attributes::PURPOSE),
+            "sourceIp" => self.attributes.add(Attributes::SOURCE_IP),
             "now" => self.now = Now::Read,
             // It belongs to the caller, as roles do.
             "actor" => {}
@@ -94,11 +110,7 @@ impl Reads {
 
     /// What either of two reads.
     pub(crate) fn add(&mut self, more: &Self) {
-        self.method |= more.method;
-        self.path |= more.path;
-        self.host |= more.host;
-        self.purpose |= more.purpose;
-        self.source_ip |= more.source_ip;
+        self.attributes.add(more.attributes);
         self.whole |= more.whole;
         self.now.add(&more.now);
     }
@@ -106,23 +118,23 @@ impl Reads {
     /// Does this context agree with one that was seen before, in all that is read?
     pub(crate) fn agree(&self, seen: &Seen, parts: &Parts<'_>) -> bool {
         !self.whole
-            && (!self.method || *seen.method == *parts.method)
-            && (!self.path || *seen.path == *parts.path)
-            && (!self.host || *seen.host == *parts.host)
-            && (!self.purpose || seen.purpose.as_deref() == parts.purpose)
-            && (!self.source_ip || seen.source_ip == parts.source_ip)
+            && (!self.attributes.has(Attributes::METHOD) || *seen.method == *parts.method)
+            && (!self.attributes.has(Attributes::PATH) || *seen.path == *parts.path)
+            && (!self.attributes.has(Attributes::HOST) || *seen.host == *parts.host)
+            && (!self.attributes.has(Attributes::PURPOSE) || seen.purpose.as_deref() == parts.purpose)
+            && (!self.attributes.has(Attributes::SOURCE_IP) || seen.source_ip == parts.source_ip)
             && seen.now == self.now.place(parts.now_ms)
     }
 
     /// Keeps of a context what is read of it.
     pub(crate) fn see(&self, parts: &Parts<'_>) -> Seen {
-        let text = |read: bool, text: &str| if read { text.into() } else { Box::default() };
+        let text = |one, text: &str| if self.attributes.has(one) { text.into() } else { Box::default() };
         Seen {
-            method: text(self.method, parts.method),
-            path: text(self.path, parts.path),
-            host: text(self.host, parts.host),
-            purpose: parts.purpose.filter(|_| self.purpose).map(Into::into),
-            source_ip: parts.source_ip.filter(|_| self.source_ip),
+            method: text(Attributes::METHOD, parts.method),
+            path: text(Attributes::PATH, parts.path),
+            host: text(Attributes::HOST, parts.host),
+            purpose: parts.purpose.filter(|_| self.attributes.has(Attributes::PURPOSE)).map(Into::into),
+            source_ip: parts.source_ip.filter(|_| self.attributes.has(Attributes::SOURCE_IP)),
             now: self.now.place(parts.now_ms),
         }
     }
@@ -184,11 +196,15 @@ fn is_context(part: &Expr) -> bool {
 
 /// The attribute of the context that a part reads or asks for.
 fn attribute(part: &Expr) -> Option<&str> {
-    match part.expr_kind() {
-        ExprKind::GetAttr { expr, attr } | ExprKind::HasAttr { expr, attr } if is_context(expr) => Some(attr),
-        ExprKind::ExtHasAttr { expr, attrs } if is_context(expr) => Some(attrs.first()),
-        _ => None,
-    }
+    let (of, name) =
+        if let ExprKind::GetAttr { expr, attr } | ExprKind::HasAttr { expr, attr } = part.expr_kind() {
+            (expr, attr)
+        } else if let ExprKind::ExtHasAttr { expr, attrs } = part.expr_kind() {
+            (expr, attrs.first())
+        } else {
+            return None;
+        };
+    is_context(of).then_some(name)
 }
 
 /// Every kind of expression is listed, so that a new one in Cedar must be looked at here.
