@@ -382,7 +382,8 @@ fn lint_tells_denies_and_leaves_out_as_asked() {
         problems.map(|one| one["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(codes(&found), ["unheld-role", "pathway-without-ceiling", "unheld-role"]);
-    assert_eq!(found["snapshot"]["roles_from"], "1 API key");
+    assert_eq!(found["snapshot"]["roles_from"], "1 API key and the principals of 0 tests");
+    assert!(found["snapshot"]["not_looked_at"].to_string().contains("`untested` was left out"));
     let run = |arguments: &[&str]| palisade(folder.path(), &[&["lint"], arguments].concat());
     assert_eq!(code(&run(&[])), 0);
     assert_eq!(code(&run(&["--deny", "warnings"])), 5);
@@ -407,4 +408,25 @@ fn lint_tells_denies_and_leaves_out_as_asked() {
     let output = run(&[]);
     assert_eq!(code(&output), 3);
     assert!(text(&output).contains("error[forbids-nothing]"), "{}", text(&output));
+}
+
+#[test]
+fn lint_takes_roles_from_tests_and_names_policies_that_no_test_is_about() {
+    let folder = demo();
+    let test = "principals:\n  gus: {tenant: acme, roles: [auditor, incident-responder]}\n  dana: {tenant: acme, roles: [clinician]}\ntests:\n- {name: reads, principal: dana, request: {action: read, classes: [pii.name]}, expect: {decision: allow, policies: [clinicians-read], reveal: [pii.name]}}\n- {name: no, principal: gus, request: {action: read}, expect: deny}\n";
+    fs::write(folder.path().join("policies/example_test.yaml"), test).unwrap();
+    assert_eq!(code(&palisade(folder.path(), &["test"])), 0);
+    let found = json(&palisade(folder.path(), &["lint", "--skip", "pathway-without-ceiling", "-o", "json"]));
+    let told: Vec<&str> =
+        found["problems"].as_array().unwrap().iter().map(|one| one["message"].as_str().unwrap()).collect();
+    assert!(told.iter().all(|message| message.starts_with("no test names `")), "{told:?}");
+    for (policy, is_told) in [
+        ("clinicians-read", false),
+        ("clinicians-see-patients", false),
+        ("clinicians-write", true),
+        ("baseline-known", true),
+    ] {
+        assert_eq!(told.iter().any(|message| message.contains(&format!("`{policy}`"))), is_told, "{policy}");
+    }
+    assert_eq!(code(&palisade(folder.path(), &["lint", "--deny", "untested"])), 5);
 }

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use crate::compare::Change;
 use crate::compare::Effects;
+use crate::compare::Generator;
 use crate::compare::Plan;
 use crate::compare::Recorded;
 use crate::compare::effect::Outcome;
@@ -79,12 +80,19 @@ fn requests(text: &str) -> Result<usize, String> {
     number.ok_or_else(|| format!("write a number up to {most}"))
 }
 
+/// One step of the requests that were made.
+struct Step {
+    what: &'static str,
+    asked: u64,
+    of: Generator,
+}
+
 /// All that differs.
 struct Found {
     changes: Vec<Change>,
     /// Files other than policies that are not the same.
     other_files: Vec<String>,
-    plan: Plan,
+    steps: Vec<Step>,
     generated: Effects,
     recorded: Option<(Recorded, Effects)>,
     /// The folders of policies, for shorter names.
@@ -153,15 +161,22 @@ fn compare(old: &Ready, new: &Ready, arguments: &Arguments) -> Result<Found, Str
     let plan = Plan::new(snapshots, &changed, now_ms, arguments.requests);
     let mut generated = Effects::default();
     let mut progress = Progress::new("asked", plan.len_max());
-    for question in plan.questions() {
+    let mut asked = vec![0_u64; plan.steps.len()];
+    for (step, question) in plan.questions() {
         generated.ask(snapshots, &question);
+        asked.iter_mut().skip(step).take(1).for_each(|count| *count += 1);
         progress.step();
     }
     drop(progress);
     Ok(Found {
         changes,
         other_files: other_files(snapshots),
-        plan,
+        steps: plan
+            .steps
+            .into_iter()
+            .zip(asked)
+            .map(|((what, of), asked)| Step { what, asked, of })
+            .collect(),
         generated,
         recorded: arguments.log.as_deref().map(|log| recorded(snapshots, log)).transpose()?,
         folders: [old.config.files.policies.clone(), new.config.files.policies.clone()],

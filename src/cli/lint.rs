@@ -3,7 +3,6 @@
 //! Never: changes a file, or keeps quiet about a rule that could not look.
 
 use std::collections::BTreeSet;
-use std::time::SystemTime;
 
 use serde_json::Value as Json;
 use serde_json::json;
@@ -14,6 +13,7 @@ use crate::policy::lint::RULES;
 use crate::problem::Problem;
 use crate::problem::Severity;
 use crate::problem::nearest;
+use crate::reload;
 use crate::snapshot::Snapshot;
 
 use super::Exit;
@@ -26,6 +26,10 @@ use super::check::Ready;
 use super::formats;
 use super::out::BOLD;
 use super::out::paint;
+
+mod tested;
+
+use tested::Tested;
 
 pub(super) const AFTER: &str = "\
 Examples:
@@ -90,16 +94,19 @@ pub(super) fn lint(
         rules(global, out);
         return Ok(Exit::Ok);
     }
-    let Some(Ready { reading, checked, .. }) = check::ready(global, world, out) else {
+    let Some(Ready { config, reading, checked, .. }) = check::ready(global, world, out) else {
         return Ok(Exit::Invalid);
     };
     let snapshot = checked.snapshot();
-    let holders = holders(snapshot);
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let now_ms = check::now_ms();
+    let (files, _) = reload::read_tests(&config.files, &[]);
+    let tested = tested::read(snapshot, &files, now_ms);
+    let holders = holders(snapshot, &tested);
     let looked = Looked {
-        now_ms: u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
+        now_ms,
         roles: holders.roles.as_ref(),
         roles_from: &holders.from,
+        tested: Some(&tested.policies).filter(|_| tested.tests > 0),
         left_out: &arguments.skip,
     };
     let sources = snapshot.sources().policies();
@@ -107,11 +114,17 @@ pub(super) fn lint(
     let mut aside: Vec<String> =
         arguments.skip.iter().map(|code| format!("`{code}` was left out, as asked")).collect();
     aside.extend(holders.unknown);
+    if tested.tests == 0 {
+        aside.push(
+            "`untested` was left out: there are no tests (`*_test.yaml` beside the policies)".to_owned(),
+        );
+    }
     let found = json!({
         "digest": snapshot.digest().to_string(),
         "policies": snapshot.policies().len(),
         "files": sources.len(),
         "roles_from": holders.from,
+        "tests": tested.tests,
         "not_looked_at": aside,
     });
     match global.output {
@@ -144,21 +157,24 @@ fn exit(problems: &[Problem], deny: &[String]) -> Exit {
     }
 }
 
-/// Whose roles are known. Tokens may bring any, so where they are taken API keys alone say nothing.
-fn holders(snapshot: &Snapshot) -> Holders {
+/// Whose roles are known. Tokens may bring any, so where they are taken API keys alone say nothing; the principals of
+/// tests stand for those that their authors know.
+fn holders(snapshot: &Snapshot, tested: &Tested) -> Holders {
     let keyring = snapshot.keyring();
-    let mut roles = BTreeSet::new();
+    let mut roles = tested.roles.clone();
     let mut keys = 0_usize;
     for principal in keyring.api_key_principals() {
         keys += 1;
         roles.extend(principal.roles.iter().map(ToString::to_string));
     }
-    let from = format!("{keys} API key{}", if keys == 1 { "" } else { "s" });
+    let several = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
+    let from =
+        format!("{} and the principals of {}", several(keys, "API key"), several(tested.tests, "test"));
     let issuers = keyring.issuers().len();
-    if issuers > 0 {
+    if issuers > 0 && tested.roles.is_empty() {
         let why = format!(
-            "`unheld-role` was left out: tokens of {issuers} issuer{} may bring any role",
-            if issuers == 1 { "" } else { "s" }
+            "`unheld-role` was left out: tokens of {} may bring any role, and no test has a principal with one",
+            several(issuers, "issuer")
         );
         return Holders { roles: None, from, unknown: Some(why) };
     }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::collections::HashSet;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::identity::Auth;
@@ -16,6 +17,7 @@ use crate::ids::TenantPath;
 use crate::limits;
 use crate::policy::written;
 use crate::policy::written::Named;
+use crate::policy::written::Of;
 use crate::request::question::Call;
 use crate::request::question::Question;
 use crate::snapshot::Snapshot;
@@ -27,13 +29,11 @@ const SOMEBODY: &str = "somebody";
 /// A token's issuer, where none is configured.
 const ISSUER: &str = "https://issuer.invalid";
 
-/// Requests about what changed first, then others.
+/// Requests about what changed first, then others, step by step further from it.
 #[derive(Debug)]
 pub struct Plan {
-    /// Of what the changed policies name, with every role.
-    pub about_changes: Generator,
-    /// Of what all policies name.
-    pub others: Generator,
+    /// What each step is about, for people, and of what its requests are made. Those of the steps before are left out.
+    pub steps: Vec<(&'static str, Generator)>,
     most: usize,
 }
 
@@ -41,45 +41,39 @@ impl Plan {
     /// At most `most` requests, now or at the times that policies name. `changed` are the ids of the policies that differ.
     #[must_use]
     pub fn new(snapshots: [&Snapshot; 2], changed: &BTreeSet<String>, now_ms: u64, most: usize) -> Self {
-        let named = |only: Option<&BTreeSet<String>>| {
-            let mut all = Named::default();
-            for snapshot in snapshots {
-                all.extend(written::named(&snapshot.sources().policies(), only));
-            }
-            all
+        let sources = snapshots.map(|snapshot| snapshot.sources().policies());
+        let made = |of: Of<'_>, fill: usize| {
+            let mut named = Named::default();
+            sources.iter().for_each(|sources| named.extend(written::named(sources, of)));
+            Generator::new(snapshots, &named, now_ms, fill)
         };
-        let (of_all, of_changes) = (named(None), named(Some(changed)));
-        let about_changes = if changed.is_empty() {
-            Generator::default()
-        } else {
-            Generator::new(snapshots, &of_changes, now_ms, OTHER_TENANTS)
-        };
-        Self {
-            about_changes,
-            others: Generator::new(snapshots, &of_all, now_ms, limits::COMPARE_VALUES_MAX),
-            most,
+        let mut steps = Vec::new();
+        if !changed.is_empty() {
+            steps.push(("about what changed", made(Of::These(changed), OTHER_TENANTS)));
+            // Whoever may do what a changed forbid forbids may have a role that only another policy names.
+            steps.push(("about it, with every role", made(Of::TheseAndAllRoles(changed), OTHER_TENANTS)));
         }
-    }
-
-    /// How many of those about what changed are made.
-    #[must_use]
-    pub fn len_about_changes(&self) -> usize {
-        usize::try_from(self.about_changes.possible()).unwrap_or(usize::MAX).min(self.most)
+        steps.push(("others", made(Of::All, limits::COMPARE_VALUES_MAX)));
+        Self { steps, most }
     }
 
     /// At most so many are made.
     #[must_use]
     pub fn len_max(&self) -> usize {
-        let others = usize::try_from(self.others.possible()).unwrap_or(usize::MAX);
-        self.len_about_changes().saturating_add(others).min(self.most)
+        let all: u128 = self.steps.iter().map(|(_, generator)| generator.possible()).sum();
+        usize::try_from(all).unwrap_or(usize::MAX).min(self.most)
     }
 
-    /// The requests, each once and always the same ones in the same order.
-    pub fn questions(&self) -> impl Iterator<Item = Question> {
-        let first = self.len_about_changes();
-        let asked = self.about_changes.values();
-        let others = self.others.questions().filter(move |question| !asked.contain(question));
-        self.about_changes.questions().take(first).chain(others.take(self.most - first))
+    /// The requests, each once and always the same ones in the same order, each with the number of its step.
+    pub fn questions(&self) -> impl Iterator<Item = (usize, Question)> {
+        let values: Rc<[Values]> = self.steps.iter().map(|(_, generator)| generator.values()).collect();
+        let steps = self.steps.iter().enumerate().flat_map(move |(at, (_, generator))| {
+            let values = Rc::clone(&values);
+            let is_new =
+                move |question: &Question| !values.iter().take(at).any(|asked| asked.contain(question));
+            generator.questions().filter(is_new).map(move |question| (at, question))
+        });
+        steps.take(self.most)
     }
 }
 

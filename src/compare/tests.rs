@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
+use crate::request::question::Question;
 use crate::snapshot::Checked;
 use crate::snapshot::Draft;
 use crate::snapshot::Role;
@@ -60,7 +61,7 @@ fn plan(old: &Snapshot, new: &Snapshot, most: usize) -> Plan {
 
 fn effects(old: &Snapshot, new: &Snapshot) -> Effects {
     let mut effects = Effects::default();
-    for question in plan(old, new, 100_000).questions() {
+    for (_, question) in plan(old, new, 100_000).questions() {
         effects.ask([old, new], &question);
     }
     effects
@@ -72,14 +73,15 @@ fn requests_are_made_of_what_policies_name_each_once_and_always_the_same() {
     let snapshot = checked.snapshot();
     let all = plan(snapshot, snapshot, usize::MAX);
     // Three tenants with nobody's role and `r`; two routes; four DataKeys; no purpose and one; now and twice more.
-    assert_eq!(all.others.made_of().map(|(count, _)| count), [6, 2, 4, 2, 3]);
+    let [(_, of)] = &*all.steps else { panic!("nothing changed") };
+    assert_eq!(of.made_of().map(|(count, _)| count), [6, 2, 4, 2, 3]);
     let words = |plan: &Plan| plan.questions().map(|one| format!("{one:?}")).collect::<Vec<_>>();
     let every = words(&all);
-    assert_eq!((every.len(), all.others.possible(), all.len_max()), (288, 288, 288));
+    assert_eq!((every.len(), of.possible(), all.len_max()), (288, 288, 288));
     assert_eq!(every.iter().collect::<BTreeSet<_>>().len(), 288);
     assert_eq!(every, words(&all));
     let some = plan(snapshot, snapshot, 100);
-    assert_eq!((some.len_max(), some.len_about_changes()), (100, 0));
+    assert_eq!(some.len_max(), 100);
     let some = words(&some);
     assert_eq!(some.iter().collect::<BTreeSet<_>>().len(), 100);
     // Spread evenly: each value of each kind is among them.
@@ -101,22 +103,31 @@ fn requests_are_made_of_what_policies_name_each_once_and_always_the_same() {
 fn requests_about_what_changed_come_first_and_none_comes_twice() {
     let narrower = BASE.replace("2027-06-01", "2027-05-01");
     let (old, new) = (checked(&[("p.cedar", BASE)]), checked(&[("p.cedar", &narrower)]));
-    let words = |most: usize| {
-        let plan = plan(old.snapshot(), new.snapshot(), most);
-        (plan.len_about_changes(), plan.questions().map(|one| format!("{one:?}")).collect::<Vec<_>>())
-    };
-    let (about, all) = words(usize::MAX);
-    assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
-    assert!(about > 0 && all.iter().take(about).any(|one| one.contains("acme/claims")));
+    let asked = |most: usize| plan(old.snapshot(), new.snapshot(), most).questions().collect::<Vec<_>>();
+    let words = |all: &[(usize, Question)]| all.iter().map(|(_, one)| format!("{one:?}")).collect::<Vec<_>>();
+    let all = asked(usize::MAX);
+    assert!(
+        all.is_sorted_by_key(|(step, _)| *step)
+            && [0, 1].iter().all(|step| all.iter().any(|one| one.0 == *step))
+    );
+    assert_eq!(words(&all).iter().collect::<BTreeSet<_>>().len(), all.len());
     // However few are asked for, they begin with those.
-    let (first, few) = words(about / 2);
-    assert_eq!((first, few.len()), (about / 2, about / 2));
-    assert_eq!(few, all[..about / 2]);
+    let first = all.iter().take_while(|(step, _)| *step == 0).count();
+    assert_eq!(words(&asked(first)), words(&all)[..first]);
     let mut found = Effects::default();
-    for question in plan(old.snapshot(), new.snapshot(), about).questions() {
+    for (_, question) in asked(first) {
         found.ask([old.snapshot(), new.snapshot()], &question);
     }
     assert!(found.newly_denied.count > 0, "{found:?}");
+    // What a forbid holds back from a role that it does not name comes next.
+    let held = BASE.to_owned() + "@id(\"hold\") forbid(principal, action == Action::\"read\", resource);";
+    let held = checked(&[("p.cedar", &held)]);
+    let mut found = [Effects::default(), Effects::default(), Effects::default()];
+    for (step, question) in plan(held.snapshot(), old.snapshot(), usize::MAX).questions() {
+        found[step].ask([held.snapshot(), old.snapshot()], &question);
+    }
+    assert_eq!(found[0].newly_allowed.count, 0);
+    assert!(found[1].newly_allowed.count > 0);
 }
 
 #[test]

@@ -41,6 +41,8 @@ pub struct Looked<'a> {
     pub roles: Option<&'a BTreeSet<String>>,
     /// Where those were looked for, for people.
     pub roles_from: &'a str,
+    /// The policies that some test is about; `None` where there are no tests, and then none is missed.
+    pub tested: Option<&'a BTreeSet<String>>,
     /// The codes of rules that are not asked for.
     pub left_out: &'a [String],
 }
@@ -104,6 +106,7 @@ pub fn lint(policies: &Policies, sources: &[Source], model: &Model, looked: &Loo
         checks::pathway(one, &mut found);
         checks::arithmetic(one, source, &mut found);
         checks::tenant_unscoped(one, &mut found);
+        checks::untested(one, looked.tested, &mut found);
     }
     checks::wide(&subjects, &mut found);
     cover::check(&subjects, &mut found);

@@ -139,17 +139,31 @@ pub struct Named {
     pub times_ms: BTreeSet<i64>,
 }
 
-/// What some sources name. With `only`, of policies with other ids no more than roles and groups: whoever may do what
-/// those forbid must be among the callers.
+/// Of which policies it is asked what they name.
+#[derive(Debug, Clone, Copy)]
+pub enum Of<'a> {
+    /// Of all.
+    All,
+    /// Of those with these ids.
+    These(&'a BTreeSet<String>),
+    /// Of those with these ids; of the others no more than roles and groups.
+    TheseAndAllRoles(&'a BTreeSet<String>),
+}
+
+/// What some sources name.
 #[must_use]
-pub fn named(sources: &[Source], only: Option<&BTreeSet<String>>) -> Named {
+pub fn named(sources: &[Source], of: Of<'_>) -> Named {
     let mut found = Named::default();
     for (template, _) in all(sources) {
-        if only.is_some_and(|only| !only.contains(AsRef::<str>::as_ref(template.id()))) {
-            let Named { roles, groups, .. } = of_one(&template);
-            found.extend(Named { roles, groups, ..Named::default() });
-        } else {
-            found.extend(of_one(&template));
+        let is_one = |ids: &BTreeSet<String>| ids.contains(AsRef::<str>::as_ref(template.id()));
+        match of {
+            Of::All => found.extend(of_one(&template)),
+            Of::These(ids) | Of::TheseAndAllRoles(ids) if is_one(ids) => found.extend(of_one(&template)),
+            Of::These(_) => {}
+            Of::TheseAndAllRoles(_) => {
+                let Named { roles, groups, .. } = of_one(&template);
+                found.extend(Named { roles, groups, ..Named::default() });
+            }
         }
     }
     found

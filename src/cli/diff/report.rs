@@ -8,7 +8,6 @@ use serde_json::json;
 
 use crate::compare::Change;
 use crate::compare::Effects;
-use crate::compare::Generator;
 use crate::compare::Recorded;
 use crate::compare::effect::Example;
 use crate::compare::effect::Group;
@@ -29,6 +28,7 @@ use super::super::out::WARN;
 use super::super::out::paint;
 use super::super::report::printable;
 use super::Found;
+use super::Step;
 
 /// Most names of one kind that people are shown.
 const NAMES_MAX: usize = 8;
@@ -67,10 +67,7 @@ pub(super) fn json(found: &Found) -> Json {
     }
     let mut generated = effects_json(&found.generated);
     if let Some(object) = generated.as_object_mut() {
-        let number = |number: u128| Json::from(u64::try_from(number).unwrap_or(u64::MAX));
-        let (about, others) = (&found.plan.about_changes, &found.plan.others);
-        object.insert("about_changes".to_owned(), made_of_json(about, &number(about.possible())));
-        object.insert("others".to_owned(), made_of_json(others, &number(others.possible())));
+        object.insert("steps".to_owned(), found.steps.iter().map(step_json).collect());
     }
     let recorded = found.recorded.as_ref().map(|(recorded, effects)| {
         let mut all = effects_json(effects);
@@ -89,10 +86,11 @@ pub(super) fn json(found: &Found) -> Json {
     })
 }
 
-fn made_of_json(generator: &Generator, possible: &Json) -> Json {
-    let mut all = json!({ "possible": possible });
+fn step_json(step: &Step) -> Json {
+    let possible = u64::try_from(step.of.possible()).unwrap_or(u64::MAX);
+    let mut all = json!({ "what": step.what, "asked": step.asked, "possible": possible });
     if let Some(object) = all.as_object_mut() {
-        object.extend(generator.made_of().map(|(count, what)| (what.to_lowercase(), count.into())));
+        object.extend(step.of.made_of().map(|(count, what)| (what.to_lowercase(), count.into())));
     }
     all
 }
@@ -139,15 +137,9 @@ pub(super) fn pretty(found: &Found, out: &mut Out) {
         out.line(&format!("also different: {}\n", printable(&found.other_files.join(", "))));
     }
     out.line(&paint(BOLD, format!("effect on {} requests", found.generated.asked)));
-    let first = found.plan.len_about_changes();
-    let parts = [
-        ("about what changed", first as u64, &found.plan.about_changes),
-        ("others", found.generated.asked.saturating_sub(first as u64), &found.plan.others),
-    ];
-    for (what, asked, generator) in parts.into_iter().filter(|(_, _, generator)| generator.possible() > 0) {
-        let made: Vec<String> =
-            generator.made_of().iter().map(|(count, what)| format!("{count} {what}")).collect();
-        let line = format!("  {asked} {what}, of {} made of {}", generator.possible(), made.join(", "));
+    for Step { what, asked, of } in &found.steps {
+        let made: Vec<String> = of.made_of().iter().map(|(count, what)| format!("{count} {what}")).collect();
+        let line = format!("  {asked} {what}, of {} made of {}", of.possible(), made.join(", "));
         out.line(&paint(DIM, line));
     }
     effects(&found.generated, out);

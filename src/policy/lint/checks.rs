@@ -2,6 +2,8 @@
 //!
 //! Never: names a value of data; what is quoted stands in the policy.
 
+use std::collections::BTreeSet;
+
 use cedar_policy_core::ast::BinaryOp;
 use cedar_policy_core::ast::Expr;
 use cedar_policy_core::ast::ExprKind;
@@ -187,6 +189,16 @@ pub(super) fn arithmetic(one: &Subject, source: &Source, found: &mut Vec<Finding
         let message = format!("`{}` can overflow, and a policy that errs denies the request", quoted(part));
         let hint = "compare with a number in place of computing one";
         found.push(Finding::of(&rules::ARITHMETIC, one, message).at(place).hint(hint));
+    }
+}
+
+/// Policies that no test is about.
+pub(super) fn untested(one: &Subject, tested: Option<&BTreeSet<String>>, found: &mut Vec<Finding>) {
+    if tested.is_some_and(|tested| !tested.contains(&one.id)) {
+        let message = format!("no test names `{}`, and none needs it", one.id);
+        let hint =
+            "name it under `policies` in what a test expects, or expect a class of data that it decides over";
+        found.push(Finding::of(&rules::UNTESTED, one, message).hint(hint));
     }
 }
 

@@ -53,6 +53,8 @@ pub(super) const UNUSED_CLASS: Rule =
     warning("unused-class", "a data class that no route carries and no policy names");
 pub(super) const UNHELD_ROLE: Rule =
     warning("unheld-role", "a role that a policy names and nobody is known to have");
+pub(super) const UNTESTED: Rule =
+    warning("untested", "a policy that no test is about, where there are tests");
 pub(super) const ALLOW_UNKNOWN: Rule = warning("allow-unknown", "`@lint_allow` of a rule that there is not");
 pub(super) const ALLOW_WITHOUT_REASON: Rule =
     warning("allow-without-reason", "`@lint_allow` without a reason; it allows nothing");
@@ -60,7 +62,7 @@ pub(super) const ALLOW_UNNEEDED: Rule =
     warning("allow-unneeded", "`@lint_allow` of a rule that finds nothing in this policy");
 
 /// Every rule.
-pub const RULES: [Rule; 17] = [
+pub const RULES: [Rule; 18] = [
     NEVER_APPLIES,
     FORBIDS_NOTHING,
     EXPIRED,
@@ -75,6 +77,7 @@ pub const RULES: [Rule; 17] = [
     TENANT_UNSCOPED,
     UNUSED_CLASS,
     UNHELD_ROLE,
+    UNTESTED,
     ALLOW_UNKNOWN,
     ALLOW_WITHOUT_REASON,
     ALLOW_UNNEEDED,

@@ -15,7 +15,7 @@ fn findings(sources: &[Source], looked: &Looked<'_>) -> Vec<Problem> {
 }
 
 fn looked<'a>() -> Looked<'a> {
-    Looked { now_ms: NOW_MS, roles: None, roles_from: "", left_out: &[] }
+    Looked { now_ms: NOW_MS, roles: None, roles_from: "", tested: None, left_out: &[] }
 }
 
 /// Code and line of what is found in one platform file. The test's model has classes that no policy needs.
@@ -320,6 +320,16 @@ fn unheld_role() {
     let text = "@id(\"a\") permit(principal, action == Action::\"read\", resource) when { principal.roles.contains(\"zebra\") || principal.roles.contains(\"auditor\") };";
     let message = "nobody is known to have the role `zebra`".to_owned();
     assert_eq!(of(text, &known), [("unheld-role", message, "looked at: 3 API keys".to_owned())]);
+}
+
+#[test]
+fn untested() {
+    let text = "@id(\"x\") permit(principal in Role::\"r\", action == Action::\"read\", resource);\n@id(\"y\") permit(principal in Role::\"s\", action == Action::\"read\", resource);";
+    let tested = BTreeSet::from(["x".to_owned()]);
+    let all = findings(&[source("p.cedar", text)], &Looked { tested: Some(&tested), ..looked() });
+    assert_eq!(all.iter().map(|one| (one.code, one.place.line)).collect::<Vec<_>>(), [("untested", 2)]);
+    // Where there are no tests at all, none is missed.
+    assert_eq!(found(text), []);
 }
 
 #[test]

@@ -87,7 +87,7 @@ proptest! {
         let model = model(&tenants);
         let sources = laws::valid(&model, &texts);
         let policies = compile(&model, &sources);
-        let looked = Looked { now_ms: 1_700_000_000_000, roles: None, roles_from: "", left_out: &[] };
+        let looked = Looked { now_ms: 1_700_000_000_000, roles: None, roles_from: "", tested: None, left_out: &[] };
         let useless = useless(&lint(&policies, &sources, &model, &looked));
         let rest: Vec<Source> = sources.iter().filter(|one| !useless.contains(&*one.file)).cloned().collect();
         let without = compile(&model, &rest);
@@ -116,7 +116,7 @@ proptest! {
             .collect();
         let sources = laws::valid(&model, &texts);
         let policies = compile(&model, &sources);
-        let looked = Looked { now_ms: 1_700_000_000_000, roles: None, roles_from: "", left_out: &[] };
+        let looked = Looked { now_ms: 1_700_000_000_000, roles: None, roles_from: "", tested: None, left_out: &[] };
         let found = lint(&policies, &sources, &model, &looked);
         let useless = useless(&found);
         // A condition that always holds can be left out.
