@@ -100,7 +100,7 @@ pub(super) fn lint(
     let snapshot = checked.snapshot();
     let now_ms = check::now_ms();
     let (files, _) = reload::read_tests(&config.files, &[]);
-    let tested = tested::read(snapshot, &files, now_ms);
+    let tested = tested::read(&config, snapshot, &files, now_ms);
     let holders = holders(snapshot, &tested);
     let looked = Looked {
         now_ms,

@@ -47,6 +47,15 @@ pub struct Looked<'a> {
     pub left_out: &'a [String],
 }
 
+impl Looked<'_> {
+    /// The rules that find nothing because they do not look.
+    fn not_looked_at(&self) -> Vec<&str> {
+        let roles = self.roles.is_none().then_some(rules::UNHELD_ROLE.code);
+        let tests = self.tested.is_none().then_some(rules::UNTESTED.code);
+        self.left_out.iter().map(String::as_str).chain(roles).chain(tests).collect()
+    }
+}
+
 /// What a rule found.
 struct Finding {
     rule: &'static Rule,
@@ -114,7 +123,7 @@ pub fn lint(policies: &Policies, sources: &[Source], model: &Model, looked: &Loo
     names::templates(&named, sources, &subjects, &mut found);
     names::classes(model, &subjects, &mut found);
     names::roles(looked, &subjects, &mut found);
-    allow::apply(&named, sources, looked.left_out, &mut found);
+    allow::apply(&named, sources, &looked.not_looked_at(), &mut found);
     found.retain(|finding| !looked.left_out.iter().any(|code| code == finding.rule.code));
     found.sort_by(|a, b| (&a.place, a.rule.code, &a.message).cmp(&(&b.place, b.rule.code, &b.message)));
     let mut told = BTreeSet::new();

@@ -9,6 +9,8 @@ use crate::cases::Asks;
 use crate::cases::Case;
 use crate::cases::Cases;
 use crate::cases::TestFile;
+use crate::cases::Worlds;
+use crate::config::Config;
 use crate::request::question::Judgement;
 use crate::snapshot::Snapshot;
 
@@ -17,15 +19,17 @@ use crate::snapshot::Snapshot;
 pub(super) struct Tested {
     /// How many tests there are.
     pub(super) tests: usize,
-    /// The policies that an expectation names, or that decide over a class of data of which it speaks.
+    /// The policies that an expectation names, that alone decide a request, or that decide over a class of data of which
+    /// an expectation speaks.
     pub(super) policies: BTreeSet<String>,
     /// The roles of the principals.
     pub(super) roles: BTreeSet<String>,
 }
 
 /// Reads the tests; `check` tells what is wrong in their files.
-pub(super) fn read(snapshot: &Snapshot, files: &[TestFile], now_ms: u64) -> Tested {
+pub(super) fn read(config: &Config, snapshot: &Snapshot, files: &[TestFile], now_ms: u64) -> Tested {
     let mut found = Tested::default();
+    let mut worlds = Worlds::new(snapshot, &config.settings);
     let read = files.iter().filter_map(|file| Cases::parse(file, now_ms).ok());
     for case in read.flat_map(|cases| cases.all) {
         found.tests += 1;
@@ -34,16 +38,19 @@ pub(super) fn read(snapshot: &Snapshot, files: &[TestFile], now_ms: u64) -> Test
             found.roles.extend(roles.map(ToString::to_string));
         }
         found.policies.extend(case.expect.policies.iter().flatten().cloned());
+        let policies = &mut found.policies;
         // Its failures are not asked for here.
-        drop(
-            case.run(snapshot, &mut |_, judgement| decided(snapshot, &case, judgement, &mut found.policies)),
-        );
+        drop(worlds.run(&case, &mut |snapshot, _, judgement| decided(snapshot, &case, judgement, policies)));
     }
     found
 }
 
-/// The policies that decide over the classes of which a test speaks; no expectation can name those.
+/// The policies that decide over the classes of which a test speaks, for no expectation can name those; and the one that
+/// alone decides the request, for without it the test would fail.
 fn decided(snapshot: &Snapshot, case: &Case, judgement: &Judgement, policies: &mut BTreeSet<String>) {
+    if let [alone] = &*judgement.verdict.reasons {
+        policies.insert(snapshot.policies().id(*alone).to_owned());
+    }
     let (reveal, hide) = (&case.expect.reveal, &case.expect.hide);
     let all = case.expect.body.is_some() || reveal.others || hide.others;
     for shown in &judgement.classes {

@@ -26,7 +26,7 @@ struct Allowance {
 }
 
 /// Takes out what is allowed, and adds what is wrong with the allowances themselves. Findings are of `named` policies.
-pub(super) fn apply(named: &[Named], sources: &[Source], left_out: &[String], found: &mut Vec<Finding>) {
+pub(super) fn apply(named: &[Named], sources: &[Source], not_looked_at: &[&str], found: &mut Vec<Finding>) {
     let mut all: Vec<Vec<Allowance>> = named
         .iter()
         .map(|one| sources.get(one.source).map_or_else(Vec::new, |source| read(source, &one.template)))
@@ -56,7 +56,7 @@ pub(super) fn apply(named: &[Named], sources: &[Source], left_out: &[String], fo
             let message = format!("`{}` is allowed without a reason, so it is not", one.code);
             let hint = format!("write `@lint_allow(\"{}: because …\")`", one.code);
             found.push(Finding::in_model(&rules::ALLOW_WITHOUT_REASON, one.place, message).hint(hint));
-        } else if !one.is_needed && !left_out.contains(&one.code) {
+        } else if !one.is_needed && !not_looked_at.contains(&one.code.as_str()) {
             let message = format!("`{}` finds nothing in this policy", one.code);
             found.push(
                 Finding::in_model(&rules::ALLOW_UNNEEDED, one.place, message).hint("take the allowance out"),

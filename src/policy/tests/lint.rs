@@ -328,7 +328,10 @@ fn untested() {
     let tested = BTreeSet::from(["x".to_owned()]);
     let all = findings(&[source("p.cedar", text)], &Looked { tested: Some(&tested), ..looked() });
     assert_eq!(all.iter().map(|one| (one.code, one.place.line)).collect::<Vec<_>>(), [("untested", 2)]);
-    // Where there are no tests at all, none is missed.
+    // Where there are no tests at all, none is missed, and an allowance is not unneeded.
+    let allowed =
+        text.replace("@id(\"y\")", "@id(\"y\") @lint_allow(\"untested: because; unheld-role: because\")");
+    assert_eq!(found(&allowed), []);
     assert_eq!(found(text), []);
 }
 
