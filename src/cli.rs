@@ -24,6 +24,7 @@ mod facts;
 mod files;
 mod fmt;
 mod formats;
+mod graph;
 mod healthcheck;
 mod init;
 mod lint;
@@ -145,6 +146,12 @@ pub enum Output {
     Github,
     /// JUnit's XML (`test`).
     Junit,
+    /// A Mermaid flowchart (`graph`).
+    Mermaid,
+    /// Graphviz's language (`graph`).
+    Dot,
+    /// A drawing (`graph`).
+    Svg,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -173,6 +180,9 @@ enum Verb {
     /// Everything that the policies let one caller do.
     #[command(after_help = what_can::AFTER)]
     WhatCan(what_can::Arguments),
+    /// Draw the tenants, and the pathways between them.
+    #[command(after_help = graph::AFTER)]
+    Graph(graph::Arguments),
     /// Lay out policies as Cedar's own tools do.
     #[command(after_help = fmt::AFTER)]
     Fmt(fmt::Arguments),
@@ -234,6 +244,7 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
         | Verb::Fmt(_)
         | Verb::Init(_)
         | Verb::Healthcheck(_) => &[Output::Pretty, Output::Json],
+        Verb::Graph(_) => &[Output::Pretty, Output::Mermaid, Output::Dot, Output::Svg],
         Verb::WhoCan(_) | Verb::WhatCan(_) => &[Output::Pretty, Output::Json],
         Verb::Run | Verb::Schema(_) | Verb::Completions { .. } => &[Output::Pretty],
     };
@@ -251,6 +262,7 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
         Verb::Explain(arguments) => explain::explain(global, arguments, world, out),
         Verb::WhoCan(arguments) => who_can::who_can(global, arguments, world, out),
         Verb::WhatCan(arguments) => what_can::what_can(global, arguments, world, out),
+        Verb::Graph(arguments) => graph::graph(global, arguments, world, out),
         Verb::Fmt(arguments) => fmt::fmt(global, arguments, world, out),
         Verb::Init(arguments) => init::init(global, arguments, out),
         Verb::Healthcheck(arguments) => healthcheck::healthcheck(global, arguments, world, out),

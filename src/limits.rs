@@ -119,6 +119,8 @@ pub const EXPLAINED_POLICIES_MAX: usize = 100;
 pub const HINTS_TRIED_MAX: usize = 500;
 /// Most questions that `who-can` and `what-can` put for one answer.
 pub const REPORT_QUESTIONS_MAX: usize = 100_000;
+/// Most boxes that `graph` draws: more cannot be looked at.
+pub const GRAPH_NODES_MAX: usize = 1_000;
 /// Longest text or value in a trace, in characters; longer ones are cut and marked.
 pub const TRACE_TEXT_CHARS_MAX: usize = 400;
 /// Most policies, tenants, resources and fields that one worker keeps as Cedar entities, each kind by itself. An entity

@@ -256,3 +256,64 @@ fn callers_that_are_named_are_gone_through_too() {
         told["who_can"].as_array().unwrap().iter().map(|row| row["who"].as_str().unwrap()).collect();
     assert!(who.contains(&"User bo (given)") && !who.iter().any(|who| who.contains("cy")), "{who:?}");
 }
+
+/// A name that tries to leave its place in each of the three languages, and a purpose that does.
+const HOSTILE: &str = r#"@id("h")
+@pathway("a \"] --> x <script>alert(1)</script> & ' `b` #35; \\ \u{1} \n} next")
+permit (principal in Tenant::"globex", action == Action::"read", resource in DataKey::"acme/west")
+when { context has purpose && context.purpose == "</text><svg onload='x'>" };
+"#;
+
+#[test]
+fn a_drawing_is_xml_with_every_tenant_and_nothing_that_runs() {
+    let folder = clinic();
+    fs::write(folder.path().join("policies/hostile.cedar"), HOSTILE).unwrap();
+    let (svg, code) = shell(folder.path(), "palisade graph -o svg");
+    assert_eq!(code, 0, "{svg}");
+    let drawing = roxmltree::Document::parse(&svg).unwrap();
+    assert_eq!(drawing.root_element().tag_name().name(), "svg");
+    let mut texts = Vec::new();
+    for node in drawing.descendants().filter(roxmltree::Node::is_element) {
+        let known = ["svg", "title", "defs", "marker", "path", "rect", "text"];
+        assert!(known.contains(&node.tag_name().name()), "{}", node.tag_name().name());
+        for attribute in node.attributes() {
+            assert!(
+                !attribute.name().starts_with("on") && !attribute.name().contains("href"),
+                "{attribute:?}"
+            );
+        }
+        texts.extend(node.text().map(str::to_owned));
+    }
+    for tenant in ["acme", "acme/west", "acme/west/sf1", "acme/east", "globex", "globex/north", "acme/claims"]
+    {
+        assert!(texts.iter().any(|text| text == tenant), "{tenant}: {texts:?}");
+    }
+    let shown = texts.iter().find(|text| text.contains("<script>alert(1)</script>"));
+    assert!(shown.is_some_and(|text| text.contains("</text><svg onload='x'>")), "shown as text: {texts:?}");
+}
+
+#[test]
+fn no_name_leaves_its_place_in_mermaid_or_dot() {
+    let folder = clinic();
+    fs::write(folder.path().join("policies/hostile.cedar"), HOSTILE).unwrap();
+    let (mermaid, _) = shell(folder.path(), "palisade graph");
+    for line in mermaid.lines() {
+        let quotes = line.matches('"').count();
+        assert!(quotes == 0 || quotes == 2, "{line}");
+        let inner = line.split('"').nth(1).unwrap_or("").replace("<br>", "");
+        assert!(!inner.contains(['<', '>', '&', '`', '\\']), "{line}");
+    }
+    let (dot, _) = shell(folder.path(), "palisade graph -o dot");
+    let mut arrows = 0;
+    for line in dot.lines() {
+        let plain = line.replace(r"\\", "").replace(r#"\""#, "");
+        assert_eq!(plain.matches('"').count() % 2, 0, "{line}");
+        let outside: String = plain.split('"').step_by(2).collect();
+        assert!(!outside.contains("script") && !outside.contains("next"), "{line}");
+        arrows += usize::from(outside.contains("->"));
+    }
+    assert_eq!(arrows, 7, "five of the tree, two pathways: {dot}");
+    let (said, code) = shell(folder.path(), "palisade graph --tenant acne");
+    assert!(code == 2 && said.contains("did you mean `acme`?"), "{said}");
+    assert_eq!(shell(folder.path(), "palisade graph -o sarif").1, 2);
+}

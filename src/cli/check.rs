@@ -102,7 +102,9 @@ fn print(global: &Global, problems: &[Problem], texts: &Texts<'_>, found: &Json,
         Output::Json => out.raw(formats::json(problems, found).as_bytes()),
         Output::Sarif => out.raw(formats::sarif(problems, &|_| None).as_bytes()),
         Output::Github => out.raw(formats::github(problems).as_bytes()),
-        Output::Pretty | Output::Junit => pretty_in(global, problems, texts, |text| out.line(text)),
+        Output::Pretty | Output::Junit | Output::Mermaid | Output::Dot | Output::Svg => {
+            pretty_in(global, problems, texts, |text| out.line(text))
+        }
     }
 }
 

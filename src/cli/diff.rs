@@ -126,7 +126,13 @@ pub(super) fn diff(
     let found = compare(old, new, arguments)?;
     match global.output {
         Output::Json => out.raw(formats::pretty(&report::json(&found)).as_bytes()),
-        Output::Pretty | Output::Sarif | Output::Github | Output::Junit => report::pretty(&found, out),
+        Output::Pretty
+        | Output::Sarif
+        | Output::Github
+        | Output::Junit
+        | Output::Mermaid
+        | Output::Dot
+        | Output::Svg => report::pretty(&found, out),
     }
     Ok(exit(&found, arguments.fail_on))
 }

@@ -59,9 +59,13 @@ pub(super) fn eval(
     };
     match global.output {
         Output::Json => out.raw(formats::pretty(&answer::json(&answer)).as_bytes()),
-        Output::Pretty | Output::Sarif | Output::Github | Output::Junit => {
-            out.line(answer::pretty(&answer).trim_end())
-        }
+        Output::Pretty
+        | Output::Sarif
+        | Output::Github
+        | Output::Junit
+        | Output::Mermaid
+        | Output::Dot
+        | Output::Svg => out.line(answer::pretty(&answer).trim_end()),
     }
     Ok(if arguments.exit_code && !answer.allowed { Exit::Denied } else { Exit::Ok })
 }

@@ -120,7 +120,13 @@ pub(super) fn explain(
             let told = serde_json::to_value(&explanation).unwrap_or(Json::Null);
             out.raw(formats::pretty(&told).as_bytes());
         }
-        Output::Pretty | Output::Sarif | Output::Github | Output::Junit => {
+        Output::Pretty
+        | Output::Sarif
+        | Output::Github
+        | Output::Junit
+        | Output::Mermaid
+        | Output::Dot
+        | Output::Svg => {
             out.line(pretty(&explanation).trim_end());
         }
     }

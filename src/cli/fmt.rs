@@ -99,7 +99,13 @@ pub(super) fn fmt(
     }
     match global.output {
         Output::Json => out.raw(formats::pretty(&as_json(&all)).as_bytes()),
-        Output::Pretty | Output::Sarif | Output::Github | Output::Junit => pretty(&all, arguments.check, out),
+        Output::Pretty
+        | Output::Sarif
+        | Output::Github
+        | Output::Junit
+        | Output::Mermaid
+        | Output::Dot
+        | Output::Svg => pretty(&all, arguments.check, out),
     }
     Ok(exit(&all, arguments.check))
 }
@@ -115,7 +121,13 @@ fn stdin(global: &Global, arguments: &Arguments, out: &mut Out) -> Result<Exit, 
         }
         match global.output {
             Output::Json => out.raw(formats::pretty(&as_json(&done)).as_bytes()),
-            Output::Pretty | Output::Sarif | Output::Github | Output::Junit => out.raw(after.as_bytes()),
+            Output::Pretty
+            | Output::Sarif
+            | Output::Github
+            | Output::Junit
+            | Output::Mermaid
+            | Output::Dot
+            | Output::Svg => out.raw(after.as_bytes()),
         }
     }
     Ok(exit)

@@ -72,7 +72,13 @@ pub(super) fn healthcheck(
     };
     match global.output {
         Output::Json => out.raw(formats::pretty(&json!({ "ready": ready, "message": said })).as_bytes()),
-        Output::Pretty | Output::Sarif | Output::Github | Output::Junit => out.line(&said),
+        Output::Pretty
+        | Output::Sarif
+        | Output::Github
+        | Output::Junit
+        | Output::Mermaid
+        | Output::Dot
+        | Output::Svg => out.line(&said),
     }
     Ok(if ready { Exit::Ok } else { Exit::Internal })
 }

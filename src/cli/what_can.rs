@@ -125,7 +125,13 @@ pub(super) fn what_can(
         Output::Json => {
             out.raw(formats::pretty(&serde_json::to_value(&report).unwrap_or(Json::Null)).as_bytes());
         }
-        Output::Pretty | Output::Sarif | Output::Github | Output::Junit => {
+        Output::Pretty
+        | Output::Sarif
+        | Output::Github
+        | Output::Junit
+        | Output::Mermaid
+        | Output::Dot
+        | Output::Svg => {
             out.line(pretty(&report).trim_end());
         }
     }

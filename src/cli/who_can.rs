@@ -135,7 +135,13 @@ pub(super) fn who_can(
         Output::Json => {
             out.raw(formats::pretty(&serde_json::to_value(&report).unwrap_or(Json::Null)).as_bytes())
         }
-        Output::Pretty | Output::Sarif | Output::Github | Output::Junit => {
+        Output::Pretty
+        | Output::Sarif
+        | Output::Github
+        | Output::Junit
+        | Output::Mermaid
+        | Output::Dot
+        | Output::Svg => {
             out.line(pretty(&report, arguments).trim_end());
         }
     }

@@ -90,12 +90,13 @@ impl Mentions {
     }
 }
 
-fn text(expr: &Expr) -> Option<&str> {
+/// The text that an expression is.
+pub(super) fn text(expr: &Expr) -> Option<&str> {
     if let ExprKind::Lit(Literal::String(text)) = expr.expr_kind() { Some(text) } else { None }
 }
 
 /// `principal.tenant.status` of such an expression; nothing for what does not start at a variable.
-fn path(expr: &Expr) -> Option<String> {
+pub(super) fn path(expr: &Expr) -> Option<String> {
     if let ExprKind::Var(var) = expr.expr_kind() {
         let name = match var {
             Var::Principal => "principal",
