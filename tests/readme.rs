@@ -41,7 +41,7 @@ enum How {
 }
 
 /// Every command of the README, in its order.
-const COMMANDS: [(&str, How); 24] = [
+const COMMANDS: [(&str, How); 25] = [
     ("cargo run --release --example clinic", How::Elsewhere),
     ("cargo test", How::Elsewhere),
     ("cargo build --release", How::Elsewhere),
@@ -61,6 +61,11 @@ const COMMANDS: [(&str, How); 24] = [
     (
         "palisade eval --config examples/clinic/config/palisade.yaml \
          --principal gus --tenant globex --roles auditor --target acme --purpose audit --method GET --path /claims",
+        How::Shell(0),
+    ),
+    (
+        "palisade explain --config examples/clinic/config/palisade.yaml \
+         --principal gus --tenant globex --roles auditor --target acme --method GET --path /claims",
         How::Shell(0),
     ),
     ("palisade test --config examples/clinic/config/palisade.yaml", How::Shell(0)),

@@ -5,6 +5,7 @@
 //! Never: answers; each question is put as any other.
 
 use std::collections::BTreeSet;
+use std::io::Read as _;
 use std::sync::Arc;
 
 use http::HeaderMap;
@@ -31,6 +32,8 @@ use crate::request::question::Question;
 use crate::request::question::Shown;
 use crate::snapshot::Snapshot;
 
+use super::facts;
+use super::facts::Asking;
 use super::out::DIM;
 use super::out::paint;
 use super::report::printable;
@@ -46,6 +49,8 @@ pub(super) struct Person {
     pub(super) principal: Arc<Principal>,
     /// Has it more than its tenant?
     pub(super) is_plain: bool,
+    /// Does it stand in a test file?
+    pub(super) is_from_tests: bool,
 }
 
 /// Everyone of one tenant that the policies can tell apart.
@@ -72,7 +77,12 @@ pub(super) fn people_of(snapshot: &Snapshot, mentions: &Mentions, tenant: Tenant
             };
             let mut add = |who: String, principal: Principal| {
                 let is_plain = principal == plain;
-                people.push(Person { who: who + &proven, principal: Arc::new(principal), is_plain });
+                people.push(Person {
+                    who: who + &proven,
+                    principal: Arc::new(principal),
+                    is_plain,
+                    is_from_tests: false,
+                });
             };
             add(ANYBODY.to_owned(), plain.clone());
             for role in roles(mentions) {
@@ -119,17 +129,34 @@ pub(super) fn people_of_tests(config: &Config, now_ms: u64) -> Vec<Person> {
         };
         for principal in cases.all.into_iter().filter_map(asked) {
             if seen.insert(Arc::clone(&principal)) {
-                people.push(given(principal, "test file"));
+                people.push(given(principal, true));
             }
         }
     }
     people
 }
 
+/// The callers that `--principals` names.
+pub(super) fn people_in(file: Option<&str>) -> Result<Vec<Person>, String> {
+    let Some(file) = file else { return Ok(Vec::new()) };
+    let mut text = String::new();
+    let most = limits::SOURCE_FILE_BYTES_MAX;
+    let read = if file == "-" {
+        std::io::stdin().lock().take(most).read_to_string(&mut text)
+    } else {
+        std::fs::File::open(file).and_then(|file| file.take(most).read_to_string(&mut text))
+    };
+    read.map_err(|error| format!("the principals cannot be read: {error}"))?;
+    let all: Vec<Asking> = serde_json::from_str(&text)
+        .map_err(|error| format!("the principals are not as expected: {error}"))?;
+    all.iter().map(|one| Ok(given(Arc::new(facts::principal(one)?), false))).collect()
+}
+
 /// A caller that somebody named.
-pub(super) fn given(principal: Arc<Principal>, from: &str) -> Person {
+pub(super) fn given(principal: Arc<Principal>, is_from_tests: bool) -> Person {
+    let from = if is_from_tests { "test file" } else { "given" };
     let who = format!("{} {} ({from})", principal.kind.as_str(), principal.id);
-    Person { who, principal, is_plain: false }
+    Person { who, principal, is_plain: false, is_from_tests }
 }
 
 /// The purposes to go through: none, and each that policies speak of.

@@ -3,7 +3,6 @@
 //! Never: decides in a way of its own, or keeps quiet about what it did not go through.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
@@ -28,7 +27,6 @@ use super::World;
 use super::check;
 use super::check::Ready;
 use super::facts;
-use super::facts::Asking;
 use super::formats;
 use super::out::BOLD;
 use super::out::paint;
@@ -119,7 +117,7 @@ pub(super) fn who_can(
         return Ok(Exit::Invalid);
     };
     let snapshot = checked.snapshot();
-    let report = given(arguments.principals.as_deref()).and_then(|mut people| {
+    let report = reach::people_in(arguments.principals.as_deref()).and_then(|mut people| {
         let now_ms = facts::now_ms(arguments.now.as_deref())?;
         people.extend(reach::people_of_tests(&config, now_ms));
         report(snapshot, arguments, &people, now_ms)
@@ -146,22 +144,6 @@ pub(super) fn who_can(
         }
     }
     Ok(Exit::Ok)
-}
-
-/// The callers that `--principals` names.
-fn given(file: Option<&str>) -> Result<Vec<Person>, String> {
-    let Some(file) = file else { return Ok(Vec::new()) };
-    let mut text = String::new();
-    let most = limits::SOURCE_FILE_BYTES_MAX;
-    let read = if file == "-" {
-        std::io::stdin().lock().take(most).read_to_string(&mut text)
-    } else {
-        std::fs::File::open(file).and_then(|file| file.take(most).read_to_string(&mut text))
-    };
-    read.map_err(|error| format!("the principals cannot be read: {error}"))?;
-    let all: Vec<Asking> = serde_json::from_str(&text)
-        .map_err(|error| format!("the principals are not as expected: {error}"))?;
-    all.iter().map(|one| Ok(reach::given(Arc::new(facts::principal(one)?), "given"))).collect()
 }
 
 fn report(
@@ -248,7 +230,10 @@ fn data_key(snapshot: &Snapshot, text: &str) -> Result<DataKey, String> {
 }
 
 /// What was found for one caller on one route: by kind and tenant, with the purposes that do.
-type Found = BTreeMap<(String, String, String, May), Vec<(String, &'static str, Option<String>)>>;
+type Found = BTreeMap<(String, String, String, May), Vec<Circumstances>>;
+
+/// A tenant, a kind of caller and a purpose.
+type Circumstances = (String, &'static str, Option<String>);
 
 /// What anybody of a tenant may.
 type Plain = (&'static str, Auth, Option<String>, May);
@@ -275,9 +260,6 @@ impl Through<'_> {
         people: &[Person],
     ) -> usize {
         let mut refused = 0;
-        for person in people {
-            self.person(on, key, person, &mut Vec::new());
-        }
         for (tenant, _) in reach::tenants(self.snapshot) {
             if !reach::may_reach(self.snapshot, tenant, target) {
                 refused += 1;
@@ -287,6 +269,9 @@ impl Through<'_> {
             for person in reach::people_of(self.snapshot, mentions, tenant) {
                 self.person(on, key, &person, &mut plain);
             }
+        }
+        for person in people {
+            self.person(on, key, person, &mut Vec::new());
         }
         refused
     }
@@ -323,9 +308,21 @@ impl Through<'_> {
             } else if plain.contains(&same) {
                 continue;
             }
+            let found = (tenant.clone(), kind, purpose.clone());
+            // Who of a test file may what one of its roles may is told with the role.
+            if person.is_from_tests && self.is_told(key, route, &may, &found) {
+                continue;
+            }
             let at = (key.to_string(), route.to_owned(), person.who.clone(), may);
-            self.found.entry(at).or_default().push((tenant.clone(), kind, purpose.clone()));
+            self.found.entry(at).or_default().push(found);
         }
+    }
+
+    fn is_told(&self, key: &DataKey, route: &str, may: &May, found: &Circumstances) -> bool {
+        let same = |(of, on, _, told): &(String, String, String, May)| {
+            of == key.as_str() && on == route && told == may
+        };
+        self.found.iter().any(|(at, all)| same(at) && all.contains(found))
     }
 
     fn rows(self) -> Vec<Row> {

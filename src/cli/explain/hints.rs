@@ -103,26 +103,14 @@ fn allowed(snapshot: &Snapshot, question: &Question) -> Option<Vec<String>> {
 fn changes(snapshot: &Snapshot, question: &Question) -> Vec<Change> {
     let Some(principal) = &question.principal else { return Vec::new() };
     let mentions = snapshot.policies().mentions(|_| true);
-    let mut changes = Vec::new();
+    // Roles and groups come last: of them there may be more than are tried.
+    let mut changes = of_context(&mentions, question);
     let mut of_principal = |kind, words: String, change: &dyn Fn(&mut Principal)| {
         let mut other = (**principal).clone();
         change(&mut other);
         let question = Question { principal: Some(Arc::new(other)), ..question.clone() };
         changes.push(Change { kind, words, question });
     };
-    for role in mentions.of_type("Role").filter(|role| !principal.roles.iter().any(|has| &**has == *role)) {
-        of_principal("role", format!("the role `{role}`"), &|one| add(&mut one.roles, role));
-    }
-    for role in &principal.roles {
-        of_principal("role", format!("without the role `{role}`"), &|one| {
-            one.roles.retain(|has| has != role)
-        });
-    }
-    for group in
-        mentions.of_type("Group").filter(|group| !principal.groups.iter().any(|has| &**has == *group))
-    {
-        of_principal("group", format!("the group `{group}`"), &|one| add(&mut one.groups, group));
-    }
     for scope in mentions.texts_of("principal.scopes") {
         if !principal.scopes.iter().any(|has| &**has == scope) {
             of_principal("scope", format!("the scope `{scope}`"), &|one| add(&mut one.scopes, scope));
@@ -142,7 +130,19 @@ fn changes(snapshot: &Snapshot, question: &Question) -> Vec<Change> {
     if principal.actor.is_some() {
         of_principal("actor", "nobody acts for the caller".to_owned(), &|one| one.actor = None);
     }
-    changes.extend(of_context(&mentions, question));
+    for role in mentions.of_type("Role").filter(|role| !principal.roles.iter().any(|has| &**has == *role)) {
+        of_principal("role", format!("the role `{role}`"), &|one| add(&mut one.roles, role));
+    }
+    for role in &principal.roles {
+        of_principal("role", format!("without the role `{role}`"), &|one| {
+            one.roles.retain(|has| has != role)
+        });
+    }
+    for group in
+        mentions.of_type("Group").filter(|group| !principal.groups.iter().any(|has| &**has == *group))
+    {
+        of_principal("group", format!("the group `{group}`"), &|one| add(&mut one.groups, group));
+    }
     changes
 }
 
