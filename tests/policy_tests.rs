@@ -7,6 +7,7 @@ use std::fs;
 use std::io::BufRead as _;
 use std::io::BufReader;
 use std::path::Path;
+use std::process::Child;
 use std::process::Command;
 use std::process::Output;
 use std::process::Stdio;
@@ -126,15 +127,58 @@ fn bodies_that_become_something_else_are_told_by_the_place_of_each_difference() 
 }
 
 #[test]
+fn another_mask_another_class_and_another_pathway_than_expected_are_told() {
+    let folder = clinic();
+    let file = "policies/roles_test.yaml";
+    edit(
+        folder.path(),
+        file,
+        "hide: {pii.identifier.ssn: drop}",
+        "hide: {pii.identifier.ssn: pseudonym, billing: ~}",
+    );
+    edit(folder.path(), file, "reveal: [pii.name, pii.contact]", "reveal: [pii.name, pii, health.allergy]");
+    let (code, said) = run(folder.path(), &[file, "--filter", "sees"]);
+    assert_eq!(code, 4, "{said}");
+    for wanted in [
+        "`pii.identifier.ssn` is hidden by drop (`ssn-for-the-identity-desk-only`), expected pseudonym",
+        "the bodies carry no data of `billing`",
+        "`health.allergy` is hidden by fixed(\"[hidden]\"), expected it revealed",
+        "2 of ",
+    ] {
+        assert!(said.contains(wanted), "{wanted} is not in {said}");
+    }
+    // Of two classes around one, the inner counts: what is said of `pii.identifier` is not said of `pii`.
+    assert!(
+        !said.contains(
+            "`pii.identifier.ssn` is hidden by drop (`ssn-for-the-identity-desk-only`), expected it"
+        ),
+        "{said}"
+    );
+    edit(
+        folder.path(),
+        "policies/tenants/acme/sharing.cedar",
+        "@pathway(\"acme claims to globex auditors\")",
+        "@pathway(\"another\")",
+    );
+    edit(
+        folder.path(),
+        "policies/tenants/acme/sharing_test.yaml",
+        "pathway: acme claims to globex auditors",
+        "pathway: another",
+    );
+    assert_eq!(run(folder.path(), &["policies/tenants"]).0, 0);
+}
+
+#[test]
 fn tests_can_be_chosen_and_none_at_all_is_a_failure() {
     let folder = clinic();
     let count = |arguments: &[&str]| {
         let (code, said) = run(folder.path(), &[arguments, &["-o", "json"]].concat());
         (code, serde_json::from_str::<Value>(&said).unwrap()["passed"].as_u64().unwrap())
     };
-    assert_eq!(count(&["policies/tenants"]), (0, 7));
-    assert_eq!(count(&["policies/tenants", "policies/roles_test.yaml"]), (0, 55));
-    assert_eq!(count(&["--filter", "sharing_test"]), (0, 7));
+    assert_eq!(count(&["policies/tenants"]), (0, 9));
+    assert_eq!(count(&["policies/tenants", "policies/roles_test.yaml"]), (0, 57));
+    assert_eq!(count(&["--filter", "sharing_test"]), (0, 9));
     assert_eq!(count(&["--filter", "strict isolation"]), (0, 5));
     assert_eq!(count(&["--filter", "no such test"]), (4, 0));
     assert_eq!(run(folder.path(), &["policies/nowhere_test.yaml"]).0, 3);
@@ -283,22 +327,30 @@ fn changes_of_policies_that_no_test_notices_are_named() {
     assert!(code == 4 && !said.contains("noticed"), "{said}");
 }
 
+/// A child that does not outlive its test.
+struct Watching(Child);
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
 #[test]
 fn watching_runs_the_tests_again_after_an_edit() {
     let folder = clinic();
-    let mut child = command(folder.path(), &["--watch"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = Watching(command(folder.path(), &["--watch"]).stdout(Stdio::piped()).spawn().unwrap());
     let (send, lines) = std::sync::mpsc::channel();
-    let stdout = BufReader::new(child.stdout.take().unwrap());
+    let stdout = BufReader::new(child.0.stdout.take().unwrap());
     std::thread::spawn(move || stdout.lines().map_while(Result::ok).all(|line| send.send(line).is_ok()));
     let until = |text: &str| {
         while !lines.recv_timeout(Duration::from_secs(60)).unwrap().contains(text) {}
     };
-    until("ok: 87 tests passed");
+    until("ok: 89 tests passed");
     until("waiting for an edit");
     edit(folder.path(), "policies/roles.cedar", "resource in RouteGroup::\"claims\"", "resource");
-    until("of 87 tests failed");
+    until("of 89 tests failed");
     edit(folder.path(), "policies/roles_test.yaml", "ben: denied", "ben: ~");
-    until("ok: 82 tests passed");
-    child.kill().unwrap();
-    child.wait().unwrap();
+    until("ok: 84 tests passed");
 }
