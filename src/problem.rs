@@ -38,8 +38,9 @@ impl Place {
     #[must_use]
     pub fn span(file: impl Into<Arc<str>>, text: &str, offset: usize, length: usize) -> Self {
         let before = text.get(..offset).unwrap_or(text);
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+        let line_start = memchr::memrchr(b'\n', before.as_bytes()).map_or(0, |at| at + 1);
+        // For each policy of a file, so it had better be fast.
+        let line = memchr::memchr_iter(b'\n', before.as_bytes()).count() + 1;
         let column = before.get(line_start..).unwrap_or("").chars().count() + 1;
         let meant = text.get(offset..).unwrap_or("").get(..length).unwrap_or("").lines().next().unwrap_or("");
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);

@@ -36,8 +36,9 @@ impl<'a> Names<'a> {
     /// Checks every name that stands in one policy.
     pub(super) fn check(&mut self, source: &Source, template: &Template, problems: &mut Vec<Problem>) {
         for (uid, loc) in named_in(template) {
-            let place = problems::place_of(source, loc.or(template.loc()));
-            problems.extend(self.check_one(uid).map(|wrong| Problem { place, ..wrong }));
+            // Lines are counted only for what is told.
+            let place = || problems::place_of(source, loc.or(template.loc()));
+            problems.extend(self.check_one(uid).map(|wrong| Problem { place: place(), ..wrong }));
         }
     }
 
