@@ -88,6 +88,10 @@ pub const JOURNAL_BYTES_MAX: usize = 4 << 20;
 pub const RECORD_BYTES_MAX: usize = 64 << 10;
 /// Longest text of one caller-made field in a record, in bytes; longer ones are cut and marked.
 pub const RECORD_FIELD_BYTES_MAX: usize = 2 << 10;
+/// Most roles, groups and scopes of a caller in one record, each.
+pub const RECORD_ROLES_MAX: usize = 64;
+/// Most bytes of each of these lists.
+pub const RECORD_ROLES_BYTES_MAX: usize = 6 << 10;
 /// Most policy ids in one record.
 pub const RECORD_REASONS_MAX: usize = 32;
 

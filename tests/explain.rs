@@ -154,7 +154,7 @@ fn a_decision_that_serving_put_on_record_is_made_again_from_the_log() {
     let told = json_of(folder.path(), &command(""));
     assert_eq!((&told["logged"]["agrees"], &told["decision"]), (&json!(false), &json!("deny")));
     let assumed = told["logged"]["assumed"].to_string();
-    for what in ["roles", "groups", "scopes", "purpose", "another snapshot"] {
+    for what in ["roles", "groups", "scopes", "another snapshot"] {
         assert!(assumed.contains(what), "{what}: {assumed}");
     }
     let mut whole = record.clone();

@@ -106,11 +106,24 @@ impl<'v> Line<'v> {
 
     /// A member that is a list. It ends early, and is marked, at `max` items or where the next may not fit the record.
     pub(super) fn list<T>(&mut self, key: Key, max: usize, items: &[T], write: impl Fn(&mut Self, &T)) {
+        self.list_within(key, (max, limits::RECORD_BYTES_MAX), items, write);
+    }
+
+    /// The same, with a bound on its bytes as well: further fields come after it.
+    pub(super) fn list_within<T>(
+        &mut self,
+        key: Key,
+        (max, bytes_max): (usize, usize),
+        items: &[T],
+        write: impl Fn(&mut Self, &T),
+    ) {
         self.key(key);
+        let begin = self.out.len();
         self.out.push(b'[');
         for (at, item) in items.iter().enumerate() {
             let full = self.out.len() - self.start + limits::RECORD_ITEM_BYTES_MAX + TAIL_BYTES;
-            if at >= max || full > limits::RECORD_BYTES_MAX {
+            let long = self.out.len() - begin + limits::RECORD_FIELD_BYTES_MAX > bytes_max;
+            if at >= max || long || full > limits::RECORD_BYTES_MAX {
                 mark(&mut self.cut, key.name);
                 break;
             }

@@ -6,6 +6,7 @@
 
 use std::net::IpAddr;
 
+use crate::audit::line::Key;
 use crate::audit::line::Line;
 use crate::audit::line::key;
 use crate::audit::trace::Trace;
@@ -27,6 +28,8 @@ pub struct Decision<'a> {
     pub answer: Answer<'a>,
     /// The id that the caller gave the request, as sent.
     pub request_id: Option<&'a [u8]>,
+    /// What the caller said the data is for, as policies saw it.
+    pub purpose: Option<&'a str>,
     /// Where the request stands in its trace.
     pub trace: &'a Trace,
     /// The tenant whose data is meant.
@@ -101,6 +104,12 @@ pub struct Principal<'a> {
     pub auth_method: &'static str,
     /// The token's issuer, or the API key's id.
     pub issuer: Option<&'a str>,
+    /// Its roles. With them and what follows the decision can be made again.
+    pub roles: &'a [Box<str>],
+    /// Its groups.
+    pub groups: &'a [Box<str>],
+    /// Its scopes.
+    pub scopes: &'a [Box<str>],
     /// Who acts for the principal, nearest first (RFC 8693).
     pub actors: &'a [Actor<'a>],
 }
@@ -184,6 +193,7 @@ impl Decision<'_> {
         if let Some(id) = self.request_id {
             line.bytes(key!("request_id"), id);
         }
+        line.maybe_text(key!("purpose"), self.purpose);
         line.hex(key!("trace_id"), self.trace.trace_id());
         line.hex(key!("span_id"), self.trace.span_id());
         self.encode_who(&mut line);
@@ -213,6 +223,9 @@ impl Decision<'_> {
                 line.maybe_text(key!("tenant"), principal.tenant.map(TenantPath::as_str));
                 line.word(key!("auth_method"), principal.auth_method);
                 line.maybe_text(key!("issuer"), principal.issuer);
+                names(line, key!("roles"), principal.roles);
+                names(line, key!("groups"), principal.groups);
+                names(line, key!("scopes"), principal.scopes);
                 let deepest = limits::DELEGATION_DEPTH_MAX.min(principal.actors.len());
                 encode_actors(line, principal.actors.get(..deepest).unwrap_or_default());
             });
@@ -269,6 +282,11 @@ impl Decision<'_> {
             });
         });
     }
+}
+
+fn names(line: &mut Line<'_>, key: Key, all: &[Box<str>]) {
+    let bounds = (limits::RECORD_ROLES_MAX, limits::RECORD_ROLES_BYTES_MAX);
+    line.list_within(key, bounds, all, |line, name| line.text_value(key.name, name.as_bytes()));
 }
 
 fn encode_actors(line: &mut Line<'_>, actors: &[Actor<'_>]) {

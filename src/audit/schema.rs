@@ -42,6 +42,9 @@ pub struct DecisionLine {
     /// The id that the caller gave the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+    /// What the caller said the data is for, as policies saw it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
     /// W3C trace id, 32 hexadecimal digits.
     pub trace_id: String,
     /// Palisade's span in that trace, 16 hexadecimal digits.
@@ -135,6 +138,12 @@ pub struct PrincipalLine {
     /// The token's issuer, or the API key's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub issuer: Option<String>,
+    /// Its roles.
+    pub roles: Vec<String>,
+    /// Its groups.
+    pub groups: Vec<String>,
+    /// Its scopes.
+    pub scopes: Vec<String>,
     /// Who acts for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actor: Option<Box<ActorLine>>,

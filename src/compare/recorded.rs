@@ -57,6 +57,8 @@ struct Decision {
     source_ip: Option<std::net::IpAddr>,
     now: String,
     purpose: Option<String>,
+    #[serde(default)]
+    cut: Vec<String>,
 }
 
 #[derive(serde::Deserialize)]
@@ -124,7 +126,13 @@ impl Recorded {
     }
 }
 
+/// What a record must hold whole for its question to be asked again.
+const OF_THE_QUESTION: [&str; 8] = ["roles", "groups", "scopes", "id", "path", "host", "method", "purpose"];
+
 fn asked(decision: Decision) -> Result<Asked, &'static str> {
+    if decision.cut.iter().any(|cut| OF_THE_QUESTION.contains(&cut.as_str())) {
+        return Err("a part of it was too long, and was cut");
+    }
     let Some(caller) = decision.principal else { return Err("it does not say who called") };
     let Some(roles) = caller.roles else { return Err("it does not say the caller's roles") };
     if [&roles, &caller.groups, &caller.scopes].iter().any(|all| all.len() > limits::CLAIM_VALUES_MAX) {

@@ -60,6 +60,7 @@ pub(super) fn allow<B>(
         resource: Some(&judged.route.id),
         http: http(&request.head, Some(judged.route), None),
         request_id: request_id(&request.head),
+        purpose: request.head.one(&snapshot.settings().purpose_header),
         now_ms: judged.now_ms,
         latency,
         reasons: &said.reasons,
@@ -125,6 +126,7 @@ pub(super) fn refused<O>(
             None => unread(&known, row.status),
         },
         request_id: known.head.as_ref().and_then(request_id),
+        purpose: known.head.as_ref().and_then(|head| head.one(&snapshot.settings().purpose_header)),
         now_ms: known.now_ms.unwrap_or(moment.now_ms),
         latency: known.latency.unwrap_or(DecisionLatency { identify_us: total_us, authorize_us: 0 }),
         reasons: &said.reasons,
@@ -156,6 +158,7 @@ fn blank<'a>(snapshot: &'a Snapshot, moment: &'a Moment) -> Decision<'a> {
         time_ms: moment.now_ms,
         answer: Answer::Allow,
         request_id: None,
+        purpose: None,
         trace: &moment.trace,
         tenant: None,
         data_key: None,
@@ -224,6 +227,9 @@ fn principal<'a>(principal: &'a Principal, actors: &'a [Actor<'a>]) -> crate::au
         tenant: principal.tenant.as_ref(),
         auth_method,
         issuer: Some(issuer),
+        roles: &principal.roles,
+        groups: &principal.groups,
+        scopes: &principal.scopes,
         actors,
     }
 }

@@ -100,6 +100,7 @@ fn decision(facts: &Facts) -> (DecisionLine, DecisionLine) {
     let hidden: Vec<_> = names.iter().map(|class| record::Hidden { class, mask: text(9) }).collect();
     let id = DecisionId::new(now(facts), [7; 10]);
     let trace = Trace::continue_from(None, facts.random, true);
+    let roles: Vec<Box<str>> = facts.names.iter().map(|name| name.as_str().into()).collect();
     let snapshot = Digest::of(text(0).as_bytes());
     let mut line = Vec::new();
     Decision {
@@ -111,6 +112,7 @@ fn decision(facts: &Facts) -> (DecisionLine, DecisionLine) {
             record::Answer::Deny { code: text(1), detail: Some(text(0)) }
         },
         request_id: maybe(2).map(str::as_bytes),
+        purpose: maybe(9),
         trace: &trace,
         tenant: facts.has[3].then_some(&tenant),
         data_key: facts.has[4].then_some(&data_key),
@@ -121,6 +123,9 @@ fn decision(facts: &Facts) -> (DecisionLine, DecisionLine) {
             tenant: facts.has[6].then_some(&tenant),
             auth_method: "jwt",
             issuer: maybe(7),
+            roles: &roles,
+            groups: &roles,
+            scopes: &[],
             actors: &actors,
         }),
         action: facts.has[8].then_some(facts.action),
@@ -164,6 +169,7 @@ fn expected(facts: &Facts, id: DecisionId, trace: &Trace, snapshot: &Digest) -> 
         detail: (!facts.has[11]).then(|| text(0)),
         mode: Mode::Enforce,
         request_id: maybe(2),
+        purpose: maybe(9),
         trace_id: traceparent[3..35].into(),
         span_id: traceparent[36..52].into(),
         tenant: facts.has[3].then(|| facts.tenant.clone()),
@@ -175,6 +181,9 @@ fn expected(facts: &Facts, id: DecisionId, trace: &Trace, snapshot: &Digest) -> 
             tenant: facts.has[6].then(|| facts.tenant.clone()),
             auth_method: "jwt".into(),
             issuer: maybe(7),
+            roles: facts.names.clone(),
+            groups: facts.names.clone(),
+            scopes: Vec::new(),
             actor,
         }),
         action: facts.has[8].then_some(facts.action),
@@ -310,7 +319,9 @@ fn the_largest_record_stays_within_its_bound_and_says_what_was_cut() {
     let (read, _) = decision(&facts);
     for name in [
         "request_id",
+        "purpose",
         "tenant_sources",
+        "roles",
         "id",
         "issuer",
         "resource",

@@ -156,12 +156,6 @@ fn assumed(record: &Json, flags: &Asking, same_snapshot: bool) -> Vec<String> {
             });
         }
     }
-    if record.get("purpose").is_none() {
-        all.push(match &flags.purpose {
-            Some(purpose) => format!("the purpose `{purpose}`, from `--purpose`"),
-            None => "no purpose was given: the record does not hold it (`--purpose`)".to_owned(),
-        });
-    }
     if !same_snapshot {
         all.push("the files as they are now: the record was made by another snapshot".to_owned());
     }

@@ -244,6 +244,9 @@ pub(super) fn record(count: u64) -> Outcome {
         tenant: Some(&tenant),
         auth_method: "jwt",
         issuer: Some("https://issuer.bench.example"),
+        roles: &["clinician".into()],
+        groups: &[],
+        scopes: &[],
         actors: &[],
     };
     let http = record::Http {
@@ -259,6 +262,7 @@ pub(super) fn record(count: u64) -> Outcome {
         time_ms: world::NOW_S * 1_000,
         answer: record::Answer::Allow,
         request_id: None,
+        purpose: None,
         trace: &trace,
         tenant: Some(&tenant),
         data_key: Some(&data_key),
