@@ -226,3 +226,5 @@ pub const MUTATIONS_PER_POLICY_MAX: usize = 128;
 
 /// Answers that are kept for one caller, action, route and DataKey, by what of the context they depend on.
 pub const ANSWERS_KEPT_MAX: usize = 8;
+/// Longest text of a context that an answer is kept by, in bytes: the caller chooses the purpose and the path.
+pub const ANSWER_TEXT_BYTES_MAX: usize = 256;

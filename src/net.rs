@@ -243,8 +243,15 @@ pub fn serve(
 
 async fn sweep(station: Rc<Station>) {
     let mut ticks = tokio::time::interval(TICK);
+    // A process that stood still must not make up for its ticks: those who wait would lose time that never was.
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut last = tokio::time::Instant::now();
     loop {
         ticks.tick().await;
+        let now = tokio::time::Instant::now();
+        if now.duration_since(std::mem::replace(&mut last, now)) > TICK * 4 {
+            station.worker.origin.forget_idle();
+        }
         station.tick.set(station.tick.get().wrapping_add(1));
         station.sweep();
         (station.every_tick)(station.worker.origin.open());

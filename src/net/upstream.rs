@@ -87,7 +87,9 @@ impl Pool {
     #[must_use]
     pub fn patience(&self) -> Duration {
         let UpstreamSettings { connect_timeout, response_timeout, body_idle, .. } = self.settings;
-        connect_timeout.max(response_timeout).max(body_idle)
+        let longest = connect_timeout.max(response_timeout).max(body_idle);
+        // A wait is over with the tick after its last one.
+        TICK.saturating_mul(vigil::ticks(longest).saturating_add(1))
     }
 
     /// Connections open now.
@@ -99,7 +101,8 @@ impl Pool {
     /// Looks over what waits and what is idle; called once a tick.
     pub fn sweep(&self) {
         self.shared.vigils.tick();
-        let (now, body_idle) = (self.shared.vigils.now(), vigil::ticks(self.settings.body_idle));
+        let now = self.shared.vigils.now();
+        let body_idle = vigil::ticks(self.settings.body_idle).saturating_add(1);
         self.shared.idle.borrow_mut().retain(|(Link { sender, task }, since)| {
             // Not ready: the app has answered, and the rest of the request's body is still on its way.
             let patience = if sender.is_ready() { self.keep_ticks } else { body_idle };
@@ -109,6 +112,13 @@ impl Pool {
             }
             stays
         });
+    }
+
+    /// Closes what is idle: nobody has looked at the time for a while, so how long it was idle is not known.
+    pub fn forget_idle(&self) {
+        for (link, _) in self.shared.idle.borrow_mut().drain(..) {
+            link.task.abort();
+        }
     }
 
     /// The connection used last of those that can take a request at once: nobody waits for another caller's body.

@@ -49,7 +49,8 @@ impl Vigils {
         let now = self.now.get().saturating_add(1);
         self.now.set(now);
         let kept = self.kept.borrow();
-        for wait in kept.places.iter().flatten().filter(|wait| now > wait.until) {
+        // Once: who is woken sees that its time is over whenever it looks.
+        for wait in kept.places.iter().flatten().filter(|wait| now == wait.until.saturating_add(1)) {
             wait.waker.wake_by_ref();
         }
     }

@@ -77,15 +77,21 @@ impl Kept {
             return Rc::clone(answers);
         }
         let answers = Answers::new(self.fields);
-        if self.reads.whole {
-            return answers;
-        }
-        let kept = (self.reads.see(parts), Rc::clone(&answers));
+        let Some(seen) = self.reads.see(parts).filter(|_| !self.reads.whole) else { return answers };
+        let kept = (seen, Rc::clone(&answers));
         let at = self.next.replace((self.next.get() + 1) % limits::ANSWERS_KEPT_MAX);
         match all.get_mut(at) {
             Some(oldest) => *oldest = kept,
             None => all.push(kept),
         }
         answers
+    }
+}
+
+#[cfg(test)]
+impl Kept {
+    /// How many contexts have their answers kept.
+    pub(super) fn len(&self) -> usize {
+        self.all.borrow().len()
     }
 }

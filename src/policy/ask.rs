@@ -104,8 +104,8 @@ pub(crate) struct Ground {
 /// One question that a request asks, as far as it can be answered without the request's context.
 struct Question {
     resource: Arc<EntityUID>,
-    /// The candidates that do not read the context.
-    closed: Vec<u32>,
+    /// The candidates that do not read the context, until they have been asked.
+    closed: RefCell<Vec<u32>>,
     /// What those say, once it was asked for. Cedar's expressions have no other input than the request and the entities,
     /// and these are the same here; so is the answer.
     settled: OnceCell<Outcome>,
@@ -210,7 +210,7 @@ impl<'a> Asked<'a> {
         let Ground { principal, slice, .. } = &*self.ground;
         let settled = question.settled.get_or_init(|| {
             let request = request(principal, &asking.uid, &question.resource, Context::empty());
-            engine::evaluate(request, slice, rules(self.policies, question.closed.iter().copied()))
+            engine::evaluate(request, slice, rules(self.policies, question.closed.take().into_iter()))
         });
         let mut outcome = settled.clone();
         if !question.open.is_empty() {
@@ -224,7 +224,16 @@ impl<'a> Asked<'a> {
     /// How many policies are looked at for the request itself.
     #[cfg(test)]
     pub(super) fn candidates(&self) -> usize {
-        self.ground.request.as_ref().map_or(0, |question| question.closed.len() + question.open.len())
+        self.ground
+            .request
+            .as_ref()
+            .map_or(0, |question| question.closed.borrow().len() + question.open.len())
+    }
+
+    /// For how many contexts the answers on this ground are kept.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> usize {
+        self.ground.kept.len()
     }
 
     /// What the policies say about the request itself, before it is concluded.
@@ -290,7 +299,7 @@ impl Ground {
             let reads = |number: &u32| rule(policies, *number).is_none_or(|rule| rule.reads().is_some());
             let (open, closed) = candidates.into_iter().partition(|number| reads(number));
             let resource = Arc::new(resource.entity.uid().clone());
-            Question { resource, closed, settled: OnceCell::new(), open }
+            Question { resource, closed: RefCell::new(closed), settled: OnceCell::new(), open }
         };
         let (asking, reveal) = (world.asking(facts.action), world.reveal());
         let mut fields = Vec::with_capacity(facts.route.classes.len());
@@ -304,8 +313,10 @@ impl Ground {
         let request = asking.map(|asking| question(asking, &resource));
         entities.extend(asking.into_iter().chain([reveal]).map(|asking| Arc::clone(&asking.entity)));
         let questions = || request.iter().chain(fields.iter().map(|(_, field)| field));
-        let candidates =
-            questions().flat_map(|question| question.closed.iter().chain(&question.open).copied());
+        let candidates = questions().flat_map(|question| {
+            let closed = question.closed.borrow();
+            closed.iter().chain(&question.open).copied().collect::<Vec<u32>>()
+        });
         entities.extend(world.looked_into(candidates));
         let mut reads = Reads::default();
         for rule in rules(policies, questions().flat_map(|question| question.open.iter().copied())) {

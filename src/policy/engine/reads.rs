@@ -13,6 +13,8 @@ use cedar_policy_core::ast::ExprKind;
 use cedar_policy_core::ast::Literal;
 use cedar_policy_core::ast::Var;
 
+use crate::limits;
+
 use super::context::Functions;
 
 /// What rules read of the context.
@@ -126,17 +128,22 @@ impl Reads {
             && seen.now == self.now.place(parts.now_ms)
     }
 
-    /// Keeps of a context what is read of it.
-    pub(crate) fn see(&self, parts: &Parts<'_>) -> Seen {
-        let text = |one, text: &str| if self.attributes.has(one) { text.into() } else { Box::default() };
-        Seen {
-            method: text(Attributes::METHOD, parts.method),
-            path: text(Attributes::PATH, parts.path),
-            host: text(Attributes::HOST, parts.host),
-            purpose: parts.purpose.filter(|_| self.attributes.has(Attributes::PURPOSE)).map(Into::into),
+    /// Keeps of a context what is read of it. Nothing where that is long: callers choose these texts.
+    pub(crate) fn see(&self, parts: &Parts<'_>) -> Option<Seen> {
+        let text = |one, text: Option<&str>| -> Option<Option<Box<str>>> {
+            match text.filter(|_| self.attributes.has(one)) {
+                Some(text) if text.len() > limits::ANSWER_TEXT_BYTES_MAX => None,
+                kept => Some(kept.map(Into::into)),
+            }
+        };
+        Some(Seen {
+            method: text(Attributes::METHOD, Some(parts.method))?.unwrap_or_default(),
+            path: text(Attributes::PATH, Some(parts.path))?.unwrap_or_default(),
+            host: text(Attributes::HOST, Some(parts.host))?.unwrap_or_default(),
+            purpose: text(Attributes::PURPOSE, parts.purpose)?,
             source_ip: parts.source_ip.filter(|_| self.attributes.has(Attributes::SOURCE_IP)),
             now: self.now.place(parts.now_ms),
-        }
+        })
     }
 }
 

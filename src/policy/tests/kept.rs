@@ -89,3 +89,26 @@ fn a_memory_that_keeps_no_answers_gives_the_same_ones() {
     let times = [1_700_000_000_200, 1_700_000_000_300];
     assert_eq!(twice(text, times, &mut Memory::new()), twice(text, times, &mut Memory::without_answers()));
 }
+
+#[test]
+fn a_long_purpose_is_answered_and_not_kept() {
+    let model = model(TENANTS);
+    let text = "@id(\"for\") permit(principal, action, resource) when { context has purpose };";
+    let policies = policies(&model, text);
+    let anna = user("anna", "acme", &[]);
+    let mut memory = Memory::new();
+    for (purpose, kept) in [("x".repeat(30_000), 0), ("audit".to_owned(), 1), ("y".repeat(257), 1)] {
+        let call = Call { purpose: Some(&purpose), ..Call::new(&anna, Action::Read, "acme") };
+        call.ask_with(&policies, &model, &mut memory, |asked| {
+            assert!(asked.decide().allowed);
+            assert_eq!(asked.kept(), kept, "{} bytes", purpose.len());
+        });
+    }
+    for number in 0..100 {
+        let purpose = format!("p{number}");
+        let call = Call { purpose: Some(&purpose), ..Call::new(&anna, Action::Read, "acme") };
+        call.ask_with(&policies, &model, &mut memory, |asked| {
+            assert!(asked.kept() <= crate::limits::ANSWERS_KEPT_MAX);
+        });
+    }
+}
