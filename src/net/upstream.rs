@@ -114,11 +114,16 @@ impl Pool {
         });
     }
 
-    /// Closes what is idle: nobody has looked at the time for a while, so how long it was idle is not known.
+    /// Closes what is idle: nobody has looked at the time for a while, so how long it was idle is not known. A connection
+    /// on which the rest of a request's body is still on its way is not idle.
     pub fn forget_idle(&self) {
-        for (link, _) in self.shared.idle.borrow_mut().drain(..) {
-            link.task.abort();
-        }
+        self.shared.idle.borrow_mut().retain(|(link, _)| {
+            let idle = link.sender.is_ready();
+            if idle {
+                link.task.abort();
+            }
+            !idle
+        });
     }
 
     /// The connection used last of those that can take a request at once: nobody waits for another caller's body.
