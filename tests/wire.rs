@@ -217,6 +217,44 @@ fn what_the_app_gets_is_what_was_judged_with_our_headers_last() {
 }
 
 #[test]
+fn no_header_that_must_not_travel_does_in_any_spelling() {
+    let upstream = Upstream::json("{}");
+    let (_folder, sidecar) = start(&upstream);
+    // Those that frame the request itself are judged before; `Connection` has tests of its own.
+    let names = [
+        "te",
+        "trailer",
+        "upgrade",
+        "keep-alive",
+        "proxy-connection",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "http2-settings",
+        "forwarded",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-proto",
+        "x-forwarded-port",
+        "x-forwarded-prefix",
+        "x-forwarded-uri",
+        "x-original-url",
+        "x-rewrite-url",
+        "x-http-method-override",
+        "x-method-override",
+        "x-palisade-anything",
+    ];
+    for name in names {
+        for spelling in [name.to_owned(), name.to_uppercase(), name.replace('-', "_"), name.replace('-', ".")]
+        {
+            let head = format!("GET /plain HTTP/1.1\r\n{spelling}: forged\r\nx-kept: yes\r\n{}", key("gil"));
+            assert_eq!(sidecar.ask(&head).status, 200, "{spelling}");
+            let head = upstream.heads().pop().unwrap();
+            assert!(head.contains("x-kept: yes") && !head.contains("forged"), "{spelling}: {head}");
+        }
+    }
+}
+
+#[test]
 fn the_key_that_the_database_uses_is_what_the_app_gets() {
     let upstream = Upstream::json("{}");
     let (_folder, sidecar) = start(&upstream);

@@ -204,24 +204,6 @@ fn expectation(lines: &Lines<'_>) -> Result<(), Refusal> {
     }
 }
 
-/// Names in their folded form: lower case, `_` and `.` as `-`.
-const REMOVED_FOLDED: [&str; 14] = [
-    "keep-alive",
-    "proxy-connection",
-    "http2-settings",
-    "forwarded",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-forwarded-port",
-    "x-forwarded-prefix",
-    "x-forwarded-uri",
-    "x-original-url",
-    "x-rewrite-url",
-    "x-http-method-override",
-    "x-method-override",
-];
-
 /// Removes what must not travel on: first what `Connection` names, then the rest, so that neither can hide the other.
 fn strip(
     headers: &mut HeaderMap,
@@ -260,32 +242,47 @@ fn connection_names(headers: &HeaderMap) -> Result<Vec<HeaderName>, Refusal> {
     Ok(names)
 }
 
-/// Hop-by-hop headers (RFC 9110 section 7.6.1), framing, what we answer ourselves, ways to say another method or path
-/// than the one that is judged, and every other spelling of a name that means something here.
+/// Headers of one hop (RFC 9110 section 7.6.1), and framing, which each side makes anew.
+pub(super) fn is_of_the_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "content-length"
+            | "upgrade"
+            | "keep-alive"
+            | "proxy-connection"
+    )
+}
+
+/// What belongs to this hop, what we answer or say ourselves, ways to name another method or path than the one that is judged, and
+/// every other spelling of a name that means something here. Names are in lower case.
 fn is_removed(name: &str, bounds: &Bounds) -> bool {
     // To many apps `_` and `.` are `-` (RFC 3875 section 4.1.18): such a name is another spelling of one that is judged.
     if name.bytes().any(|byte| matches!(byte, b'_' | b'.')) {
         return true;
     }
-    match name.as_bytes().first() {
-        Some(b't' | b'c' | b'u' | b'p') if HOP_BY_HOP.contains(&name) => true,
-        Some(b'x' | b'k' | b'p' | b'h' | b'f') => {
-            is_ours(name, bounds) || REMOVED_FOLDED.iter().any(|removed| same_folded(name, removed))
-        }
-        Some(_) | None => bounds.protected.iter().any(|ours| ours.as_ref() == name),
-    }
+    let said_by_us = matches!(
+        name,
+        "proxy-authenticate"
+            | "proxy-authorization"
+            | "http2-settings"
+            | "forwarded"
+            | "x-forwarded-for"
+            | "x-forwarded-host"
+            | "x-forwarded-proto"
+            | "x-forwarded-port"
+            | "x-forwarded-prefix"
+            | "x-forwarded-uri"
+            | "x-original-url"
+            | "x-rewrite-url"
+            | "x-http-method-override"
+            | "x-method-override"
+    );
+    said_by_us || is_of_the_hop(name) || is_ours(name, bounds)
 }
-
-/// Every one of them starts with a letter that [`is_removed`] looks for.
-const HOP_BY_HOP: [&str; 7] = [
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "content-length",
-    "upgrade",
-    "proxy-authenticate",
-    "proxy-authorization",
-];
 
 /// Is this a header that only Palisade sets, in whatever spelling?
 fn is_ours(name: &str, bounds: &Bounds) -> bool {

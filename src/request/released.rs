@@ -30,6 +30,7 @@ use crate::request::forwarded::DECISION_ID;
 use crate::request::forwarded::Forwarded;
 use crate::request::known::Refused;
 use crate::request::received::OURS;
+use crate::request::received::is_of_the_hop;
 use crate::request::refusal::Refusal;
 
 /// A response that may leave.
@@ -186,20 +187,6 @@ fn clean(headers: &mut HeaderMap) {
         .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
         .collect();
     remove(headers, |name| is_of_the_hop(name.as_str()) || named.contains(name) || is_ours(name));
-}
-
-fn is_of_the_hop(name: &str) -> bool {
-    matches!(
-        name,
-        "connection"
-            | "te"
-            | "trailer"
-            | "transfer-encoding"
-            | "content-length"
-            | "upgrade"
-            | "keep-alive"
-            | "proxy-connection"
-    )
 }
 
 fn is_ours(name: &HeaderName) -> bool {
