@@ -30,6 +30,7 @@ const OPERATIONS: &[Operation] = &[
     ("remember", parts::remember),
     ("verify", parts::verify),
     ("decide", parts::decide),
+    ("decide-anew", parts::decide_anew),
     ("reveal", parts::reveal),
     ("plan", parts::plan),
     ("record", parts::record),

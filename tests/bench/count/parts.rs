@@ -142,11 +142,20 @@ impl Case {
     }
 }
 
-/// One question, may it happen, to 10 policies, its facts prepared anew; what a worker remembers is remembered.
+/// One question, may it happen, to 10 policies, that was asked before: what a worker keeps is kept.
 pub(super) fn decide(count: u64) -> Outcome {
+    decisions(count, Memory::new())
+}
+
+/// The same with `policies.decision_cache: false`: entities are kept, what is decided is decided each time.
+pub(super) fn decide_anew(count: u64) -> Outcome {
+    decisions(count, Memory::without_answers())
+}
+
+fn decisions(count: u64, memory: Memory) -> Outcome {
     let case = Case::new()?;
     let facts = case.facts()?;
-    let mut memory = Memory::new();
+    let mut memory = memory;
     for _ in 0..count {
         let asked = case.snapshot.policies().ask(case.snapshot.model(), &facts, &mut memory);
         if !black_box(asked.decide()).allowed {
