@@ -37,6 +37,7 @@ mod schema;
 mod test;
 mod what_can;
 mod who_can;
+mod xml;
 
 pub use out::Out;
 pub use run::run;
@@ -152,6 +153,13 @@ pub enum Output {
     Dot,
     /// A drawing (`graph`).
     Svg,
+}
+
+impl Output {
+    /// JSON, or what people read? Most verbs have no third way, and `verb` refuses what a verb does not print.
+    const fn is_json(self) -> bool {
+        matches!(self, Self::Json)
+    }
 }
 
 #[derive(Debug, clap::Subcommand)]

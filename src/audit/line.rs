@@ -274,7 +274,7 @@ const fn misleads(c: char) -> bool {
         | '\u{e0000}'..='\u{e007f}') // tags
 }
 
-/// How one character is written: at most two `\uXXXX`.
+/// How one character is written: at most two escapes of four hexadecimal digits each.
 #[derive(Default)]
 struct Spelling {
     bytes: [u8; 12],

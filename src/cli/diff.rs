@@ -21,7 +21,6 @@ use crate::snapshot::Snapshot;
 use super::Exit;
 use super::Global;
 use super::Out;
-use super::Output;
 use super::World;
 use super::check;
 use super::check::Ready;
@@ -124,15 +123,10 @@ pub(super) fn diff(
     }
     let [old, new] = &*sides else { return Err("two are compared".to_owned()) };
     let found = compare(old, new, arguments)?;
-    match global.output {
-        Output::Json => out.raw(formats::pretty(&report::json(&found)).as_bytes()),
-        Output::Pretty
-        | Output::Sarif
-        | Output::Github
-        | Output::Junit
-        | Output::Mermaid
-        | Output::Dot
-        | Output::Svg => report::pretty(&found, out),
+    if global.output.is_json() {
+        out.raw(formats::pretty(&report::json(&found)).as_bytes());
+    } else {
+        report::pretty(&found, out);
     }
     Ok(exit(&found, arguments.fail_on))
 }

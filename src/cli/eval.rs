@@ -5,7 +5,6 @@
 use super::Exit;
 use super::Global;
 use super::Out;
-use super::Output;
 use super::World;
 use super::answer;
 use super::check;
@@ -57,15 +56,10 @@ pub(super) fn eval(
             return Ok(Exit::Usage);
         }
     };
-    match global.output {
-        Output::Json => out.raw(formats::pretty(&answer::json(&answer)).as_bytes()),
-        Output::Pretty
-        | Output::Sarif
-        | Output::Github
-        | Output::Junit
-        | Output::Mermaid
-        | Output::Dot
-        | Output::Svg => out.line(answer::pretty(&answer).trim_end()),
+    if global.output.is_json() {
+        out.raw(formats::pretty(&answer::json(&answer)).as_bytes());
+    } else {
+        out.line(answer::pretty(&answer).trim_end());
     }
     Ok(if arguments.exit_code && !answer.allowed { Exit::Denied } else { Exit::Ok })
 }

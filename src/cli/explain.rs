@@ -20,7 +20,6 @@ use crate::tenancy::Relation;
 use super::Exit;
 use super::Global;
 use super::Out;
-use super::Output;
 use super::World;
 use super::answer;
 use super::answer::Answer;
@@ -115,20 +114,11 @@ pub(super) fn explain(
             return Ok(Exit::Usage);
         }
     };
-    match global.output {
-        Output::Json => {
-            let told = serde_json::to_value(&explanation).unwrap_or(Json::Null);
-            out.raw(formats::pretty(&told).as_bytes());
-        }
-        Output::Pretty
-        | Output::Sarif
-        | Output::Github
-        | Output::Junit
-        | Output::Mermaid
-        | Output::Dot
-        | Output::Svg => {
-            out.line(pretty(&explanation).trim_end());
-        }
+    if global.output.is_json() {
+        let told = serde_json::to_value(&explanation).unwrap_or(Json::Null);
+        out.raw(formats::pretty(&told).as_bytes());
+    } else {
+        out.line(pretty(&explanation).trim_end());
     }
     Ok(Exit::Ok)
 }

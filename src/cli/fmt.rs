@@ -17,7 +17,6 @@ use crate::problem::Severity;
 use super::Exit;
 use super::Global;
 use super::Out;
-use super::Output;
 use super::World;
 use super::check;
 use super::difference;
@@ -97,15 +96,10 @@ pub(super) fn fmt(
         }
         all.push(done);
     }
-    match global.output {
-        Output::Json => out.raw(formats::pretty(&as_json(&all)).as_bytes()),
-        Output::Pretty
-        | Output::Sarif
-        | Output::Github
-        | Output::Junit
-        | Output::Mermaid
-        | Output::Dot
-        | Output::Svg => pretty(&all, arguments.check, out),
+    if global.output.is_json() {
+        out.raw(formats::pretty(&as_json(&all)).as_bytes());
+    } else {
+        pretty(&all, arguments.check, out);
     }
     Ok(exit(&all, arguments.check))
 }
@@ -119,15 +113,10 @@ fn stdin(global: &Global, arguments: &Arguments, out: &mut Out) -> Result<Exit, 
         for problem in problems {
             out.aside(&report::problem(problem, &|_| Some(before.clone())));
         }
-        match global.output {
-            Output::Json => out.raw(formats::pretty(&as_json(&done)).as_bytes()),
-            Output::Pretty
-            | Output::Sarif
-            | Output::Github
-            | Output::Junit
-            | Output::Mermaid
-            | Output::Dot
-            | Output::Svg => out.raw(after.as_bytes()),
+        if global.output.is_json() {
+            out.raw(formats::pretty(&as_json(&done)).as_bytes());
+        } else {
+            out.raw(after.as_bytes());
         }
     }
     Ok(exit)

@@ -17,7 +17,6 @@ use serde_json::json;
 use super::Exit;
 use super::Global;
 use super::Out;
-use super::Output;
 use super::World;
 use super::formats;
 use super::load;
@@ -70,15 +69,10 @@ pub(super) fn healthcheck(
         }
         Err(why) => (false, format!("not reachable at {address}: {why}")),
     };
-    match global.output {
-        Output::Json => out.raw(formats::pretty(&json!({ "ready": ready, "message": said })).as_bytes()),
-        Output::Pretty
-        | Output::Sarif
-        | Output::Github
-        | Output::Junit
-        | Output::Mermaid
-        | Output::Dot
-        | Output::Svg => out.line(&said),
+    if global.output.is_json() {
+        out.raw(formats::pretty(&json!({ "ready": ready, "message": said })).as_bytes());
+    } else {
+        out.line(&said);
     }
     Ok(if ready { Exit::Ok } else { Exit::Internal })
 }

@@ -21,7 +21,6 @@ use crate::snapshot::Snapshot;
 use super::Exit;
 use super::Global;
 use super::Out;
-use super::Output;
 use super::World;
 use super::check;
 use super::check::Ready;
@@ -121,19 +120,10 @@ pub(super) fn what_can(
             return Ok(Exit::Usage);
         }
     };
-    match global.output {
-        Output::Json => {
-            out.raw(formats::pretty(&serde_json::to_value(&report).unwrap_or(Json::Null)).as_bytes());
-        }
-        Output::Pretty
-        | Output::Sarif
-        | Output::Github
-        | Output::Junit
-        | Output::Mermaid
-        | Output::Dot
-        | Output::Svg => {
-            out.line(pretty(&report).trim_end());
-        }
+    if global.output.is_json() {
+        out.raw(formats::pretty(&serde_json::to_value(&report).unwrap_or(Json::Null)).as_bytes());
+    } else {
+        out.line(pretty(&report).trim_end());
     }
     Ok(Exit::Ok)
 }

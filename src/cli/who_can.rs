@@ -22,7 +22,6 @@ use crate::snapshot::Snapshot;
 use super::Exit;
 use super::Global;
 use super::Out;
-use super::Output;
 use super::World;
 use super::check;
 use super::check::Ready;
@@ -129,19 +128,10 @@ pub(super) fn who_can(
             return Ok(Exit::Usage);
         }
     };
-    match global.output {
-        Output::Json => {
-            out.raw(formats::pretty(&serde_json::to_value(&report).unwrap_or(Json::Null)).as_bytes())
-        }
-        Output::Pretty
-        | Output::Sarif
-        | Output::Github
-        | Output::Junit
-        | Output::Mermaid
-        | Output::Dot
-        | Output::Svg => {
-            out.line(pretty(&report, arguments).trim_end());
-        }
+    if global.output.is_json() {
+        out.raw(formats::pretty(&serde_json::to_value(&report).unwrap_or(Json::Null)).as_bytes());
+    } else {
+        out.line(pretty(&report, arguments).trim_end());
     }
     Ok(Exit::Ok)
 }

@@ -1,8 +1,8 @@
 //! The narrow door to Cedar's evaluator: rules made ready once per snapshot, and one function that evaluates them.
 //!
 //! Cedar's own authorizer builds each policy's scope expression again for every request, evaluates every policy, and
-//! goes on as if a policy that errors were not there. Here the expression is built once, only the candidates of the
-//! action are evaluated, and errors are handed back so that the caller refuses.
+//! goes on as if a policy that errors were not there. Here the expression is built once, only a request's
+//! candidates are evaluated, and errors are handed back so that the caller refuses.
 //! INVARIANT: same permits, forbids and errors as `cedar_policy::Authorizer` (`tests::laws`, `tests::corpus`).
 //! Never: decides; `ask` does. Only this module and those below it name the types of cedar-policy-core's evaluator,
 //! which is published without a promise of stability and therefore pinned.

@@ -1,5 +1,5 @@
-//! What is made once per snapshot: the actions with their groups, the candidates of each, and the entities that
-//! conditions name and look into.
+//! What is made once per snapshot: the actions with their groups, under what each one's policies are found, and
+//! the entities that conditions name and look into.
 //!
 //! Never: grows with the number of tenants; those become entities when a request needs them.
 

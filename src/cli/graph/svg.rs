@@ -2,6 +2,8 @@
 //!
 //! Never: writes a script, a reference to anything outside, or a character that XML does not have.
 
+use crate::cli::xml::escaped;
+
 use super::Graph;
 use super::text;
 
@@ -139,21 +141,4 @@ fn place(graph: &Graph, at: usize, row: &mut usize, places: &mut [Place]) -> usi
         place.y = y;
     }
     y
-}
-
-/// A text as XML has it.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out += "&amp;",
-            '<' => out += "&lt;",
-            '>' => out += "&gt;",
-            '"' => out += "&quot;",
-            '\'' => out += "&apos;",
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
 }

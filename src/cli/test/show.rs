@@ -16,6 +16,7 @@ use crate::cli::out::DIM;
 use crate::cli::out::GOOD;
 use crate::cli::out::paint;
 use crate::cli::report::printable;
+use crate::cli::xml::escaped;
 use crate::problem::Place;
 
 use super::Report;
@@ -189,18 +190,18 @@ pub(super) fn junit(report: &Report) -> String {
     out += &format!("<testsuites name=\"palisade test\" tests=\"{all}\" failures=\"{bad}\">\n");
     for (file, tests) in by_file(report) {
         let (all, bad) = (tests.len(), failed(tests));
-        let file = xml(file);
+        let file = escaped(file);
         out += &format!("  <testsuite name=\"{file}\" tests=\"{all}\" failures=\"{bad}\">\n");
         for (case, ran) in tests {
-            let (name, line) = (xml(&case.name), case.place.line);
+            let (name, line) = (escaped(&case.name), case.place.line);
             out += &format!(
                 "    <testcase classname=\"{file}\" name=\"{name}\" file=\"{file}\" line=\"{line}\""
             );
             match ran.failures.first() {
                 None => out += "/>\n",
                 Some(first) => {
-                    let text = xml(&ran.failures.join("\n"));
-                    let first = xml(first);
+                    let text = escaped(&ran.failures.join("\n"));
+                    let first = escaped(first);
                     out +=
                         &format!(">\n      <failure message=\"{first}\">{text}</failure>\n    </testcase>\n");
                 }
@@ -209,33 +210,4 @@ pub(super) fn junit(report: &Report) -> String {
         out += "  </testsuite>\n";
     }
     out + "</testsuites>\n"
-}
-
-/// A text as it may stand in XML 1.0, in an attribute or between tags.
-fn xml(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out += "&amp;",
-            '<' => out += "&lt;",
-            '>' => out += "&gt;",
-            '"' => out += "&quot;",
-            '\'' => out += "&apos;",
-            '\n' => out += "&#10;",
-            '\t' => out += "&#9;",
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_and_failures_cannot_break_out_of_the_xml() {
-        assert_eq!(xml("a<b>&\"'\u{1}\u{ffff}\n"), "a&lt;b&gt;&amp;&quot;&apos;\u{fffd}\u{fffd}&#10;");
-    }
 }

@@ -276,6 +276,23 @@ fn reference(
         .unwrap()
 }
 
+pub(super) fn facts<'a>(model: &'a Model, asks: &'a Asks, data_key: &'a DataKey) -> Facts<'a> {
+    Facts {
+        principal: &asks.principal,
+        caller: model.tenants.find(asks.principal.tenant.as_ref().unwrap().as_str()).unwrap(),
+        target: model.tenants.owner(data_key).unwrap(),
+        action: asks.action,
+        route: route(model, asks.route),
+        data_key,
+        method: &Method::GET,
+        path: "/p",
+        host: "h",
+        purpose: asks.purpose,
+        source_ip: asks.source_ip,
+        now_ms: asks.now_ms,
+    }
+}
+
 fn same(policies: &Policies, ours: &Verdict, cedars: &cedar_policy::Response) -> Result<(), TestCaseError> {
     let name =
         |ids: Vec<&cedar_policy::PolicyId>| ids.into_iter().map(ToString::to_string).collect::<BTreeSet<_>>();
@@ -321,20 +338,7 @@ proptest! {
             let asks = &asks;
             let entities = whole_world(&model, asks, &schema);
             let data_key = DataKey::parse(asks.key).unwrap();
-            let facts = Facts {
-                principal: &asks.principal,
-                caller: model.tenants.find(asks.principal.tenant.as_ref().unwrap().as_str()).unwrap(),
-                target: model.tenants.owner(&data_key).unwrap(),
-                action: asks.action,
-                route: route(&model, asks.route),
-                data_key: &data_key,
-                method: &Method::GET,
-                path: "/p",
-                host: "h",
-                purpose: asks.purpose,
-                source_ip: asks.source_ip,
-                now_ms: asks.now_ms,
-            };
+            let facts = facts(&model, asks, &data_key);
             let mut fresh = Memory::new();
             for memory in [&mut kept, &mut fresh] {
                 let asked = policies.ask(&model, &facts, memory);

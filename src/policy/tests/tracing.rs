@@ -2,10 +2,10 @@
 
 use proptest::prelude::*;
 
-use super::laws::Asks;
 use super::laws::a_model;
 use super::laws::asks;
 use super::laws::compiled;
+use super::laws::facts;
 use super::laws::policy;
 use super::*;
 use crate::policy::engine::Outcome;
@@ -33,23 +33,6 @@ fn agrees(
         prop_assert!(unasked.parts().all(|part| part.value == Seen::Unseen && part.reads.is_empty()));
     }
     Ok(())
-}
-
-fn facts<'a>(model: &'a Model, asks: &'a Asks, data_key: &'a DataKey) -> Facts<'a> {
-    Facts {
-        principal: &asks.principal,
-        caller: model.tenants.find(asks.principal.tenant.as_ref().unwrap().as_str()).unwrap(),
-        target: model.tenants.owner(data_key).unwrap(),
-        action: asks.action,
-        route: route(model, asks.route),
-        data_key,
-        method: &Method::GET,
-        path: "/p",
-        host: "h",
-        purpose: asks.purpose,
-        source_ip: asks.source_ip,
-        now_ms: asks.now_ms,
-    }
 }
 
 proptest! {
