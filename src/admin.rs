@@ -22,13 +22,18 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 
+use crate::problem::Problem;
 use crate::reload::Reloader;
+use crate::snapshot::Live;
+use crate::snapshot::Origin;
 use crate::telemetry::Metrics;
 
 /// What the answers are made of.
 pub struct Admin {
     /// How reloading stands.
     pub reloader: Reloader,
+    /// The live snapshot, and what is looked at beside it.
+    pub live: Arc<Live>,
     /// What has been counted.
     pub metrics: Metrics,
     /// Can the decision log be written?
@@ -141,17 +146,32 @@ impl Admin {
             None => text.push_str("[+] files are what is live\n"),
             Some(refused) => {
                 text.push_str("[!] the last edit was refused; the last good snapshot stays\n");
-                for problem in &refused.problems {
-                    let place = &problem.place;
-                    text.push_str(&format!(
-                        "    {}:{}:{}: {}: {}\n",
-                        place.file, place.line, place.column, problem.code, problem.message
-                    ));
-                }
+                tell(&refused.problems, &mut text);
             }
+        }
+        for one in self.live.beside().iter().flat_map(|beside| &beside.all) {
+            let what = match one.origin {
+                Origin::Candidate => format!("candidate {}", one.snapshot.digest()),
+                Origin::Mode => "policies in shadow mode".to_owned(),
+            };
+            text.push_str(&match one.is_stopped() {
+                false => format!("[+] looking at {what}\n"),
+                true => format!("[!] no longer looking at {what}: too many new denials\n"),
+            });
+        }
+        if !reload.candidate_problems.is_empty() {
+            text.push_str("[!] the candidate is broken, and is not looked at\n");
+            tell(&reload.candidate_problems, &mut text);
         }
         text.push_str(if ready { "ready\n" } else { "not ready\n" });
         answer(status, TEXT, text)
+    }
+}
+
+fn tell(problems: &[Problem], text: &mut String) {
+    for problem in problems {
+        let Problem { code, place, message, .. } = problem;
+        text.push_str(&format!("    {}:{}:{}: {code}: {message}\n", place.file, place.line, place.column));
     }
 }
 

@@ -4,6 +4,7 @@
 //! back, [`trace`] is the place in a distributed trace that a record names. [`crate::disk`] does the writing.
 //! Never: performs I/O, reads a clock, or holds a credential or a hidden value.
 
+pub mod beside;
 pub mod event;
 pub mod journal;
 mod line;
@@ -11,6 +12,8 @@ pub mod record;
 pub mod schema;
 pub mod trace;
 
+pub use beside::Beside;
+pub use event::Counted;
 pub use event::Event;
 pub use journal::Full;
 pub use journal::Journal;

@@ -3,6 +3,9 @@
 //! Requests are made from what the policies name, or come from a decision log. Each is put to both snapshots by the same
 //! question that `eval` asks. Never: opens a file, or calls two snapshots equal; it says over how many requests they are.
 
+pub mod beside;
+#[cfg(test)]
+pub(crate) mod beside_tests;
 pub mod effect;
 pub mod generate;
 pub mod recorded;

@@ -19,12 +19,15 @@ mod check;
 mod expand;
 mod issuers;
 mod raw;
+mod shadow;
 mod tree;
 mod units;
 mod walk;
 
 pub use raw::Format;
 pub use raw::Level;
+pub use shadow::Shadow;
+pub use shadow::StopAfter;
 
 /// The whole configuration.
 #[derive(Debug, Clone)]
@@ -53,6 +56,8 @@ pub struct Config {
     pub log: Log,
     /// How edits of the files are noticed.
     pub reload: Reload,
+    /// Which requests are looked at with other policies too, and when that stops.
+    pub shadow: Shadow,
 }
 
 /// Where Palisade listens.
@@ -130,6 +135,8 @@ pub struct Files {
     pub base: PathBuf,
     /// Folder of policies.
     pub policies: PathBuf,
+    /// Folder of a candidate for it, which is no part of a snapshot.
+    pub candidate: Option<PathBuf>,
     /// The Cedar schema; `None`: the one that Palisade ships.
     pub schema: Option<PathBuf>,
     /// The tree of tenants.

@@ -155,8 +155,13 @@ impl Disk {
     pub fn event(&self, event: &Event<'_>) {
         let mut bytes = Vec::new();
         event.encode(now_ms(), &mut bytes);
-        if self.to_writer.try_send(Message::Lines { bytes, records: 1 }).is_err() {
-            self.shared.refuse(1);
+        self.lines(bytes, 1);
+    }
+
+    /// Puts finished lines on record, so many records. Nobody waits for them, and what cannot be taken is counted.
+    pub fn lines(&self, bytes: Vec<u8>, records: u64) {
+        if self.to_writer.try_send(Message::Lines { bytes, records }).is_err() {
+            self.shared.refuse(records);
         }
     }
 

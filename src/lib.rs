@@ -21,6 +21,7 @@
 //! | [`config`] | `palisade.yaml`, checked whole before anything starts |
 //! | [`telemetry`] | log lines and metrics |
 //! | [`disk`] | the thread that writes the decision log |
+//! | [`shadow`] | the thread that looks at decisions with policies that decide nothing |
 //! | [`reload`] | the thread that watches the files and publishes the next snapshot |
 //! | [`net`] | listeners, connections, the pool of connections to the app |
 //! | [`admin`] | health, metrics and version, on a listener of their own |
@@ -53,6 +54,7 @@ pub mod compare;
 pub mod config;
 pub mod disk;
 pub mod reload;
+pub mod shadow;
 pub mod telemetry;
 
 pub mod admin;

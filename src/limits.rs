@@ -228,3 +228,14 @@ pub const MUTATIONS_PER_POLICY_MAX: usize = 128;
 pub const ANSWERS_KEPT_MAX: usize = 8;
 /// Longest text of a context that an answer is kept by, in bytes: the caller chooses the purpose and the path.
 pub const ANSWER_TEXT_BYTES_MAX: usize = 256;
+
+/// Decisions that wait to be looked at beside what is enforced. When full, they are dropped and counted.
+pub const SHADOW_QUEUE_MAX: usize = 1_024;
+/// Most bytes of text (path, host, purpose) in one of them; a longer one is dropped and counted.
+pub const SHADOW_TEXT_BYTES_MAX: usize = 4 << 10;
+/// Most bytes of disagreements that are handed to the decision log at once, ten times a second; further ones are counted.
+pub const SHADOW_BATCH_BYTES_MAX: usize = 256 << 10;
+/// Digests that were live and that a rollback is known by.
+pub const EARLIER_DIGESTS_MAX: usize = 64;
+
+const _: () = assert!(RECORD_BYTES_MAX < SHADOW_BATCH_BYTES_MAX);

@@ -116,6 +116,8 @@ pub struct Policies {
     crossings: Vec<Crossing>,
     world: World,
     schema: cedar_policy::Schema,
+    /// The same with the policies in shadow mode among them, where there are any.
+    with_shadow: Option<Arc<Policies>>,
 }
 
 /// One policy, with its guard.
@@ -124,6 +126,7 @@ struct Compiled {
     effect: Effect,
     pathway: Option<Arc<str>>,
     mask: Option<Mask>,
+    shadow: bool,
     place: Place,
     rule: Rule,
     template: Template,
@@ -186,6 +189,25 @@ impl Policies {
     #[must_use]
     pub fn effect(&self, policy: PolicyIx) -> Option<Effect> {
         self.one(policy).map(|one| one.effect)
+    }
+
+    /// The same policies with those of `@mode("shadow")` among them, where there are any. They decide nothing: what would
+    /// become of a request with them is asked beside its decision.
+    #[must_use]
+    pub const fn with_shadow(&self) -> Option<&Arc<Self>> {
+        self.with_shadow.as_ref()
+    }
+
+    /// Is this policy in shadow mode? Only among [`Policies::with_shadow`] are there any.
+    #[must_use]
+    pub fn is_shadow(&self, policy: PolicyIx) -> bool {
+        self.one(policy).is_some_and(|one| one.shadow)
+    }
+
+    /// The ids of the policies in shadow mode, sorted.
+    pub fn shadow_ids(&self) -> impl Iterator<Item = &str> {
+        let all = self.with_shadow.iter().flat_map(|all| &all.compiled);
+        all.filter(|one| one.shadow).map(Compiled::id)
     }
 
     /// The name of the pathway that a policy is.

@@ -24,21 +24,28 @@ use crate::ids::Digest;
 use crate::limits;
 use crate::model::Model;
 use crate::problem::Problem;
-use crate::problem::Severity;
 use crate::snapshot::Changes;
 use crate::snapshot::Checked;
 use crate::snapshot::Draft;
 use crate::snapshot::Live;
 use crate::snapshot::Settings;
 
+use beside::Aside;
+
+mod beside;
 mod follow;
+mod log;
 mod read;
 mod watch;
 
+pub use beside::Cause;
+pub use beside::Shadowing;
 pub use follow::FOLLOW_POLL;
 pub use follow::Follow;
+pub use read::Candidate;
 pub use read::Reading;
 pub use read::read;
+pub use read::read_candidate;
 pub use read::read_tests;
 
 /// An edit is over when nothing was written for this long.
@@ -60,6 +67,8 @@ pub enum Change {
         after: Digest,
         /// The generation that is live now.
         generation: u64,
+        /// Why it is live.
+        cause: Cause,
         /// The policies that differ.
         changes: Changes,
         /// What is worth a look in the files.
@@ -77,6 +86,8 @@ pub enum Change {
         /// The digest that is live.
         live: Digest,
     },
+    /// Something happened beside the live snapshot, which stays as it is.
+    Beside(Shadowing),
 }
 
 /// How reloading stands.
@@ -90,6 +101,8 @@ pub struct Status {
     pub loaded_at_ms: u64,
     /// The last edit, if it was refused and has not been mended since.
     pub refused: Option<Refused>,
+    /// What is wrong with the candidate, if it is not looked at for that.
+    pub candidate_problems: Vec<Problem>,
     /// How many edits went live since the start.
     pub applied_total: u64,
     /// How many edits were refused since the start.
@@ -191,6 +204,7 @@ impl Reloader {
             generation: current.generation(),
             loaded_at_ms: current.loaded_at_ms(),
             refused: None,
+            candidate_problems: Vec::new(),
             applied_total: 0,
             refused_total: 0,
         }));
@@ -204,6 +218,7 @@ impl Reloader {
             status: Arc::clone(&status),
             good: reading.fingerprint,
             seen: reading.fingerprint,
+            aside: Aside::default(),
         };
         worker.watch.follow(reading.folders());
         let stopped = Arc::clone(&stop);
@@ -237,6 +252,7 @@ struct Worker {
     good: Digest,
     /// The fingerprint of the files that were looked at last, good or bad.
     seen: Digest,
+    aside: Aside,
 }
 
 impl Worker {
@@ -258,22 +274,34 @@ impl Worker {
 
     /// Looks at the files; false when they would not hold still and `patient` says to come back.
     fn look(&mut self, patient: bool) -> bool {
-        let mut reading = read(&self.files);
-        if self.watch.follow(reading.folders()) {
+        let (mut reading, mut candidate) = (read(&self.files), Aside::read(&self.files));
+        let mut folders = reading.folders();
+        folders.extend(candidate.iter().flat_map(Candidate::folders));
+        if self.watch.follow(folders) {
             // A folder that was not watched until now may have been written to in between.
-            reading = read(&self.files);
+            (reading, candidate) = (read(&self.files), Aside::read(&self.files));
         }
         if !reading.settled && patient {
             return false;
         }
+        self.enforce(&reading);
+        // The candidate comes second: what is enforced never waits for it.
+        for change in self.aside.look(&self.live, candidate.as_ref()) {
+            self.tell(&Change::Beside(change));
+        }
+        true
+    }
+
+    /// Makes the files the live snapshot, where they have changed.
+    fn enforce(&mut self, reading: &Reading) {
         if reading.fingerprint == self.seen {
-            return true;
+            return;
         }
         self.seen = reading.fingerprint;
         let change = if reading.fingerprint == self.good {
             Change::Restored { live: self.live.current().digest() }
         } else {
-            match checked(&reading, &self.settings) {
+            match checked(reading, &self.settings) {
                 Ok(checked) => self.publish(checked, reading.fingerprint),
                 Err(mut problems) => {
                     problems.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
@@ -282,10 +310,13 @@ impl Worker {
                 }
             }
         };
-        self.note(&change);
-        log(&change);
-        (self.on_change)(&change);
-        true
+        self.tell(&change);
+    }
+
+    fn tell(&self, change: &Change) {
+        self.note(change);
+        log::change(change);
+        (self.on_change)(change);
     }
 
     fn publish(&mut self, checked: Checked, fingerprint: Digest) -> Change {
@@ -295,6 +326,7 @@ impl Worker {
             before: before.digest(),
             after: after.digest(),
             generation: after.generation(),
+            cause: self.aside.cause(before.digest(), after.digest()),
             changes: before.changes(&after),
             warnings: after.warnings().to_vec(),
         }
@@ -318,6 +350,11 @@ impl Worker {
                 status.refused_total += 1;
             }
             Change::Restored { .. } => status.refused = None,
+            Change::Beside(change) => {
+                if let Some(problems) = change.candidate_problems() {
+                    status.candidate_problems = problems.to_vec();
+                }
+            }
         }
         self.status.store(Arc::new(status));
     }
@@ -332,33 +369,6 @@ fn wait_until_quiet(woken: &Receiver<Wake>) {
             Ok(Wake::Written) if !left.is_zero() => {}
             Ok(Wake::Written | Wake::Now) | Err(_) => return,
         }
-    }
-}
-
-fn log(change: &Change) {
-    match change {
-        Change::Applied { before, after, generation, changes, warnings } => {
-            tracing::info!(
-                %before, %after, generation,
-                added = changes.added.len(), removed = changes.removed.len(), changed = changes.changed.len(),
-                "an edit is live"
-            );
-            warnings.iter().for_each(log_problem);
-        }
-        Change::Refused { live, problems } => {
-            tracing::error!(%live, problems = problems.len(), "a broken edit was refused; the last good snapshot stays");
-            problems.iter().for_each(log_problem);
-        }
-        Change::Restored { live } => tracing::info!(%live, "the broken edit was taken back"),
-    }
-}
-
-fn log_problem(problem: &Problem) {
-    let Problem { code, severity, place, message, hint } = problem;
-    let (file, line, column, hint) = (&*place.file, place.line, place.column, hint.as_deref().unwrap_or(""));
-    match severity {
-        Severity::Error => tracing::error!(code, file, line, column, hint, "{message}"),
-        Severity::Warning => tracing::warn!(code, file, line, column, hint, "{message}"),
     }
 }
 

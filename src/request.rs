@@ -6,6 +6,7 @@
 //! Never: names a socket, a file or a runtime. Bytes come from an [`Origin`] and from hyper's client body type.
 
 mod authorized;
+mod beside;
 mod ending;
 mod forwarded;
 mod guard;
@@ -32,6 +33,9 @@ use http::HeaderValue;
 pub use authorized::Authorized;
 pub use authorized::Gate;
 pub use authorized::Permit;
+pub use beside::About;
+pub use beside::Job;
+pub use beside::Shadow;
 pub use ending::Ended;
 pub use ending::Ending;
 pub use forwarded::Broken;
@@ -207,6 +211,8 @@ pub struct Worker<O> {
     pub counts: Rc<dyn Counts>,
     /// The clocks.
     pub clock: Rc<dyn Clock>,
+    /// Who looks at decisions with other policies.
+    pub shadow: Option<Box<dyn Shadow>>,
     memory: RefCell<Memory>,
     remembered: RefCell<Remembered>,
     plans: RefCell<Plans>,
@@ -240,6 +246,7 @@ impl<O> Worker<O> {
             journal,
             counts,
             clock,
+            shadow: None,
             memory: RefCell::new(memory),
             remembered: RefCell::default(),
             plans: RefCell::default(),

@@ -18,9 +18,13 @@ use crate::policy::Policies;
 use crate::problem::Problem;
 use crate::tenancy::Places;
 
+mod beside;
 mod draft;
 mod live;
 
+pub use beside::Beside;
+pub use beside::Origin;
+pub use beside::Shadowed;
 pub use draft::Checked;
 pub use draft::Draft;
 pub use live::Live;
@@ -116,6 +120,12 @@ impl Sources {
         &self.files
     }
 
+    /// The Cedar schema, where it could be read.
+    fn schema(&self) -> Option<policy::Source> {
+        let file = self.files.iter().find(|file| file.role == Role::Schema)?;
+        Some(policy::Source { file: Arc::clone(&file.file), text: Arc::clone(&file.text), confined_to: None })
+    }
+
     /// The policies and links of templates.
     #[must_use]
     pub fn policies(&self) -> Vec<policy::Source> {
@@ -209,9 +219,9 @@ pub struct Snapshot {
     generation: u64,
     digest: Digest,
     loaded_at_ms: u64,
-    model: Model,
-    policies: Policies,
-    keyring: Keyring,
+    model: Arc<Model>,
+    policies: Arc<Policies>,
+    keyring: Arc<Keyring>,
     settings: Arc<Settings>,
     warnings: Vec<Problem>,
     sources: Sources,
@@ -239,19 +249,19 @@ impl Snapshot {
 
     /// Tenants, data classes and routes.
     #[must_use]
-    pub const fn model(&self) -> &Model {
+    pub fn model(&self) -> &Model {
         &self.model
     }
 
     /// The compiled policies.
     #[must_use]
-    pub const fn policies(&self) -> &Policies {
+    pub fn policies(&self) -> &Policies {
         &self.policies
     }
 
     /// The keys that credentials are verified with.
     #[must_use]
-    pub const fn keyring(&self) -> &Keyring {
+    pub fn keyring(&self) -> &Keyring {
         &self.keyring
     }
 

@@ -9,6 +9,8 @@ mod worker;
 
 pub use metrics::JournalCounters;
 pub use metrics::Metrics;
+pub use metrics::OriginCounters;
+pub use metrics::ShadowCounters;
 pub use worker::Label;
 pub use worker::WorkerMetrics;
 

@@ -28,6 +28,8 @@ pub enum Event<'a> {
         after: &'a Digest,
         /// Its generation.
         generation: u64,
+        /// `edit`, `promotion` or `rollback`.
+        cause: &'static str,
         /// Ids of new policies.
         added: &'a [&'a str],
         /// Ids of policies that are gone.
@@ -42,6 +44,57 @@ pub enum Event<'a> {
         /// What is wrong with the edit.
         problems: &'a [Problem],
     },
+    /// Policies are looked at beside the enforced ones from now on.
+    ShadowStarted {
+        /// `candidate` or `mode`.
+        origin: &'static str,
+        /// The snapshot that decides.
+        snapshot: &'a Digest,
+        /// What is looked at.
+        candidate: &'a Digest,
+        /// Ids of policies that are not enforced.
+        added: &'a [&'a str],
+        /// Ids of enforced policies that it does not have.
+        removed: &'a [&'a str],
+        /// Ids of policies whose text differs.
+        changed: &'a [&'a str],
+    },
+    /// The candidate is broken, and is not looked at.
+    ShadowRefused {
+        /// The snapshot that decides.
+        stays: &'a Digest,
+        /// What is wrong with the candidate.
+        problems: &'a [Problem],
+    },
+    /// Policies are no longer looked at: they are gone, broken, or live.
+    ShadowEnded {
+        /// `candidate` or `mode`.
+        origin: &'static str,
+        /// What was looked at.
+        candidate: &'a Digest,
+    },
+    /// Looking at policies stopped by itself, until their text changes.
+    ShadowStopped {
+        /// `candidate` or `mode`.
+        origin: &'static str,
+        /// What was looked at.
+        candidate: &'a Digest,
+        /// Decisions looked at within the window.
+        looked_at: u64,
+        /// The new denials among them.
+        new_denials: u64,
+        /// The window, in milliseconds.
+        window_ms: u64,
+    },
+    /// How much was looked at since this was last said.
+    ShadowCounted {
+        /// `candidate` or `mode`.
+        origin: &'static str,
+        /// What was looked at.
+        candidate: &'a Digest,
+        /// How much.
+        counted: Counted,
+    },
     /// The log ended in half a line, which was taken off.
     TornTail {
         /// How long that half was.
@@ -52,6 +105,21 @@ pub enum Event<'a> {
         /// How many since this was last said.
         count: u64,
     },
+}
+
+/// How much was looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Decisions looked at.
+    pub looked_at: u64,
+    /// Those that would have been others.
+    pub disagreed: u64,
+    /// Those of another snapshot than the policies were made beside.
+    pub unknown: u64,
+    /// Decisions that there was no room for.
+    pub dropped: u64,
+    /// Disagreements that there was no room for in the log.
+    pub unrecorded: u64,
 }
 
 impl Event<'_> {
@@ -66,16 +134,40 @@ impl Event<'_> {
                 line.digest(key!("snapshot"), snapshot);
             }
             Self::Stop => {}
-            Self::ReloadApplied { before, after, generation, added, removed, changed } => {
+            Self::ReloadApplied { before, after, generation, cause, added, removed, changed } => {
                 line.digest(key!("before"), before);
                 line.digest(key!("after"), after);
                 line.number(key!("generation"), *generation);
-                let lists = [(key!("added"), added), (key!("removed"), removed), (key!("changed"), changed)];
-                for (key, ids) in lists {
-                    line.list(key, usize::MAX, ids, |line, id| line.text_value(key.name, id.as_bytes()));
-                }
+                line.word(key!("cause"), cause);
+                encode_changes(&mut line, [added, removed, changed]);
             }
-            Self::ReloadRefused { stays, problems } => {
+            Self::ShadowStarted { origin, snapshot, candidate, added, removed, changed } => {
+                line.word(key!("origin"), origin);
+                line.digest(key!("snapshot"), snapshot);
+                line.digest(key!("candidate"), candidate);
+                encode_changes(&mut line, [added, removed, changed]);
+            }
+            Self::ShadowEnded { origin, candidate } => {
+                line.word(key!("origin"), origin);
+                line.digest(key!("candidate"), candidate);
+            }
+            Self::ShadowStopped { origin, candidate, looked_at, new_denials, window_ms } => {
+                line.word(key!("origin"), origin);
+                line.digest(key!("candidate"), candidate);
+                line.number(key!("looked_at"), *looked_at);
+                line.number(key!("new_denials"), *new_denials);
+                line.number(key!("window_ms"), *window_ms);
+            }
+            Self::ShadowCounted { origin, candidate, counted } => {
+                line.word(key!("origin"), origin);
+                line.digest(key!("candidate"), candidate);
+                line.number(key!("looked_at"), counted.looked_at);
+                line.number(key!("disagreed"), counted.disagreed);
+                line.number(key!("unknown"), counted.unknown);
+                line.number(key!("dropped"), counted.dropped);
+                line.number(key!("unrecorded"), counted.unrecorded);
+            }
+            Self::ReloadRefused { stays, problems } | Self::ShadowRefused { stays, problems } => {
                 line.digest(key!("stays"), stays);
                 line.list(key!("problems"), usize::MAX, problems, |line, problem| {
                     line.object_value(|line| encode_problem(line, problem))
@@ -95,9 +187,20 @@ impl Event<'_> {
             Self::Stop => "stop",
             Self::ReloadApplied { .. } => "reload_applied",
             Self::ReloadRefused { .. } => "reload_refused",
+            Self::ShadowStarted { .. } => "shadow_started",
+            Self::ShadowRefused { .. } => "shadow_refused",
+            Self::ShadowEnded { .. } => "shadow_ended",
+            Self::ShadowStopped { .. } => "shadow_stopped",
+            Self::ShadowCounted { .. } => "shadow_counted",
             Self::TornTail { .. } => "torn_tail",
             Self::RecordsLost { .. } => "records_lost",
         }
+    }
+}
+
+fn encode_changes(line: &mut Line<'_>, [added, removed, changed]: [&[&str]; 3]) {
+    for (key, ids) in [(key!("added"), added), (key!("removed"), removed), (key!("changed"), changed)] {
+        line.list(key, usize::MAX, ids, |line, id| line.text_value(key.name, id.as_bytes()));
     }
 }
 

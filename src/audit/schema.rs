@@ -10,6 +10,19 @@ use serde::Serialize;
 use crate::audit::record::Effect;
 use crate::ids::Action;
 
+mod shadow;
+
+pub use shadow::ShadowClassLine;
+pub use shadow::ShadowCountedLine;
+pub use shadow::ShadowDirection;
+pub use shadow::ShadowEndedLine;
+pub use shadow::ShadowLine;
+pub use shadow::ShadowOrigin;
+pub use shadow::ShadowRefusedLine;
+pub use shadow::ShadowSideLine;
+pub use shadow::ShadowStartedLine;
+pub use shadow::ShadowStoppedLine;
+
 /// One line of Palisade's decision log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -18,6 +31,8 @@ pub enum RecordLine {
     Decision(Box<DecisionLine>),
     /// How an allowed request ended.
     Outcome(OutcomeLine),
+    /// A decision that would have been another one by policies that are only looked at.
+    Shadow(Box<ShadowLine>),
     /// Something that happened to Palisade itself.
     Event(EventLine),
 }
@@ -112,6 +127,8 @@ pub enum Answered {
 pub enum Mode {
     /// They are.
     Enforce,
+    /// They are not: this only says what would have been.
+    Shadow,
 }
 
 /// One source that named a tenant.
@@ -297,6 +314,8 @@ pub enum Happened {
         after: String,
         /// Its generation.
         generation: u64,
+        /// Why it took effect.
+        cause: Cause,
         /// Ids of new policies.
         added: Vec<String>,
         /// Ids of policies that are gone.
@@ -311,6 +330,16 @@ pub enum Happened {
         /// What is wrong with the edit.
         problems: Vec<ProblemLine>,
     },
+    /// Policies are looked at beside the enforced ones from now on.
+    ShadowStarted(ShadowStartedLine),
+    /// The candidate is broken, and is not looked at.
+    ShadowRefused(ShadowRefusedLine),
+    /// Policies are no longer looked at: they are gone, broken, or live.
+    ShadowEnded(ShadowEndedLine),
+    /// Looking at policies stopped by itself, until their text changes.
+    ShadowStopped(ShadowStoppedLine),
+    /// How much was looked at since this was last said.
+    ShadowCounted(ShadowCountedLine),
     /// The log ended in half a line, which was taken off.
     TornTail {
         /// How long that half was.
@@ -321,6 +350,18 @@ pub enum Happened {
         /// How many since this was last said.
         count: u64,
     },
+}
+
+/// Why an edit took effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// Its files were edited.
+    Edit,
+    /// It is what the candidate was.
+    Promotion,
+    /// It was in force before, in this process.
+    Rollback,
 }
 
 /// One problem of an edit.

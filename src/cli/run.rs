@@ -18,6 +18,9 @@ use tokio::sync::watch;
 use crate::admin;
 use crate::admin::Admin;
 use crate::audit::Event;
+use crate::compare::beside::Chosen;
+use crate::compare::beside::StopRule;
+use crate::config;
 use crate::config::Config;
 use crate::config::Format;
 use crate::config::Level;
@@ -29,14 +32,13 @@ use crate::net::MachineClock;
 use crate::net::NetSettings;
 use crate::net::Pool;
 use crate::net::UpstreamSettings;
-use crate::reload::Change;
 use crate::reload::Reading;
 use crate::reload::Reloader;
 use crate::request;
 use crate::request::GuardBounds;
 use crate::request::Worker;
+use crate::shadow::Shadow;
 use crate::snapshot::Live;
-use crate::snapshot::Snapshot;
 use crate::telemetry;
 use crate::telemetry::LogFormat;
 use crate::telemetry::Metrics;
@@ -48,6 +50,10 @@ use super::Out;
 use super::World;
 use super::check;
 use super::check::Ready;
+
+mod changes;
+
+use changes::Told;
 
 pub(super) const AFTER: &str = "\
 Examples:
@@ -97,6 +103,7 @@ struct Process {
     metrics: Metrics,
     census: Arc<Census>,
     draining: Arc<AtomicBool>,
+    shadow: Arc<Shadow>,
 }
 
 fn serve(config: &Config, live: &Arc<Live>, reading: &Reading) -> Result<(), String> {
@@ -104,8 +111,15 @@ fn serve(config: &Config, live: &Arc<Live>, reading: &Reading) -> Result<(), Str
     let sinks = Sinks { file: config.decision_log.file.clone(), stdout: config.decision_log.stdout };
     let counters = metrics.journal().map_err(|error| error.to_string())?;
     let disk = Arc::new(Disk::open(&sinks, counters).map_err(|error| error.to_string())?);
-    let process =
-        Process { live: Arc::clone(live), disk, metrics, census: Arc::default(), draining: Arc::default() };
+    let shadow = start_shadow(config, live, &disk, &metrics)?;
+    let process = Process {
+        live: Arc::clone(live),
+        disk,
+        metrics,
+        census: Arc::default(),
+        draining: Arc::default(),
+        shadow: Arc::new(shadow),
+    };
     let workers = config
         .workers
         .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
@@ -136,50 +150,46 @@ fn serve(config: &Config, live: &Arc<Live>, reading: &Reading) -> Result<(), Str
             tracing::error!("a worker died");
         }
     }
+    process.shadow.close();
     process.disk.event(&Event::Stop);
     process.disk.close();
     tracing::info!("stopped");
     served
 }
 
+fn start_shadow(
+    config: &Config,
+    live: &Arc<Live>,
+    disk: &Arc<Disk>,
+    metrics: &Metrics,
+) -> Result<Shadow, String> {
+    let config::Shadow { tenants, percent, stop_after } = &config.shadow;
+    let chosen = Chosen { tenants: tenants.clone(), percent: *percent };
+    let rule = StopRule {
+        new_denials: stop_after.new_denials,
+        percent: stop_after.percent,
+        window_ms: u64::try_from(stop_after.window.as_millis()).unwrap_or(u64::MAX),
+    };
+    Shadow::start(Arc::clone(live), Arc::clone(disk), metrics, chosen, rule)
+        .map_err(|error| format!("cannot start looking at decisions: {error}"))
+}
+
 fn start_reloading(config: &Config, process: &Process, reading: &Reading) -> Result<Reloader, String> {
-    let current = process.live.current();
-    let loaded = |snapshot: &Snapshot, metrics: &Metrics| {
-        metrics.reload_applied(&snapshot.digest(), snapshot.generation(), snapshot.loaded_at_ms() / 1_000);
+    let told = Told {
+        live: Arc::clone(&process.live),
+        disk: Arc::clone(&process.disk),
+        metrics: process.metrics.clone(),
     };
-    loaded(&current, &process.metrics);
-    process.disk.event(&Event::Start { version: env!("CARGO_PKG_VERSION"), snapshot: &current.digest() });
-    let (disk, metrics, live) =
-        (Arc::clone(&process.disk), process.metrics.clone(), Arc::clone(&process.live));
-    let on_change = move |change: &Change| match change {
-        Change::Applied { before, after, generation, changes, .. } => {
-            loaded(&live.current(), &metrics);
-            let ids = |ids: &[String]| ids.iter().map(String::clone).collect::<Vec<_>>();
-            let (added, removed, changed) =
-                (ids(&changes.added), ids(&changes.removed), ids(&changes.changed));
-            disk.event(&Event::ReloadApplied {
-                before,
-                after,
-                generation: *generation,
-                added: &added.iter().map(String::as_str).collect::<Vec<_>>(),
-                removed: &removed.iter().map(String::as_str).collect::<Vec<_>>(),
-                changed: &changed.iter().map(String::as_str).collect::<Vec<_>>(),
-            });
-        }
-        Change::Refused { live, problems } => {
-            metrics.reload_refused();
-            disk.event(&Event::ReloadRefused { stays: live, problems });
-        }
-        // The files are again what is live: nothing changed for any request.
-        Change::Restored { .. } => {}
-    };
+    told.loaded();
+    let snapshot = process.live.current().digest();
+    process.disk.event(&Event::Start { version: env!("CARGO_PKG_VERSION"), snapshot: &snapshot });
     Reloader::start(
         config.files.clone(),
         Arc::clone(&config.settings),
         Arc::clone(&process.live),
         reading,
         config.reload.poll,
-        on_change,
+        move |change| told.change(change),
     )
     .map_err(|error| format!("cannot start reloading: {error}"))
 }
@@ -202,12 +212,14 @@ fn start_workers(
             (Arc::clone(&process.live), Arc::clone(&process.disk), process.metrics.clone());
         let (settings, upstream, steps) = (settings.clone(), upstream.clone(), steps.clone());
         let (census, stop) = (Arc::clone(&process.census), stop.clone());
+        let shadow = Arc::clone(&process.shadow);
         let make = move || {
             let counts = Rc::new(WorkerMetrics::new(&metrics));
             let journal = Rc::new(disk.worker(journal_bytes));
             let clock = Rc::new(MachineClock::default());
-            let worker =
+            let mut worker =
                 Worker::new(steps, live, Pool::new(upstream), journal, counts.clone(), clock, seed());
+            worker.shadow = Some(shadow.end());
             let upstream_open = Cell::new(0);
             let every_tick = move |open: usize| {
                 let open = i64::try_from(open).unwrap_or(i64::MAX);
@@ -243,6 +255,7 @@ async fn until_told(
         (Arc::clone(&process.disk), Arc::clone(&process.census), process.metrics.clone());
     let admin = Arc::new(Admin {
         reloader: reloader.clone(),
+        live: Arc::clone(&process.live),
         metrics: process.metrics.clone(),
         log_writing: Box::new(move || disk.is_writing()),
         draining: Arc::clone(&process.draining),

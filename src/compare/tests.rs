@@ -29,7 +29,7 @@ const BASE: &str = "@id(\"read\")\npermit(principal in Role::\"r\", action == Ac
 when { context has purpose && context.purpose == \"audit\" && context.now < datetime(\"2027-06-01\") };
 ";
 
-fn checked(policies: &[(&str, &str)]) -> Checked {
+pub(super) fn checked(policies: &[(&str, &str)]) -> Checked {
     let text = "upstream: {address: 'a:1'}\npolicies: {directory: p}\nmodel: {tenants: t}\n";
     let settings = crate::config::Config::read("p.yaml", text, &[], &|_| None).unwrap().0.settings;
     let source = |role: Role, name: &str, text: &str| SourceFile {

@@ -28,6 +28,7 @@ use super::Timeouts;
 use super::Upstream;
 use super::issuers;
 use super::raw;
+use super::shadow;
 use super::tree::Node;
 use super::units;
 
@@ -175,6 +176,7 @@ pub(super) fn check(
     let settings = settings(&mut c, raw);
     let decision_log = decision_log(&mut c, &raw.decision_log);
     let poll = c.duration("reload.poll", raw.reload.poll.as_ref(), Duration::from_secs(2));
+    let shadow = shadow::shadow(&mut c, &raw.shadow, &files.policies);
     let config = Config {
         file: Arc::clone(file),
         listen,
@@ -188,6 +190,7 @@ pub(super) fn check(
         decision_log,
         log: Log { level: raw.log.level.unwrap_or_default(), format: raw.log.format.unwrap_or_default() },
         reload: Reload { poll },
+        shadow,
     };
     if c.problems.iter().any(|problem| problem.severity == Severity::Error) {
         c.problems.sort_by(|a, b| a.place.cmp(&b.place));
@@ -333,6 +336,7 @@ fn files(c: &mut Checker<'_>, raw: &raw::Raw) -> Files {
     Files {
         base: c.path(""),
         policies: c.path(policies.unwrap_or_default()),
+        candidate: one(&raw.shadow.policies),
         schema: one(&raw.policies.schema),
         tenants: c.path(tenants.unwrap_or_default()),
         classes: one(&raw.model.classes),

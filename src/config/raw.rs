@@ -43,6 +43,8 @@ pub(super) struct Raw {
     pub(super) log: Log,
     /// How edits of the files are noticed.
     pub(super) reload: Reload,
+    /// Policies that are looked at beside the enforced ones, and decide nothing.
+    pub(super) shadow: Shadow,
 }
 
 /// Where Palisade listens.
@@ -339,4 +341,36 @@ pub enum Format {
 pub(super) struct Reload {
     /// How often the files' content is compared, for edits that the system does not report. Default: `2s`.
     pub(super) poll: Option<String>,
+}
+
+/// Policies that are looked at beside the enforced ones: a candidate, and those of `@mode("shadow")`.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(inline)]
+pub(super) struct Shadow {
+    /// Folder of a candidate: policies that are looked at beside the enforced ones, with everything else the same. While
+    /// it is not there, or empty, there is no candidate.
+    pub(super) policies: Option<String>,
+    /// Tenants whose requests are looked at: those of their people and about their data, sub-tenants included. Default: all.
+    pub(super) tenants: Vec<String>,
+    /// The share of requests that is looked at, in percent. Default: `100`.
+    #[schemars(range(min = 1, max = 100))]
+    pub(super) percent: Option<u64>,
+    /// When looking stops by itself.
+    pub(super) stop_after: StopAfter,
+}
+
+/// When looking at a candidate stops by itself, until its text changes: at so many requests within the window that are
+/// allowed and that it would deny.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(inline)]
+pub(super) struct StopAfter {
+    /// So many new denials within the window; `0`: it never stops. Default: `1000`.
+    pub(super) new_denials: Option<u64>,
+    /// And at least this share of what was looked at within the window, in percent. Default: `0`.
+    #[schemars(range(min = 0, max = 100))]
+    pub(super) percent: Option<u64>,
+    /// How far back is counted. Default: `5m`.
+    pub(super) window: Option<String>,
 }

@@ -58,7 +58,7 @@ fn numbers(text: &str, workers: usize) -> Vec<Vec<usize>> {
 fn events(text: &str) -> Vec<Happened> {
     let event = |line| match serde_json::from_str(line) {
         Ok(RecordLine::Event(line)) => Some(line.event),
-        Ok(RecordLine::Decision(_) | RecordLine::Outcome(_)) | Err(_) => None,
+        Ok(RecordLine::Decision(_) | RecordLine::Outcome(_) | RecordLine::Shadow(_)) | Err(_) => None,
     };
     text.lines().filter_map(event).collect()
 }

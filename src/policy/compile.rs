@@ -47,17 +47,12 @@ pub(super) fn compile(
     model: &Model,
 ) -> Result<(Policies, Vec<Problem>), Vec<Problem>> {
     let mut problems = Vec::new();
-    let (types, functions) = match (Types::new(), Functions::new()) {
-        (Ok(types), Ok(functions)) => (types, functions),
-        (Err(error), _) | (_, Err(error)) => {
-            return Err(vec![Problem::error("schema", Place::file(""), error)]);
-        }
-    };
+    let (types, functions) = vocabulary().map_err(|problem| vec![problem])?;
     let read_schema = schema::read(schema, &types, &functions, &mut problems);
     let named = parse::all(sources, &mut problems);
     let links = links::all(sources, &named, &mut problems);
     check_names(sources, &named, &links, model, &mut problems);
-    let crossings = crossings(sources, &named, &links, &mut problems);
+    let mut crossings = crossings(sources, &named, &links, &mut problems);
     if let Some(read_schema) = &read_schema {
         validate(read_schema, sources, &named, &links, &mut problems);
     }
@@ -67,23 +62,45 @@ pub(super) fn compile(
     else {
         return Err(problems);
     };
-    let compiled = finish(sources, named, &links, &functions);
-    let world = match World::new(types, functions, &read_schema, &compiled, model) {
-        Ok(world) => world,
-        Err(message) => {
-            problems.push(Problem::error("schema-misfit", Place::file(schema.file.clone()), message));
-            return Err(problems);
+    let misfit = |message| Problem::error("schema-misfit", Place::file(schema.file.clone()), message);
+    let mut build = |in_shadow: bool, (types, functions)| {
+        let taken = |named: &Named| in_shadow || !named.shadow;
+        let compiled = finish(sources, &named, &links, &functions, taken);
+        let world = World::new(types, functions, &read_schema, &compiled, model).map_err(misfit)?;
+        Ok::<_, Problem>(Policies {
+            generation: GENERATIONS.fetch_add(1, Ordering::Relaxed),
+            digest: digest(schema, sources),
+            compiled,
+            crossings: std::mem::take(if in_shadow { &mut crossings.all } else { &mut crossings.enforced })
+                .into_iter()
+                .collect(),
+            world,
+            schema: read_schema.clone(),
+            with_shadow: None,
+        })
+    };
+    let built = build(false, (types, functions)).and_then(|mut policies| {
+        // Cedar's evaluator is told nothing of modes: those in shadow mode are simply not among what is enforced.
+        if named.iter().any(|one| one.shadow) {
+            policies.with_shadow = Some(std::sync::Arc::new(build(true, vocabulary()?)?));
         }
-    };
-    let policies = Policies {
-        generation: GENERATIONS.fetch_add(1, Ordering::Relaxed),
-        digest: digest(schema, sources),
-        compiled,
-        crossings: crossings.into_iter().collect(),
-        world,
-        schema: read_schema,
-    };
-    Ok((policies, problems))
+        Ok(policies)
+    });
+    match built {
+        Ok(policies) => Ok((policies, problems)),
+        Err(problem) => {
+            problems.push(problem);
+            Err(problems)
+        }
+    }
+}
+
+/// The words that every schema has, and the functions of Cedar's that are called.
+fn vocabulary() -> Result<(Types, Functions), Problem> {
+    match (Types::new(), Functions::new()) {
+        (Ok(types), Ok(functions)) => Ok((types, functions)),
+        (Err(error), _) | (_, Err(error)) => Err(Problem::error("schema", Place::file(""), error)),
+    }
 }
 
 fn check_names(
@@ -110,29 +127,34 @@ fn check_names(
     }
 }
 
+/// Where pathways lead: those that are enforced, and all.
+#[derive(Default)]
+struct Crossings {
+    enforced: BTreeSet<Crossing>,
+    all: BTreeSet<Crossing>,
+}
+
 /// What every pathway leads to, with a problem for each whose scope does not say.
-fn crossings(
-    sources: &[Source],
-    named: &[Named],
-    links: &[Link],
-    problems: &mut Vec<Problem>,
-) -> BTreeSet<Crossing> {
-    let mut found = BTreeSet::new();
+fn crossings(sources: &[Source], named: &[Named], links: &[Link], problems: &mut Vec<Problem>) -> Crossings {
+    let mut found = Crossings::default();
     let mut note =
-        |template: &Template, place: Place| match guard::crossing(template) {
-            Ok(crossing) => found.extend(crossing),
+        |template: &Template, shadow: bool, place: Place| match guard::crossing(template) {
+            Ok(crossing) => {
+                found.enforced.extend(crossing.iter().filter(|_| !shadow).cloned());
+                found.all.extend(crossing);
+            }
             Err(lacks) => problems.extend(lacks.into_iter().map(|lacks| {
                 Problem::error("pathway-open", place.clone(), lacks.message()).hint(lacks.hint())
             })),
         };
     for (source, one) in named.iter().filter_map(|one| Some((sources.get(one.source)?, one))) {
         if one.pathway.is_some() {
-            note(&one.template, parse::place_of_id(source, &one.template));
+            note(&one.template, one.shadow, parse::place_of_id(source, &one.template));
         }
     }
     for (link, one) in links.iter().filter_map(|link| Some((link, named.get(link.template)?))) {
         if one.pathway.is_some() {
-            note(&link.fill(&one.template), link.place.clone());
+            note(&link.fill(&one.template), one.shadow, link.place.clone());
         }
     }
     found
@@ -210,14 +232,20 @@ fn severity_of(warning: &ValidationWarning) -> fn(bool) -> Severity {
     }
 }
 
-/// Static policies and links, each with its guard, in the order of their ids.
-fn finish(sources: &[Source], named: Vec<Named>, links: &[Link], functions: &Functions) -> Vec<Compiled> {
+/// Static policies and links that are taken, each with its guard, in the order of their ids.
+fn finish(
+    sources: &[Source],
+    named: &[Named],
+    links: &[Link],
+    functions: &Functions,
+    taken: impl Fn(&Named) -> bool,
+) -> Vec<Compiled> {
     let compiled = |place: &Place, template, named: &Named, written: &Source, guards| {
         let rule = Rule::of(&template, functions);
         compiled(place, rule, template, named, written, guards)
     };
     let linked = links.iter().filter_map(|link| {
-        let one = named.get(link.template)?;
+        let one = named.get(link.template).filter(|one| taken(one))?;
         let written = sources.get(one.source)?;
         let is_pathway = one.pathway.is_some();
         let of_template = Guard::of(one.template.effect(), is_pathway, written.confined_to.as_ref());
@@ -228,7 +256,7 @@ fn finish(sources: &[Source], named: Vec<Named>, links: &[Link], functions: &Fun
         Some(compiled(&link.place, filled, one, written, guards))
     });
     let mut all: Vec<Compiled> = linked.collect();
-    for one in named.iter().filter(|one| one.template.is_static()) {
+    for one in named.iter().filter(|one| one.template.is_static() && taken(one)) {
         let Some(source) = sources.get(one.source) else { continue };
         let guard = Guard::of(one.template.effect(), one.pathway.is_some(), source.confined_to.as_ref());
         let place = parse::place_of_id(source, &one.template);
@@ -253,6 +281,7 @@ fn compiled(
         },
         pathway: named.pathway.clone(),
         mask: named.mask.clone(),
+        shadow: named.shadow,
         place: place.clone(),
         rule,
         template,

@@ -24,7 +24,7 @@ use super::problems;
 use super::scan;
 
 /// The annotations that mean something to Palisade.
-const ANNOTATIONS: [&str; 4] = ["id", "pathway", "mask", "lint_allow"];
+const ANNOTATIONS: [&str; 5] = ["id", "pathway", "mask", "mode", "lint_allow"];
 
 /// One policy or template as written, with the name that its `@id` gives it.
 pub(super) struct Named {
@@ -33,6 +33,8 @@ pub(super) struct Named {
     pub(super) template: Template,
     pub(super) pathway: Option<Arc<str>>,
     pub(super) mask: Option<Mask>,
+    /// `@mode("shadow")`: it is looked at beside the others, and decides nothing.
+    pub(super) shadow: bool,
 }
 
 impl Named {
@@ -98,6 +100,7 @@ pub(super) fn all(sources: &[Source], problems: &mut Vec<Problem>) -> Vec<Named>
 fn name(ix: usize, source: &Source, template: &Template, problems: &mut Vec<Problem>) -> Option<Named> {
     let mut pathway = None;
     let mut mask = None;
+    let mut shadow = false;
     let mut id = None;
     for (key, value) in template.annotations() {
         let key: &str = key.as_ref();
@@ -116,6 +119,14 @@ fn name(ix: usize, source: &Source, template: &Template, problems: &mut Vec<Prob
             "mask" => match Mask::parse(&value.val) {
                 Ok(parsed) => mask = Some(parsed),
                 Err(why) => problems.push(Problem::error("bad-mask", place(), why)),
+            },
+            "mode" => match value.val.as_str() {
+                "shadow" => shadow = true,
+                "enforce" => {}
+                other => problems.push(
+                    Problem::error("bad-mode", place(), format!("`{other}` is no mode of a policy"))
+                        .hint("write `@mode(\"shadow\")`, or leave it out: then the policy is enforced"),
+                ),
             },
             // Its words are for `lint` alone.
             "lint_allow" => {}
@@ -144,7 +155,7 @@ fn name(ix: usize, source: &Source, template: &Template, problems: &mut Vec<Prob
         return None;
     }
     let template = template.new_id(PolicyID::from_smolstr(id.val.clone()));
-    Some(Named { source: ix, template, pathway, mask })
+    Some(Named { source: ix, template, pathway, mask, shadow })
 }
 
 /// Sorts by id and drops, with a problem, each policy whose id another already has.

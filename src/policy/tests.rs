@@ -10,6 +10,7 @@ mod laws;
 mod lint;
 mod lint_laws;
 mod loading;
+mod modes;
 mod mutations;
 mod speed;
 mod tenants_apart;

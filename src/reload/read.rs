@@ -32,6 +32,11 @@ use crate::snapshot::Sources;
 use super::watch::Identity;
 use super::watch::identity;
 
+mod candidate;
+
+pub use candidate::Candidate;
+pub use candidate::read_candidate;
+
 /// The schema that Palisade ships.
 const SCHEMA: &str = include_str!("../../schemas/palisade.cedarschema");
 /// How often a reading starts again because files changed under it.

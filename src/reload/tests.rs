@@ -90,7 +90,7 @@ fn an_edit_is_live_soon_after_its_last_write_and_says_what_changed() {
         Change::Applied { changes, generation, .. } => {
             (generation, changes.added, changes.removed, changes.changed)
         }
-        other @ (Change::Refused { .. } | Change::Restored { .. }) => panic!("{other:?}"),
+        other @ (Change::Refused { .. } | Change::Restored { .. } | Change::Beside(_)) => panic!("{other:?}"),
     });
     let changes: Vec<_> = changes.collect();
     let s = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();

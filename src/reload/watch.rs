@@ -93,21 +93,25 @@ const fn writes(kind: EventKind) -> bool {
 
 /// Which paths matter: a decision log that is written beside the config must not wake us with every line.
 struct Interest {
-    folder: PathBuf,
+    /// Those of policies: the enforced ones and a candidate's.
+    all: Vec<PathBuf>,
     files: Vec<PathBuf>,
 }
 
 impl Interest {
     fn new(files: &Files) -> Self {
-        Self { folder: super::read::absolute(&files.policies), files: super::read::single(files).collect() }
+        let all = std::iter::once(&files.policies).chain(&files.candidate);
+        Self {
+            all: all.map(|folder| super::read::absolute(folder)).collect(),
+            files: super::read::single(files).collect(),
+        }
     }
 
     fn takes(&self, path: &Path) -> bool {
         // `..data` and its kind are what a ConfigMap swaps.
         let swapped = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".."));
         swapped
-            || path.starts_with(&self.folder)
-            || self.folder.starts_with(path)
+            || self.all.iter().any(|folder| path.starts_with(folder) || folder.starts_with(path))
             || self.files.iter().any(|file| file.starts_with(path))
     }
 }

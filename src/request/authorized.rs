@@ -22,6 +22,7 @@ use crate::redact::ClassIx;
 use crate::redact::Mask;
 use crate::request::Moment;
 use crate::request::Worker;
+use crate::request::beside;
 use crate::request::ending::Ending;
 use crate::request::identified::Identified;
 use crate::request::known::Known;
@@ -148,6 +149,9 @@ impl<B> Identified<B> {
             worker.journal.append(&mut |line| report::allow(line, &self, &judged, snapshot, moment, latency));
         match appended {
             Ok(written) => {
+                if worker.live.is_shadowed() {
+                    beside::allowed(&self, worker, snapshot, moment, &judged);
+                }
                 worker.counts.decided(true, "allowed", Some(latency.authorize_us));
                 for policy in &judged.reveal_errors {
                     worker.counts.policy_error(snapshot.policies().id(*policy));

@@ -23,6 +23,7 @@ use crate::request::Finished;
 use crate::request::Moment;
 use crate::request::Worker;
 use crate::request::authorized::Judged;
+use crate::request::beside;
 use crate::request::forwarded::REQUEST_ID;
 use crate::request::identified::Identified;
 use crate::request::known::Known;
@@ -103,6 +104,9 @@ pub(super) fn refused<O>(
     let Refused { refusal, known } = refused;
     if known.recorded {
         return refusal;
+    }
+    if worker.live.is_shadowed() {
+        beside::refused(worker, snapshot, moment, &refusal, &known);
     }
     let row = refusal.row();
     let said = Said::new(snapshot, known.verdict.as_ref());

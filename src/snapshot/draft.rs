@@ -13,7 +13,6 @@ use crate::model::Model;
 use crate::model::Routes;
 use crate::model::RoutesBuilder;
 use crate::model::Tenants;
-use crate::policy;
 use crate::policy::Policies;
 use crate::problem::Place;
 use crate::problem::Problem;
@@ -103,9 +102,9 @@ impl Draft {
             generation: 0,
             digest: self.sources.digest(&self.settings),
             loaded_at_ms,
-            model,
-            policies,
-            keyring,
+            model: Arc::new(model),
+            policies: Arc::new(policies),
+            keyring: Arc::new(keyring),
             settings: self.settings,
             warnings: found,
             sources: self.sources,
@@ -216,15 +215,9 @@ impl Draft {
     }
 
     fn policies(&self, model: &Model, found: &mut Vec<Problem>) -> Option<Policies> {
-        let schema = self.files(&Role::Schema).next().map(|file| policy::Source {
-            file: Arc::clone(&file.file),
-            text: Arc::clone(&file.text),
-            confined_to: None,
-        });
-        let sources = self.sources.policies();
         // A schema that could not be read has been reported.
-        let schema = schema?;
-        collect_warned(Policies::compile(&schema, &sources, model), found)
+        let schema = self.sources.schema()?;
+        collect_warned(Policies::compile(&schema, &self.sources.policies(), model), found)
     }
 }
 

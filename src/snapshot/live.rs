@@ -5,16 +5,25 @@
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
 use arc_swap::ArcSwap;
+use arc_swap::ArcSwapOption;
 
+use super::Beside;
 use super::Checked;
+use super::Origin;
 use super::Snapshot;
 
 /// The snapshot that is live now.
 #[derive(Debug)]
 pub struct Live {
     current: Arc<ArcSwap<Snapshot>>,
+    /// Policies that are looked at beside it.
+    beside: ArcSwapOption<Beside>,
+    /// Is anything looked at beside it? All that a request asks where nothing is.
+    shadowed: AtomicBool,
     /// Publishing is counting and swapping; two publishers must not give out one generation.
     publishing: Mutex<()>,
 }
@@ -24,7 +33,12 @@ impl Live {
     #[must_use]
     pub fn new(first: Checked) -> Arc<Self> {
         let current = Arc::new(ArcSwap::from_pointee(first.into_snapshot(1)));
-        Arc::new(Self { current, publishing: Mutex::new(()) })
+        Arc::new(Self {
+            current,
+            beside: ArcSwapOption::empty(),
+            shadowed: AtomicBool::new(false),
+            publishing: Mutex::new(()),
+        })
     }
 
     /// The snapshot that is live now.
@@ -40,6 +54,40 @@ impl Live {
         let next = Arc::new(next.into_snapshot(before.generation.saturating_add(1)));
         self.current.store(Arc::clone(&next));
         (before, next)
+    }
+
+    /// Are policies looked at beside the live ones?
+    #[must_use]
+    pub fn is_shadowed(&self) -> bool {
+        self.shadowed.load(Ordering::Relaxed)
+    }
+
+    /// The policies that are looked at beside the live ones, or were until they were stopped.
+    #[must_use]
+    pub fn beside(&self) -> Option<Arc<Beside>> {
+        self.beside.load_full()
+    }
+
+    /// Looks at these beside the live ones from now on. What was stopped stays so, as long as its text is the same.
+    pub fn look_beside(&self, next: Option<Beside>) {
+        let _alone = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(before), Some(next)) = (self.beside.load_full(), &next) {
+            next.keep_stopped(&before);
+        }
+        let next = next.map(Arc::new);
+        self.shadowed.store(next.as_ref().is_some_and(|next| next.is_active()), Ordering::Relaxed);
+        self.beside.store(next);
+    }
+
+    /// Stops looking at one of them.
+    pub fn stop_beside(&self, beside: &Beside, origin: Origin) {
+        let _alone = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
+        beside.stop(origin);
+        // Another one may have taken its place meanwhile, with the same text or not.
+        if let Some(now) = self.beside.load_full() {
+            now.keep_stopped(beside);
+            self.shadowed.store(now.is_active(), Ordering::Relaxed);
+        }
     }
 
     /// A worker's own view: while nothing changes, asking it costs one comparison.

@@ -57,6 +57,13 @@ pub struct Metrics {
     pub(super) upstream_errors: IntCounterVec,
     pub(super) upstream_connections: IntGauge,
     pub(super) connections: IntGauge,
+    shadow_decisions: IntCounterVec,
+    shadow_disagreements: IntCounterVec,
+    shadow_dropped: IntCounter,
+    shadow_unrecorded: IntCounter,
+    shadow_active: IntGaugeVec,
+    shadow_stops: IntCounterVec,
+    shadow_refused: IntCounter,
 }
 
 /// The counters that the journal's writer adds to.
@@ -76,6 +83,34 @@ pub struct JournalCounters {
     pub bytes: IntCounter,
     /// Batches written.
     pub batches: IntCounter,
+}
+
+/// The counters of what is looked at with policies that decide nothing.
+#[derive(Debug, Clone)]
+pub struct ShadowCounters {
+    /// By origin.
+    pub origins: Vec<OriginCounters>,
+    /// Decisions that there was no room to look at.
+    pub dropped: IntCounter,
+    /// Disagreements that there was no room for in the log.
+    pub unrecorded: IntCounter,
+}
+
+/// Those of one origin.
+#[derive(Debug, Clone)]
+pub struct OriginCounters {
+    /// Decisions that would be the same.
+    pub agreed: IntCounter,
+    /// Decisions that would be others.
+    pub disagreed: IntCounter,
+    /// Decisions of another snapshot.
+    pub unknown: IntCounter,
+    /// By direction.
+    pub directions: Vec<IntCounter>,
+    /// Is it looked at?
+    pub active: IntGauge,
+    /// Looking stopped by itself.
+    pub stops: IntCounter,
 }
 
 /// Makes metrics and registers each.
@@ -169,6 +204,23 @@ impl Metrics {
             )?,
             upstream_connections: make.gauge("upstream_connections", "Open connections to the app.")?,
             connections: make.gauge("connections", "Open connections of callers.")?,
+            shadow_decisions: make.counters(
+                "shadow_decisions_total",
+                "Decisions looked at with policies that decide nothing.",
+                &["origin", "result"],
+            )?,
+            shadow_disagreements: make.counters(
+                "shadow_disagreements_total",
+                "In what such decisions would have been others.",
+                &["origin", "direction"],
+            )?,
+            shadow_dropped: make
+                .counter("shadow_dropped_total", "Decisions that there was no room to look at.")?,
+            shadow_unrecorded: make
+                .counter("shadow_unrecorded_total", "Disagreements that there was no room for in the log.")?,
+            shadow_active: make.gauges("shadow_active", "Is anything looked at?", &["origin"])?,
+            shadow_stops: make.counters("shadow_stops_total", "Looking stopped by itself.", &["origin"])?,
+            shadow_refused: make.counter("shadow_refused_total", "Candidates that were broken.")?,
             registry,
         })
     }
@@ -188,6 +240,44 @@ impl Metrics {
             bytes: self.audit_bytes.clone(),
             batches: self.audit_batches.clone(),
         })
+    }
+
+    /// The counters of what is looked at with policies of these origins, each with the words for its directions.
+    ///
+    /// # Errors
+    /// Never, as for [`Metrics::new`].
+    pub fn shadow(&self, origins: &[&str], directions: &[&str]) -> Result<ShadowCounters, prometheus::Error> {
+        let of = |origin: &&str| {
+            let result = |result| self.shadow_decisions.get_metric_with_label_values(&[*origin, result]);
+            let direction = |direction: &&str| {
+                self.shadow_disagreements.get_metric_with_label_values(&[*origin, *direction])
+            };
+            Ok(OriginCounters {
+                agreed: result("agreed")?,
+                disagreed: result("disagreed")?,
+                unknown: result("unknown")?,
+                directions: directions.iter().map(direction).collect::<Result<_, _>>()?,
+                active: self.shadow_active.get_metric_with_label_values(&[*origin])?,
+                stops: self.shadow_stops.get_metric_with_label_values(&[*origin])?,
+            })
+        };
+        Ok(ShadowCounters {
+            origins: origins.iter().map(of).collect::<Result<_, prometheus::Error>>()?,
+            dropped: self.shadow_dropped.clone(),
+            unrecorded: self.shadow_unrecorded.clone(),
+        })
+    }
+
+    /// Are policies of this origin looked at?
+    pub fn shadow_active(&self, origin: &str, active: bool) {
+        if let Ok(gauge) = self.shadow_active.get_metric_with_label_values(&[origin]) {
+            gauge.set(active.into());
+        }
+    }
+
+    /// A candidate was broken.
+    pub fn shadow_refused(&self) {
+        self.shadow_refused.inc();
     }
 
     /// A snapshot went live, at `now` in seconds since 1970.

@@ -241,6 +241,16 @@ proptest! {
     }
 }
 
+fn read_back(events: &[(Event<'_>, Happened)]) {
+    for (event, happened) in events {
+        let mut line = b"before\n".to_vec();
+        event.encode(1_700_000_000_123, &mut line);
+        let event = happened.clone();
+        let expected = EventLine { time: "2023-11-14T22:13:20.123Z".into(), event, cut: Vec::new() };
+        assert_eq!(read(&line[7..]), RecordLine::Event(expected));
+    }
+}
+
 #[test]
 fn every_event_reads_back_equal() {
     let digest = Digest::of(b"");
@@ -261,6 +271,7 @@ fn every_event_reads_back_equal() {
                 before: &digest,
                 after: &digest,
                 generation: 2,
+                cause: "promotion",
                 added: &["a"],
                 removed: &[],
                 changed: &["b", "c"],
@@ -269,6 +280,7 @@ fn every_event_reads_back_equal() {
                 before: hex.clone(),
                 after: hex.clone(),
                 generation: 2,
+                cause: Cause::Promotion,
                 added: vec!["a".into()],
                 removed: vec![],
                 changed: vec!["b".into(), "c".into()],
@@ -291,13 +303,7 @@ fn every_event_reads_back_equal() {
         (Event::TornTail { bytes: 17 }, Happened::TornTail { bytes: 17 }),
         (Event::RecordsLost { count: u64::MAX }, Happened::RecordsLost { count: u64::MAX }),
     ];
-    for (event, happened) in events {
-        let mut line = b"before\n".to_vec();
-        event.encode(1_700_000_000_123, &mut line);
-        let expected =
-            EventLine { time: "2023-11-14T22:13:20.123Z".into(), event: happened, cut: Vec::new() };
-        assert_eq!(read(&line[7..]), RecordLine::Event(expected));
-    }
+    read_back(&events);
 }
 
 /// The largest of everything at once, each character of which is written as twelve.
@@ -371,3 +377,5 @@ fn the_published_schema_is_the_generated_one() {
         "run with UPDATE_GOLDEN=1 and look at the difference"
     );
 }
+
+mod shadow;

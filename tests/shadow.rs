@@ -1,0 +1,302 @@
+//! Policies that are only looked at, over the wire: no answer changes, each disagreement is on record and counted, and
+//! looking stops where it was told to.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+use std::time::Instant;
+
+use common::Answer;
+use common::Client;
+use common::Folder;
+use common::POLICIES;
+use common::Sidecar;
+use common::Upstream;
+use common::key;
+use serde_json::Value;
+
+const BODY: &str = r#"{"name":"Ann","email":"a@b.c","ssn":"1","note":"x"}"#;
+
+/// Desks may no longer read, nor see names; whoever is in `globex` may list what `acme` has; `ssn` is hidden otherwise.
+const CANDIDATE: &str = r#"
+@id("clinicians") permit (principal in Role::"clinician", action, resource);
+@id("desk") permit (principal in Role::"desk", action == Action::"list", resource);
+@id("north") @pathway("north to acme") permit (principal in Tenant::"globex", action in [Action::"list", Action::"read"], resource in DataKey::"acme");
+@id("no-ssn") forbid (principal, action == Action::"reveal", resource == Field::"acme#pii");
+"#;
+
+fn folder(upstream: &Upstream, shadow: &str) -> Folder {
+    let folder = Folder::new(upstream.address);
+    folder.write("palisade.yaml", &(folder.read("palisade.yaml") + shadow + "\n"));
+    folder
+}
+
+/// Waits until something is so.
+fn wait<T>(mut is: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + Duration::from_secs(20);
+    loop {
+        if let Some(found) = is() {
+            return found;
+        }
+        assert!(Instant::now() < end, "it did not become so");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn looks(sidecar: &Sidecar, what: &str) {
+    wait(|| sidecar.admin("/readyz?verbose").text().contains(what).then_some(()));
+}
+
+fn metric(sidecar: &Sidecar, line: &str) -> u64 {
+    let text = sidecar.admin("/metrics").text();
+    let found = text.lines().find_map(|one| one.strip_prefix(line)?.trim().parse().ok());
+    found.unwrap_or_default()
+}
+
+const DESK: &str = "des";
+const REQUESTS: [(&str, &str); 8] = [
+    ("ann", "GET /patients/7"),
+    ("ann", "GET /plain"),
+    (DESK, "GET /patients/7"),
+    (DESK, "GET /patients"),
+    (DESK, "PUT /plain"),
+    ("gil", "GET /patients"),
+    ("gil", "GET /t/acme/patients"),
+    ("wes", "GET /nothing"),
+];
+
+fn ask(client: &mut Client, (who, line): (&str, &str)) -> Answer {
+    client.ask(&format!("{line} HTTP/1.1\r\n{}", key(who)), b"")
+}
+
+/// All of an answer but for what no two answers have in common.
+fn told(answer: &Answer) -> (u16, BTreeMap<String, String>, String) {
+    let mut headers = answer.headers.clone();
+    let id = headers.remove("x-palisade-decision-id").unwrap();
+    headers.remove("date");
+    (answer.status, headers, answer.text().replace(&id, "<id>"))
+}
+
+#[test]
+fn no_answer_is_another_one_because_something_is_looked_at() {
+    let upstream = Upstream::json(BODY);
+    let plain = folder(&upstream, "");
+    let shadowed = folder(&upstream, "shadow: {policies: candidate}");
+    shadowed.write("candidate/main.cedar", CANDIDATE);
+    shadowed.write(
+        "policies/tried.cedar",
+        "@id(\"tried-forbid\") @mode(\"shadow\") forbid (principal, action, resource);\n\
+         @id(\"tried-permit\") @mode(\"shadow\") @pathway(\"all\") permit (principal in Tenant::\"globex\", action, resource in DataKey::\"acme\");\n",
+    );
+    let (without, with) = (Sidecar::start(&plain), Sidecar::start(&shadowed));
+    looks(&with, "looking at candidate");
+    looks(&with, "looking at policies in shadow mode");
+    let (mut one, mut other) = (Client::connect(without.data), Client::connect(with.data));
+    for round in 0..3 {
+        for request in REQUESTS {
+            let (a, b) = (told(&ask(&mut one, request)), told(&ask(&mut other, request)));
+            assert_eq!(a, b, "{request:?} in round {round}");
+        }
+    }
+    let total = 3 * REQUESTS.len();
+    let decisions = shadowed.records("decision", total);
+    assert_eq!(decisions.len(), total, "one decision record each");
+    assert!(decisions.iter().all(|record| record["mode"] == "enforce"));
+    wait(|| {
+        (metric(&with, "palisade_shadow_disagreements_total{direction=\"new_denial\",origin=\"mode\"}") > 0)
+            .then_some(())
+    });
+}
+
+fn shadows(folder: &Folder, count: usize) -> Vec<Value> {
+    folder.records("shadow", count)
+}
+
+#[test]
+fn each_disagreement_is_on_record_and_counted_by_its_direction() {
+    let upstream = Upstream::json(BODY);
+    let folder = folder(&upstream, "shadow: {policies: candidate}");
+    folder.write("candidate/main.cedar", CANDIDATE);
+    let sidecar = Sidecar::start(&folder);
+    looks(&sidecar, "looking at candidate");
+    let mut client = Client::connect(sidecar.data);
+    let statuses: Vec<u16> = REQUESTS.iter().map(|request| ask(&mut client, *request).status).collect();
+    assert_eq!(statuses, [200, 200, 200, 200, 403, 200, 403, 404]);
+    let decisions = folder.records("decision", REQUESTS.len());
+    let all = shadows(&folder, 4);
+    assert_eq!(all.len(), 4, "{all:#?}");
+    let told = |at: usize| {
+        let record = all.iter().find(|record| record["decision_id"] == decisions[at]["decision_id"]);
+        let record = record.unwrap_or_else(|| panic!("nothing of {:?}", REQUESTS[at]));
+        assert_eq!(record["mode"], "shadow");
+        assert_eq!(record["snapshot"], decisions[at]["snapshot"]);
+        let part = |name: &str| record[name].to_string();
+        [part("directions"), part("policies"), record["shadow"]["decision"].to_string(), part("classes")]
+    };
+    let masks = r#"[{"class":"pii","enforced":"shown","shadow":"fixed"}]"#;
+    assert_eq!(told(0), ["[\"shows_less\"]", "[\"no-ssn\"]", "\"allow\"", masks]);
+    assert_eq!(told(2), ["[\"new_denial\"]", "[\"desk\"]", "\"deny\"", "[]"]);
+    let names = r#"[{"class":"pii.name","enforced":"shown","shadow":"fixed"}]"#;
+    assert_eq!(told(3), ["[\"shows_less\"]", "[]", "\"allow\"", names]);
+    assert_eq!(told(6), ["[\"new_allow\"]", "[\"north\"]", "\"allow\"", "[]"]);
+    for (line, count) in [
+        ("decisions_total{origin=\"candidate\",result=\"agreed\"}", 3),
+        ("decisions_total{origin=\"candidate\",result=\"disagreed\"}", 4),
+        ("disagreements_total{direction=\"new_denial\",origin=\"candidate\"}", 1),
+        ("disagreements_total{direction=\"new_allow\",origin=\"candidate\"}", 1),
+        ("disagreements_total{direction=\"shows_less\",origin=\"candidate\"}", 2),
+        ("active{origin=\"candidate\"}", 1),
+        ("active{origin=\"mode\"}", 0),
+    ] {
+        assert_eq!(metric(&sidecar, &format!("palisade_shadow_{line}")), count, "{line}");
+    }
+    sidecar.signal("TERM");
+    let counted = wait(|| folder.log().into_iter().find(|record| record["event"] == "shadow_counted"));
+    assert_eq!((&counted["looked_at"], &counted["disagreed"]), (&7.into(), &4.into()));
+    let started = folder.log().into_iter().find(|record| record["event"] == "shadow_started").unwrap();
+    assert_eq!(started["candidate"], counted["candidate"]);
+    assert_eq!(started["added"].to_string(), "[\"no-ssn\",\"north\"]");
+    assert_eq!(started["removed"].to_string(), "[\"desk-names\"]");
+}
+
+#[test]
+fn a_policy_in_shadow_mode_decides_nothing_and_what_it_would_have_done_is_told() {
+    let upstream = Upstream::json("{}");
+    let folder = folder(&upstream, "");
+    folder.write(
+        "policies/tried.cedar",
+        "@id(\"tried\") @mode(\"shadow\") forbid (principal in Role::\"desk\", action == Action::\"list\", resource);\n\
+         @id(\"tried-too\") @mode(\"shadow\") permit (principal in Role::\"desk\", action == Action::\"update\", resource);\n",
+    );
+    let sidecar = Sidecar::start(&folder);
+    looks(&sidecar, "looking at policies in shadow mode");
+    let mut client = Client::connect(sidecar.data);
+    assert_eq!(ask(&mut client, (DESK, "GET /patients")).status, 200);
+    assert_eq!(ask(&mut client, (DESK, "PUT /plain")).status, 403);
+    assert_eq!(ask(&mut client, ("ann", "GET /patients")).status, 200);
+    let all = shadows(&folder, 2);
+    let told: Vec<String> = all
+        .iter()
+        .map(|record| format!("{} {} {}", record["origin"], record["directions"], record["policies"]))
+        .collect();
+    assert_eq!(told, ["\"mode\" [\"new_denial\"] [\"tried\"]", "\"mode\" [\"new_allow\"] [\"tried-too\"]"]);
+    // Once it is enforced, it is: the annotation is all that kept it.
+    folder.write(
+        "policies/tried.cedar",
+        "@id(\"tried\") forbid (principal in Role::\"desk\", action == Action::\"list\", resource);\n",
+    );
+    wait(|| (ask(&mut client, (DESK, "GET /patients")).status == 403).then_some(()));
+    looks(&sidecar, "files are what is live");
+    assert!(!sidecar.admin("/readyz?verbose").text().contains("shadow mode"));
+}
+
+#[test]
+fn looking_stops_at_too_many_new_denials_and_starts_again_with_another_text() {
+    let upstream = Upstream::json("{}");
+    let folder = folder(
+        &upstream,
+        "shadow: {policies: candidate, stop_after: {new_denials: 5, percent: 50, window: 1h}}",
+    );
+    let nobody = |comment: &str| {
+        format!("// {comment}\n@id(\"x\") permit (principal in Role::\"nobody\", action, resource);\n")
+    };
+    folder.write("candidate/main.cedar", &nobody("one"));
+    let sidecar = Sidecar::start(&folder);
+    looks(&sidecar, "looking at candidate");
+    let mut client = Client::connect(sidecar.data);
+    for _ in 0..20 {
+        assert_eq!(ask(&mut client, ("ann", "GET /plain")).status, 200);
+    }
+    looks(&sidecar, "no longer looking at candidate");
+    let stopped = wait(|| folder.log().into_iter().find(|record| record["event"] == "shadow_stopped"));
+    assert_eq!((&stopped["looked_at"], &stopped["new_denials"]), (&5.into(), &5.into()));
+    assert_eq!(shadows(&folder, 5).len(), 5, "what came after was not looked at");
+    assert_eq!(metric(&sidecar, "palisade_shadow_active{origin=\"candidate\"}"), 0);
+    assert_eq!(metric(&sidecar, "palisade_shadow_stops_total{origin=\"candidate\"}"), 1);
+    assert!(sidecar.logged().contains("too many new denials"));
+    // An edit of what is enforced is no other candidate.
+    folder.write(
+        "policies/more.cedar",
+        "@id(\"more\") permit (principal in Role::\"more\", action, resource);\n",
+    );
+    looks(&sidecar, "generation 2\n");
+    looks(&sidecar, "no longer looking at candidate");
+    folder.write("candidate/main.cedar", &nobody("another"));
+    wait(|| sidecar.admin("/readyz?verbose").text().contains("[+] looking at candidate").then_some(()));
+    assert_eq!(ask(&mut client, ("ann", "GET /plain")).status, 200);
+    assert_eq!(shadows(&folder, 6).len(), 6);
+}
+
+#[test]
+fn a_broken_candidate_harms_nothing_and_is_told_where_an_operator_looks() {
+    let upstream = Upstream::json("{}");
+    let folder = folder(&upstream, "shadow: {policies: candidate}");
+    folder.write("candidate/main.cedar", "@id(\"x\")\npermit (principal, action);\n");
+    let sidecar = Sidecar::start(&folder);
+    looks(&sidecar, "the candidate is broken");
+    let text = sidecar.admin("/readyz?verbose").text();
+    assert!(text.contains("candidate/main.cedar:2") && text.contains("files are what is live"), "{text}");
+    let mut client = Client::connect(sidecar.data);
+    assert_eq!(ask(&mut client, ("ann", "GET /plain")).status, 200);
+    assert_eq!(metric(&sidecar, "palisade_shadow_refused_total"), 1);
+    let refused = wait(|| folder.log().into_iter().find(|record| record["event"] == "shadow_refused"));
+    assert_eq!(refused["problems"][0]["line"], 2);
+    // What is enforced can still be edited.
+    folder.write("policies/main.cedar", &POLICIES.replace("clinician", "doctor"));
+    wait(|| (ask(&mut client, ("ann", "GET /plain")).status == 403).then_some(()));
+    assert!(sidecar.admin("/readyz?verbose").text().contains("the candidate is broken"));
+    folder.write("candidate/main.cedar", POLICIES);
+    looks(&sidecar, "looking at candidate");
+    assert!(!sidecar.admin("/readyz?verbose").text().contains("broken"));
+    std::fs::remove_dir_all(folder.path("candidate")).unwrap();
+    wait(|| (!sidecar.admin("/readyz?verbose").text().contains("candidate")).then_some(()));
+    let events = folder.log();
+    let ended = events.iter().filter(|record| record["event"] == "shadow_ended").count();
+    assert_eq!(ended, 1);
+}
+
+#[test]
+fn only_chosen_tenants_are_looked_at_and_what_was_handed_over_is_all_accounted_for() {
+    let upstream = Upstream::json("{}");
+    let folder = folder(
+        &upstream,
+        "shadow: {policies: candidate, tenants: [acme/west], stop_after: {new_denials: 0}}",
+    );
+    folder.write(
+        "candidate/main.cedar",
+        "@id(\"x\") permit (principal in Role::\"nobody\", action, resource);\n",
+    );
+    let sidecar = Sidecar::start(&folder);
+    looks(&sidecar, "looking at candidate");
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let address = sidecar.data;
+            std::thread::spawn(move || {
+                let mut client = Client::connect(address);
+                for _ in 0..250 {
+                    assert_eq!(ask(&mut client, ("wes", "GET /plain")).status, 200);
+                    assert_eq!(ask(&mut client, ("gil", "GET /plain")).status, 200);
+                }
+            })
+        })
+        .collect();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    wait(|| {
+        let of = |result: &str| {
+            metric(
+                &sidecar,
+                &format!("palisade_shadow_decisions_total{{origin=\"candidate\",result=\"{result}\"}}"),
+            )
+        };
+        let dropped = metric(&sidecar, "palisade_shadow_dropped_total");
+        (of("disagreed") + of("agreed") + of("unknown") + dropped == 1_000).then_some(())
+    });
+    let unrecorded = metric(&sidecar, "palisade_shadow_unrecorded_total");
+    let disagreed =
+        metric(&sidecar, "palisade_shadow_decisions_total{origin=\"candidate\",result=\"disagreed\"}");
+    assert!(disagreed > 0);
+    let recorded = shadows(&folder, usize::try_from(disagreed - unrecorded).unwrap());
+    assert!(recorded.iter().all(|record| record["caller"] == "acme/west"));
+}
