@@ -34,6 +34,7 @@ mod reach;
 mod report;
 mod run;
 mod schema;
+mod shadow;
 mod test;
 mod what_can;
 mod who_can;
@@ -176,6 +177,9 @@ enum Verb {
     /// Compare two configurations or folders of policies: their text, and their effect on many requests.
     #[command(after_help = diff::AFTER)]
     Diff(diff::Arguments),
+    /// What a candidate would change of what is decided; put it in place, and take that back.
+    #[command(after_help = shadow::AFTER)]
+    Shadow(shadow::Arguments),
     /// Find what is worth a second look in policies that are valid.
     #[command(after_help = lint::AFTER)]
     Lint(lint::Arguments),
@@ -248,6 +252,7 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
         Verb::Test(_) => &[Output::Pretty, Output::Json, Output::Junit],
         Verb::Eval(_)
         | Verb::Diff(_)
+        | Verb::Shadow(_)
         | Verb::Explain(_)
         | Verb::Fmt(_)
         | Verb::Init(_)
@@ -266,6 +271,7 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
         Verb::Test(arguments) => test::test(global, arguments, world, out),
         Verb::Eval(arguments) => eval::eval(global, arguments, world, out),
         Verb::Diff(arguments) => diff::diff(global, arguments, world, out),
+        Verb::Shadow(arguments) => shadow::shadow(global, arguments, world, out),
         Verb::Lint(arguments) => lint::lint(global, arguments, world, out),
         Verb::Explain(arguments) => explain::explain(global, arguments, world, out),
         Verb::WhoCan(arguments) => who_can::who_can(global, arguments, world, out),

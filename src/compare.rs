@@ -6,6 +6,7 @@
 pub mod beside;
 #[cfg(test)]
 pub(crate) mod beside_tests;
+pub mod disagreements;
 pub mod effect;
 pub mod generate;
 pub mod recorded;

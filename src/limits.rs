@@ -239,3 +239,5 @@ pub const SHADOW_BATCH_BYTES_MAX: usize = 256 << 10;
 pub const EARLIER_DIGESTS_MAX: usize = 64;
 
 const _: () = assert!(RECORD_BYTES_MAX < SHADOW_BATCH_BYTES_MAX);
+/// Most candidates that a report tells apart.
+pub const SHADOW_STORIES_MAX: usize = 256;

@@ -28,7 +28,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     (
         "compare",
-        &["ids", "limits", "redact", "model", "identity", "policy", "tenancy", "snapshot", "request"],
+        &[
+            "ids", "limits", "redact", "model", "identity", "policy", "tenancy", "audit", "snapshot",
+            "request",
+        ],
     ),
     ("config", &["ids", "limits", "problem", "redact", "model", "identity", "policy", "tenancy", "snapshot"]),
     ("telemetry", &["ids", "limits", "model", "audit", "request", "snapshot"]),

@@ -27,7 +27,7 @@ use super::check::Ready;
 use super::formats;
 use super::progress::Progress;
 
-mod report;
+pub(super) mod report;
 
 pub(super) const AFTER: &str = "\
 OLD and NEW are each a configuration, a folder with a `palisade.yaml`, or a folder of policies: then everything else
@@ -96,6 +96,12 @@ struct Found {
     recorded: Option<(Recorded, Effects)>,
     /// The folders of policies, for shorter names.
     folders: [PathBuf; 2],
+}
+
+impl Found {
+    fn folders(&self) -> [&Path; 2] {
+        self.folders.each_ref().map(PathBuf::as_path)
+    }
 }
 
 pub(super) fn diff(

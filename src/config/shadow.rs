@@ -37,8 +37,9 @@ pub struct StopAfter {
 pub(super) fn shadow(c: &mut Checker<'_>, raw: &raw::Shadow, policies: &Path) -> Shadow {
     if let Some(text) = &raw.policies {
         let (candidate, policies) = (plain(&c.path(text)), plain(policies));
-        if candidate.starts_with(&policies) || policies.starts_with(&candidate) {
-            let message = "the candidate lies in the folder of the enforced policies, or around it";
+        // The very same folder is no harm: it is what is enforced anyway, and then it is not looked at.
+        if candidate != policies && (candidate.starts_with(&policies) || policies.starts_with(&candidate)) {
+            let message = "the candidate lies within the folder of the enforced policies, or around it";
             c.error("same-folder", "shadow.policies", message, "give it a folder of its own, beside theirs");
         }
     }

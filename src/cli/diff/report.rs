@@ -31,25 +31,25 @@ use super::Found;
 use super::Step;
 
 /// Most names of one kind that people are shown.
-const NAMES_MAX: usize = 8;
+pub(in crate::cli) const NAMES_MAX: usize = 8;
 
 fn file(one: &Written, folder: &Path) -> String {
     let path = Path::new(&*one.file);
     path.strip_prefix(folder).unwrap_or(path).display().to_string()
 }
 
-fn unified(found: &Found, old: &Written, new: &Written) -> String {
-    let [before, after] = &found.folders;
+fn unified(folders: [&Path; 2], old: &Written, new: &Written) -> String {
+    let [before, after] = folders;
     let names = [format!("old/{}", file(old, before)), format!("new/{}", file(new, after))];
     let [a, b] = &names;
     difference::unified((a, b), &old.text(), &new.text())
 }
 
-/// All that differs, for machines.
-pub(super) fn json(found: &Found) -> Json {
+/// What differs in the text of policies, for machines; the folders are those that their files' names leave out.
+pub(in crate::cli) fn policies_json(changes: &[Change], folders: [&Path; 2]) -> Json {
     let (mut added, mut removed, mut changed) = (Vec::new(), Vec::new(), Vec::new());
-    let [before, after] = &found.folders;
-    for change in &found.changes {
+    let [before, after] = folders;
+    for change in changes {
         match change {
             Change::Added(new) => {
                 added.push(json!({ "id": new.id, "file": file(new, after), "text": new.text() }))
@@ -61,10 +61,15 @@ pub(super) fn json(found: &Found) -> Json {
                 "id": new.id,
                 "file": file(new, after),
                 "parts": parts,
-                "diff": unified(found, old, new),
+                "diff": unified(folders, old, new),
             })),
         }
     }
+    json!({ "added": added, "removed": removed, "changed": changed })
+}
+
+/// All that differs, for machines.
+pub(super) fn json(found: &Found) -> Json {
     let mut generated = effects_json(&found.generated);
     if let Some(object) = generated.as_object_mut() {
         object.insert("steps".to_owned(), found.steps.iter().map(step_json).collect());
@@ -79,7 +84,7 @@ pub(super) fn json(found: &Found) -> Json {
         all
     });
     json!({
-        "policies": { "added": added, "removed": removed, "changed": changed },
+        "policies": policies_json(&found.changes, found.folders()),
         "other_files": found.other_files,
         "generated": generated,
         "recorded": recorded,
@@ -132,7 +137,7 @@ fn group_json(group: &Group) -> Json {
 
 /// All that differs, for people.
 pub(super) fn pretty(found: &Found, out: &mut Out) {
-    policies(found, out);
+    policies(&found.changes, found.folders(), out);
     if !found.other_files.is_empty() {
         out.line(&format!("also different: {}\n", printable(&found.other_files.join(", "))));
     }
@@ -165,13 +170,14 @@ fn recorded_head(recorded: &Recorded) -> String {
     head
 }
 
-fn policies(found: &Found, out: &mut Out) {
-    if found.changes.is_empty() {
+/// What differs in the text of policies, for people.
+pub(in crate::cli) fn policies(changes: &[Change], folders: [&Path; 2], out: &mut Out) {
+    if changes.is_empty() {
         out.line("no policy differs in its text\n");
         return;
     }
-    let [before, after] = &found.folders;
-    for change in &found.changes {
+    let [before, after] = folders;
+    for change in changes {
         match change {
             Change::Added(new) => {
                 out.line(&format!(
@@ -191,7 +197,7 @@ fn policies(found: &Found, out: &mut Out) {
                 let parts: Vec<&str> = parts.iter().copied().map(Part::as_str).collect();
                 let parts = paint(DIM, parts.join(", "));
                 out.line(&format!("{} {}  {parts}", paint(WARN, "changed"), id(&new.id)));
-                out.line(&format!("{}\n", difference::painted(&unified(found, old, new))));
+                out.line(&format!("{}\n", difference::painted(&unified(folders, old, new))));
             }
         }
     }
@@ -232,7 +238,7 @@ fn effects(effects: &Effects, out: &mut Out) {
 }
 
 /// The most frequent names first.
-fn counts(what: &str, by: &BTreeMap<String, u64>, out: &mut Out) {
+pub(in crate::cli) fn counts(what: &str, by: &BTreeMap<String, u64>, out: &mut Out) {
     if by.is_empty() {
         return;
     }
@@ -308,7 +314,7 @@ fn eval(question: &Question) -> String {
 }
 
 /// As a shell reads it.
-fn quoted(value: &str) -> String {
+pub(in crate::cli) fn quoted(value: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@,+=".contains(c);
     if value.chars().all(plain) { value.to_owned() } else { format!("'{}'", value.replace('\'', r"'\''")) }
 }

@@ -1,0 +1,196 @@
+//! `palisade shadow promote` and `rollback`: what is enforced, replaced by what was only looked at, and back.
+//!
+//! Never: puts in place what has not been checked whole, or anything but what was checked.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::cli::Exit;
+use crate::cli::Global;
+use crate::cli::Out;
+use crate::cli::World;
+use crate::cli::check;
+use crate::cli::check::Ready;
+use crate::cli::check::Texts;
+use crate::cli::diff::report as told;
+use crate::cli::formats;
+use crate::cli::load;
+use crate::cli::out::BOLD;
+use crate::cli::out::GOOD;
+use crate::cli::out::paint;
+use crate::cli::report::printable;
+use crate::compare::text;
+use crate::config::Config;
+use crate::config::Files;
+use crate::problem::Problem;
+use crate::reload;
+use crate::reload::Candidate;
+use crate::snapshot::Snapshot;
+use crate::snapshot::Sources;
+
+use super::Change;
+use super::replace::Place;
+
+pub(super) fn promote(
+    global: &Global,
+    change: Change,
+    world: &World<'_>,
+    out: &mut Out,
+) -> Result<Exit, String> {
+    let Some(Ready { config, checked, .. }) = check::ready(global, world, out) else {
+        return Ok(Exit::Invalid);
+    };
+    let Some(folder) = &config.files.candidate else {
+        out.error("no candidate is configured: name its folder in `shadow.policies`, or with `--set shadow.policies=FOLDER`");
+        return Ok(Exit::Usage);
+    };
+    let candidate = reload::read_candidate(&config.files, folder);
+    if !candidate.is_there() {
+        out.error(&format!("there is no candidate: `{}` has no policies", folder.display()));
+        return Ok(Exit::Usage);
+    }
+    let enforced = checked.snapshot();
+    let next = match enforced.with_policies(&candidate.files) {
+        Ok(next) if candidate.problems.is_empty() => next,
+        found => {
+            let mut problems = candidate.problems.clone();
+            problems.extend(found.err().into_iter().flatten());
+            tell(global, &problems, &Sources::new(candidate.files, Vec::new()), out);
+            out.error("the candidate is invalid; nothing was changed");
+            return Ok(Exit::Invalid);
+        }
+    };
+    if next.digest() == enforced.digest() {
+        return Ok(done(global, "nothing", enforced, enforced, &config, folder, out));
+    }
+    if change.dry_run {
+        return Ok(done(global, "would promote", enforced, &next, &config, folder, out));
+    }
+    let place = place(&config)?;
+    let policies = config.files.policies.display();
+    let ready = place
+        .make_ready(folder)
+        .map_err(|error| format!("`{}` cannot be copied: {error}", folder.display()))?;
+    // What is put in place is what was checked, whoever wrote to the folder meanwhile.
+    if !is_as(&reload::read_candidate(&config.files, ready), &candidate) {
+        place.give_up();
+        return Err("the candidate was changed while it was copied; nothing was changed".to_owned());
+    }
+    if let Err(error) = place.put_in_place() {
+        place.give_up();
+        return Err(format!("`{policies}` cannot be replaced: {error}"));
+    }
+    Ok(done(global, "promoted", enforced, &next, &config, folder, out))
+}
+
+pub(super) fn rollback(
+    global: &Global,
+    change: Change,
+    world: &World<'_>,
+    out: &mut Out,
+) -> Result<Exit, String> {
+    let loaded = load(global, world);
+    let config = match loaded.config {
+        Ok((config, _)) => config,
+        Err(problems) => {
+            check::pretty(global, &problems, &loaded.text, None, |text| out.aside(text));
+            return Ok(Exit::Invalid);
+        }
+    };
+    let place = place(&config)?;
+    if !place.before.is_dir() {
+        out.error(&format!("there is nothing to take back: `{}` is not there", place.before.display()));
+        return Ok(Exit::Usage);
+    }
+    // What is enforced may be broken: taking it back is then what helps. What comes back must be whole.
+    let kept = reload::read_candidate(&config.files, &place.before);
+    let files = Files { policies: place.before.clone(), ..config.files.clone() };
+    let (reading, checked) = reload::first(&files, &config.settings);
+    let checked = match checked {
+        Ok(checked) => checked,
+        Err(problems) => {
+            tell(global, &problems, &reading.sources, out);
+            out.error("what is kept is invalid; nothing was changed");
+            return Ok(Exit::Invalid);
+        }
+    };
+    let back = checked
+        .snapshot()
+        .with_policies(&kept.files)
+        .map_err(|_| "what is kept cannot be read".to_owned())?;
+    let now = reload::first(&config.files, &config.settings).1.ok();
+    let enforced = now.as_ref().map_or(&back, |checked| checked.snapshot());
+    if change.dry_run {
+        return Ok(done(global, "would roll back", enforced, &back, &config, &place.before, out));
+    }
+    let policies = config.files.policies.display();
+    place.take_back().map_err(|error| format!("`{policies}` cannot be replaced: {error}"))?;
+    Ok(done(global, "rolled back", enforced, &back, &config, &place.before, out))
+}
+
+fn place(config: &Config) -> Result<Place, String> {
+    let policies = &config.files.policies;
+    Place::of(policies).map_err(|error| format!("`{}` cannot be replaced: {error}", policies.display()))
+}
+
+/// Are these the same policies?
+fn is_as(one: &Candidate, other: &Candidate) -> bool {
+    let same = |(a, b): (&crate::snapshot::SourceFile, &crate::snapshot::SourceFile)| {
+        a.role == b.role && a.name == b.name && a.text == b.text
+    };
+    one.problems.is_empty()
+        && one.files.len() == other.files.len()
+        && one.files.iter().zip(&other.files).all(same)
+}
+
+fn tell(global: &Global, problems: &[Problem], sources: &Sources, out: &mut Out) {
+    let texts = Texts { config: "", sources: Some(sources), tests: &[] };
+    check::pretty_in(global, problems, &texts, |text| out.aside(text));
+}
+
+/// Says what was done, and what it changes.
+fn done(
+    global: &Global,
+    what: &str,
+    enforced: &Snapshot,
+    next: &Snapshot,
+    config: &Config,
+    from: &Path,
+    out: &mut Out,
+) -> Exit {
+    let changes = text::changes(&enforced.sources().policies(), &next.sources().policies());
+    let folders = [&*config.files.policies, from];
+    let digests = [enforced, next].map(|snapshot| snapshot.digest().to_string());
+    let [before, after] = &digests;
+    if global.output.is_json() {
+        let all = json!({
+            "done": what,
+            "before": before,
+            "after": after,
+            "policies": told::policies_json(&changes, folders),
+        });
+        out.raw(formats::pretty(&all).as_bytes());
+        return Exit::Ok;
+    }
+    if what == "nothing" {
+        out.line("the candidate is what is enforced: there is nothing to promote");
+        return Exit::Ok;
+    }
+    told::policies(&changes, folders, out);
+    out.line(&format!(
+        "{} {before} -> {after}",
+        paint(if what.starts_with("would") { BOLD } else { GOOD }, what)
+    ));
+    let policies = printable(&config.files.policies.to_string_lossy());
+    out.line(&match what {
+        "promoted" => format!(
+            "`{policies}` is now what the candidate is; a running Palisade takes it up by itself. `palisade shadow rollback` takes it back"
+        ),
+        "rolled back" => format!(
+            "`{policies}` is now what it was; a running Palisade takes it up by itself. `palisade shadow rollback` takes that back"
+        ),
+        _ => "nothing was changed".to_owned(),
+    });
+    Exit::Ok
+}
