@@ -28,6 +28,12 @@ pub const SOURCE_FILES_MAX: usize = 100_000;
 pub const POLICY_NESTING_MAX: usize = 24;
 /// Most policies in one snapshot.
 pub const POLICIES_MAX: usize = 1_000_000;
+/// Most snapshots that were live and are kept until nobody has them, to be freed by the thread that reloads.
+pub const SNAPSHOTS_RETIRED_MAX: usize = 16;
+/// Most threads that check files at once, whatever the machine has: beyond it what is done whole takes longer.
+pub const LOADING_THREADS_MAX: usize = 16;
+/// The stack of each of them, in bytes: twice what a policy at its bounds was tested to pass on.
+pub const LOADING_STACK_BYTES: usize = 4 << 20;
 
 /// Longest bearer token or API key, in bytes.
 pub const CREDENTIAL_BYTES_MAX: usize = 8 << 10;

@@ -3,6 +3,8 @@
 //! Each is read from text once, checked whole, and immutable afterwards. All problems of a file are reported at once.
 //! Never: opens a file, or follows a reference out of the document that it was given.
 
+use std::sync::Arc;
+
 mod classes;
 mod forest;
 mod key_template;
@@ -30,13 +32,21 @@ pub use tenants::Tenant;
 pub use tenants::TenantIx;
 pub use tenants::Tenants;
 
-/// The world of one snapshot.
+/// The world of one snapshot. Snapshots share those of its parts that no edit between them touched.
 #[derive(Debug)]
 pub struct Model {
     /// The tree of tenants.
-    pub tenants: Tenants,
+    pub tenants: Arc<Tenants>,
     /// The tree of data classes.
-    pub classes: Classes,
+    pub classes: Arc<Classes>,
     /// The app's routes.
-    pub routes: Routes,
+    pub routes: Arc<Routes>,
+}
+
+impl Model {
+    /// A model of these parts.
+    #[must_use]
+    pub fn new(tenants: Tenants, classes: Classes, routes: Routes) -> Self {
+        Self { tenants: Arc::new(tenants), classes: Arc::new(classes), routes: Arc::new(routes) }
+    }
 }

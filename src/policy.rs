@@ -13,6 +13,8 @@ mod engine;
 mod foreign;
 pub mod format;
 mod guard;
+mod hands;
+mod linked;
 mod links;
 pub mod lint;
 mod mentions;
@@ -23,6 +25,7 @@ mod pathways;
 mod problems;
 mod scan;
 mod schema;
+mod sheet;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -46,6 +49,8 @@ pub use ask::Asked;
 pub use ask::Facts;
 pub use engine::memory::Memory;
 pub use foreign::Foreign;
+pub use hands::Alone;
+pub use hands::Hands;
 pub use mentions::Mentions;
 pub use mutate::Mutation;
 pub use pathways::Pathway;
@@ -57,8 +62,10 @@ pub use trace::Seen;
 pub use trace::Span;
 pub use trace::Trace;
 
+use compile::Files;
 use engine::Rule;
 use guard::Crossing;
+use schema::Checker;
 use world::World;
 
 /// The action that is asked for each class of data, after the request's own.
@@ -92,6 +99,17 @@ pub enum Effect {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PolicyIx(pub u32);
 
+/// How a policy differs between two snapshots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Difference {
+    /// Only the later one has it.
+    Added,
+    /// Only the earlier one has it.
+    Removed,
+    /// Both have it, with another effective text.
+    Changed,
+}
+
 /// The answer to one question. By default: denied, for no policy permits it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Verdict {
@@ -112,12 +130,14 @@ pub struct Policies {
     generation: u64,
     digest: Digest,
     /// In the order of their ids.
-    compiled: Vec<Compiled>,
+    compiled: Vec<Arc<Compiled>>,
     crossings: Vec<Crossing>,
     world: World,
-    schema: cedar_policy::Schema,
     /// The same with the policies in shadow mode among them, where there are any.
     with_shadow: Option<Arc<Policies>>,
+    checker: Arc<Checker>,
+    /// What the policies of the next snapshot take over where their files are the same.
+    files: Arc<Files>,
 }
 
 /// One policy, with its guard.
@@ -152,7 +172,22 @@ impl Policies {
         sources: &[Source],
         model: &Model,
     ) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
-        compile::compile(schema, sources, model)
+        compile::compile(schema, sources, model, None, &Alone)
+    }
+
+    /// The same, at the cost of what changed: files that are as they were `before` are not read again. What comes out
+    /// is what [`Policies::compile`] says, whatever was before and whoever does it.
+    ///
+    /// # Errors
+    /// All problems of all files at once, warnings among them.
+    pub fn compile_after(
+        before: Option<&Self>,
+        hands: &dyn Hands,
+        schema: &Source,
+        sources: &[Source],
+        model: &Model,
+    ) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
+        compile::compile(schema, sources, model, before, hands)
     }
 
     /// Puts one request to the policies. `model` must be the one that they were compiled with, and `memory` belongs to
@@ -176,7 +211,7 @@ impl Policies {
 
     /// The ids of all policies, sorted.
     pub fn ids(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.compiled.iter().map(Compiled::id)
+        self.compiled.iter().map(|one| one.id())
     }
 
     /// The id of a policy; empty for a number that is not from these policies.
@@ -207,7 +242,7 @@ impl Policies {
     /// The ids of the policies in shadow mode, sorted.
     pub fn shadow_ids(&self) -> impl Iterator<Item = &str> {
         let all = self.with_shadow.iter().flat_map(|all| &all.compiled);
-        all.filter(|one| one.shadow).map(Compiled::id)
+        all.filter(|one| one.shadow).map(|one| one.id())
     }
 
     /// The name of the pathway that a policy is.
@@ -241,6 +276,27 @@ impl Policies {
     pub fn find(&self, id: &str) -> Option<PolicyIx> {
         let at = self.compiled.binary_search_by(|one| one.id().cmp(id)).ok()?;
         u32::try_from(at).ok().map(PolicyIx)
+    }
+
+    /// The policies of which these and the next ones do not say the same, sorted by id: whether only these have it, only
+    /// the next ones, or both with another effective text.
+    #[must_use]
+    pub fn differences<'a>(&'a self, next: &'a Self) -> Vec<(&'a str, Difference)> {
+        let (mut found, mut theirs) = (Vec::new(), next.compiled.iter().peekable());
+        for one in &self.compiled {
+            while let Some(added) = theirs.next_if(|other| other.id() < one.id()) {
+                found.push((added.id(), Difference::Added));
+            }
+            match theirs.next_if(|other| other.id() == one.id()) {
+                None => found.push((one.id(), Difference::Removed)),
+                // What was taken over need not be printed to be compared.
+                Some(same) if Arc::ptr_eq(one, same) => {}
+                Some(other) if one.template.to_string() == other.template.to_string() => {}
+                Some(_) => found.push((one.id(), Difference::Changed)),
+            }
+        }
+        found.extend(theirs.map(|added| (added.id(), Difference::Added)));
+        found
     }
 
     /// A policy as it is evaluated, in Cedar's words, with the guard that the loader added.
@@ -286,6 +342,6 @@ impl Policies {
     }
 
     fn one(&self, policy: PolicyIx) -> Option<&Compiled> {
-        self.compiled.get(usize::try_from(policy.0).ok()?)
+        self.compiled.get(usize::try_from(policy.0).ok()?).map(|one| &**one)
     }
 }

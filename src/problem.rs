@@ -39,17 +39,48 @@ impl Place {
     pub fn span(file: impl Into<Arc<str>>, text: &str, offset: usize, length: usize) -> Self {
         let before = text.get(..offset).unwrap_or(text);
         let line_start = memchr::memrchr(b'\n', before.as_bytes()).map_or(0, |at| at + 1);
-        // For each policy of a file, so it had better be fast.
-        let line = memchr::memchr_iter(b'\n', before.as_bytes()).count() + 1;
+        // For each problem of a file, so it had better be fast.
+        let line = memchr::memchr_iter(b'\n', before.as_bytes()).count();
+        Self::in_line(file.into(), text, (line, line_start), offset, length)
+    }
+
+    /// `line` counts from 0 and begins at that byte.
+    fn in_line(
+        file: Arc<str>,
+        text: &str,
+        (line, line_start): (usize, usize),
+        offset: usize,
+        length: usize,
+    ) -> Self {
+        let before = text.get(..offset).unwrap_or(text);
         let column = before.get(line_start..).unwrap_or("").chars().count() + 1;
         let meant = text.get(offset..).unwrap_or("").get(..length).unwrap_or("").lines().next().unwrap_or("");
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        Self {
-            file: file.into(),
-            line: number(line),
-            column: number(column),
-            length: number(meant.chars().count()),
-        }
+        Self { file, line: number(line + 1), column: number(column), length: number(meant.chars().count()) }
+    }
+}
+
+/// Where the lines of a text end, for who asks for many places in it.
+#[derive(Debug)]
+pub struct Lines<'t> {
+    text: &'t str,
+    ends: Vec<usize>,
+}
+
+impl<'t> Lines<'t> {
+    /// Reads the text once.
+    #[must_use]
+    pub fn of(text: &'t str) -> Self {
+        Self { text, ends: memchr::memchr_iter(b'\n', text.as_bytes()).collect() }
+    }
+
+    /// What [`Place::span`] says, without reading the text again.
+    #[must_use]
+    pub fn span(&self, file: impl Into<Arc<str>>, offset: usize, length: usize) -> Place {
+        let before = self.text.get(..offset).unwrap_or(self.text).len();
+        let line = self.ends.partition_point(|end| *end < before);
+        let start = line.checked_sub(1).and_then(|last| self.ends.get(last)).map_or(0, |end| end + 1);
+        Place::in_line(file.into(), self.text, (line, start), offset, length)
     }
 }
 
@@ -128,6 +159,21 @@ mod tests {
         assert_eq!((place.line, place.column, place.length), (2, 3, 2));
         let past = Place::span("f", "ab", 9, 1);
         assert_eq!((past.line, past.column, past.length), (1, 3, 0));
+    }
+
+    #[test]
+    fn who_knows_the_lines_of_a_text_finds_the_same_places() {
+        for text in ["", "\n", "aä\nxöyz\n", "a\r\n\n\nb", "ab"] {
+            let lines = Lines::of(text);
+            for (offset, length) in (0..=text.len() + 2).flat_map(|at| (0..4).map(move |length| (at, length)))
+            {
+                assert_eq!(
+                    lines.span("f", offset, length),
+                    Place::span("f", text, offset, length),
+                    "{text:?}"
+                );
+            }
+        }
     }
 
     #[test]

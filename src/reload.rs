@@ -29,19 +29,23 @@ use crate::snapshot::Checked;
 use crate::snapshot::Draft;
 use crate::snapshot::Live;
 use crate::snapshot::Settings;
+use crate::snapshot::Snapshot;
 
 use beside::Aside;
 
 mod beside;
 mod follow;
+mod hands;
 mod log;
 mod read;
+mod retired;
 mod watch;
 
 pub use beside::Cause;
 pub use beside::Shadowing;
 pub use follow::FOLLOW_POLL;
 pub use follow::Follow;
+pub use hands::Threads;
 pub use read::Candidate;
 pub use read::Reading;
 pub use read::read;
@@ -145,7 +149,19 @@ fn draft(reading: &Reading, settings: &Arc<Settings>) -> Draft {
 /// # Errors
 /// Every problem of every file.
 pub fn checked(reading: &Reading, settings: &Arc<Settings>) -> Result<Checked, Vec<Problem>> {
-    draft(reading, settings).check(now_ms())
+    checked_after(None, reading, settings)
+}
+
+/// The same, at the cost of what changed since the snapshot before.
+///
+/// # Errors
+/// Every problem of every file.
+pub fn checked_after(
+    before: Option<&Snapshot>,
+    reading: &Reading,
+    settings: &Arc<Settings>,
+) -> Result<Checked, Vec<Problem>> {
+    draft(reading, settings).check_after(before, &Threads, now_ms())
 }
 
 fn now_ms() -> u64 {
@@ -219,6 +235,7 @@ impl Reloader {
             good: reading.fingerprint,
             seen: reading.fingerprint,
             aside: Aside::default(),
+            retired: retired::Retired::default(),
         };
         worker.watch.follow(reading.folders());
         let stopped = Arc::clone(&stop);
@@ -253,6 +270,7 @@ struct Worker {
     /// The fingerprint of the files that were looked at last, good or bad.
     seen: Digest,
     aside: Aside,
+    retired: retired::Retired,
 }
 
 impl Worker {
@@ -261,7 +279,7 @@ impl Worker {
         loop {
             // The first look finds what was written between the first reading and now.
             restless = if self.look(restless < RESTLESS_MAX) { 0 } else { restless + 1 };
-            match woken.recv_timeout(if restless == 0 { poll } else { QUIET }) {
+            match self.retired.wait(woken, if restless == 0 { poll } else { QUIET }) {
                 Ok(Wake::Written) => wait_until_quiet(woken),
                 Ok(Wake::Now) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -301,7 +319,7 @@ impl Worker {
         let change = if reading.fingerprint == self.good {
             Change::Restored { live: self.live.current().digest() }
         } else {
-            match checked(reading, &self.settings) {
+            match checked_after(Some(&self.live.current()), reading, &self.settings) {
                 Ok(checked) => self.publish(checked, reading.fingerprint),
                 Err(mut problems) => {
                     problems.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
@@ -322,14 +340,16 @@ impl Worker {
     fn publish(&mut self, checked: Checked, fingerprint: Digest) -> Change {
         let (before, after) = self.live.publish(checked);
         self.good = fingerprint;
-        Change::Applied {
+        let change = Change::Applied {
             before: before.digest(),
             after: after.digest(),
             generation: after.generation(),
             cause: self.aside.cause(before.digest(), after.digest()),
             changes: before.changes(&after),
             warnings: after.warnings().to_vec(),
-        }
+        };
+        self.retired.take(before);
+        change
     }
 
     fn note(&self, change: &Change) {

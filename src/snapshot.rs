@@ -14,6 +14,7 @@ use crate::ids::Digest;
 use crate::ids::TenantPath;
 use crate::model::Model;
 use crate::policy;
+use crate::policy::Difference;
 use crate::policy::Policies;
 use crate::problem::Problem;
 use crate::tenancy::Places;
@@ -74,7 +75,7 @@ impl Role {
 }
 
 /// One file of a snapshot.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SourceFile {
     /// What it is for.
     pub role: Role,
@@ -224,6 +225,8 @@ pub struct Snapshot {
     keyring: Arc<Keyring>,
     settings: Arc<Settings>,
     warnings: Vec<Problem>,
+    /// Those of them that the tenants' file was read with, for who takes the tenants over.
+    of_tenants: Arc<[Problem]>,
     sources: Sources,
     pseudonym_secret: Option<Arc<str>>,
 }
@@ -299,19 +302,13 @@ impl Snapshot {
     #[must_use]
     pub fn changes(&self, next: &Self) -> Changes {
         let mut changes = Changes::default();
-        for id in next.policies.ids() {
-            match self.policies.effective_text(id) {
-                None => changes.added.push(id.to_owned()),
-                Some(before) if next.policies.effective_text(id).as_ref() != Some(&before) => {
-                    changes.changed.push(id.to_owned());
-                }
-                Some(_) => {}
-            }
-        }
-        let gone = |id: &&str| next.policies.effective_text(id).is_none();
-        changes.removed.extend(self.policies.ids().filter(gone).map(str::to_owned));
-        for ids in [&mut changes.added, &mut changes.removed, &mut changes.changed] {
-            ids.sort_unstable();
+        for (id, difference) in self.policies.differences(&next.policies) {
+            let of = match difference {
+                Difference::Added => &mut changes.added,
+                Difference::Removed => &mut changes.removed,
+                Difference::Changed => &mut changes.changed,
+            };
+            of.push(id.to_owned());
         }
         changes
     }

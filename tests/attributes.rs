@@ -111,7 +111,7 @@ fn world(
 ) -> World {
     let classes = Classes::parse("classes.yaml", classes).unwrap();
     let routes = routes(&classes);
-    let model = Model { tenants: tenants(state), classes, routes };
+    let model = Model::new(tenants(state), classes, routes);
     let (policies, _) = Policies::compile(&source("palisade.cedarschema", SCHEMA), sources, &model)
         .unwrap_or_else(|problems| panic!("{problems:#?}"));
     World { model, policies }

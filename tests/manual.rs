@@ -316,7 +316,7 @@ fn the_policies_of_the_manual_compile_and_mean_what_it_says() {
     let one = |kind: &str| blocks(&text, kind).pop().unwrap_or_else(|| panic!("no block `{kind}`"));
     let (tenants, _) = Tenants::parse("tenants.yaml", &one("yaml tenants")).unwrap();
     let classes = Classes::parse("classes.yaml", &one("yaml classes")).unwrap();
-    let model = Model { tenants, classes, routes: RoutesBuilder::new().finish().unwrap() };
+    let model = Model::new(tenants, classes, RoutesBuilder::new().finish().unwrap());
     let source = |file: &str, text: &str| Source { file: file.into(), text: text.into(), confined_to: None };
     let sources = [
         source("manual.cedar", &blocks(&text, "cedar").join("\n")),

@@ -14,6 +14,7 @@ use serde_json::json;
 use crate::limits;
 use crate::model::Isolation;
 use crate::model::Tenants;
+use crate::policy::Alone;
 use crate::policy::Facts;
 use crate::request::question::Judgement;
 use crate::snapshot::Checked;
@@ -87,7 +88,7 @@ fn as_if(base: &Snapshot, settings: &Arc<Settings>, states: &States) -> Result<C
     let sources = base.sources().edited(&file.file, 0..file.text.len(), &text);
     let sources = sources.ok_or_else(|| why("they stand in no file"))?;
     Draft { sources, settings: Arc::clone(settings), problems: Vec::new() }
-        .check(base.loaded_at_ms())
+        .check_after(Some(base), &Alone, base.loaded_at_ms())
         .map_err(|problems| why(problems.first().map_or("", |problem| problem.message.as_str())))
 }
 

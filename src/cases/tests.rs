@@ -32,7 +32,7 @@ fn model() -> Model {
     let classes = Classes::parse("c", "classes: {pii: {level: 2, classes: {name: {}}}}\n").unwrap();
     let mut routes = RoutesBuilder::new();
     routes.add_yaml("r", "routes:\n  - {id: getPatient, method: GET, path: '/patients/{id}'}\n", &classes);
-    Model { tenants: Tenants::parse("t", tenants).unwrap().0, classes, routes: routes.finish().unwrap() }
+    Model::new(Tenants::parse("t", tenants).unwrap().0, classes, routes.finish().unwrap())
 }
 
 fn policies(model: &Model) -> Policies {

@@ -1,41 +1,42 @@
 //! Files to [`Policies`]: every problem of every file in one pass, or policies that can be evaluated.
 //!
+//! What can be said of a file by itself is said in `sheet` and `linked`, by as many hands as there are, and taken over
+//! from the policies before where the file is as it was. Here is what needs all files at once.
+//! INVARIANT: what comes out is the same whatever was taken over (`tests::reloading`).
 //! Never: lets anything through that has a problem of the severity error.
 
 use std::collections::BTreeSet;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
-use cedar_policy::Schema;
-use cedar_policy::ValidationWarning;
-use cedar_policy_core::ast::Effect as CedarEffect;
-use cedar_policy_core::ast::PolicySet;
-use cedar_policy_core::ast::Template;
-
 use crate::ids::Digest;
+use crate::limits;
 use crate::model::Model;
 use crate::problem::Place;
 use crate::problem::Problem;
 use crate::problem::Severity;
 
 use super::Compiled;
-use super::Effect;
 use super::Policies;
 use super::Source;
-use super::engine::Rule;
 use super::engine::context::Functions;
 use super::engine::entities::Types;
 use super::guard;
 use super::guard::Crossing;
 use super::guard::Guard;
+use super::hands;
+use super::hands::Hands;
+use super::linked::Linked;
+use super::linked::Templates;
 use super::links;
-use super::links::Link;
+use super::links::Blank;
 use super::names::Names;
 use super::parse;
 use super::parse::Named;
-use super::problems;
-use super::schema;
+use super::schema::Checker;
+use super::sheet::Sheet;
 use super::world::World;
 
 /// Tells the policies of one compilation from those of any other in this process.
@@ -45,44 +46,46 @@ pub(super) fn compile(
     schema: &Source,
     sources: &[Source],
     model: &Model,
+    before: Option<&Policies>,
+    hands: &dyn Hands,
 ) -> Result<(Policies, Vec<Problem>), Vec<Problem>> {
     let mut problems = Vec::new();
     let (types, functions) = vocabulary().map_err(|problem| vec![problem])?;
-    let read_schema = schema::read(schema, &types, &functions, &mut problems);
-    let named = parse::all(sources, &mut problems);
-    let links = links::all(sources, &named, &mut problems);
-    check_names(sources, &named, &links, model, &mut problems);
-    let mut crossings = crossings(sources, &named, &links, &mut problems);
-    if let Some(read_schema) = &read_schema {
-        validate(read_schema, sources, &named, &links, &mut problems);
-    }
+    // What was said under another schema holds no more.
+    let before = before.filter(|before| before.checker.source == *schema);
+    let checker = match before {
+        Some(before) => Ok(Arc::clone(&before.checker)),
+        None => Checker::read(schema, &types, &functions).map(Arc::new),
+    };
+    let checker = checker.map_err(|found| problems.extend(found)).ok();
+    let files = Files::read(sources, checker.as_deref(), &functions, before, hands);
+    files.check(sources, model, &mut problems);
+    problems.extend(checker.iter().flat_map(|checker| checker.warnings.iter().cloned()));
     problems.sort_by(|a, b| (&a.place, a.code, &a.message).cmp(&(&b.place, b.code, &b.message)));
     problems.dedup();
-    let Some(read_schema) = read_schema.filter(|_| problems.iter().all(|one| one.severity < Severity::Error))
-    else {
+    let Some(checker) = checker.filter(|_| problems.iter().all(|one| one.severity < Severity::Error)) else {
         return Err(problems);
     };
     let misfit = |message| Problem::error("schema-misfit", Place::file(schema.file.clone()), message);
-    let mut build = |in_shadow: bool, (types, functions)| {
-        let taken = |named: &Named| in_shadow || !named.shadow;
-        let compiled = finish(sources, &named, &links, &functions, taken);
-        let world = World::new(types, functions, &read_schema, &compiled, model).map_err(misfit)?;
+    let files = Arc::new(files);
+    let build = |in_shadow: bool, (types, functions)| {
+        let compiled = files.compiled(in_shadow);
+        let world = World::new(types, functions, &checker.schema, &compiled, model).map_err(misfit)?;
         Ok::<_, Problem>(Policies {
             generation: GENERATIONS.fetch_add(1, Ordering::Relaxed),
             digest: digest(schema, sources),
+            crossings: crossings(&compiled),
             compiled,
-            crossings: std::mem::take(if in_shadow { &mut crossings.all } else { &mut crossings.enforced })
-                .into_iter()
-                .collect(),
             world,
-            schema: read_schema.clone(),
             with_shadow: None,
+            checker: Arc::clone(&checker),
+            files: Arc::clone(&files),
         })
     };
     let built = build(false, (types, functions)).and_then(|mut policies| {
         // Cedar's evaluator is told nothing of modes: those in shadow mode are simply not among what is enforced.
-        if named.iter().any(|one| one.shadow) {
-            policies.with_shadow = Some(std::sync::Arc::new(build(true, vocabulary()?)?));
+        if files.policies().any(|one| one.shadow) {
+            policies.with_shadow = Some(Arc::new(build(true, vocabulary()?)?));
         }
         Ok(policies)
     });
@@ -103,191 +106,129 @@ fn vocabulary() -> Result<(Types, Functions), Problem> {
     }
 }
 
-fn check_names(
-    sources: &[Source],
-    named: &[Named],
-    links: &[Link],
-    model: &Model,
-    problems: &mut Vec<Problem>,
-) {
-    let mut names = Names::new(model);
-    for (source, one) in named.iter().filter_map(|one| Some((sources.get(one.source)?, one))) {
-        names.check(source, &one.template, problems);
-    }
-    for (uid, place) in links.iter().flat_map(|link| link.slots.values()) {
-        problems.extend(names.check_one(uid).map(|wrong| Problem { place: place.clone(), ..wrong }));
-    }
-    for source in sources {
-        let missing =
-            source.confined_to.as_ref().filter(|tenant| model.tenants.find(tenant.as_str()).is_none());
-        problems.extend(missing.map(|tenant| {
-            let message = format!("the folder belongs to `{tenant}`, and there is no such tenant");
-            Problem::error("unknown-tenant", Place::file(source.file.clone()), message)
-        }));
-    }
+/// What the pathways among some policies lead to.
+fn crossings(compiled: &[Arc<Compiled>]) -> Vec<Crossing> {
+    let pathways = compiled.iter().filter(|one| one.pathway.is_some());
+    let found: BTreeSet<Crossing> =
+        pathways.filter_map(|one| guard::crossing(&one.template).ok().flatten()).collect();
+    found.into_iter().collect()
 }
 
-/// Where pathways lead: those that are enforced, and all.
-#[derive(Default)]
-struct Crossings {
-    enforced: BTreeSet<Crossing>,
-    all: BTreeSet<Crossing>,
+/// Everything that was read, each file by itself, in the order of the sources.
+#[derive(Debug)]
+pub(super) struct Files {
+    sheets: Vec<Arc<Sheet>>,
+    links: Vec<Arc<Linked>>,
 }
 
-/// What every pathway leads to, with a problem for each whose scope does not say.
-fn crossings(sources: &[Source], named: &[Named], links: &[Link], problems: &mut Vec<Problem>) -> Crossings {
-    let mut found = Crossings::default();
-    let mut note =
-        |template: &Template, shadow: bool, place: Place| match guard::crossing(template) {
-            Ok(crossing) => {
-                found.enforced.extend(crossing.iter().filter(|_| !shadow).cloned());
-                found.all.extend(crossing);
-            }
-            Err(lacks) => problems.extend(lacks.into_iter().map(|lacks| {
-                Problem::error("pathway-open", place.clone(), lacks.message()).hint(lacks.hint())
-            })),
-        };
-    for (source, one) in named.iter().filter_map(|one| Some((sources.get(one.source)?, one))) {
-        if one.pathway.is_some() {
-            note(&one.template, one.shadow, parse::place_of_id(source, &one.template));
-        }
-    }
-    for (link, one) in links.iter().filter_map(|link| Some((link, named.get(link.template)?))) {
-        if one.pathway.is_some() {
-            note(&link.fill(&one.template), one.shadow, link.place.clone());
-        }
-    }
-    found
-}
-
-/// Cedar's strict validation of the policies as written, so that every place is the author's.
-fn validate(
-    schema: &Schema,
-    sources: &[Source],
-    named: &[Named],
-    links: &[Link],
-    problems: &mut Vec<Problem>,
-) {
-    let mut set = PolicySet::new();
-    let mut from: HashMap<&str, (&Source, Option<&Template>, Place, bool)> = HashMap::new();
-    for (source, one) in named.iter().filter_map(|one| Some((sources.get(one.source)?, one))) {
-        let template = one.template.clone();
-        let added = if template.is_static() {
-            match Template::try_as_policy(std::sync::Arc::new(template)) {
-                Ok(policy) => set.add(policy).map_err(|error| error.to_string()),
-                Err(error) => Err(error.to_string()),
-            }
+impl Files {
+    fn read(
+        sources: &[Source],
+        checker: Option<&Checker>,
+        functions: &Functions,
+        before: Option<&Policies>,
+        hands: &dyn Hands,
+    ) -> Self {
+        let before = before.map(|before| &before.files);
+        let known = before.into_iter().flat_map(|before| &before.sheets);
+        let known: HashMap<&str, &Arc<Sheet>> = known.map(|sheet| (&*sheet.source.file, sheet)).collect();
+        let of_policies: Vec<&Source> = sources.iter().filter(|source| !links::is_links(source)).collect();
+        let sheets = hands::renew(
+            hands,
+            &of_policies,
+            |source| {
+                known.get(&*source.file).filter(|sheet| sheet.source == **source).map(|one| Arc::clone(one))
+            },
+            |source| Arc::new(Sheet::read(source, checker, functions)),
+        );
+        let of_links: Vec<&Source> = sources.iter().filter(|source| links::is_links(source)).collect();
+        let links = if of_links.is_empty() {
+            Vec::new()
         } else {
-            set.add_template(template).map_err(|error| error.to_string())
+            let (all, by_id) = templates(&sheets);
+            let templates = Templates { all: &all, by_id: &by_id };
+            let known = before.into_iter().flat_map(|before| &before.links);
+            let known: HashMap<&str, &Arc<Linked>> =
+                known.map(|linked| (&*linked.source.file, linked)).collect();
+            let same =
+                |linked: &Linked, source: &Source| linked.source == *source && linked.still_holds(templates);
+            hands::renew(
+                hands,
+                &of_links,
+                |source| known.get(&*source.file).filter(|one| same(one, source)).map(|one| Arc::clone(one)),
+                |source| Arc::new(Linked::read(source, templates, checker, functions)),
+            )
         };
-        let place = parse::place_of_id(source, &one.template);
-        problems.extend(added.err().map(|why| Problem::error("policy-id-twice", place.clone(), why)));
-        from.insert(one.id(), (source, Some(&one.template), place, one.is_forbid()));
+        Self { sheets, links }
     }
-    for (link, one) in links.iter().filter_map(|link| Some((link, named.get(link.template)?))) {
-        let Some(source) = sources.get(link.source) else { continue };
-        let made = set.link(one.template.id().clone(), link.id.clone(), link.values()).map(drop);
-        let place = link.place.clone();
-        problems
-            .extend(made.err().map(|why| Problem::error("link-unfilled", place.clone(), why.to_string())));
-        from.insert(link.id.as_ref(), (source, None, place, one.is_forbid()));
+
+    /// What needs all files, or the model.
+    fn check(&self, sources: &[Source], model: &Model, problems: &mut Vec<Problem>) {
+        let linked = || self.links.iter().flat_map(|linked| &linked.links);
+        let of_links = linked().map(|one| (one.link.id.as_ref(), &one.link.place));
+        problems.extend(parse::twice(self.sheets.iter().flat_map(|sheet| sheet.ids()).chain(of_links)));
+        problems.extend(self.sheets.iter().flat_map(|sheet| sheet.problems.iter().cloned()));
+        problems.extend(self.links.iter().flat_map(|linked| linked.problems.iter().cloned()));
+        if self.sheets.iter().map(|sheet| sheet.ids().count()).sum::<usize>() > limits::POLICIES_MAX {
+            let place = Place::file("");
+            problems.push(Problem::error("too-many-policies", place, "there are too many policies"));
+        }
+        let mut names = Names::new(model);
+        for sheet in &self.sheets {
+            for one in &sheet.policies {
+                let as_written = (&one.template, Guard::behind(&one.template, one.guards));
+                names.check(&sheet.source, as_written, problems);
+            }
+            for one in &sheet.templates {
+                names.check(&sheet.source, (&one.template, one.template.non_scope_constraints()), problems);
+            }
+        }
+        for (uid, place) in linked().flat_map(|one| one.link.slots.values()) {
+            problems.extend(names.check_one(uid).map(|wrong| Problem { place: place.clone(), ..wrong }));
+        }
+        for source in sources {
+            let missing =
+                source.confined_to.as_ref().filter(|tenant| model.tenants.find(tenant.as_str()).is_none());
+            problems.extend(missing.map(|tenant| {
+                let message = format!("the folder belongs to `{tenant}`, and there is no such tenant");
+                Problem::error("unknown-tenant", Place::file(source.file.clone()), message)
+            }));
+        }
     }
-    let validator = cedar_policy::Validator::new(schema.clone());
-    let result =
-        validator.validate(&cedar_policy::PolicySet::from(set), cedar_policy::ValidationMode::Strict);
-    let mut tell =
-        |id: &cedar_policy::PolicyId, severity: fn(bool) -> Severity, said: &dyn miette::Diagnostic| {
-            let id: &str = id.as_ref();
-            let Some((source, template, place, is_forbid)) = from.get(id) else { return };
-            let problem = match template {
-                Some(template) => {
-                    problems::from_cedar("policy-type", severity(*is_forbid), source, template.loc(), said)
-                }
-                // What Cedar points at is in the template's file; the link is what is wrong.
-                None => {
-                    let about = problems::from_cedar("policy-type", severity(*is_forbid), source, None, said);
-                    Problem { place: place.clone(), ..about }
-                }
-            };
-            problems.push(problem);
-        };
-    for error in result.validation_errors() {
-        tell(error.policy_id(), |_| Severity::Error, error);
+
+    /// Policies and links, each with its guard.
+    fn policies(&self) -> impl Iterator<Item = &Arc<Compiled>> {
+        let policies = self.sheets.iter().flat_map(|sheet| &sheet.policies);
+        policies.chain(self.links.iter().flat_map(|linked| &linked.links).map(|one| &one.policy))
     }
-    for warning in result.validation_warnings() {
-        tell(warning.policy_id(), severity_of(warning), warning);
+
+    /// The same in the order of their ids; those in shadow mode only where they are wanted.
+    fn compiled(&self, in_shadow: bool) -> Vec<Arc<Compiled>> {
+        let mut all: Vec<Arc<Compiled>> =
+            self.policies().filter(|one| in_shadow || !one.shadow).map(Arc::clone).collect();
+        all.sort_by(|a, b| a.id().cmp(b.id()));
+        all
     }
 }
 
-/// A `forbid` that can never apply forbids nothing, which its author did not mean: that is an error.
-fn severity_of(warning: &ValidationWarning) -> fn(bool) -> Severity {
-    let useless = matches!(
-        warning,
-        ValidationWarning::ImpossiblePolicy(_) | ValidationWarning::InvalidActionApplication(_)
-    );
-    if useless {
-        |is_forbid| if is_forbid { Severity::Error } else { Severity::Warning }
-    } else {
-        |_| Severity::Warning
-    }
-}
+type AllTemplates<'a> = Vec<(&'a Source, &'a Arc<Named>)>;
 
-/// Static policies and links that are taken, each with its guard, in the order of their ids.
-fn finish(
-    sources: &[Source],
-    named: &[Named],
-    links: &[Link],
-    functions: &Functions,
-    taken: impl Fn(&Named) -> bool,
-) -> Vec<Compiled> {
-    let compiled = |place: &Place, template, named: &Named, written: &Source, guards| {
-        let rule = Rule::of(&template, functions);
-        compiled(place, rule, template, named, written, guards)
-    };
-    let linked = links.iter().filter_map(|link| {
-        let one = named.get(link.template).filter(|one| taken(one))?;
-        let written = sources.get(one.source)?;
-        let is_pathway = one.pathway.is_some();
-        let of_template = Guard::of(one.template.effect(), is_pathway, written.confined_to.as_ref());
-        // A template from one tenant's folder, linked in another's, is confined to both.
-        let of_link = Guard::of(CedarEffect::Forbid, true, sources.get(link.source)?.confined_to.as_ref());
-        let filled = of_link.put_before(&of_template.put_before(&link.fill(&one.template)));
-        let guards = of_link.parts() + of_template.parts();
-        Some(compiled(&link.place, filled, one, written, guards))
-    });
-    let mut all: Vec<Compiled> = linked.collect();
-    for one in named.iter().filter(|one| one.template.is_static() && taken(one)) {
-        let Some(source) = sources.get(one.source) else { continue };
-        let guard = Guard::of(one.template.effect(), one.pathway.is_some(), source.confined_to.as_ref());
-        let place = parse::place_of_id(source, &one.template);
-        all.push(compiled(&place, guard.put_before(&one.template), one, source, guard.parts()));
+/// All templates, and what stands under each id.
+fn templates(sheets: &[Arc<Sheet>]) -> (AllTemplates<'_>, HashMap<&str, Blank<'_>>) {
+    let of = |sheet: &'_ Arc<Sheet>| sheet.templates.len();
+    let mut all = Vec::with_capacity(sheets.iter().map(of).sum());
+    let mut by_id = HashMap::new();
+    for sheet in sheets {
+        for one in &sheet.policies {
+            by_id.entry(one.id()).or_insert(Blank { at: None, template: None });
+        }
+        for one in &sheet.templates {
+            let blank = Blank { at: Some(all.len()), template: Some(&one.template) };
+            by_id.entry(one.id()).or_insert(blank);
+            all.push((&sheet.source, one));
+        }
     }
-    all.sort_by(|a, b| a.id().cmp(b.id()));
-    all
-}
-
-fn compiled(
-    place: &Place,
-    rule: Rule,
-    template: Template,
-    named: &Named,
-    written: &Source,
-    guards: usize,
-) -> Compiled {
-    Compiled {
-        effect: match template.effect() {
-            CedarEffect::Permit => Effect::Permit,
-            CedarEffect::Forbid => Effect::Forbid,
-        },
-        pathway: named.pathway.clone(),
-        mask: named.mask.clone(),
-        shadow: named.shadow,
-        place: place.clone(),
-        rule,
-        template,
-        text_in: std::sync::Arc::clone(&written.file),
-        guards,
-    }
+    (all, by_id)
 }
 
 /// Over schema and files by name, so that the order of files does not matter.

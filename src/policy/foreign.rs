@@ -45,7 +45,7 @@ impl Policies {
         };
         let (principal, action) = (uid("principal", &question.principal)?, uid("action", &question.action)?);
         let resource = uid("resource", &question.resource)?;
-        let schema = &self.schema;
+        let schema = &self.checker.schema;
         let context = Context::from_json_value(question.context.clone(), Some((schema, &action)))
             .map_err(|why| said("the context", &why))?;
         let request = Request::new(principal, action, resource, context, Some(schema))

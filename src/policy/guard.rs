@@ -11,6 +11,7 @@ use cedar_policy_core::ast::Effect;
 use cedar_policy_core::ast::EntityReference;
 use cedar_policy_core::ast::EntityUID;
 use cedar_policy_core::ast::Expr;
+use cedar_policy_core::ast::ExprKind;
 use cedar_policy_core::ast::PrincipalOrResourceConstraint;
 use cedar_policy_core::ast::Template;
 use cedar_policy_core::ast::Var;
@@ -66,6 +67,14 @@ impl Guard {
             template.resource_constraint().clone(),
             condition,
         )
+    }
+
+    /// The condition as its author wrote it, of a policy that has so many parts of a guard in front; nothing where that is
+    /// all there is.
+    pub(super) fn behind(template: &Template, parts: usize) -> Option<&Expr> {
+        (0..parts).try_fold(template.non_scope_constraints()?, |condition, _| {
+            if let ExprKind::And { right, .. } = condition.expr_kind() { Some(&**right) } else { None }
+        })
     }
 
     fn confinement(&self) -> Option<Expr> {

@@ -9,6 +9,7 @@
 //! Never: reaches into the condition of a template.
 
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use cedar_policy_core::ast::Annotation;
@@ -53,6 +54,7 @@ struct Entry {
 }
 
 /// One link whose template exists and whose slots are filled.
+#[derive(Debug)]
 pub(super) struct Link {
     pub(super) source: usize,
     pub(super) place: Place,
@@ -99,24 +101,39 @@ impl Link {
     }
 }
 
+/// What a link may find under an id.
+#[derive(Clone, Copy)]
+pub(super) struct Blank<'a> {
+    /// Which template it is; none where it is a policy.
+    pub(super) at: Option<usize>,
+    pub(super) template: Option<&'a Template>,
+}
+
 /// Every link that can be made.
 pub(super) fn all(sources: &[Source], named: &[Named], problems: &mut Vec<Problem>) -> Vec<Link> {
-    let templates: HashMap<&str, usize> = named.iter().enumerate().map(|(at, one)| (one.id(), at)).collect();
+    let blanks = named.iter().enumerate().map(|(at, one)| {
+        let template = Some(&one.template).filter(|template| !template.is_static());
+        (one.id(), Blank { at: template.map(|_| at), template })
+    });
+    let blanks: HashMap<&str, Blank<'_>> = blanks.collect();
     let mut links: Vec<Link> = Vec::new();
-    let mut taken: HashMap<String, ()> = HashMap::new();
+    let mut taken: HashSet<PolicyID> = HashSet::new();
     for (at, source) in sources.iter().enumerate().filter(|(_, source)| is_links(source)) {
-        for entry in read(source, problems) {
-            let place = place(source, &entry.id);
-            if templates.contains_key(&*entry.id.value) || taken.insert(entry.id.value.clone(), ()).is_some()
-            {
-                let message = format!("another policy has the id `{}`", entry.id.value);
-                problems.push(Problem::error("policy-id-twice", place, message));
-                continue;
-            }
-            links.extend(link(at, source, &entry, place, named, &templates, problems));
-        }
+        let first = |one: &Link| !blanks.contains_key(one.id.as_ref()) && taken.insert(one.id.clone());
+        links.extend(one(at, source, &blanks, problems).into_iter().filter(first));
     }
     links
+}
+
+/// Every link of one source that can be made. Whether another has its id is for who sees all of them.
+pub(super) fn one(
+    at: usize,
+    source: &Source,
+    blanks: &HashMap<&str, Blank<'_>>,
+    problems: &mut Vec<Problem>,
+) -> Vec<Link> {
+    let entries = read(source, problems);
+    entries.iter().filter_map(|entry| link(at, source, entry, blanks, problems)).collect()
 }
 
 fn read(source: &Source, problems: &mut Vec<Problem>) -> Vec<Entry> {
@@ -168,19 +185,18 @@ fn link(
     at: usize,
     source: &Source,
     entry: &Entry,
-    id_place: Place,
-    named: &[Named],
-    templates: &HashMap<&str, usize>,
+    blanks: &HashMap<&str, Blank<'_>>,
     problems: &mut Vec<Problem>,
 ) -> Option<Link> {
     let before = problems.len();
+    let id_place = place(source, &entry.id);
     let id = PolicyID::from_string(&entry.id.value);
     if entry.id.value.is_empty() {
         problems.push(Problem::error("policy-without-id", id_place.clone(), "a link needs an `id`"));
     }
-    let template = templates.get(&*entry.template.value).and_then(|ix| Some((*ix, named.get(*ix)?)));
-    let Some((ix, template)) = template.filter(|(_, one)| !one.template.is_static()) else {
-        let known = named.iter().filter(|one| !one.template.is_static()).map(Named::id);
+    let found = blanks.get(&*entry.template.value);
+    let Some((ix, template)) = found.and_then(|blank| Some((blank.at?, blank.template?))) else {
+        let known = blanks.iter().filter(|(_, blank)| blank.at.is_some()).map(|(id, _)| *id);
         let wrong = format!("no template has the id `{}`", entry.template.value);
         let wrong = Problem::error("unknown-template", place(source, &entry.template), wrong);
         problems.push(match nearest(&entry.template.value, known) {
@@ -195,7 +211,7 @@ fn link(
         (SlotId::resource(), "resource", &entry.resource),
     ];
     for (slot, noun, given) in given {
-        let has = template.template.slots().any(|one| one.id == slot);
+        let has = template.slots().any(|one| one.id == slot);
         match (has, given) {
             (false, None) => {}
             (true, Some(given)) => {

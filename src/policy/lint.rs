@@ -120,7 +120,7 @@ pub fn lint(policies: &Policies, sources: &[Source], model: &Model, looked: &Loo
     checks::wide(&subjects, &mut found);
     cover::check(&subjects, &mut found);
     reach::check(model, &subjects, &mut found);
-    names::templates(&named, sources, &subjects, &mut found);
+    names::templates(&named, &subjects, &mut found);
     names::classes(model, &subjects, &mut found);
     names::roles(looked, &subjects, &mut found);
     allow::apply(&named, sources, &looked.not_looked_at(), &mut found);

@@ -4,6 +4,7 @@
 //! Never: looks at types; Cedar's validator does.
 
 use cedar_policy_core::ast::EntityUID;
+use cedar_policy_core::ast::Expr;
 use cedar_policy_core::ast::Template;
 use cedar_policy_core::parser::Loc;
 
@@ -33,9 +34,14 @@ impl<'a> Names<'a> {
         Self { model, hints: 0 }
     }
 
-    /// Checks every name that stands in one policy.
-    pub(super) fn check(&mut self, source: &Source, template: &Template, problems: &mut Vec<Problem>) {
-        for (uid, loc) in named_in(template) {
+    /// Checks every name that stands in one policy, whose condition as written is this part of it.
+    pub(super) fn check(
+        &mut self,
+        source: &Source,
+        (template, condition): (&Template, Option<&Expr>),
+        problems: &mut Vec<Problem>,
+    ) {
+        for (uid, loc) in named_in(template, condition) {
             // Lines are counted only for what is told.
             let place = || problems::place_of(source, loc.or(template.loc()));
             problems.extend(self.check_one(uid).map(|wrong| Problem { place: place(), ..wrong }));
@@ -128,10 +134,13 @@ fn warn(problem: Problem) -> Problem {
 }
 
 /// Every entity that a policy names, with its place.
-fn named_in(template: &Template) -> impl Iterator<Item = (&EntityUID, Option<&Loc>)> {
+fn named_in<'t>(
+    template: &'t Template,
+    condition: Option<&'t Expr>,
+) -> impl Iterator<Item = (&'t EntityUID, Option<&'t Loc>)> {
     let scopes = [template.principal_constraint().as_inner(), template.resource_constraint().as_inner()];
     let scopes = scopes.into_iter().filter_map(|scope| scope.get_euid()).map(|uid| (&**uid, uid.loc()));
-    let parts = template.non_scope_constraints().into_iter().flat_map(|condition| condition.subexpressions());
+    let parts = condition.into_iter().flat_map(|condition| condition.subexpressions());
     let literals = parts.filter_map(|part| {
         let uid = engine::named(part)?;
         Some((uid, uid.loc().or(part.source_loc())))

@@ -2,16 +2,15 @@
 //!
 //! Never: stops at the first problem, or parses a text that [`scan`] has not measured.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use cedar_policy_core::ast::AnyId;
 use cedar_policy_core::ast::Effect;
 use cedar_policy_core::ast::PolicyID;
 use cedar_policy_core::ast::Template;
 use cedar_policy_core::parser;
 
 use crate::limits;
+use crate::problem::Lines;
 use crate::problem::Place;
 use crate::problem::Problem;
 use crate::problem::Severity;
@@ -27,10 +26,13 @@ use super::scan;
 const ANNOTATIONS: [&str; 5] = ["id", "pathway", "mask", "mode", "lint_allow"];
 
 /// One policy or template as written, with the name that its `@id` gives it.
+#[derive(Debug)]
 pub(super) struct Named {
     /// Which source it stands in.
     pub(super) source: usize,
     pub(super) template: Template,
+    /// Where its `@id` stands.
+    pub(super) place: Place,
     pub(super) pathway: Option<Arc<str>>,
     pub(super) mask: Option<Mask>,
     /// `@mode("shadow")`: it is looked at beside the others, and decides nothing.
@@ -71,33 +73,41 @@ pub(super) fn measure(source: &Source, kind: scan::Kind) -> Option<Problem> {
 pub(super) fn all(sources: &[Source], problems: &mut Vec<Problem>) -> Vec<Named> {
     let mut named: Vec<Named> = Vec::new();
     for (ix, source) in sources.iter().enumerate().filter(|(_, source)| !links::is_links(source)) {
-        if let Some(problem) = measure(source, scan::Kind::Policy) {
-            problems.push(problem);
-            continue;
-        }
-        match parser::parse_policyset(&source.text) {
-            Ok(set) => {
-                let mut found: Vec<&Template> = set.all_templates().collect();
-                found.sort_by_key(|template| template.loc().map(parser::Loc::start));
-                named.extend(found.into_iter().filter_map(|one| name(ix, source, one, problems)));
-            }
-            Err(errors) => problems.extend(
-                errors
-                    .into_iter()
-                    .map(|e| problems::from_cedar("policy-syntax", Severity::Error, source, None, &e)),
-            ),
-        }
+        named.extend(one(ix, source, problems));
     }
-    if named.len() > limits::POLICIES_MAX {
-        let place = Place::file("");
-        problems.push(Problem::error("too-many-policies", place, "there are too many policies"));
-    }
-    unique(sources, &mut named, problems);
+    // Of those with one id the first is kept, and the order of the sources is kept where ids are equal.
+    named.sort_by(|a, b| a.id().cmp(b.id()));
+    named.dedup_by(|later, first| later.id() == first.id());
     named
 }
 
+/// Every policy and template of one source, in the order in which they stand there.
+pub(super) fn one(ix: usize, source: &Source, problems: &mut Vec<Problem>) -> Vec<Named> {
+    if let Some(problem) = measure(source, scan::Kind::Policy) {
+        problems.push(problem);
+        return Vec::new();
+    }
+    match parser::parse_policyset(&source.text) {
+        Ok(set) => {
+            let mut found: Vec<&Template> = set.all_templates().collect();
+            found.sort_by_key(|template| template.loc().map(parser::Loc::start));
+            let lines = Lines::of(&source.text);
+            found.into_iter().filter_map(|one| name((ix, source, &lines), one, problems)).collect()
+        }
+        Err(errors) => {
+            let told = |e| problems::from_cedar("policy-syntax", Severity::Error, source, None, &e);
+            problems.extend(errors.into_iter().map(told));
+            Vec::new()
+        }
+    }
+}
+
 /// Gives one template the name that its `@id` says, and reads its other annotations.
-fn name(ix: usize, source: &Source, template: &Template, problems: &mut Vec<Problem>) -> Option<Named> {
+fn name(
+    (ix, source, lines): (usize, &Source, &Lines<'_>),
+    template: &Template,
+    problems: &mut Vec<Problem>,
+) -> Option<Named> {
     let mut pathway = None;
     let mut mask = None;
     let mut shadow = false;
@@ -154,34 +164,30 @@ fn name(ix: usize, source: &Source, template: &Template, problems: &mut Vec<Prob
         ));
         return None;
     }
+    let place = id.loc.as_ref().or(template.loc()).map_or_else(
+        || Place::file(source.file.clone()),
+        |loc| lines.span(source.file.clone(), loc.start(), loc.end().saturating_sub(loc.start())),
+    );
     let template = template.new_id(PolicyID::from_smolstr(id.val.clone()));
-    Some(Named { source: ix, template, pathway, mask, shadow })
+    Some(Named { source: ix, template, place, pathway, mask, shadow })
 }
 
-/// Sorts by id and drops, with a problem, each policy whose id another already has.
-fn unique(sources: &[Source], named: &mut Vec<Named>, problems: &mut Vec<Problem>) {
-    let mut first: HashMap<PolicyID, Place> = HashMap::with_capacity(named.len());
-    named.retain(|one| {
-        let Some(source) = sources.get(one.source) else { return false };
-        let place = place_of_id(source, &one.template);
-        match first.get(one.template.id()) {
-            None => {
-                first.insert(one.template.id().clone(), place);
-                true
-            }
-            Some(before) => {
+/// Of some ids with their places, in the order of their files: a problem for each that another had before.
+pub(super) fn twice<'n>(ids: impl Iterator<Item = (&'n str, &'n Place)>) -> Vec<Problem> {
+    let mut all: Vec<(&str, &Place)> = ids.collect();
+    // Stable, so that of one id the first is the one that stands first.
+    all.sort_by_key(|(id, _)| *id);
+    let mut first: Option<(&str, &Place)> = None;
+    let mut found = Vec::new();
+    for (id, place) in all {
+        match first.filter(|(before, _)| *before == id) {
+            None => first = Some((id, place)),
+            Some((_, before)) => {
                 let where_first = format!("the first one is in `{}`, line {}", before.file, before.line);
-                let message = format!("another policy has the id `{}`", one.id());
-                problems.push(Problem::error("policy-id-twice", place, message).hint(where_first));
-                false
+                let message = format!("another policy has the id `{id}`");
+                found.push(Problem::error("policy-id-twice", place.clone(), message).hint(where_first));
             }
         }
-    });
-    named.sort_by(|a, b| a.id().cmp(b.id()));
-}
-
-/// Where a policy's `@id` stands.
-pub(super) fn place_of_id(source: &Source, template: &Template) -> Place {
-    let id = "id".parse::<AnyId>().ok().and_then(|key| template.annotation(&key)?.loc.clone());
-    problems::place_of(source, id.as_ref().or(template.loc()))
+    }
+    found
 }

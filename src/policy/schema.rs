@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use cedar_policy::Schema;
+use cedar_policy::Validator;
 use cedar_policy_core::ast::Entity;
 use cedar_policy_core::ast::EntityUID;
 use cedar_policy_core::ast::EntityUIDEntry;
@@ -17,6 +18,7 @@ use cedar_policy_core::entities::TCComputation;
 use cedar_policy_core::extensions::Extensions;
 use cedar_policy_core::validator::CoreSchema;
 use cedar_policy_core::validator::ValidatorSchema;
+use miette::Diagnostic;
 
 use crate::identity::Actor;
 use crate::identity::Auth;
@@ -47,34 +49,43 @@ use super::parse;
 use super::problems;
 use super::scan;
 
-/// Reads the schema; `None` when it cannot be read or Palisade does not fit into it.
-pub(super) fn read(
-    source: &Source,
-    types: &Types,
-    functions: &Functions,
-    problems: &mut Vec<Problem>,
-) -> Option<Schema> {
-    if let Some(problem) = parse::measure(source, scan::Kind::Schema) {
-        problems.push(problem);
-        return None;
+/// A schema that Palisade fits into, and what checks policies against it.
+pub(super) struct Checker {
+    pub(super) source: Source,
+    pub(super) schema: Schema,
+    pub(super) validator: Validator,
+    pub(super) warnings: Vec<Problem>,
+}
+
+impl std::fmt::Debug for Checker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Checker").field("source", &self.source.file).finish_non_exhaustive()
     }
-    match Schema::from_cedarschema_str(&source.text) {
-        Ok((schema, warnings)) => {
-            problems.extend(
-                warnings.map(|said| problems::from_cedar("schema", Severity::Warning, source, None, &said)),
-            );
-            let misfits = misfits(schema.as_ref(), types, functions);
-            let fits = misfits.is_empty();
-            problems.extend(misfits.into_iter().map(|message| {
+}
+
+impl Checker {
+    /// Reads a schema.
+    ///
+    /// # Errors
+    /// Why it cannot be read or Palisade does not fit into it, warnings among that.
+    pub(super) fn read(source: &Source, types: &Types, functions: &Functions) -> Result<Self, Vec<Problem>> {
+        if let Some(problem) = parse::measure(source, scan::Kind::Schema) {
+            return Err(vec![problem]);
+        }
+        let told =
+            |severity, said: &dyn Diagnostic| problems::from_cedar("schema", severity, source, None, said);
+        let (schema, warnings) =
+            Schema::from_cedarschema_str(&source.text).map_err(|said| vec![told(Severity::Error, &said)])?;
+        let mut warnings: Vec<Problem> = warnings.map(|said| told(Severity::Warning, &said)).collect();
+        let misfits = misfits(schema.as_ref(), types, functions);
+        if !misfits.is_empty() {
+            warnings.extend(misfits.into_iter().map(|message| {
                 Problem::error("schema-misfit", Place::file(source.file.clone()), message)
                     .hint("compare it with `schemas/palisade.cedarschema`, which it must contain")
             }));
-            fits.then_some(schema)
+            return Err(warnings);
         }
-        Err(said) => {
-            problems.push(problems::from_cedar("schema", Severity::Error, source, None, &said));
-            None
-        }
+        Ok(Self { source: source.clone(), validator: Validator::new(schema.clone()), schema, warnings })
     }
 }
 

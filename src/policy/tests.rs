@@ -12,6 +12,7 @@ mod lint_laws;
 mod loading;
 mod modes;
 mod mutations;
+mod reloading;
 mod speed;
 mod tenants_apart;
 mod tracing;
@@ -57,7 +58,7 @@ pub(super) fn model(tenants: &str) -> Model {
     let (tenants, _) = Tenants::parse("tenants.yaml", tenants).unwrap();
     let classes = classes(CLASSES);
     let routes = routes(ROUTES, &classes);
-    Model { tenants, classes, routes }
+    Model::new(tenants, classes, routes)
 }
 
 fn classes(text: &str) -> Classes {

@@ -50,7 +50,7 @@ impl World {
         types: Types,
         functions: Functions,
         schema: &Schema,
-        compiled: &[Compiled],
+        compiled: &[Arc<Compiled>],
         model: &Model,
     ) -> Result<Self, String> {
         let actions = schema.as_ref().action_entities().map_err(|error| error.to_string())?;
@@ -99,7 +99,7 @@ impl World {
 }
 
 impl Asking {
-    fn new(action: Arc<Entity>, compiled: &[Compiled], index: &mut Index) -> Self {
+    fn new(action: Arc<Entity>, compiled: &[Arc<Compiled>], index: &mut Index) -> Self {
         let mut cells = Cells::default();
         for (number, one) in (0..).zip(compiled).filter(|(_, one)| one.rule.applies_to(&action)) {
             cells.add(index, one.rule.keys(), number);

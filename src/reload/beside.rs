@@ -16,6 +16,7 @@ use crate::snapshot::Origin;
 use crate::snapshot::Snapshot;
 
 use super::RESTLESS_MAX;
+use super::Threads;
 use super::read::Candidate;
 use super::read::read_candidate;
 
@@ -139,7 +140,7 @@ impl Aside {
         self.seen = Some(now);
         let (candidate, problems) = match candidate.filter(|candidate| candidate.is_there()) {
             None => (None, Vec::new()),
-            Some(candidate) => match checked(&current, candidate) {
+            Some(candidate) => match checked(live, &current, candidate) {
                 Ok(snapshot) => (Some(Arc::new(snapshot)), Vec::new()),
                 Err(problems) => (None, problems),
             },
@@ -176,8 +177,11 @@ impl Aside {
     }
 }
 
-fn checked(live: &Snapshot, candidate: &Candidate) -> Result<Snapshot, Vec<Problem>> {
-    let mut problems = match live.with_policies(&candidate.files) {
+fn checked(live: &Live, current: &Snapshot, candidate: &Candidate) -> Result<Snapshot, Vec<Problem>> {
+    let before = live.beside();
+    let before = before.as_ref().and_then(|beside| beside.of(Origin::Candidate));
+    let before = before.map(|shadowed| &*shadowed.snapshot);
+    let mut problems = match current.with_policies(&candidate.files, before, &Threads) {
         Ok(snapshot) if candidate.problems.is_empty() => return Ok(snapshot),
         Ok(_) => Vec::new(),
         Err(problems) => problems,

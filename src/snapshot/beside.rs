@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
 use crate::ids::Digest;
+use crate::policy::Hands;
 use crate::policy::Policies;
 use crate::problem::Problem;
 use crate::problem::Severity;
@@ -126,17 +127,24 @@ impl Snapshot {
     }
 
     /// The snapshot that this one would be with other policies. `files` are those of the policies; whatever else they
-    /// are is passed over.
+    /// are is passed over. What `before` says of files that are as they were is taken over.
     ///
     /// # Errors
     /// Every problem of every file.
-    pub fn with_policies(&self, files: &[SourceFile]) -> Result<Self, Vec<Problem>> {
+    pub fn with_policies(
+        &self,
+        files: &[SourceFile],
+        before: Option<&Self>,
+        hands: &dyn Hands,
+    ) -> Result<Self, Vec<Problem>> {
         let is_policy = |file: &&SourceFile| matches!(file.role, Role::Policies { .. });
         let others = self.sources.files().iter().filter(|file| !is_policy(file));
         let files = others.chain(files.iter().filter(is_policy)).cloned().collect();
         let sources = Sources::new(files, Vec::new());
         let Some(schema) = sources.schema() else { return Err(Vec::new()) };
-        let (policies, warnings) = Policies::compile(&schema, &sources.policies(), &self.model)?;
+        let before = before.map(Self::policies);
+        let (policies, warnings) =
+            Policies::compile_after(before, hands, &schema, &sources.policies(), &self.model)?;
         if warnings.iter().any(|problem| problem.severity == Severity::Error) {
             return Err(warnings);
         }
@@ -155,6 +163,7 @@ impl Snapshot {
             keyring: Arc::clone(&self.keyring),
             settings: Arc::clone(&self.settings),
             warnings: Vec::new(),
+            of_tenants: Arc::clone(&self.of_tenants),
             sources: self.sources.clone(),
             pseudonym_secret: self.pseudonym_secret.clone(),
         }

@@ -13,6 +13,8 @@ use crate::model::Model;
 use crate::model::Routes;
 use crate::model::RoutesBuilder;
 use crate::model::Tenants;
+use crate::policy;
+use crate::policy::Hands;
 use crate::policy::Policies;
 use crate::problem::Place;
 use crate::problem::Problem;
@@ -59,6 +61,20 @@ impl Checked {
     }
 }
 
+/// What a check finds.
+struct Found {
+    all: Vec<Problem>,
+    /// What the tenants' file says beside errors.
+    of_tenants: Arc<[Problem]>,
+}
+
+/// What a check may start from, and who does it.
+#[derive(Clone, Copy)]
+struct After<'a> {
+    before: Option<&'a Snapshot>,
+    hands: &'a dyn Hands,
+}
+
 /// The routes of a path that no file names: met where no other is, without data classes.
 const EVERY_OTHER_PATH: &str = "routes:
 - {method: GET, path: '/{*rest}', id: unknown GET}
@@ -74,18 +90,34 @@ impl Draft {
     ///
     /// # Errors
     /// Every problem of every file, warnings among them, in the order of the files.
-    pub fn check(mut self, loaded_at_ms: u64) -> Result<Checked, Vec<Problem>> {
-        let mut found = std::mem::take(&mut self.problems);
-        let keyring = self.keyring(&mut found);
-        let secret = self.pseudonym_secret(&mut found);
-        let model = self.model(&mut found);
+    pub fn check(self, loaded_at_ms: u64) -> Result<Checked, Vec<Problem>> {
+        self.check_after(None, &policy::Alone, loaded_at_ms)
+    }
+
+    /// The same, at the cost of what changed: what the snapshot before says of files that are as they were is taken
+    /// over. What comes out is what [`Draft::check`] says, whatever was before and whoever does it.
+    ///
+    /// # Errors
+    /// Every problem of every file, warnings among them, in the order of the files.
+    pub fn check_after(
+        mut self,
+        before: Option<&Snapshot>,
+        hands: &dyn Hands,
+        loaded_at_ms: u64,
+    ) -> Result<Checked, Vec<Problem>> {
+        let after = After { before, hands };
+        let mut found = Found { all: std::mem::take(&mut self.problems), of_tenants: Arc::new([]) };
+        let keyring = self.keyring(before, &mut found.all);
+        let secret = self.pseudonym_secret(&mut found.all);
+        let model = self.model(before, &mut found);
+        let Found { all: mut found, of_tenants } = found;
         let policies = match &model {
             Some(model) => {
                 self.masks(model, secret.is_some(), &mut found);
-                self.policies(model, &mut found)
+                self.policies(model, after, &mut found)
             }
             None => {
-                self.policies_alone(&mut found);
+                self.policies_alone(after, &mut found);
                 None
             }
         };
@@ -104,9 +136,10 @@ impl Draft {
             loaded_at_ms,
             model: Arc::new(model),
             policies: Arc::new(policies),
-            keyring: Arc::new(keyring),
+            keyring,
             settings: self.settings,
             warnings: found,
+            of_tenants,
             sources: self.sources,
             pseudonym_secret: secret,
         }))
@@ -115,12 +148,12 @@ impl Draft {
     /// The model alone, where it has no problem: for what is checked beside a snapshot that is broken elsewhere.
     #[must_use]
     pub fn model_alone(&self) -> Option<Model> {
-        self.model(&mut Vec::new())
+        self.model(None, &mut Found { all: Vec::new(), of_tenants: Arc::new([]) })
     }
 
     /// Without a model the policies are still read, so that their own problems are reported with the model's; only
     /// whether what they name exists cannot be said.
-    fn policies_alone(&self, found: &mut Vec<Problem>) {
+    fn policies_alone(&self, after: After<'_>, found: &mut Vec<Problem>) {
         const OF_NAMES: [&str; 5] =
             ["unknown-tenant", "unknown-data-key", "unknown-class", "unknown-route", "unknown-route-group"];
         let tenants =
@@ -130,7 +163,7 @@ impl Draft {
             return;
         };
         let mut of_policies = Vec::new();
-        self.policies(&Model { tenants, classes, routes }, &mut of_policies);
+        self.policies(&Model::new(tenants, classes, routes), after, &mut of_policies);
         found.extend(of_policies.into_iter().filter(|problem| !OF_NAMES.contains(&problem.code)));
     }
 
@@ -138,7 +171,13 @@ impl Draft {
         self.sources.files().iter().filter(move |source| source.role == *role)
     }
 
-    fn keyring(&self, found: &mut Vec<Problem>) -> Option<Keyring> {
+    fn keyring(&self, before: Option<&Snapshot>, found: &mut Vec<Problem>) -> Option<Arc<Keyring>> {
+        let of_keys = |role: &Role| matches!(role, Role::Jwks(_) | Role::ApiKeys);
+        let same = self.unless_edited(before, of_keys);
+        if let Some(before) = same.filter(|before| Arc::ptr_eq(&before.settings, &self.settings)) {
+            found.extend_from_slice(before.keyring.warnings());
+            return Some(Arc::clone(&before.keyring));
+        }
         let all = 0..self.settings.issuers.len();
         if !all.map(Role::Jwks).chain([Role::ApiKeys]).all(|role| self.sources.is_whole(&role)) {
             return None;
@@ -151,7 +190,7 @@ impl Draft {
         let api_keys = self.files(&Role::ApiKeys).next().map(|source| (&*source.file, &*source.text));
         let keyring = collect(Keyring::build(&issuers, api_keys), found)?;
         found.extend_from_slice(keyring.warnings());
-        Some(keyring)
+        Some(Arc::new(keyring))
     }
 
     fn pseudonym_secret(&self, found: &mut Vec<Problem>) -> Option<Arc<str>> {
@@ -166,19 +205,55 @@ impl Draft {
         Some(secret.into())
     }
 
-    fn model(&self, found: &mut Vec<Problem>) -> Option<Model> {
-        let tenants = self.files(&Role::Tenants).next();
-        let tenants =
-            tenants.and_then(|source| collect_warned(Tenants::parse(&source.file, &source.text), found));
-        let classes = match self.files(&Role::Classes).next() {
-            Some(source) => collect(Classes::parse(&source.file, &source.text), found),
-            None if self.sources.is_whole(&Role::Classes) => {
-                collect(Classes::parse("classes", "classes: {}\n"), found)
+    fn model(&self, before: Option<&Snapshot>, found: &mut Found) -> Option<Model> {
+        let tenants = self.tenants(before, found);
+        let same = self.unless_edited(before, |role| *role == Role::Classes);
+        let classes = match (same, self.files(&Role::Classes).next()) {
+            (Some(before), _) => Some(Arc::clone(&before.model.classes)),
+            (None, Some(source)) => {
+                collect(Classes::parse(&source.file, &source.text), &mut found.all).map(Arc::new)
             }
-            None => None,
+            (None, None) if self.sources.is_whole(&Role::Classes) => {
+                collect(Classes::parse("classes", "classes: {}\n"), &mut found.all).map(Arc::new)
+            }
+            (None, None) => None,
         };
-        let routes = classes.as_ref().and_then(|classes| self.routes(classes, found));
+        let of_routes = |role: &Role| matches!(role, Role::Classes | Role::Routes | Role::OpenApi);
+        let same = self.unless_edited(before, of_routes);
+        let same = same.filter(|before| before.settings.unknown_route == self.settings.unknown_route);
+        let routes = match same {
+            Some(before) => Some(Arc::clone(&before.model.routes)),
+            None => classes.as_ref().and_then(|classes| self.routes(classes, &mut found.all)).map(Arc::new),
+        };
         Some(Model { tenants: tenants?, classes: classes?, routes: routes? })
+    }
+
+    fn tenants(&self, before: Option<&Snapshot>, found: &mut Found) -> Option<Arc<Tenants>> {
+        let source = self.files(&Role::Tenants).next()?;
+        let (tenants, warnings) = match self.unless_edited(before, |role| *role == Role::Tenants) {
+            Some(before) => (Arc::clone(&before.model.tenants), Arc::clone(&before.of_tenants)),
+            None => {
+                let read = collect(Tenants::parse(&source.file, &source.text), &mut found.all)?;
+                (Arc::new(read.0), read.1.into())
+            }
+        };
+        found.all.extend(warnings.iter().cloned());
+        found.of_tenants = warnings;
+        Some(tenants)
+    }
+
+    /// The snapshot before, where each file of these roles is what it was made of.
+    fn unless_edited<'b>(
+        &self,
+        before: Option<&'b Snapshot>,
+        roles: impl Fn(&Role) -> bool,
+    ) -> Option<&'b Snapshot> {
+        let wanted = |source: &&SourceFile| roles(&source.role);
+        let is_whole = !self.sources.unread.iter().any(&roles);
+        before.filter(|before| {
+            let (now, then) = (self.sources.files.iter(), before.sources.files.iter());
+            is_whole && now.filter(wanted).eq(then.filter(wanted))
+        })
     }
 
     fn routes(&self, classes: &Classes, found: &mut Vec<Problem>) -> Option<Routes> {
@@ -214,10 +289,11 @@ impl Draft {
         }
     }
 
-    fn policies(&self, model: &Model, found: &mut Vec<Problem>) -> Option<Policies> {
+    fn policies(&self, model: &Model, after: After<'_>, found: &mut Vec<Problem>) -> Option<Policies> {
         // A schema that could not be read has been reported.
         let schema = self.sources.schema()?;
-        collect_warned(Policies::compile(&schema, &self.sources.policies(), model), found)
+        let (sources, before) = (self.sources.policies(), after.before.map(Snapshot::policies));
+        collect_warned(Policies::compile_after(before, after.hands, &schema, &sources, model), found)
     }
 }
 

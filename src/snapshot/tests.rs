@@ -112,3 +112,128 @@ fn problems_of_all_parts_come_together() {
     files.dedup();
     assert_eq!(files, ["a.cedar", "classes.yaml", "keys.yaml", "tenants.yaml"]);
 }
+
+/// What each file may say in the course of time; empty where it is not there, `!` where it cannot be read.
+const TEXTS: [(&str, &[&str]); 7] = [
+    (
+        "tenants.yaml",
+        &[
+            TENANTS,
+            "tenants: {acme: {status: suspended, tenants: {west: {status: active}}}, globex: {}}\n",
+            "tenants: {acme: {}, acme-x: {}, globex: {}}\n",
+            "tenants: {ACME: {}}\n",
+        ],
+    ),
+    (
+        "classes.yaml",
+        &["", CLASSES, "classes: {pii: {level: 1}, billing: {level: 3}}\n", "classes: {pii: {levl: 2}}\n"],
+    ),
+    (
+        "routes.yaml",
+        &[
+            "",
+            "routes: [{method: GET, path: '/p/{id}', id: get, response: {classes: {'$.name': pii}}}]\n",
+            "routes: [{method: GET, path: '/b', id: bill, response: {classes: {'$.sum': billing}}}]\n",
+            "!",
+        ],
+    ),
+    ("keys.yaml", &["", "keys: []\n", "keys: [{}]\n"]),
+    ("secret", &["", "0123456789abcdef0123456789abcdef\n", "short\n"]),
+    (
+        "a.cedar",
+        &[
+            PERMIT,
+            "@id(\"a\")\n@pahtway(\"x\")\npermit (principal, action, resource in DataKey::\"globex\");\n",
+            "@id(\"a\") permit (principal, action, resource in DataClass::\"pii\");\n@id(\"a2\") permit (principal, action, resource in Route::\"get\");\n",
+            "@id(\"a\") permit (principal, action, resource) when { resource.lvl };\n",
+            "!",
+        ],
+    ),
+    (
+        "b.cedar",
+        &[
+            "",
+            "@id(\"b\") forbid (principal in Tenant::\"globex\", action, resource);\n",
+            "@id(\"a\") permit (principal, action, resource);\n",
+        ],
+    ),
+];
+
+fn role(name: &str) -> Role {
+    match name {
+        "tenants.yaml" => Role::Tenants,
+        "classes.yaml" => Role::Classes,
+        "routes.yaml" => Role::Routes,
+        "keys.yaml" => Role::ApiKeys,
+        "secret" => Role::PseudonymKey,
+        _ => Role::Policies { confined_to: None },
+    }
+}
+
+fn draft(says: &[usize; 7]) -> Draft {
+    let schema = source(Role::Schema, "palisade.cedarschema", policy::SCHEMA);
+    let (mut files, mut unread) = (vec![schema], Vec::new());
+    for ((name, texts), says) in TEXTS.iter().zip(says) {
+        match texts[says % texts.len()] {
+            "" => {}
+            "!" => unread.push(role(name)),
+            text => files.push(source(role(name), name, text)),
+        }
+    }
+    Draft { sources: Sources::new(files, unread), settings: settings(), problems: Vec::new() }
+}
+
+fn looks(snapshot: &Snapshot) -> String {
+    let policies = snapshot.policies();
+    let texts: Vec<_> = policies.ids().map(|id| (id, policies.effective_text(id))).collect();
+    let (model, keyring) = (snapshot.model(), snapshot.keyring());
+    let digest = snapshot.digest();
+    format!("{texts:?} {model:?} {keyring:?} {digest} {:?}", snapshot.pseudonym_secret())
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn what_is_taken_over_from_the_snapshot_before_is_what_a_cold_load_makes(
+        edits in proptest::collection::vec((0..7_usize, 0..20_usize), 1..16),
+    ) {
+        let mut live: Option<Checked> = None;
+        let mut says = [0; 7];
+        for (file, text) in edits {
+            // Most edits end well, so that there is something to take over.
+            says[file] = if text > 12 { 1 } else { text };
+            let cold = draft(&says).check(7);
+            let warm = draft(&says).check_after(live.as_ref().map(Checked::snapshot), &policy::Alone, 7);
+            match (cold, warm) {
+                (Err(cold), Err(warm)) => proptest::prop_assert_eq!(cold, warm),
+                (Ok(cold), Ok(warm)) => {
+                    proptest::prop_assert_eq!(cold.warnings(), warm.warnings());
+                    proptest::prop_assert_eq!(looks(cold.snapshot()), looks(warm.snapshot()));
+                    live = Some(warm);
+                }
+                (cold, warm) => proptest::prop_assert!(false, "cold {:?}, warm {:?}", cold, warm),
+            }
+        }
+    }
+}
+
+#[test]
+fn parts_that_no_edit_touched_are_shared() {
+    let before = draft(&[1, 1, 1, 1, 1, 0, 1]).check(1).unwrap();
+    let check = |says| {
+        let after = draft(says).check_after(Some(before.snapshot()), &policy::Alone, 2).unwrap();
+        let (then, now) = (&before.snapshot(), after.snapshot());
+        let same = [
+            Arc::ptr_eq(&then.model.tenants, &now.model.tenants),
+            Arc::ptr_eq(&then.model.classes, &now.model.classes),
+            Arc::ptr_eq(&then.model.routes, &now.model.routes),
+        ];
+        assert_eq!(now.loaded_at_ms(), 2);
+        same
+    };
+    assert_eq!(check(&[1, 1, 1, 1, 1, 0, 0]), [true, true, true], "a policy file went away");
+    assert_eq!(check(&[2, 1, 1, 1, 1, 0, 1]), [false, true, true], "another tree of tenants");
+    assert_eq!(check(&[1, 1, 0, 1, 1, 0, 1]), [true, true, false], "no routes any more");
+    assert_eq!(check(&[1, 2, 0, 1, 1, 0, 1]), [true, false, false], "routes are read by the classes");
+}

@@ -131,7 +131,7 @@ fn model(tenants: usize) -> Outcome<Model> {
     .map_err(said)?;
     let mut routes = RoutesBuilder::new();
     routes.add_yaml("routes.yaml", "routes:\n- {method: GET, path: '/p/{id}', id: get, response: {classes: {'$.name': pii.name, '$.mail': pii.contact}}}\n", &classes);
-    Ok(Model { tenants, routes: routes.finish().map_err(said)?, classes })
+    Ok(Model::new(tenants, classes, routes.finish().map_err(said)?))
 }
 
 fn source(file: &str, text: &str) -> Source {

@@ -11,6 +11,7 @@ use crate::limits;
 use crate::model::Found;
 use crate::model::Route;
 use crate::model::RouteIx;
+use crate::policy::Alone;
 use crate::policy::Effect;
 use crate::policy::Facts;
 use crate::policy::Fate;
@@ -298,5 +299,5 @@ fn extended(snapshot: &Snapshot, settings: &Arc<Settings>, text: &str) -> Option
         settings: Arc::clone(settings),
         problems: Vec::new(),
     };
-    draft.check(snapshot.loaded_at_ms()).ok()
+    draft.check_after(Some(snapshot), &Alone, snapshot.loaded_at_ms()).ok()
 }

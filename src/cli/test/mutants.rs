@@ -8,12 +8,12 @@ use std::sync::Arc;
 use crate::cases::Case;
 use crate::cases::Worlds;
 use crate::config::Config;
+use crate::policy::Alone;
 use crate::policy::Mutation;
 use crate::problem::Place;
 use crate::snapshot::Checked;
 use crate::snapshot::Draft;
 use crate::snapshot::Snapshot;
-use crate::snapshot::Sources;
 
 /// What became of all changes.
 pub(super) struct Mutants {
@@ -47,7 +47,7 @@ pub(super) fn try_all(config: &Config, snapshot: &Snapshot, cases: &[Case]) -> M
     // The test that noticed the last change of a policy is likely to notice the next.
     let mut first = 0;
     for mutation in policies.mutations() {
-        let Some(checked) = changed(config, snapshot.sources(), &mutation) else {
+        let Some(checked) = changed(config, snapshot, &mutation) else {
             found.refused += 1;
             continue;
         };
@@ -71,9 +71,9 @@ pub(super) fn try_all(config: &Config, snapshot: &Snapshot, cases: &[Case]) -> M
 }
 
 /// The snapshot with one policy changed; nothing where it is refused.
-fn changed(config: &Config, sources: &Sources, mutation: &Mutation) -> Option<Checked> {
+fn changed(config: &Config, snapshot: &Snapshot, mutation: &Mutation) -> Option<Checked> {
     let file = &mutation.place.file;
-    let sources = sources.edited(file, mutation.bytes.clone(), &mutation.with)?;
+    let sources = snapshot.sources().edited(file, mutation.bytes.clone(), &mutation.with)?;
     let settings = Arc::clone(&config.settings);
-    Draft { sources, settings, problems: Vec::new() }.check(0).ok()
+    Draft { sources, settings, problems: Vec::new() }.check_after(Some(snapshot), &Alone, 0).ok()
 }

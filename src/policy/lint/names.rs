@@ -12,9 +12,7 @@ use cedar_policy_core::ast::Literal;
 use crate::model::Model;
 use crate::problem::nearest;
 
-use super::super::Source;
 use super::super::engine;
-use super::super::parse;
 use super::super::parse::Named;
 use super::Finding;
 use super::Looked;
@@ -99,12 +97,11 @@ fn roles_of(one: &Subject) -> BTreeSet<String> {
 }
 
 /// Templates that no link fills in.
-pub(super) fn templates(named: &[Named], sources: &[Source], subjects: &[Subject], found: &mut Vec<Finding>) {
+pub(super) fn templates(named: &[Named], subjects: &[Subject], found: &mut Vec<Finding>) {
     let linked: BTreeSet<usize> = subjects.iter().map(|one| one.named).collect();
     let idle = named.iter().enumerate().filter(|(at, one)| !one.template.is_static() && !linked.contains(at));
     for (at, one) in idle {
-        let Some(source) = sources.get(one.source) else { continue };
-        let place = parse::place_of_id(source, &one.template);
+        let place = one.place.clone();
         let message = format!("`{}` never applies: no link fills this template in", one.id());
         let hint = "write a link in a `*.links.yaml`, or take the template out";
         found.push(Finding::in_model(&rules::NEVER_APPLIES, place, message).hint(hint).of_policy(at));

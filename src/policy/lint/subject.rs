@@ -142,7 +142,7 @@ pub(super) fn all(policies: &Policies, sources: &[Source]) -> (Vec<Named>, Vec<S
     let mut subjects = Vec::new();
     for (at, one) in named.iter().enumerate().filter(|(_, one)| one.template.is_static()) {
         let Some(source) = sources.get(one.source) else { continue };
-        let place = parse::place_of_id(source, &one.template);
+        let place = one.place.clone();
         let confined_to = source.confined_to.iter().cloned().collect();
         subjects.push(subject(policies, at, one, one.template.clone(), place, confined_to));
     }

@@ -43,7 +43,8 @@ impl Place {
         let text = format!("tenants: {{acme: {{tenants: {{west: {{{state}}}}}}}, globex: {{}}}}");
         let (tenants, _) = Tenants::parse("tenants.yaml", &text).unwrap();
         let classes = classes(CLASSES);
-        let model = Model { tenants, routes: routes(ROUTES_OF_NONE, &classes), classes };
+        let routes = routes(ROUTES_OF_NONE, &classes);
+        let model = Model::new(tenants, classes, routes);
         let policies = compile(&model, sources);
         let key = DataKey::parse(key).unwrap();
         let owner = model.tenants.get(model.tenants.owner(&key).unwrap()).path.clone();

@@ -270,7 +270,7 @@ fn unused_class() {
             "routes:\n  - {method: GET, path: /a, id: a, response: {classes: {'$.name': pii.name}}}\n",
             &classes,
         );
-        Model { tenants, classes, routes }
+        Model::new(tenants, classes, routes)
     };
     let unused = |text: &str| {
         let model = model(
