@@ -46,7 +46,7 @@ pub(crate) fn live(text: &str) -> Arc<Snapshot> {
 fn beside(live: &Snapshot, text: &str) -> Snapshot {
     let role = Role::Policies { confined_to: None };
     let file = SourceFile { role, name: "p.cedar".into(), file: "c/p.cedar".into(), text: text.into() };
-    live.with_policies(&[file], None, &crate::policy::Alone).unwrap()
+    live.with_policies(&[file]).unwrap()
 }
 
 fn caller(tenant: &str, roles: &[&str]) -> Arc<Principal> {

@@ -181,7 +181,7 @@ fn checked(live: &Live, current: &Snapshot, candidate: &Candidate) -> Result<Sna
     let before = live.beside();
     let before = before.as_ref().and_then(|beside| beside.of(Origin::Candidate));
     let before = before.map(|shadowed| &*shadowed.snapshot);
-    let mut problems = match current.with_policies(&candidate.files, before, &Threads) {
+    let mut problems = match current.with_policies_after(before, &Threads, &candidate.files) {
         Ok(snapshot) if candidate.problems.is_empty() => return Ok(snapshot),
         Ok(_) => Vec::new(),
         Err(problems) => problems,

@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
 use crate::ids::Digest;
+use crate::policy::Alone;
 use crate::policy::Hands;
 use crate::policy::Policies;
 use crate::problem::Problem;
@@ -127,15 +128,23 @@ impl Snapshot {
     }
 
     /// The snapshot that this one would be with other policies. `files` are those of the policies; whatever else they
-    /// are is passed over. What `before` says of files that are as they were is taken over.
+    /// are is passed over.
     ///
     /// # Errors
     /// Every problem of every file.
-    pub fn with_policies(
+    pub fn with_policies(&self, files: &[SourceFile]) -> Result<Self, Vec<Problem>> {
+        self.with_policies_after(None, &Alone, files)
+    }
+
+    /// The same, at the cost of what changed: what `before` says of files that are as they were is taken over.
+    ///
+    /// # Errors
+    /// Every problem of every file.
+    pub fn with_policies_after(
         &self,
-        files: &[SourceFile],
         before: Option<&Self>,
         hands: &dyn Hands,
+        files: &[SourceFile],
     ) -> Result<Self, Vec<Problem>> {
         let is_policy = |file: &&SourceFile| matches!(file.role, Role::Policies { .. });
         let others = self.sources.files().iter().filter(|file| !is_policy(file));
