@@ -24,6 +24,7 @@ use tokio::net::TcpStream;
 
 use crate::problem::Problem;
 use crate::reload::Reloader;
+use crate::reload::Supplied;
 use crate::snapshot::Live;
 use crate::snapshot::Origin;
 use crate::telemetry::Metrics;
@@ -162,6 +163,9 @@ impl Admin {
         if !reload.candidate_problems.is_empty() {
             text.push_str("[!] the candidate is broken, and is not looked at\n");
             tell(&reload.candidate_problems, &mut text);
+        }
+        for (good, line) in self.reloader.supplied().iter().flat_map(Supplied::lines) {
+            text.push_str(&format!("[{}] {line}\n", if good { '+' } else { '!' }));
         }
         text.push_str(if ready { "ready\n" } else { "not ready\n" });
         answer(status, TEXT, text)

@@ -15,6 +15,7 @@ use crate::problem::Place;
 use crate::problem::Problem;
 
 mod answer;
+mod bundle;
 mod check;
 mod diff;
 mod difference;
@@ -201,6 +202,9 @@ enum Verb {
     /// Run the tests beside the policies.
     #[command(after_help = test::AFTER)]
     Test(test::Arguments),
+    /// Build, sign, verify and publish bundles: everything that says what is allowed, as one signed file.
+    #[command(after_help = bundle::AFTER)]
+    Bundle(bundle::Arguments),
     /// Write a small working configuration into a folder.
     #[command(after_help = init::AFTER)]
     Init(init::Arguments),
@@ -255,6 +259,7 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
         | Verb::Shadow(_)
         | Verb::Explain(_)
         | Verb::Fmt(_)
+        | Verb::Bundle(_)
         | Verb::Init(_)
         | Verb::Healthcheck(_) => &[Output::Pretty, Output::Json],
         Verb::Graph(_) => &[Output::Pretty, Output::Mermaid, Output::Dot, Output::Svg],
@@ -278,6 +283,7 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
         Verb::WhatCan(arguments) => what_can::what_can(global, arguments, world, out),
         Verb::Graph(arguments) => graph::graph(global, arguments, world, out),
         Verb::Fmt(arguments) => fmt::fmt(global, arguments, world, out),
+        Verb::Bundle(arguments) => bundle::bundle(global, arguments, world, out),
         Verb::Init(arguments) => init::init(global, arguments, out),
         Verb::Healthcheck(arguments) => healthcheck::healthcheck(global, arguments, world, out),
         Verb::Schema(arguments) => schema::schema(arguments, out),

@@ -13,8 +13,11 @@ use http::HeaderName;
 
 use crate::problem::Place;
 use crate::problem::Problem;
+use crate::remote::Access;
+use crate::remote::Remote;
 use crate::snapshot::Settings;
 
+mod bundle;
 mod check;
 mod expand;
 mod issuers;
@@ -133,14 +136,14 @@ pub struct Limits {
 pub struct Files {
     /// The config's folder, which names in a snapshot's digest are relative to.
     pub base: PathBuf,
-    /// Folder of policies.
-    pub policies: PathBuf,
+    /// Folder of policies; `None`: a bundle brings them.
+    pub policies: Option<PathBuf>,
     /// Folder of a candidate for it, which is no part of a snapshot.
     pub candidate: Option<PathBuf>,
     /// The Cedar schema; `None`: the one that Palisade ships.
     pub schema: Option<PathBuf>,
-    /// The tree of tenants.
-    pub tenants: PathBuf,
+    /// The tree of tenants; `None`: a bundle brings it.
+    pub tenants: Option<PathBuf>,
     /// The tree of data classes.
     pub classes: Option<PathBuf>,
     /// Routes written by hand.
@@ -153,6 +156,29 @@ pub struct Files {
     pub api_keys: Option<PathBuf>,
     /// The secret of pseudonyms.
     pub pseudonym_key: Option<PathBuf>,
+    /// What brings everything above but keys and secrets; `None`: the files do.
+    pub bundle: Option<Arc<Bundle>>,
+}
+
+/// A bundle that policies and model come from.
+#[derive(Debug, Clone)]
+pub struct Bundle {
+    /// Where it is published.
+    pub remote: Remote,
+    /// The same as the operator wrote it.
+    pub source: String,
+    /// The name that it must have.
+    pub name: String,
+    /// Files of the keys one of which must have signed it.
+    pub public_keys: Vec<PathBuf>,
+    /// Must it be signed?
+    pub require_signature: bool,
+    /// How often the source is asked.
+    pub poll: Duration,
+    /// Folder in which the last good one is kept.
+    pub keep: Option<PathBuf>,
+    /// How the source is reached.
+    pub access: Access,
 }
 
 /// Where decision records go; at least one place.

@@ -15,9 +15,11 @@
 //! | [`tenancy`] | for which tenant a call is: every source is heard, and they must agree |
 //! | [`audit`] | the record of what was decided: its fields, its encoding, what "written" means |
 //! | [`snapshot`] | all that one request is judged by, immutable, with a digest |
+//! | [`bundle`] | every file that says what is allowed, as one signed archive |
 //! | [`request`] | the five states of a request, and every way it can be refused |
 //! | [`cases`] | test files beside the policies: read, and held against the answers |
 //! | [`compare`] | two snapshots side by side: their policies' text, and their effect on many requests |
+//! | [`remote`] | where bundles are published: a web server, an S3-compatible store, an OCI registry |
 //! | [`config`] | `palisade.yaml`, checked whole before anything starts |
 //! | [`telemetry`] | log lines and metrics |
 //! | [`disk`] | the thread that writes the decision log |
@@ -46,10 +48,14 @@ pub mod audit;
 
 pub mod snapshot;
 
+pub mod bundle;
+
 pub mod request;
 
 pub mod cases;
 pub mod compare;
+
+pub mod remote;
 
 pub mod config;
 pub mod disk;

@@ -247,3 +247,13 @@ pub const EARLIER_DIGESTS_MAX: usize = 64;
 const _: () = assert!(RECORD_BYTES_MAX < SHADOW_BATCH_BYTES_MAX);
 /// Most candidates that a report tells apart.
 pub const SHADOW_STORIES_MAX: usize = 256;
+/// Largest bundle, in bytes as it travels: a thousand tenants with ten thousand policies pack to less than 1 MiB.
+pub const BUNDLE_BYTES_MAX: usize = 128 << 20;
+/// Largest manifest of a bundle, in bytes: 300 for each of [`SOURCE_FILES_MAX`] files.
+pub const BUNDLE_MANIFEST_BYTES_MAX: u64 = 32 << 20;
+/// Largest signature file of a bundle, in bytes.
+pub const BUNDLE_SIGNATURE_BYTES_MAX: u64 = 4 << 10;
+/// Longest path in a bundle, in bytes: what a header of tar (ustar) takes.
+pub const BUNDLE_NAME_BYTES_MAX: usize = 255;
+/// Highest version of a bundle: whole numbers up to here are the same in every JSON reader.
+pub const BUNDLE_VERSION_MAX: u64 = (1 << 53) - 1;

@@ -14,7 +14,6 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::sync::mpsc::SyncSender;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
-use std::time::Instant;
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
@@ -39,6 +38,8 @@ mod hands;
 mod log;
 mod read;
 mod retired;
+mod status;
+mod supply;
 mod watch;
 
 pub use beside::Cause;
@@ -51,11 +52,14 @@ pub use read::Reading;
 pub use read::read;
 pub use read::read_candidate;
 pub use read::read_tests;
+pub use status::Refused;
+pub use status::Status;
+pub use supply::ASKED;
+pub use supply::Supplied;
 
-/// An edit is over when nothing was written for this long.
-const QUIET: Duration = Duration::from_millis(50);
-/// However long the writing goes on, it is looked at after this.
-const QUIET_MAX: Duration = Duration::from_millis(200);
+use supply::Supply;
+use watch::QUIET;
+use watch::wait_until_quiet;
 
 /// So often files that are written without a pause are left for a little later; then they are a problem.
 const RESTLESS_MAX: u32 = 10;
@@ -94,43 +98,19 @@ pub enum Change {
     Beside(Shadowing),
 }
 
-/// How reloading stands.
-#[derive(Debug, Clone)]
-pub struct Status {
-    /// The digest that is live.
-    pub live: Digest,
-    /// Its generation.
-    pub generation: u64,
-    /// When it was loaded, in milliseconds since 1970.
-    pub loaded_at_ms: u64,
-    /// The last edit, if it was refused and has not been mended since.
-    pub refused: Option<Refused>,
-    /// What is wrong with the candidate, if it is not looked at for that.
-    pub candidate_problems: Vec<Problem>,
-    /// How many edits went live since the start.
-    pub applied_total: u64,
-    /// How many edits were refused since the start.
-    pub refused_total: u64,
-}
-
-/// A refused edit.
-#[derive(Debug, Clone)]
-pub struct Refused {
-    /// Since when the files are not what is live, in milliseconds since 1970.
-    pub since_ms: u64,
-    /// When this edit was refused, in milliseconds since 1970.
-    pub at_ms: u64,
-    /// What is wrong, at most [`limits::PROBLEMS_KEPT_MAX`].
-    pub problems: Vec<Problem>,
-}
-
 /// Reads and checks all files once: what `run` starts with and `check` reports.
 ///
-/// The second is an error with every problem of every file.
+/// The second is an error with every problem of every file. Where what a bundle's source has is bad and a good one is kept,
+/// that is what it starts with.
 pub fn first(files: &Files, settings: &Arc<Settings>) -> (Reading, Result<Checked, Vec<Problem>>) {
-    let reading = read(files);
+    let mut reading = read(files);
+    // After the fingerprint was made: that a source is away is no edit.
+    reading.problems.extend(reading.supply.as_ref().and_then(|supply| supply.away()));
     let checked = checked(&reading, settings);
-    (reading, checked)
+    match checked {
+        Err(problems) => supply::instead(files, settings, reading, problems),
+        Ok(checked) => (reading, Ok(checked)),
+    }
 }
 
 /// The model among the files of a reading that is broken elsewhere, where it has no problem itself.
@@ -178,6 +158,9 @@ pub struct Reloader {
 #[derive(Debug)]
 struct Shared {
     wake: SyncSender<Wake>,
+    /// Wakes the thread that asks a bundle's source, which ends with this.
+    ask: Option<SyncSender<()>>,
+    supply: Option<Arc<Supply>>,
     stop: Arc<AtomicBool>,
     status: Arc<ArcSwap<Status>>,
 }
@@ -230,6 +213,7 @@ impl Reloader {
             files,
             settings,
             live,
+            supply: reading.supply.clone(),
             on_change: Box::new(on_change),
             status: Arc::clone(&status),
             good: reading.fingerprint,
@@ -238,17 +222,26 @@ impl Reloader {
             retired: retired::Retired::default(),
         };
         worker.watch.follow(reading.folders());
+        let ask =
+            reading.supply.as_ref().map(|supply| supply::start(supply, reading, wake.clone())).transpose()?;
         let stopped = Arc::clone(&stop);
         std::thread::Builder::new()
             .name("reload".to_owned())
             .spawn(move || worker.run(&woken, &stopped, poll))?;
-        Ok(Self { shared: Arc::new(Shared { wake, stop, status }) })
+        Ok(Self { shared: Arc::new(Shared { wake, ask, supply: reading.supply.clone(), stop, status }) })
     }
 
     /// Looks at the files now (SIGHUP). Returns at once; the result shows in [`Self::status`].
     pub fn now(&self) {
         // A full queue means that a look is due anyway.
         self.shared.wake.try_send(Wake::Now).ok();
+        self.shared.ask.as_ref().and_then(|ask| ask.try_send(()).ok());
+    }
+
+    /// How the bundle stands that the files come from; `None` where they are files.
+    #[must_use]
+    pub fn supplied(&self) -> Option<Supplied> {
+        self.shared.supply.as_ref().map(|supply| supply.told())
     }
 
     /// How reloading stands.
@@ -261,6 +254,7 @@ impl Reloader {
 struct Worker {
     watch: watch::Watch,
     files: Files,
+    supply: Option<Arc<Supply>>,
     settings: Arc<Settings>,
     live: Arc<Live>,
     on_change: Box<dyn Fn(&Change) + Send>,
@@ -292,12 +286,13 @@ impl Worker {
 
     /// Looks at the files; false when they would not hold still and `patient` says to come back.
     fn look(&mut self, patient: bool) -> bool {
-        let (mut reading, mut candidate) = (read(&self.files), Aside::read(&self.files));
+        let read = || (read::read_supplied(&self.files, self.supply.as_ref()), Aside::read(&self.files));
+        let (mut reading, mut candidate) = read();
         let mut folders = reading.folders();
         folders.extend(candidate.iter().flat_map(Candidate::folders));
         if self.watch.follow(folders) {
             // A folder that was not watched until now may have been written to in between.
-            (reading, candidate) = (read(&self.files), Aside::read(&self.files));
+            (reading, candidate) = read();
         }
         if !reading.settled && patient {
             return false;
@@ -320,7 +315,10 @@ impl Worker {
             Change::Restored { live: self.live.current().digest() }
         } else {
             match checked_after(Some(&self.live.current()), reading, &self.settings) {
-                Ok(checked) => self.publish(checked, reading.fingerprint),
+                Ok(checked) => {
+                    supply::accept(reading);
+                    self.publish(checked, reading.fingerprint)
+                }
                 Err(mut problems) => {
                     problems.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
                     problems.truncate(limits::PROBLEMS_KEPT_MAX);
@@ -377,18 +375,6 @@ impl Worker {
             }
         }
         self.status.store(Arc::new(status));
-    }
-}
-
-/// Returns when nothing was written for [`QUIET`], at the latest after [`QUIET_MAX`].
-fn wait_until_quiet(woken: &Receiver<Wake>) {
-    let end = Instant::now() + QUIET_MAX;
-    loop {
-        let left = end.saturating_duration_since(Instant::now());
-        match woken.recv_timeout(QUIET.min(left)) {
-            Ok(Wake::Written) if !left.is_zero() => {}
-            Ok(Wake::Written | Wake::Now) | Err(_) => return,
-        }
     }
 }
 

@@ -87,6 +87,15 @@ pub struct SourceFile {
     pub text: Arc<str>,
 }
 
+impl SourceFile {
+    /// The schema that Palisade ships, as a file: what holds where no other is named.
+    #[must_use]
+    pub fn shipped_schema() -> Self {
+        let file: Arc<str> = "palisade.cedarschema".into();
+        Self { role: Role::Schema, name: Arc::clone(&file), file, text: policy::SCHEMA.into() }
+    }
+}
+
 impl fmt::Debug for SourceFile {
     /// Without the text, which may be a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -18,6 +18,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("tenancy", &["ids", "limits", "problem", "model"]),
     ("audit", &["ids", "limits", "problem"]),
     ("snapshot", &["ids", "limits", "problem", "redact", "model", "identity", "policy", "tenancy"]),
+    ("bundle", &["ids", "limits", "snapshot"]),
     ("request", &["ids", "limits", "redact", "model", "identity", "policy", "tenancy", "audit", "snapshot"]),
     (
         "cases",
@@ -33,7 +34,14 @@ const LAYERS: &[(&str, &[&str])] = &[
             "request",
         ],
     ),
-    ("config", &["ids", "limits", "problem", "redact", "model", "identity", "policy", "tenancy", "snapshot"]),
+    ("remote", &["ids", "limits"]),
+    (
+        "config",
+        &[
+            "ids", "limits", "problem", "redact", "model", "identity", "policy", "tenancy", "snapshot",
+            "remote",
+        ],
+    ),
     ("telemetry", &["ids", "limits", "model", "audit", "request", "snapshot"]),
     ("disk", &["ids", "limits", "audit", "telemetry"]),
     (
@@ -51,7 +59,13 @@ const LAYERS: &[(&str, &[&str])] = &[
             "disk",
         ],
     ),
-    ("reload", &["ids", "limits", "problem", "model", "audit", "cases", "config", "snapshot", "policy"]),
+    (
+        "reload",
+        &[
+            "ids", "limits", "problem", "model", "audit", "cases", "config", "snapshot", "policy", "bundle",
+            "remote",
+        ],
+    ),
     ("net", &["ids", "limits", "redact", "request"]),
     ("admin", &["ids", "limits", "problem", "config", "telemetry", "reload", "snapshot"]),
     (
@@ -77,6 +91,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "reload",
             "net",
             "admin",
+            "bundle",
+            "remote",
         ],
     ),
     ("manual", &[]),
@@ -85,7 +101,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 /// Bytes and `now` in, values out.
 const PURE: &[&str] = &[
     "ids", "limits", "problem", "redact", "model", "identity", "policy", "tenancy", "audit", "snapshot",
-    "cases", "compare",
+    "bundle", "cases", "compare",
 ];
 const IMPURE: &[&str] = &[
     "tokio::",

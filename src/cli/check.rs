@@ -18,6 +18,7 @@ use crate::snapshot::Sources;
 
 use super::Exit;
 use super::Global;
+use super::Loaded;
 use super::Out;
 use super::Output;
 use super::World;
@@ -34,46 +35,72 @@ Examples:
 
 Exit codes: 0 when there is no error (warnings are shown), 3 otherwise.";
 
-pub(super) fn check(global: &Global, world: &World<'_>, out: &mut Out) -> Exit {
-    let loaded = load(global, world);
-    let mut found = Json::Null;
-    let mut line = String::new();
-    let (mut sources, mut files) = (None, Vec::new());
-    let problems = match loaded.config {
-        Err(problems) => problems,
-        Ok((config, mut problems)) => {
-            let (reading, checked) = reload::first(&config.files, &config.settings);
-            let (tests, mut more) = reload::read_tests(&config.files, &[]);
-            match checked {
-                Ok(checked) => {
-                    let snapshot = checked.snapshot();
-                    let (model, policies) = (snapshot.model(), snapshot.policies());
-                    let count;
-                    (count, more) = with(more, cases::check(&tests, Some(model), Some(policies), now_ms()));
-                    found = counts(snapshot, count);
-                    line = sentence(snapshot, count);
-                    more.extend_from_slice(checked.warnings());
-                }
-                Err(of_snapshot) => {
-                    let model = reload::model(&reading, &config.settings);
-                    (_, more) = with(more, cases::check(&tests, model.as_ref(), None, now_ms()));
-                    more.extend(of_snapshot);
-                }
-            }
-            more.sort_by(|a, b| a.place.cmp(&b.place));
-            more.dedup();
-            problems.extend(more);
-            (sources, files) = (Some(reading.sources), tests);
-            problems
-        }
+/// Everything that stands in the files, and everything that is wrong with it.
+pub(super) struct Found {
+    pub(super) problems: Vec<Problem>,
+    /// The text of the configuration.
+    pub(super) text: String,
+    pub(super) config: Option<Config>,
+    pub(super) sources: Option<Sources>,
+    pub(super) tests: Vec<TestFile>,
+    /// How many tests there are in those files.
+    pub(super) count: usize,
+    pub(super) checked: Option<Checked>,
+}
+
+/// Finds every problem of the configuration and of all files that it names.
+pub(super) fn find(loaded: Loaded) -> Found {
+    let (config, problems) = match loaded.config {
+        Ok((config, problems)) => (Some(config), problems),
+        Err(problems) => (None, problems),
     };
-    let texts = Texts { config: &loaded.text, sources: sources.as_ref(), tests: &files };
-    print(global, &problems, &texts, &found, out);
-    if problems.iter().any(|problem| problem.severity == Severity::Error) {
+    let (sources, tests) = (None, Vec::new());
+    let mut found = Found { problems, text: loaded.text, config, sources, tests, count: 0, checked: None };
+    let Some(config) = &found.config else { return found };
+    let (reading, checked) = reload::first(&config.files, &config.settings);
+    let (tests, mut more) = reload::read_tests(&config.files, &[]);
+    match checked {
+        Ok(checked) => {
+            let snapshot = checked.snapshot();
+            let (model, policies) = (snapshot.model(), snapshot.policies());
+            (found.count, more) = with(more, cases::check(&tests, Some(model), Some(policies), now_ms()));
+            more.extend_from_slice(checked.warnings());
+            found.checked = Some(checked);
+        }
+        Err(of_snapshot) => {
+            let model = reload::model(&reading, &config.settings);
+            (found.count, more) = with(more, cases::check(&tests, model.as_ref(), None, now_ms()));
+            more.extend(of_snapshot);
+        }
+    }
+    more.sort_by(|a, b| a.place.cmp(&b.place));
+    more.dedup();
+    found.problems.extend(more);
+    (found.sources, found.tests) = (Some(reading.sources), tests);
+    found
+}
+
+impl Found {
+    /// Is there an error among what is wrong?
+    pub(super) fn is_bad(&self) -> bool {
+        self.problems.iter().any(|problem| problem.severity == Severity::Error)
+    }
+
+    pub(super) fn texts(&self) -> Texts<'_> {
+        Texts { config: &self.text, sources: self.sources.as_ref(), tests: &self.tests }
+    }
+}
+
+pub(super) fn check(global: &Global, world: &World<'_>, out: &mut Out) -> Exit {
+    let found = find(load(global, world));
+    let snapshot = found.checked.as_ref().map(Checked::snapshot);
+    let counted = snapshot.map_or(Json::Null, |snapshot| counts(snapshot, found.count));
+    print(global, &found.problems, &found.texts(), &counted, out);
+    if found.is_bad() {
         return Exit::Invalid;
     }
     if global.output == Output::Pretty {
-        out.line(&line);
+        out.line(&snapshot.map_or_else(String::new, |snapshot| sentence(snapshot, found.count)));
     }
     Exit::Ok
 }
@@ -97,7 +124,7 @@ pub(super) struct Texts<'a> {
     pub(super) tests: &'a [TestFile],
 }
 
-fn print(global: &Global, problems: &[Problem], texts: &Texts<'_>, found: &Json, out: &mut Out) {
+pub(super) fn print(global: &Global, problems: &[Problem], texts: &Texts<'_>, found: &Json, out: &mut Out) {
     match global.output {
         Output::Json => out.raw(formats::json(problems, found).as_bytes()),
         Output::Sarif => out.raw(formats::sarif(problems, &|_| None).as_bytes()),

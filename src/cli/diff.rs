@@ -185,7 +185,7 @@ fn compare(old: &Ready, new: &Ready, arguments: &Arguments) -> Result<Found, Str
             .collect(),
         generated,
         recorded: arguments.log.as_deref().map(|log| recorded(snapshots, log)).transpose()?,
-        folders: [old.config.files.policies.clone(), new.config.files.policies.clone()],
+        folders: [&old.config, &new.config].map(|config| config.files.policies.clone().unwrap_or_default()),
     })
 }
 

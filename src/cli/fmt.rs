@@ -78,7 +78,7 @@ pub(super) fn fmt(
     if paths.is_empty() {
         let loaded = load(global, world);
         match loaded.config {
-            Ok((config, _)) => paths.push(config.files.policies),
+            Ok((config, _)) => paths.extend(config.files.policies),
             Err(problems) => {
                 check::pretty(global, &problems, &loaded.text, None, |text| out.aside(text));
                 return Ok(Exit::Invalid);

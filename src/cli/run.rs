@@ -32,6 +32,7 @@ use crate::net::MachineClock;
 use crate::net::NetSettings;
 use crate::net::Pool;
 use crate::net::UpstreamSettings;
+use crate::reload::ASKED;
 use crate::reload::Reading;
 use crate::reload::Reloader;
 use crate::request;
@@ -253,13 +254,20 @@ async fn until_told(
     let admin_address = listener.local_addr().map_err(|error| error.to_string())?;
     let (disk, census, metrics) =
         (Arc::clone(&process.disk), Arc::clone(&process.census), process.metrics.clone());
+    let reloading = reloader.clone();
     let admin = Arc::new(Admin {
         reloader: reloader.clone(),
         live: Arc::clone(&process.live),
         metrics: process.metrics.clone(),
         log_writing: Box::new(move || disk.is_writing()),
         draining: Arc::clone(&process.draining),
-        refresh: Box::new(move || metrics.connections(census.open())),
+        refresh: Box::new(move || {
+            metrics.connections(census.open());
+            if let Some(bundle) = reloading.supplied() {
+                let asked = ASKED.into_iter().zip(bundle.asked);
+                metrics.bundle(bundle.version, bundle.contacted_ms.unwrap_or(0), asked);
+            }
+        }),
     });
     let _admin = tokio::task::spawn_local(admin::serve(listener, admin));
     let failed = |error: std::io::Error| format!("cannot wait for signals: {error}");

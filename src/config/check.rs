@@ -26,6 +26,7 @@ use super::Log;
 use super::Reload;
 use super::Timeouts;
 use super::Upstream;
+use super::bundle;
 use super::issuers;
 use super::raw;
 use super::shadow;
@@ -64,7 +65,12 @@ impl Checker<'_> {
         self.problems.push(if hint.is_empty() { problem } else { problem.hint(hint) });
     }
 
-    fn warning(&mut self, code: &'static str, path: &str, message: impl Into<String>, hint: &str) {
+    /// Does anything stand at this key?
+    pub(super) fn says(&self, path: &str) -> bool {
+        self.root.at(path).is_some_and(|node| !node.is_null())
+    }
+
+    pub(super) fn warning(&mut self, code: &'static str, path: &str, message: impl Into<String>, hint: &str) {
         self.problems.push(Problem::warning(code, self.place(path), message).hint(hint));
     }
 
@@ -176,7 +182,7 @@ pub(super) fn check(
     let settings = settings(&mut c, raw);
     let decision_log = decision_log(&mut c, &raw.decision_log);
     let poll = c.duration("reload.poll", raw.reload.poll.as_ref(), Duration::from_secs(2));
-    let shadow = shadow::shadow(&mut c, &raw.shadow, &files.policies);
+    let shadow = shadow::shadow(&mut c, &raw.shadow, files.policies.as_deref());
     let config = Config {
         file: Arc::clone(file),
         listen,
@@ -324,21 +330,22 @@ fn bounds(c: &mut Checker<'_>, raw: &raw::Limits) -> Limits {
 }
 
 fn files(c: &mut Checker<'_>, raw: &raw::Raw) -> Files {
-    let policies = c.required(
-        "policies.directory",
-        raw.policies.directory.as_ref(),
-        "name the folder of `*.cedar` files",
-    );
-    let tenants =
-        c.required("model.tenants", raw.model.tenants.as_ref(), "name the file with the tree of tenants");
+    let bundle = bundle::bundle(c, raw);
+    let (mut policies, mut tenants) = (None, None);
+    if !c.says("bundle") {
+        let hint = "name the folder of `*.cedar` files";
+        policies = c.required("policies.directory", raw.policies.directory.as_ref(), hint);
+        let hint = "name the file with the tree of tenants";
+        tenants = c.required("model.tenants", raw.model.tenants.as_ref(), hint);
+    }
     let one = |path: &Option<String>| path.as_ref().map(|path| c.path(path));
     let many = |paths: &[String]| paths.iter().map(|path| c.path(path)).collect();
     Files {
         base: c.path(""),
-        policies: c.path(policies.unwrap_or_default()),
+        policies: policies.map(|path| c.path(path)),
         candidate: one(&raw.shadow.policies),
         schema: one(&raw.policies.schema),
-        tenants: c.path(tenants.unwrap_or_default()),
+        tenants: tenants.map(|path| c.path(path)),
         classes: one(&raw.model.classes),
         routes: many(&raw.model.routes),
         openapi: many(&raw.model.openapi),
@@ -350,6 +357,7 @@ fn files(c: &mut Checker<'_>, raw: &raw::Raw) -> Files {
             .collect(),
         api_keys: one(&raw.identity.api_keys_file),
         pseudonym_key: one(&raw.redaction.pseudonym_key_file),
+        bundle,
     }
 }
 
@@ -359,7 +367,7 @@ fn settings(c: &mut Checker<'_>, raw: &raw::Raw) -> Settings {
         let hint = "name a trusted issuer in `identity.issuers`, or `identity.api_keys_file`";
         c.warning("nobody", "identity", "nobody can call: neither issuers nor API keys are configured", hint);
     }
-    if raw.model.routes.is_empty() && raw.model.openapi.is_empty() {
+    if raw.model.routes.is_empty() && raw.model.openapi.is_empty() && !c.says("bundle") {
         let hint = "name the app's OpenAPI document in `model.openapi`, or write `model.routes`";
         c.warning("no-routes", "model", "no routes are configured", hint);
     }

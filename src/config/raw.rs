@@ -9,6 +9,8 @@ use serde::Serialize;
 
 use crate::snapshot::UnknownRoute;
 
+pub(super) mod bundle;
+
 /// Palisade's configuration, `palisade.yaml`.
 ///
 /// Relative paths are relative to this file. `${VAR}` and `${VAR:default}` are replaced by environment variables.
@@ -31,6 +33,8 @@ pub(super) struct Raw {
     pub(super) policies: Policies,
     /// Tenants, data classes and routes.
     pub(super) model: Model,
+    /// A bundle that policies, schema, tenants, classes and routes come from, in place of files.
+    pub(super) bundle: bundle::Bundle,
     /// Who may call.
     pub(super) identity: Identity,
     /// Where a request names the tenant whose data is meant, beside the caller's own tenant.

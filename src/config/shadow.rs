@@ -34,8 +34,8 @@ pub struct StopAfter {
     pub window: Duration,
 }
 
-pub(super) fn shadow(c: &mut Checker<'_>, raw: &raw::Shadow, policies: &Path) -> Shadow {
-    if let Some(text) = &raw.policies {
+pub(super) fn shadow(c: &mut Checker<'_>, raw: &raw::Shadow, policies: Option<&Path>) -> Shadow {
+    if let (Some(text), Some(policies)) = (&raw.policies, policies) {
         let (candidate, policies) = (plain(&c.path(text)), plain(policies));
         // The very same folder is no harm: it is what is enforced anyway, and then it is not looked at.
         if candidate != policies && (candidate.starts_with(&policies) || policies.starts_with(&candidate)) {

@@ -21,7 +21,7 @@ fn codes(problems: &[Problem]) -> Vec<(&str, u32, u32)> {
 fn a_small_config_gets_every_default_and_paths_are_relative_to_it() {
     let (config, warnings) = read(SMALL).unwrap();
     assert_eq!(config.listen.data[0].to_string(), "127.0.0.1:8080");
-    assert_eq!(config.files.policies, PathBuf::from("etc/policies"));
+    assert_eq!(config.files.policies, Some(PathBuf::from("etc/policies")));
     assert_eq!(config.limits.head_bytes, 32 << 10);
     assert!(config.decision_log.stdout);
     assert_eq!(warnings.iter().map(|w| w.code).collect::<Vec<_>>(), ["nobody", "no-routes"]);

@@ -11,8 +11,8 @@ use crate::config::Files;
 
 use super::Reading;
 use super::Wake;
-use super::wait_until_quiet;
 use super::watch::Watch;
+use super::watch::wait_until_quiet;
 
 /// How long it is waited where the system's watcher says nothing.
 pub const FOLLOW_POLL: Duration = Duration::from_secs(1);

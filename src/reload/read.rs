@@ -11,12 +11,12 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
-use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::bundle::Verified;
 use crate::cases;
 use crate::cases::TestFile;
 use crate::config::Files;
@@ -29,16 +29,21 @@ use crate::snapshot::Role;
 use crate::snapshot::SourceFile;
 use crate::snapshot::Sources;
 
+use super::supply::Offer;
+use super::supply::Supply;
 use super::watch::Identity;
 use super::watch::identity;
 
+mod bytes;
 mod candidate;
 
+use bytes::Stamp;
+pub(super) use bytes::bytes;
+use bytes::reason;
+use bytes::stamp;
 pub use candidate::Candidate;
 pub use candidate::read_candidate;
 
-/// The schema that Palisade ships.
-const SCHEMA: &str = include_str!("../../schemas/palisade.cedarschema");
 /// How often a reading starts again because files changed under it.
 const ATTEMPTS_MAX: usize = 8;
 /// How long it waits before it does.
@@ -58,6 +63,9 @@ pub struct Reading {
     /// Changes whenever a byte of the files, or what could not be read, does. It knows of secrets: never show it.
     pub(super) fingerprint: Digest,
     folders: HashMap<PathBuf, Identity>,
+    /// The bundle that brought some, and what it came from.
+    pub(super) bundle: Option<Arc<Verified>>,
+    pub(super) supply: Option<Arc<Supply>>,
 }
 
 impl Reading {
@@ -67,16 +75,36 @@ impl Reading {
         self.fingerprint == other.fingerprint
     }
 
+    /// The same, out of this supply.
+    pub(super) fn of(self, supply: Option<&Arc<Supply>>) -> Self {
+        Self { supply: supply.map(Arc::clone), ..self }
+    }
+
     /// The folders to watch.
     pub(super) fn folders(&self) -> HashMap<PathBuf, Identity> {
         self.folders.clone()
     }
 }
 
-/// Reads all files.
+/// Reads all files; those that a bundle brings are asked for.
 #[must_use]
 pub fn read(files: &Files) -> Reading {
-    read_while(files, || {})
+    let supply = files.bundle.as_ref().map(|bundle| Arc::new(Supply::open(bundle)));
+    if let Some(supply) = &supply {
+        supply.ask();
+    }
+    read_supplied(files, supply.as_ref())
+}
+
+/// Reads all files, with what this brings, which is not asked now.
+pub(super) fn read_supplied(files: &Files, supply: Option<&Arc<Supply>>) -> Reading {
+    let offer = supply.map(|supply| supply.offer());
+    read_offered(files, offer.as_ref()).of(supply)
+}
+
+/// Reads all files, with what this offer brings.
+pub(super) fn read_offered(files: &Files, offer: Option<&Offer>) -> Reading {
+    read_while(files, offer, || {})
 }
 
 /// Reads the test files beside the policies, or those of these files and folders instead. They take no part in any
@@ -84,7 +112,7 @@ pub fn read(files: &Files) -> Reading {
 #[must_use]
 pub fn read_tests(files: &Files, instead: &[PathBuf]) -> (Vec<TestFile>, Vec<Problem>) {
     let mut reader = Reader::of(files, is_test);
-    let beside = std::slice::from_ref(&files.policies);
+    let beside = files.policies.as_slice();
     for path in if instead.is_empty() { beside } else { instead } {
         match fs::canonicalize(path) {
             Ok(real) if real.is_dir() => reader.folder(path, &real, 0, &None),
@@ -99,10 +127,10 @@ pub fn read_tests(files: &Files, instead: &[PathBuf]) -> (Vec<TestFile>, Vec<Pro
 }
 
 /// Reads all files while something else happens: once between each reading and the look whether it still holds.
-fn read_while(files: &Files, mut meanwhile: impl FnMut()) -> Reading {
+fn read_while(files: &Files, offer: Option<&Offer>, mut meanwhile: impl FnMut()) -> Reading {
     let mut attempt = 1;
     loop {
-        let reader = Reader::new(files);
+        let reader = Reader::new(files, offer);
         meanwhile();
         let settled = reader.is_still_so();
         if settled || attempt == ATTEMPTS_MAX {
@@ -120,8 +148,7 @@ pub(super) fn absolute(path: &Path) -> PathBuf {
 /// Every file that the config names by itself.
 fn named(files: &Files) -> impl Iterator<Item = (Role, &PathBuf)> {
     let jwks = files.jwks.iter().enumerate().map(|(at, path)| (Role::Jwks(at), path));
-    [(Role::Tenants, &files.tenants)]
-        .into_iter()
+    (files.tenants.as_ref().map(|path| (Role::Tenants, path)).into_iter())
         .chain(files.schema.as_ref().map(|path| (Role::Schema, path)))
         .chain(files.classes.as_ref().map(|path| (Role::Classes, path)))
         .chain(files.routes.iter().map(|path| (Role::Routes, path)))
@@ -136,14 +163,6 @@ pub(super) fn single(files: &Files) -> impl Iterator<Item = PathBuf> {
     named(files).map(|(_, path)| absolute(path))
 }
 
-/// What tells whether a file or folder is still the one that was read.
-type Stamp = Option<(u64, u64, u64, i64, i64, i64, i64)>;
-
-fn stamp(path: &Path) -> Stamp {
-    let m = fs::metadata(path).ok()?;
-    Some((m.dev(), m.ino(), m.size(), m.mtime(), m.mtime_nsec(), m.ctime(), m.ctime_nsec()))
-}
-
 struct Reader<'a> {
     files: &'a Files,
     /// Which files of the folder of policies are read.
@@ -155,6 +174,7 @@ struct Reader<'a> {
     folders: HashMap<PathBuf, Identity>,
     entered: HashSet<Identity>,
     bytes: u64,
+    bundle: Option<Arc<Verified>>,
 }
 
 impl<'a> Reader<'a> {
@@ -169,25 +189,30 @@ impl<'a> Reader<'a> {
             folders: HashMap::new(),
             entered: HashSet::new(),
             bytes: 0,
+            bundle: None,
         }
     }
 
-    fn new(files: &'a Files) -> Self {
+    fn new(files: &'a Files, offer: Option<&Offer>) -> Self {
         let mut reader = Self::of(files, is_policy);
         for (role, path) in named(files) {
             reader.watch_parent(path);
             reader.file(role, path);
         }
-        if files.schema.is_none() {
-            let (file, text) = ("palisade.cedarschema", SCHEMA);
-            reader.sources.push(SourceFile {
-                role: Role::Schema,
-                name: file.into(),
-                file: file.into(),
-                text: text.into(),
-            });
+        let before = reader.problems.len();
+        if let Some(offer) = offer {
+            reader.problems.extend(offer.problems.iter().cloned());
+            reader.bundle.clone_from(&offer.bundle);
+            let brought = offer.bundle.iter().flat_map(|bundle| bundle.files());
+            reader.sources.extend(brought.cloned());
         }
-        reader.policies();
+        if !reader.sources.iter().any(|source| source.role == Role::Schema) && files.schema.is_none() {
+            reader.sources.push(SourceFile::shipped_schema());
+        }
+        if let Some(folder) = &files.policies {
+            reader.policies(folder);
+        }
+        reader.any_policies(before);
         reader
     }
 
@@ -208,21 +233,25 @@ impl<'a> Reader<'a> {
         self.problems.push(Problem::error(code, place, message));
     }
 
-    fn policies(&mut self) {
-        let root = self.files.policies.clone();
-        self.watch_parent(&root);
-        let Ok(real) = fs::canonicalize(&root) else {
-            self.problem("unreadable", &root, format!("there is no folder `{}`", root.display()));
-            self.stamps.insert(root.clone(), stamp(&root));
+    fn policies(&mut self, root: &Path) {
+        self.watch_parent(root);
+        let Ok(real) = fs::canonicalize(root) else {
+            self.problem("unreadable", root, format!("there is no folder `{}`", root.display()));
+            self.stamps.insert(root.to_owned(), stamp(root));
             return;
         };
-        let before = self.problems.len();
-        self.folder(&root, &real, 0, &None);
+        self.folder(root, &real, 0, &None);
+    }
+
+    /// Without a policy nothing would be allowed. Far more likely than meant is that a folder is being replaced or a mount
+    /// is missing.
+    fn any_policies(&mut self, before: usize) {
         let any = self.sources.iter().any(|source| matches!(source.role, Role::Policies { .. }));
         if !any && self.problems.len() == before {
-            // Nothing would be allowed. Far more likely than meant is that a folder is being replaced or a mount is missing.
-            let message = format!("there is no `*.cedar` file in `{}`", root.display());
-            self.problem("no-policies", &root, message);
+            let title = self.bundle.as_ref().map(|bundle| PathBuf::from(bundle.title()));
+            let place = self.files.policies.clone().or(title).unwrap_or_default();
+            let message = format!("there is no `*.cedar` file in `{}`", place.display());
+            self.problem("no-policies", &place, message);
         }
     }
 
@@ -269,7 +298,8 @@ impl<'a> Reader<'a> {
         if !self.entered.insert(identity(&metadata)) {
             return self.problem("twice", path, "this folder is also reached by another way".to_owned());
         }
-        let relative = path.strip_prefix(&self.files.policies).unwrap_or(path);
+        let relative =
+            self.files.policies.as_ref().and_then(|root| path.strip_prefix(root).ok()).unwrap_or(path);
         let owner =
             match relative.strip_prefix(TENANTS_FOLDER).ok().filter(|rest| !rest.as_os_str().is_empty()) {
                 None => owner.clone(),
@@ -323,7 +353,7 @@ impl<'a> Reader<'a> {
 
     fn finish(mut self, settled: bool) -> Reading {
         if !settled {
-            let folder = self.files.policies.clone();
+            let folder = self.files.policies.clone().unwrap_or_else(|| self.files.base.clone());
             self.problem(
                 "unsettled",
                 &folder,
@@ -336,8 +366,11 @@ impl<'a> Reader<'a> {
             .iter()
             .flat_map(|p| format!("{}\0{}\0", p.place.file, p.message).into_bytes())
             .collect();
-        let fingerprint = Digest::of_parts([&sources.fingerprint().as_bytes()[..], &problems]);
-        Reading { sources, problems: self.problems, settled, fingerprint, folders: self.folders }
+        let bundle = self.bundle.as_ref().map(|bundle| bundle.digest());
+        let bundle = bundle.as_ref().map_or(&[][..], |digest| &digest.as_bytes()[..]);
+        let fingerprint = Digest::of_parts([&sources.fingerprint().as_bytes()[..], &problems, bundle]);
+        let (folders, bundle) = (self.folders, self.bundle);
+        Reading { sources, problems: self.problems, settled, fingerprint, folders, bundle, supply: None }
     }
 }
 
@@ -356,32 +389,6 @@ fn is_test(name: &OsStr) -> bool {
 fn is_visible(name: &OsStr) -> bool {
     let name = name.as_encoded_bytes();
     !name.starts_with(b".") && !name.starts_with(b"#") && !name.ends_with(b"~")
-}
-
-fn bytes(path: &Path) -> Result<Vec<u8>, String> {
-    let metadata = fs::metadata(path).map_err(|error| reason(&error))?;
-    // A pipe would block and a device never end.
-    if !metadata.is_file() {
-        return Err("it is not a file".to_owned());
-    }
-    let mut bytes = Vec::new();
-    let file = fs::File::open(path).map_err(|error| reason(&error))?;
-    file.take(limits::SOURCE_FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| reason(&error))?;
-    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > limits::SOURCE_FILE_BYTES_MAX {
-        return Err(format!("it has more than {} bytes", limits::SOURCE_FILE_BYTES_MAX));
-    }
-    Ok(bytes)
-}
-
-fn reason(error: &io::Error) -> String {
-    let kind = error.kind();
-    if kind == io::ErrorKind::NotFound {
-        "it does not exist".to_owned()
-    } else if kind == io::ErrorKind::PermissionDenied {
-        "permission denied".to_owned()
-    } else {
-        error.to_string()
-    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,10 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::mpsc::Receiver;
 use std::sync::mpsc::SyncSender;
+use std::time::Duration;
+use std::time::Instant;
 use std::time::SystemTime;
 
 use notify::EventKind;
@@ -100,7 +103,7 @@ struct Interest {
 
 impl Interest {
     fn new(files: &Files) -> Self {
-        let all = std::iter::once(&files.policies).chain(&files.candidate);
+        let all = files.policies.iter().chain(&files.candidate);
         Self {
             all: all.map(|folder| super::read::absolute(folder)).collect(),
             files: super::read::single(files).collect(),
@@ -113,6 +116,23 @@ impl Interest {
         swapped
             || self.all.iter().any(|folder| path.starts_with(folder) || folder.starts_with(path))
             || self.files.iter().any(|file| file.starts_with(path))
+    }
+}
+
+/// An edit is over when nothing was written for this long.
+pub(super) const QUIET: Duration = Duration::from_millis(50);
+/// However long the writing goes on, it is looked at after this.
+const QUIET_MAX: Duration = Duration::from_millis(200);
+
+/// Returns when nothing was written for [`QUIET`], at the latest after [`QUIET_MAX`].
+pub(super) fn wait_until_quiet(woken: &Receiver<Wake>) {
+    let end = Instant::now() + QUIET_MAX;
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        match woken.recv_timeout(QUIET.min(left)) {
+            Ok(Wake::Written) if !left.is_zero() => {}
+            Ok(Wake::Written | Wake::Now) | Err(_) => return,
+        }
     }
 }
 

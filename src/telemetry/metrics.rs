@@ -64,6 +64,15 @@ pub struct Metrics {
     shadow_active: IntGaugeVec,
     shadow_stops: IntCounterVec,
     shadow_refused: IntCounter,
+    bundle: OfBundles,
+}
+
+/// What is counted of bundles.
+#[derive(Debug, Clone)]
+struct OfBundles {
+    version: IntGauge,
+    contact: IntGauge,
+    asked: IntCounterVec,
 }
 
 /// The counters that the journal's writer adds to.
@@ -221,7 +230,17 @@ impl Metrics {
             shadow_active: make.gauges("shadow_active", "Is anything looked at?", &["origin"])?,
             shadow_stops: make.counters("shadow_stops_total", "Looking stopped by itself.", &["origin"])?,
             shadow_refused: make.counter("shadow_refused_total", "Candidates that were broken.")?,
+            bundle: Self::of_bundles(&make)?,
             registry,
+        })
+    }
+
+    fn of_bundles(make: &Maker) -> Result<OfBundles, prometheus::Error> {
+        let said = "When the bundle's source last answered.";
+        Ok(OfBundles {
+            version: make.gauge("bundle_version", "The version of the live bundle; 0: files.")?,
+            contact: make.gauge("bundle_contact_timestamp_seconds", said)?,
+            asked: make.counters("bundle_asked_total", "Times that its source was asked.", &["result"])?,
         })
     }
 
@@ -299,6 +318,19 @@ impl Metrics {
     /// So many connections of callers are open.
     pub fn connections(&self, open: usize) {
         self.connections.set(i64::try_from(open).unwrap_or(i64::MAX));
+    }
+
+    /// How the bundle stands: its version, when its source last answered in milliseconds since 1970, and how often it was
+    /// asked with which result.
+    pub fn bundle(&self, version: u64, contact_ms: u64, asked: impl Iterator<Item = (&'static str, u64)>) {
+        let wide = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        self.bundle.version.set(wide(version));
+        self.bundle.contact.set(wide(contact_ms / 1_000));
+        for (result, total) in asked {
+            if let Some(counter) = child(&self.bundle.asked, &[result]) {
+                counter.inc_by(total.saturating_sub(counter.get()));
+            }
+        }
     }
 
     /// A policy could not be evaluated. Rare enough to be looked up each time; the id comes from a policy file.

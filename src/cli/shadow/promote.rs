@@ -68,7 +68,7 @@ pub(super) fn promote(
         return Ok(done(global, "would promote", enforced, &next, &config, folder, out));
     }
     let place = place(&config)?;
-    let policies = config.files.policies.display();
+    let policies = enforced_folder(&config)?.display();
     let ready = place
         .make_ready(folder)
         .map_err(|error| format!("`{}` cannot be copied: {error}", folder.display()))?;
@@ -105,7 +105,7 @@ pub(super) fn rollback(
     }
     // What is enforced may be broken: taking it back is then what helps. What comes back must be whole.
     let kept = reload::read_candidate(&config.files, &place.before);
-    let files = Files { policies: place.before.clone(), ..config.files.clone() };
+    let files = Files { policies: Some(place.before.clone()), ..config.files.clone() };
     let (reading, checked) = reload::first(&files, &config.settings);
     let checked = match checked {
         Ok(checked) => checked,
@@ -124,14 +124,20 @@ pub(super) fn rollback(
     if change.dry_run {
         return Ok(done(global, "would roll back", enforced, &back, &config, &place.before, out));
     }
-    let policies = config.files.policies.display();
+    let policies = enforced_folder(&config)?.display();
     place.take_back().map_err(|error| format!("`{policies}` cannot be replaced: {error}"))?;
     Ok(done(global, "rolled back", enforced, &back, &config, &place.before, out))
 }
 
 fn place(config: &Config) -> Result<Place, String> {
-    let policies = &config.files.policies;
+    let policies = enforced_folder(config)?;
     Place::of(policies).map_err(|error| format!("`{}` cannot be replaced: {error}", policies.display()))
+}
+
+/// The folder that is enforced.
+fn enforced_folder(config: &Config) -> Result<&Path, String> {
+    let folder = config.files.policies.as_deref();
+    folder.ok_or_else(|| "a bundle brings the policies: publish the candidate as its next version".to_owned())
 }
 
 /// Are these the same policies?
@@ -160,7 +166,8 @@ fn done(
     out: &mut Out,
 ) -> Exit {
     let changes = text::changes(&enforced.sources().policies(), &next.sources().policies());
-    let folders = [&*config.files.policies, from];
+    let enforced_policies = config.files.policies.as_deref().unwrap_or(from);
+    let folders = [enforced_policies, from];
     let digests = [enforced, next].map(|snapshot| snapshot.digest().to_string());
     let [before, after] = &digests;
     if global.output.is_json() {
@@ -182,7 +189,7 @@ fn done(
         "{} {before} -> {after}",
         paint(if what.starts_with("would") { BOLD } else { GOOD }, what)
     ));
-    let policies = printable(&config.files.policies.to_string_lossy());
+    let policies = printable(&enforced_policies.to_string_lossy());
     out.line(&match what {
         "promoted" => format!(
             "`{policies}` is now what the candidate is; a running Palisade takes it up by itself. `palisade shadow rollback` takes it back"

@@ -49,21 +49,24 @@ impl Candidate {
 #[must_use]
 pub fn read_candidate(files: &Files, folder: &Path) -> Candidate {
     let mut other = files.clone();
-    other.policies = folder.to_owned();
+    other.policies = Some(folder.to_owned());
+    // Where a bundle brings the enforced ones, they are named as those of most folders.
+    let policies = files.policies.clone().unwrap_or_else(|| files.base.join("policies"));
     let mut attempt = 1;
     loop {
         let mut reader = Reader::of(&other, is_policy);
         if folder.exists() {
-            reader.policies();
+            reader.policies(folder);
+            reader.any_policies(0);
         } else {
             reader.watch_parent(folder);
         }
         let settled = reader.is_still_so();
         if settled || attempt == ATTEMPTS_MAX {
-            let Reading { sources, problems, settled, fingerprint, folders } = reader.finish(settled);
+            let Reading { sources, problems, settled, fingerprint, folders, .. } = reader.finish(settled);
             let named = |file: &SourceFile| {
                 let inner = Path::new(&*file.file).strip_prefix(folder).ok()?;
-                let path = files.policies.join(inner);
+                let path = policies.join(inner);
                 let name = path.strip_prefix(&files.base).unwrap_or(&path).to_string_lossy().into();
                 Some(SourceFile { name, ..file.clone() })
             };

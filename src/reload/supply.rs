@@ -1,0 +1,358 @@
+//! The bundle that the files come from: asked for, proven, never older than what was taken before.
+//!
+//! A thread of its own asks the source, so that neither a request nor an edit of a local file ever waits for it. What it
+//! finds is an [`Offer`]; whether that goes live is for the one check that files go through too. What is kept on disk is
+//! proven again when it is read: the disk is believed no more than the network.
+//! Never: offers what is not proven, or goes back to an older version.
+//! INVARIANT: no version is taken after a higher one (`reload::supply::tests::an_older_version_is_refused_also_after_a_restart`).
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::sync::mpsc::Receiver;
+use std::sync::mpsc::RecvTimeoutError;
+use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
+
+use crate::bundle::BadBundle;
+use crate::bundle::Opened;
+use crate::bundle::Verified;
+use crate::config::Bundle;
+use crate::config::Files;
+use crate::problem::Place;
+use crate::problem::Problem;
+use crate::problem::Severity;
+use crate::remote;
+use crate::remote::Found;
+use crate::remote::Tag;
+use crate::snapshot::Checked;
+use crate::snapshot::Settings;
+
+use super::Reading;
+use super::Wake;
+use super::now_ms;
+use super::read;
+
+mod keep;
+mod told;
+mod trust;
+
+pub use told::ASKED;
+pub use told::Supplied;
+
+use keep::Accepted;
+use keep::Keep;
+use trust::kept;
+use trust::trust;
+
+/// Longest that the source is left alone after failures, where `bundle.poll` is not longer.
+const PAUSE_MAX: Duration = Duration::from_secs(300);
+
+/// What the source has.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Offer {
+    /// The newest bundle that is proven; none was found yet where it is `None`.
+    pub(super) bundle: Option<Arc<Verified>>,
+    /// Why what is there now is not taken.
+    pub(super) problems: Vec<Problem>,
+}
+
+/// The bundle that the files come from.
+#[derive(Debug)]
+pub(super) struct Supply {
+    config: Arc<Bundle>,
+    keep: Option<Keep>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    offer: Offer,
+    /// The last one that went live, or was kept.
+    good: Option<Arc<Verified>>,
+    /// Nothing below this is taken.
+    floor: Option<Accepted>,
+    tag: Option<Tag>,
+    /// Why what was kept could not be used.
+    unusable: Option<String>,
+    told: Supplied,
+}
+
+impl Supply {
+    /// Reads what is kept, and asks nobody.
+    pub(super) fn open(config: &Arc<Bundle>) -> Self {
+        let keep = config.keep.as_deref().map(Keep::new);
+        let mut state = State::default();
+        state.told.source.clone_from(&config.source);
+        if let Some(keep) = &keep {
+            state.floor = keep.accepted(&config.name).unwrap_or_else(|why| {
+                state.unusable = Some(why);
+                None
+            });
+            match kept(keep, config, state.floor.as_ref()) {
+                Ok(None) => {}
+                Ok(Some(bundle)) => {
+                    let bundle = Arc::new(bundle);
+                    state.floor.get_or_insert_with(|| Accepted::of(&bundle));
+                    state.good = Some(Arc::clone(&bundle));
+                    state.offer.bundle = Some(bundle);
+                }
+                Err(why) => state.unusable = Some(why),
+            }
+        }
+        Self { config: Arc::clone(config), keep, state: Mutex::new(state) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn problem(&self, code: &'static str, why: &str) -> Problem {
+        Problem::error(code, Place::file(&*self.config.source), why.to_owned())
+    }
+
+    /// What the source has; where nothing was ever found, the problem that this is.
+    pub(super) fn offer(&self) -> Offer {
+        let state = self.state();
+        let mut offer = state.offer.clone();
+        if offer.bundle.is_none() && offer.problems.is_empty() {
+            let why = state.told.unreachable.as_deref().unwrap_or("it was not asked yet");
+            let kept = match (&state.unusable, &self.keep) {
+                (Some(why), _) => format!("what is kept cannot be used: {why}"),
+                (None, Some(_)) => "none is kept yet".to_owned(),
+                (None, None) => "none is kept".to_owned(),
+            };
+            offer
+                .problems
+                .push(self.problem("bundle-unreachable", &format!("there is no bundle: {why}; {kept}")));
+        }
+        offer
+    }
+
+    /// The source gives nothing, and what is kept is used: what `check` says of it.
+    pub(super) fn away(&self) -> Option<Problem> {
+        let state = self.state();
+        let (bundle, why) = (state.offer.bundle.as_ref()?, state.told.unreachable.as_ref()?);
+        let message = format!("{why}; `{}`, which is kept, is used", bundle.title());
+        Some(Problem { severity: Severity::Warning, ..self.problem("bundle-unreachable", &message) })
+    }
+
+    /// The last good one, to start with where what the source has is bad.
+    pub(super) fn last_good(&self) -> Option<Offer> {
+        let bundle = self.state().good.clone()?;
+        Some(Offer { bundle: Some(bundle), problems: Vec::new() })
+    }
+
+    /// How it stands.
+    pub(super) fn told(&self) -> Supplied {
+        self.state().told.clone()
+    }
+
+    /// Asks the source; true when it has something else than before.
+    pub(super) fn ask(&self) -> bool {
+        let tag = self.state().tag.clone();
+        let found = remote::get(&self.config.remote, &self.config.access, tag.as_ref());
+        match found {
+            Err(failed) => {
+                self.failed(&failed.to_string());
+                false
+            }
+            Ok(Found::Same) => {
+                self.answered(1);
+                false
+            }
+            Ok(Found::New(bytes, tag)) => {
+                let taken = self.prove(&bytes);
+                let mut state = self.state();
+                state.tag = tag;
+                let before =
+                    (state.offer.bundle.as_ref().map(|bundle| bundle.digest()), state.offer.problems.clone());
+                let kind = match taken {
+                    Ok(bundle) => {
+                        let same = before.0 == Some(bundle.digest());
+                        state.offer = Offer { bundle: Some(Arc::new(bundle)), problems: Vec::new() };
+                        usize::from(same)
+                    }
+                    Err(problem) => {
+                        state.offer.problems = vec![problem];
+                        2
+                    }
+                };
+                let after = state.offer.bundle.as_ref().map(|bundle| bundle.digest());
+                let changed = before != (after, state.offer.problems.clone());
+                drop(state);
+                self.answered(kind);
+                changed
+            }
+        }
+    }
+
+    /// Proves what came, and that it is no older than what was taken before.
+    fn prove(&self, bytes: &[u8]) -> Result<Verified, Problem> {
+        let bad = |bad: BadBundle| self.problem(bad.code(), &bad.to_string());
+        let trust = trust(&self.config).map_err(|why| self.problem("bundle-key", &why))?;
+        let bundle = Opened::open(bytes).and_then(|opened| opened.verify(&trust)).map_err(bad)?;
+        let state = self.state();
+        let Some(floor) = &state.floor else { return Ok(bundle) };
+        let version = bundle.header().version;
+        if version < floor.version {
+            let why = format!("it is version {version}, and version {} was taken before", floor.version);
+            let problem = self.problem("bundle-rollback", &why);
+            return Err(problem.hint("to go back, publish the older content as a newer version"));
+        }
+        if version == floor.version && bundle.digest().to_string() != floor.manifest {
+            let why = format!("version {version} was taken before, with other content");
+            let problem = self.problem("bundle-rollback", &why);
+            return Err(problem.hint("give each content a version of its own"));
+        }
+        Ok(bundle)
+    }
+
+    fn answered(&self, kind: usize) {
+        let mut state = self.state();
+        if let Some(count) = state.told.asked.get_mut(kind) {
+            *count += 1;
+        }
+        state.told.contacted_ms = Some(now_ms());
+        if state.told.unreachable.take().is_some() {
+            tracing::info!(source = %self.config.source, "the bundle's source answers again");
+        }
+    }
+
+    fn failed(&self, why: &str) {
+        let mut state = self.state();
+        state.told.asked[3] += 1;
+        if state.told.unreachable.as_deref() != Some(why) {
+            let bundle = state.good.as_ref().map(|bundle| bundle.title()).unwrap_or_default();
+            tracing::warn!(source = %self.config.source, why, %bundle, "the bundle's source gives nothing; the last good bundle stays");
+        }
+        state.told.unreachable = Some(why.to_owned());
+    }
+
+    /// A bundle goes live: nothing older is taken from now on, also after a restart.
+    pub(super) fn accept(&self, bundle: &Arc<Verified>) {
+        let accepted = Accepted::of(bundle);
+        {
+            let mut state = self.state();
+            let told = &mut state.told;
+            (told.title, told.version) = (bundle.title(), bundle.header().version);
+            (told.digest, told.created_ms) = (Some(bundle.digest()), bundle.header().created_ms);
+            state.good = Some(Arc::clone(bundle));
+            state.floor = Some(accepted.clone());
+        }
+        let Some(keep) = &self.keep else { return };
+        let stored = keep.store(&accepted, bundle.archive());
+        if let Err(why) = &stored {
+            tracing::error!(
+                bundle = bundle.title(),
+                why,
+                "the bundle cannot be kept; a start without its source would not have it"
+            );
+        }
+        self.state().told.unkept = stored.err();
+    }
+
+    /// Tries again to keep what could not be kept.
+    fn keep_again(&self) {
+        let state = self.state();
+        let bundle = state.told.unkept.as_ref().and(state.good.clone());
+        drop(state);
+        if let Some(bundle) = bundle {
+            self.accept(&bundle);
+        }
+    }
+
+    /// Asks again and again, until the other end of `told` is gone.
+    pub(super) fn run(&self, told: &Receiver<()>, wake: &SyncSender<Wake>) {
+        self.say_start();
+        let mut failures = 0;
+        loop {
+            match told.recv_timeout(self.pause(failures)) {
+                Ok(()) | Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            self.keep_again();
+            if self.ask() {
+                // A full queue means that a look is due anyway.
+                wake.try_send(Wake::Now).ok();
+            }
+            failures = if self.told().unreachable.is_some() { failures + 1 } else { 0 };
+        }
+    }
+
+    fn say_start(&self) {
+        let told = self.told();
+        let age_s = now_ms().saturating_sub(told.created_ms) / 1_000;
+        tracing::info!(bundle = told.title, age_s, source = told.source, "the files come from a bundle");
+        if let Some(why) = told.unreachable {
+            tracing::warn!(
+                bundle = told.title,
+                age_s,
+                why,
+                "started with the bundle that was kept: its source gives nothing"
+            );
+        }
+    }
+
+    /// How long to wait before the source is asked again: `bundle.poll`, doubled for each failure up to a bound, and up to a
+    /// tenth more by chance, so that a fleet does not ask as one.
+    fn pause(&self, failures: u32) -> Duration {
+        use std::hash::BuildHasher as _;
+        let poll = self.config.poll;
+        let most = PAUSE_MAX.max(poll);
+        let pause = poll.saturating_mul(1 << failures.min(8)).min(most);
+        let chance = std::hash::RandomState::new().hash_one(0) % 1_000;
+        pause + pause.mul_f64(chance as f64 / 10_000.0)
+    }
+}
+
+/// The files of a reading are good: where a bundle brought them, it is the last good one from now on.
+pub(super) fn accept(reading: &Reading) {
+    if let (Some(supply), Some(bundle)) = (&reading.supply, &reading.bundle) {
+        supply.accept(bundle);
+    }
+}
+
+/// Starts the thread that asks the source; the reading is what is live. The thread ends when its wake is dropped.
+pub(super) fn start(
+    supply: &Arc<Supply>,
+    reading: &Reading,
+    wake: SyncSender<Wake>,
+) -> std::io::Result<SyncSender<()>> {
+    accept(reading);
+    let (ask, told) = sync_channel(1);
+    let supply = Arc::clone(supply);
+    std::thread::Builder::new().name("bundle".to_owned()).spawn(move || supply.run(&told, &wake))?;
+    Ok(ask)
+}
+
+/// The last good bundle, where what the source has is bad: what is wrong with it comes along as warnings.
+pub(super) fn instead(
+    files: &Files,
+    settings: &Arc<Settings>,
+    reading: Reading,
+    problems: Vec<Problem>,
+) -> (Reading, Result<Checked, Vec<Problem>>) {
+    let Some((supply, offer)) =
+        reading.supply.as_ref().and_then(|supply| Some((supply, supply.last_good()?)))
+    else {
+        return (reading, Err(problems));
+    };
+    let mut kept = read::read_offered(files, Some(&offer)).of(Some(supply));
+    let title = offer.bundle.as_ref().map(|bundle| bundle.title()).unwrap_or_default();
+    let bad = problems.iter().filter(|problem| problem.severity == Severity::Error);
+    kept.problems.extend(bad.map(|problem| Problem {
+        severity: Severity::Warning,
+        message: format!("{}; `{title}`, which is kept, is used instead", problem.message),
+        ..problem.clone()
+    }));
+    match super::checked(&kept, settings) {
+        Ok(checked) => (kept, Ok(checked)),
+        Err(_) => (reading, Err(problems)),
+    }
+}
+
+#[cfg(test)]
+mod tests;
