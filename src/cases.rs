@@ -12,6 +12,7 @@ mod expect;
 mod judge;
 mod keys;
 mod names;
+mod offer;
 mod read;
 mod request;
 mod table;
@@ -37,6 +38,8 @@ pub use coverage::Coverage;
 pub use coverage::Covered;
 pub use judge::Ran;
 pub use keys::schema_json;
+pub use offer::Offer;
+pub use offer::offer;
 
 /// How the name of a test file ends.
 pub const ENDING: &str = "_test.yaml";

@@ -29,6 +29,7 @@ mod graph;
 mod healthcheck;
 mod init;
 mod lint;
+mod lsp;
 mod out;
 mod progress;
 mod reach;
@@ -184,6 +185,9 @@ enum Verb {
     /// Find what is worth a second look in policies that are valid.
     #[command(after_help = lint::AFTER)]
     Lint(lint::Arguments),
+    /// Serve an editor: problems, meanings, names and places as one types.
+    #[command(after_help = lsp::AFTER)]
+    Lsp,
     /// Explain one decision: what every policy said to it and why, and what would change it.
     #[command(after_help = explain::AFTER)]
     Explain(Box<explain::Arguments>),
@@ -264,7 +268,7 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
         | Verb::Healthcheck(_) => &[Output::Pretty, Output::Json],
         Verb::Graph(_) => &[Output::Pretty, Output::Mermaid, Output::Dot, Output::Svg],
         Verb::WhoCan(_) | Verb::WhatCan(_) => &[Output::Pretty, Output::Json],
-        Verb::Run | Verb::Schema(_) | Verb::Completions { .. } => &[Output::Pretty],
+        Verb::Run | Verb::Lsp | Verb::Schema(_) | Verb::Completions { .. } => &[Output::Pretty],
     };
     if !formats.contains(&global.output) {
         out.error("this verb does not print in that format (`-o`)");
@@ -278,6 +282,7 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
         Verb::Diff(arguments) => diff::diff(global, arguments, world, out),
         Verb::Shadow(arguments) => shadow::shadow(global, arguments, world, out),
         Verb::Lint(arguments) => lint::lint(global, arguments, world, out),
+        Verb::Lsp => lsp::lsp(global, world, out),
         Verb::Explain(arguments) => explain::explain(global, arguments, world, out),
         Verb::WhoCan(arguments) => who_can::who_can(global, arguments, world, out),
         Verb::WhatCan(arguments) => what_can::what_can(global, arguments, world, out),
@@ -324,22 +329,25 @@ pub struct Loaded {
 /// Reads the config that the flags name, with what they set over it.
 #[must_use]
 pub fn load(global: &Global, world: &World<'_>) -> Loaded {
-    let file = global.config.to_string_lossy();
     match std::fs::read_to_string(&global.config) {
-        Ok(text) => {
-            let config =
-                Config::read(&file, &text, &global.set, world.variable).map(|(mut config, warnings)| {
-                    config.log.level = global.log_level.unwrap_or(config.log.level);
-                    config.log.format = global.log_format.unwrap_or(config.log.format);
-                    (config, warnings)
-                });
-            Loaded { text, config }
-        }
+        Ok(text) => load_text(global, world, text),
         Err(error) => {
             let message = format!("the configuration cannot be read: {error}");
-            let problem = Problem::error("unreadable", Place::file(&*file), message);
+            let place = Place::file(global.config.to_string_lossy());
+            let problem = Problem::error("unreadable", place, message);
             let problem = problem.hint("name it with `--config`, or write one with `palisade init`");
             Loaded { text: String::new(), config: Err(vec![problem]) }
         }
     }
+}
+
+/// Reads a text as the config that the flags name.
+fn load_text(global: &Global, world: &World<'_>, text: String) -> Loaded {
+    let file = global.config.to_string_lossy();
+    let config = Config::read(&file, &text, &global.set, world.variable).map(|(mut config, warnings)| {
+        config.log.level = global.log_level.unwrap_or(config.log.level);
+        config.log.format = global.log_format.unwrap_or(config.log.format);
+        (config, warnings)
+    });
+    Loaded { text, config }
 }

@@ -25,6 +25,7 @@
 //! | [`disk`] | the thread that writes the decision log |
 //! | [`shadow`] | the thread that looks at decisions with policies that decide nothing |
 //! | [`reload`] | the thread that watches the files and publishes the next snapshot |
+//! | [`lsp`] | what editors are told of the files: problems, meanings, names, places |
 //! | [`net`] | listeners, connections, the pool of connections to the app |
 //! | [`admin`] | health, metrics and version, on a listener of their own |
 //! | [`cli`] | the command line, one file a verb |
@@ -54,6 +55,8 @@ pub mod request;
 
 pub mod cases;
 pub mod compare;
+
+pub mod lsp;
 
 pub mod remote;
 

@@ -257,3 +257,19 @@ pub const BUNDLE_SIGNATURE_BYTES_MAX: u64 = 4 << 10;
 pub const BUNDLE_NAME_BYTES_MAX: usize = 255;
 /// Highest version of a bundle: whole numbers up to here are the same in every JSON reader.
 pub const BUNDLE_VERSION_MAX: u64 = (1 << 53) - 1;
+/// Longest message that `palisade lsp` reads, in bytes: the largest file of a snapshot with each byte escaped, nearly.
+pub const EDITOR_MESSAGE_BYTES_MAX: u64 = 64 << 20;
+/// Most header lines of such a message. The protocol knows two.
+pub const EDITOR_HEADERS_MAX: usize = 16;
+/// Longest of them, in bytes.
+pub const EDITOR_HEADER_BYTES_MAX: u64 = 4 << 10;
+/// Most documents that one editor may have open.
+pub const EDITOR_DOCUMENTS_MAX: usize = 1_024;
+/// Most messages that wait to be read.
+pub const EDITOR_MESSAGES_MAX: usize = 32;
+/// Most names that are offered at once: more nobody reads, and typing goes on.
+pub const EDITOR_ITEMS_MAX: usize = 500;
+/// Most problems that are told of one file.
+pub const EDITOR_PROBLEMS_MAX: usize = 1_000;
+
+const _: () = assert!(EDITOR_MESSAGE_BYTES_MAX > SOURCE_FILE_BYTES_MAX);

@@ -10,6 +10,7 @@ mod answers;
 mod ask;
 mod compile;
 mod engine;
+mod filed;
 mod foreign;
 pub mod format;
 mod guard;

@@ -34,6 +34,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "request",
         ],
     ),
+    ("lsp", &["ids", "limits", "problem", "redact", "model", "policy", "snapshot", "cases"]),
     ("remote", &["ids", "limits"]),
     (
         "config",
@@ -84,6 +85,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "request",
             "cases",
             "compare",
+            "lsp",
             "config",
             "telemetry",
             "disk",
@@ -101,7 +103,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 /// Bytes and `now` in, values out.
 const PURE: &[&str] = &[
     "ids", "limits", "problem", "redact", "model", "identity", "policy", "tenancy", "audit", "snapshot",
-    "bundle", "cases", "compare",
+    "bundle", "cases", "compare", "lsp",
 ];
 const IMPURE: &[&str] = &[
     "tokio::",

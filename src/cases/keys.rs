@@ -35,8 +35,8 @@ pub(super) enum Form {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Key {
     pub(super) name: &'static str,
-    form: Form,
-    says: &'static str,
+    pub(super) form: Form,
+    pub(super) says: &'static str,
 }
 
 const fn key(name: &'static str, form: Form, says: &'static str) -> Key {

@@ -2,17 +2,23 @@
 //!
 //! Never: starts anything, or changes a file.
 
+use std::sync::Arc;
+
 use serde_json::Value as Json;
 use serde_json::json;
 
 use crate::cases;
 use crate::cases::TestFile;
 use crate::config::Config;
+use crate::config::Files;
+use crate::model::Model;
 use crate::problem::Problem;
 use crate::problem::Severity;
 use crate::reload;
 use crate::reload::Reading;
+use crate::reload::Unsaved;
 use crate::snapshot::Checked;
+use crate::snapshot::Settings;
 use crate::snapshot::Snapshot;
 use crate::snapshot::Sources;
 
@@ -46,19 +52,39 @@ pub(super) struct Found {
     /// How many tests there are in those files.
     pub(super) count: usize,
     pub(super) checked: Option<Checked>,
+    /// What of the model is sound, where not everything is.
+    pub(super) model: Option<Model>,
 }
 
 /// Finds every problem of the configuration and of all files that it names.
 pub(super) fn find(loaded: Loaded) -> Found {
+    find_by(loaded, &Unsaved::new(), reload::first)
+}
+
+/// The same, of what stands in an editor where that is not saved yet, at the cost of what changed since the snapshot
+/// before. A bundle is not asked for.
+pub(super) fn find_with(loaded: Loaded, unsaved: &Unsaved, before: Option<&Snapshot>) -> Found {
+    find_by(loaded, unsaved, |files, settings| {
+        let reading = reload::read_with(files, unsaved);
+        let checked = reload::checked_after(before, &reading, settings);
+        (reading, checked)
+    })
+}
+
+fn find_by(
+    loaded: Loaded,
+    unsaved: &Unsaved,
+    first: impl FnOnce(&Files, &Arc<Settings>) -> (Reading, Result<Checked, Vec<Problem>>),
+) -> Found {
     let (config, problems) = match loaded.config {
         Ok((config, problems)) => (Some(config), problems),
         Err(problems) => (None, problems),
     };
-    let (sources, tests) = (None, Vec::new());
-    let mut found = Found { problems, text: loaded.text, config, sources, tests, count: 0, checked: None };
+    let (sources, tests, text) = (None, Vec::new(), loaded.text);
+    let mut found = Found { problems, text, config, sources, tests, count: 0, checked: None, model: None };
     let Some(config) = &found.config else { return found };
-    let (reading, checked) = reload::first(&config.files, &config.settings);
-    let (tests, mut more) = reload::read_tests(&config.files, &[]);
+    let (reading, checked) = first(&config.files, &config.settings);
+    let (tests, mut more) = reload::read_tests_with(&config.files, &[], unsaved);
     match checked {
         Ok(checked) => {
             let snapshot = checked.snapshot();
@@ -68,8 +94,8 @@ pub(super) fn find(loaded: Loaded) -> Found {
             found.checked = Some(checked);
         }
         Err(of_snapshot) => {
-            let model = reload::model(&reading, &config.settings);
-            (found.count, more) = with(more, cases::check(&tests, model.as_ref(), None, now_ms()));
+            found.model = reload::model(&reading, &config.settings);
+            (found.count, more) = with(more, cases::check(&tests, found.model.as_ref(), None, now_ms()));
             more.extend(of_snapshot);
         }
     }

@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 use serde_json::Value as Json;
 use serde_json::json;
 
+use crate::cases::TestFile;
+use crate::config::Config;
 use crate::policy::lint;
 use crate::policy::lint::Looked;
 use crate::policy::lint::RULES;
@@ -98,33 +100,16 @@ pub(super) fn lint(
         return Ok(Exit::Invalid);
     };
     let snapshot = checked.snapshot();
-    let now_ms = check::now_ms();
     let (files, _) = reload::read_tests(&config.files, &[]);
-    let tested = tested::read(&config, snapshot, &files, now_ms);
-    let holders = holders(snapshot, &tested);
-    let looked = Looked {
-        now_ms,
-        roles: holders.roles.as_ref(),
-        roles_from: &holders.from,
-        tested: Some(&tested.policies).filter(|_| tested.tests > 0),
-        left_out: &arguments.skip,
-    };
-    let sources = snapshot.sources().policies();
-    let problems = lint::lint(snapshot.policies(), &sources, snapshot.model(), &looked);
-    let mut aside: Vec<String> =
-        arguments.skip.iter().map(|code| format!("`{code}` was left out, as asked")).collect();
-    aside.extend(holders.unknown);
-    if tested.tests == 0 {
-        aside.push(
-            "`untested` was left out: there are no tests (`*_test.yaml` beside the policies)".to_owned(),
-        );
-    }
+    let Findings { problems, tests, roles_from, aside } =
+        find(&config, snapshot, &files, check::now_ms(), &arguments.skip);
+    let sources = snapshot.sources().policies().len();
     let found = json!({
         "digest": snapshot.digest().to_string(),
         "policies": snapshot.policies().len(),
-        "files": sources.len(),
-        "roles_from": holders.from,
-        "tests": tested.tests,
+        "files": sources,
+        "roles_from": roles_from,
+        "tests": tests,
         "not_looked_at": aside,
     });
     match global.output {
@@ -134,13 +119,51 @@ pub(super) fn lint(
         Output::Pretty | Output::Junit | Output::Mermaid | Output::Dot | Output::Svg => {
             check::pretty(global, &problems, "", Some(&reading.sources), |text| out.line(text));
             if problems.is_empty() {
-                let (policies, files) = (snapshot.policies().len(), sources.len());
-                out.line(&format!("nothing found in {policies} policies of {files} files"));
+                let policies = snapshot.policies().len();
+                out.line(&format!("nothing found in {policies} policies of {sources} files"));
             }
             aside.iter().for_each(|why| out.aside(&format!("note: {why}")));
         }
     }
     Ok(exit(&problems, &arguments.deny))
+}
+
+/// What the rules found, and what they did not look at.
+pub(super) struct Findings {
+    pub(super) problems: Vec<Problem>,
+    tests: usize,
+    roles_from: String,
+    aside: Vec<String>,
+}
+
+/// Lets every rule look that is not left out.
+pub(super) fn find(
+    config: &Config,
+    snapshot: &Snapshot,
+    files: &[TestFile],
+    now_ms: u64,
+    left_out: &[String],
+) -> Findings {
+    let tested = tested::read(config, snapshot, files, now_ms);
+    let holders = holders(snapshot, &tested);
+    let looked = Looked {
+        now_ms,
+        roles: holders.roles.as_ref(),
+        roles_from: &holders.from,
+        tested: Some(&tested.policies).filter(|_| tested.tests > 0),
+        left_out,
+    };
+    let sources = snapshot.sources().policies();
+    let problems = lint::lint(snapshot.policies(), &sources, snapshot.model(), &looked);
+    let mut aside: Vec<String> =
+        left_out.iter().map(|code| format!("`{code}` was left out, as asked")).collect();
+    aside.extend(holders.unknown);
+    if tested.tests == 0 {
+        aside.push(
+            "`untested` was left out: there are no tests (`*_test.yaml` beside the policies)".to_owned(),
+        );
+    }
+    Findings { problems, tests: tested.tests, roles_from: holders.from, aside }
 }
 
 fn exit(problems: &[Problem], deny: &[String]) -> Exit {

@@ -17,8 +17,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::bundle::Verified;
-use crate::cases;
-use crate::cases::TestFile;
 use crate::config::Files;
 use crate::ids::Digest;
 use crate::ids::TenantPath;
@@ -34,15 +32,21 @@ use super::supply::Supply;
 use super::watch::Identity;
 use super::watch::identity;
 
+mod beside;
 mod bytes;
 mod candidate;
+mod names;
 
+pub use beside::read_tests;
+pub use beside::read_tests_with;
 use bytes::Stamp;
 pub(super) use bytes::bytes;
 use bytes::reason;
 use bytes::stamp;
 pub use candidate::Candidate;
 pub use candidate::read_candidate;
+use names::is_policy;
+use names::is_visible;
 
 /// How often a reading starts again because files changed under it.
 const ATTEMPTS_MAX: usize = 8;
@@ -50,6 +54,10 @@ const ATTEMPTS_MAX: usize = 8;
 const ATTEMPT_PAUSE: Duration = Duration::from_millis(5);
 /// The folder within the policies' whose subfolders belong to tenants.
 const TENANTS_FOLDER: &str = "tenants";
+
+/// Texts in place of those of files, by path: what stands in an editor and is not written yet.
+pub type Unsaved = BTreeMap<PathBuf, Arc<str>>;
+static NOTHING: Unsaved = BTreeMap::new();
 
 /// All files of a snapshot at one moment.
 #[derive(Debug, Clone)]
@@ -104,33 +112,25 @@ pub(super) fn read_supplied(files: &Files, supply: Option<&Arc<Supply>>) -> Read
 
 /// Reads all files, with what this offer brings.
 pub(super) fn read_offered(files: &Files, offer: Option<&Offer>) -> Reading {
-    read_while(files, offer, || {})
+    read_while(files, offer, &NOTHING, || {})
 }
 
-/// Reads the test files beside the policies, or those of these files and folders instead. They take no part in any
-/// snapshot, so serving never reads them.
+/// Reads all files, but where something is not saved yet, that. A bundle is not asked for.
 #[must_use]
-pub fn read_tests(files: &Files, instead: &[PathBuf]) -> (Vec<TestFile>, Vec<Problem>) {
-    let mut reader = Reader::of(files, is_test);
-    let beside = files.policies.as_slice();
-    for path in if instead.is_empty() { beside } else { instead } {
-        match fs::canonicalize(path) {
-            Ok(real) if real.is_dir() => reader.folder(path, &real, 0, &None),
-            Ok(_) => reader.file(Role::Policies { confined_to: None }, path),
-            // The folder of policies is told by who reads the policies.
-            Err(_) if instead.is_empty() => {}
-            Err(error) => reader.problem("unreadable", path, reason(&error)),
-        }
-    }
-    let found = reader.sources.into_iter().map(|source| TestFile { file: source.file, text: source.text });
-    (found.collect(), reader.problems)
+pub fn read_with(files: &Files, unsaved: &Unsaved) -> Reading {
+    read_while(files, None, unsaved, || {})
 }
 
 /// Reads all files while something else happens: once between each reading and the look whether it still holds.
-fn read_while(files: &Files, offer: Option<&Offer>, mut meanwhile: impl FnMut()) -> Reading {
+fn read_while(
+    files: &Files,
+    offer: Option<&Offer>,
+    unsaved: &Unsaved,
+    mut meanwhile: impl FnMut(),
+) -> Reading {
     let mut attempt = 1;
     loop {
-        let reader = Reader::new(files, offer);
+        let reader = Reader::new(files, offer, unsaved);
         meanwhile();
         let settled = reader.is_still_so();
         if settled || attempt == ATTEMPTS_MAX {
@@ -167,6 +167,7 @@ struct Reader<'a> {
     files: &'a Files,
     /// Which files of the folder of policies are read.
     takes: fn(&OsStr) -> bool,
+    unsaved: &'a Unsaved,
     sources: Vec<SourceFile>,
     problems: Vec<Problem>,
     unread: Vec<Role>,
@@ -178,10 +179,11 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn of(files: &'a Files, takes: fn(&OsStr) -> bool) -> Self {
+    fn of(files: &'a Files, takes: fn(&OsStr) -> bool, unsaved: &'a Unsaved) -> Self {
         Self {
             files,
             takes,
+            unsaved,
             sources: Vec::new(),
             problems: Vec::new(),
             unread: Vec::new(),
@@ -193,8 +195,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn new(files: &'a Files, offer: Option<&Offer>) -> Self {
-        let mut reader = Self::of(files, is_policy);
+    fn new(files: &'a Files, offer: Option<&Offer>, unsaved: &'a Unsaved) -> Self {
+        let mut reader = Self::of(files, is_policy, unsaved);
         for (role, path) in named(files) {
             reader.watch_parent(path);
             reader.file(role, path);
@@ -271,9 +273,12 @@ impl<'a> Reader<'a> {
                 );
             }
         };
-        let mut names: Vec<_> =
-            entries.into_iter().map(|entry| entry.file_name()).filter(|name| is_visible(name)).collect();
+        let here = self.unsaved.keys().filter(|path| path.parent() == Some(folder));
+        let new = here.filter_map(|path| path.file_name().map(OsStr::to_owned));
+        let mut names: Vec<_> = entries.into_iter().map(|entry| entry.file_name()).chain(new).collect();
+        names.retain(|name| is_visible(name));
         names.sort_unstable();
+        names.dedup();
         for name in names {
             let path = folder.join(&name);
             let wanted = (self.takes)(&name);
@@ -326,7 +331,10 @@ impl<'a> Reader<'a> {
         if self.sources.len() >= limits::SOURCE_FILES_MAX {
             return Err(("too-many", format!("there are more than {} files", limits::SOURCE_FILES_MAX)));
         }
-        let bytes = bytes(path).map_err(|why| ("unreadable", format!("the file cannot be read: {why}")))?;
+        let bytes = match self.unsaved.get(path) {
+            Some(text) => text.as_bytes().to_vec(),
+            None => bytes(path).map_err(|why| ("unreadable", format!("the file cannot be read: {why}")))?,
+        };
         self.bytes += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         if self.bytes > limits::SOURCES_BYTES_MAX {
             return Err((
@@ -372,23 +380,6 @@ impl<'a> Reader<'a> {
         let (folders, bundle) = (self.folders, self.bundle);
         Reading { sources, problems: self.problems, settled, fingerprint, folders, bundle, supply: None }
     }
-}
-
-/// A policy file, or links of templates.
-fn is_policy(name: &OsStr) -> bool {
-    let name = name.as_encoded_bytes();
-    name.ends_with(b".cedar") || name.ends_with(b".links.yaml")
-}
-
-fn is_test(name: &OsStr) -> bool {
-    let ends = |ending: &str| name.as_encoded_bytes().ends_with(ending.as_bytes());
-    ends(cases::ENDING) || ends(cases::CEDAR_ENDING)
-}
-
-/// Neither hidden (`.x`, `..data`, `.#x`), nor an editor's backup (`x~`, `#x#`).
-fn is_visible(name: &OsStr) -> bool {
-    let name = name.as_encoded_bytes();
-    !name.starts_with(b".") && !name.starts_with(b"#") && !name.ends_with(b"~")
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use crate::snapshot::SourceFile;
 use super::super::watch::Identity;
 use super::ATTEMPT_PAUSE;
 use super::ATTEMPTS_MAX;
+use super::NOTHING;
 use super::Reader;
 use super::Reading;
 use super::is_policy;
@@ -54,7 +55,7 @@ pub fn read_candidate(files: &Files, folder: &Path) -> Candidate {
     let policies = files.policies.clone().unwrap_or_else(|| files.base.join("policies"));
     let mut attempt = 1;
     loop {
-        let mut reader = Reader::of(&other, is_policy);
+        let mut reader = Reader::of(&other, is_policy, &NOTHING);
         if folder.exists() {
             reader.policies(folder);
             reader.any_policies(0);

@@ -160,7 +160,7 @@ fn whatever_changes_during_a_reading_makes_it_start_again() {
     for (what, edit) in edits {
         let dir = folder();
         let files = config(dir.path()).files;
-        let reader = Reader::new(&files, None);
+        let reader = Reader::new(&files, None, &NOTHING);
         assert!(reader.is_still_so(), "{what}");
         edit(dir.path());
         assert!(!reader.is_still_so(), "{what}");
@@ -173,7 +173,7 @@ fn files_that_never_hold_still_are_a_problem_and_a_short_unrest_is_waited_out() 
     let files = config(dir.path()).files;
     let read_with = |edits: usize| {
         let mut n = 0;
-        read_while(&files, None, || {
+        read_while(&files, None, &NOTHING, || {
             n += 1;
             if n <= edits {
                 fs::write(dir.path().join("policies/next"), format!("// {n}")).unwrap();
