@@ -3,6 +3,8 @@
 //! It has its own socket, answers `GET` and `HEAD` only, and says nothing of any request or secret.
 //! Never: changes anything, or is reachable through the data listener.
 
+mod policies;
+
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -117,11 +119,15 @@ impl Admin {
                 (self.refresh)();
                 answer(StatusCode::OK, METRICS, self.metrics.text())
             }
+            "/policies" => match policies::page(&self.live, request.uri().query().unwrap_or_default()) {
+                Some(page) => answer(StatusCode::OK, JSON, format!("{page}\n")),
+                None => answer(StatusCode::NOT_FOUND, TEXT, "there are no such policies\n".into()),
+            },
             "/version" => answer(StatusCode::OK, JSON, version()),
             _ => answer(
                 StatusCode::NOT_FOUND,
                 TEXT,
-                "try /livez /readyz /readyz?verbose /startupz /metrics /version\n".into(),
+                "try /livez /readyz /readyz?verbose /startupz /metrics /policies /version\n".into(),
             ),
         }
     }

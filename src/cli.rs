@@ -31,6 +31,7 @@ mod init;
 mod lint;
 mod lsp;
 mod out;
+mod policies;
 mod progress;
 mod reach;
 mod report;
@@ -182,6 +183,9 @@ enum Verb {
     /// What a candidate would change of what is decided; put it in place, and take that back.
     #[command(after_help = shadow::AFTER)]
     Shadow(shadow::Arguments),
+    /// What each policy did in a running Palisade: which never matched, only err, or are always overridden.
+    #[command(after_help = policies::AFTER)]
+    Policies(policies::Arguments),
     /// Find what is worth a second look in policies that are valid.
     #[command(after_help = lint::AFTER)]
     Lint(lint::Arguments),
@@ -261,6 +265,7 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
         Verb::Eval(_)
         | Verb::Diff(_)
         | Verb::Shadow(_)
+        | Verb::Policies(_)
         | Verb::Explain(_)
         | Verb::Fmt(_)
         | Verb::Bundle(_)
@@ -281,6 +286,7 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
         Verb::Eval(arguments) => eval::eval(global, arguments, world, out),
         Verb::Diff(arguments) => diff::diff(global, arguments, world, out),
         Verb::Shadow(arguments) => shadow::shadow(global, arguments, world, out),
+        Verb::Policies(arguments) => policies::policies(global, arguments, world, out),
         Verb::Lint(arguments) => lint::lint(global, arguments, world, out),
         Verb::Lsp => lsp::lsp(global, world, out),
         Verb::Explain(arguments) => explain::explain(global, arguments, world, out),

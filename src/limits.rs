@@ -273,3 +273,7 @@ pub const EDITOR_ITEMS_MAX: usize = 500;
 pub const EDITOR_PROBLEMS_MAX: usize = 1_000;
 
 const _: () = assert!(EDITOR_MESSAGE_BYTES_MAX > SOURCE_FILE_BYTES_MAX);
+/// Answers that one worker may have given before it counts, for each policy, what they came to.
+pub const ANSWERS_COUNTED_MAX: usize = 4_096;
+/// Most policies in one answer of the admin listener, and most that may be asked for.
+pub const POLICIES_TOLD_MAX: usize = 1_000;

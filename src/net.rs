@@ -195,6 +195,7 @@ impl Station {
             None => false,
         });
         self.worker.origin.sweep();
+        self.worker.count();
     }
 }
 

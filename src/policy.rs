@@ -15,6 +15,7 @@ mod foreign;
 pub mod format;
 mod guard;
 mod hands;
+mod hits;
 mod linked;
 mod links;
 pub mod lint;
@@ -52,6 +53,7 @@ pub use engine::memory::Memory;
 pub use foreign::Foreign;
 pub use hands::Alone;
 pub use hands::Hands;
+pub use hits::Hits;
 pub use mentions::Mentions;
 pub use mutate::Mutation;
 pub use pathways::Pathway;
@@ -121,6 +123,8 @@ pub struct Verdict {
     pub reasons: Vec<PolicyIx>,
     /// The policies that erred, sorted. One is enough to deny.
     pub errors: Vec<PolicyIx>,
+    /// The permits that held, where a forbid denied, sorted.
+    pub overridden: Vec<PolicyIx>,
     /// The pathway that alone allowed it, where no ordinary permit did.
     pub pathway: Option<PolicyIx>,
 }
@@ -139,6 +143,7 @@ pub struct Policies {
     checker: Arc<Checker>,
     /// What the policies of the next snapshot take over where their files are the same.
     files: Arc<Files>,
+    counters: hits::Counters,
 }
 
 /// One policy, with its guard.

@@ -255,6 +255,11 @@ impl<O> Worker<O> {
         }
     }
 
+    /// Counts, for each policy, what it did since this was last called. To be called a few times a second.
+    pub fn count(&self) {
+        self.memory.borrow_mut().count();
+    }
+
     /// Microseconds since the request arrived.
     fn since(&self, moment: &Moment) -> u64 {
         self.clock.micros().saturating_sub(moment.started_us)

@@ -68,7 +68,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("net", &["ids", "limits", "redact", "request"]),
-    ("admin", &["ids", "limits", "problem", "config", "telemetry", "reload", "snapshot"]),
+    ("admin", &["ids", "limits", "problem", "policy", "config", "telemetry", "reload", "snapshot"]),
     (
         "cli",
         &[

@@ -150,7 +150,8 @@ fn each_disagreement_is_on_record_and_counted_by_its_direction() {
         ("active{origin=\"candidate\"}", 1),
         ("active{origin=\"mode\"}", 0),
     ] {
-        assert_eq!(metric(&sidecar, &format!("palisade_shadow_{line}")), count, "{line}");
+        let line = format!("palisade_shadow_{line}");
+        wait(|| (metric(&sidecar, &line) == count).then_some(()));
     }
     sidecar.signal("TERM");
     let counted = wait(|| folder.log().into_iter().find(|record| record["event"] == "shadow_counted"));
@@ -213,9 +214,9 @@ fn looking_stops_at_too_many_new_denials_and_starts_again_with_another_text() {
     let stopped = wait(|| folder.log().into_iter().find(|record| record["event"] == "shadow_stopped"));
     assert_eq!((&stopped["looked_at"], &stopped["new_denials"]), (&5.into(), &5.into()));
     assert_eq!(shadows(&folder, 5).len(), 5, "what came after was not looked at");
-    assert_eq!(metric(&sidecar, "palisade_shadow_active{origin=\"candidate\"}"), 0);
-    assert_eq!(metric(&sidecar, "palisade_shadow_stops_total{origin=\"candidate\"}"), 1);
-    assert!(sidecar.logged().contains("too many new denials"));
+    wait(|| (metric(&sidecar, "palisade_shadow_stops_total{origin=\"candidate\"}") == 1).then_some(()));
+    wait(|| (metric(&sidecar, "palisade_shadow_active{origin=\"candidate\"}") == 0).then_some(()));
+    wait(|| sidecar.logged().contains("too many new denials").then_some(()));
     // An edit of what is enforced is no other candidate.
     folder.write(
         "policies/more.cedar",
@@ -240,7 +241,7 @@ fn a_broken_candidate_harms_nothing_and_is_told_where_an_operator_looks() {
     assert!(text.contains("candidate/main.cedar:2") && text.contains("files are what is live"), "{text}");
     let mut client = Client::connect(sidecar.data);
     assert_eq!(ask(&mut client, ("ann", "GET /plain")).status, 200);
-    assert_eq!(metric(&sidecar, "palisade_shadow_refused_total"), 1);
+    wait(|| (metric(&sidecar, "palisade_shadow_refused_total") == 1).then_some(()));
     let refused = wait(|| folder.log().into_iter().find(|record| record["event"] == "shadow_refused"));
     assert_eq!(refused["problems"][0]["line"], 2);
     // What is enforced can still be edited.
@@ -401,4 +402,67 @@ fn a_report_of_a_real_log_names_decisions_that_can_be_explained() {
         &["explain", "--log", log.to_str().unwrap(), id, "--set", "policies.directory=candidate"],
     );
     assert!(said.contains("made again: another decision"), "{said}");
+}
+
+#[test]
+fn what_each_policy_did_is_told_by_the_admin_listener_and_by_the_verb() {
+    let upstream = Upstream::json("{}");
+    let folder = folder(&upstream, "shadow: {policies: candidate}");
+    folder.write("candidate/main.cedar", CANDIDATE);
+    folder.write(
+        "policies/more.cedar",
+        "@id(\"desk-writes\") permit (principal in Role::\"desk\", action == Action::\"update\", resource);\n\
+         @id(\"desk-does-not-write\") forbid (principal in Role::\"desk\", action == Action::\"update\", resource);\n\
+         @id(\"counts\") permit (principal in Role::\"desk\", action == Action::\"read\", resource == Resource::\"acme/west#GET /plain\") when { resource.level + 9223372036854775807 + 1 > 0 };\n",
+    );
+    let sidecar = Sidecar::start(&folder);
+    looks(&sidecar, "looking at candidate");
+    let mut client = Client::connect(sidecar.data);
+    for _ in 0..5 {
+        assert_eq!(ask(&mut client, ("ann", "GET /plain")).status, 200);
+        assert_eq!(ask(&mut client, (DESK, "PUT /plain")).status, 403);
+        assert_eq!(ask(&mut client, (DESK, "GET /plain")).status, 403);
+    }
+    let expected = [
+        "\"clinicians\" 5 0 0",
+        "\"counts\" 0 5 0",
+        "\"desk\" 0 0 0",
+        "\"desk-does-not-write\" 5 0 0",
+        "\"desk-names\" 0 0 0",
+        "\"desk-writes\" 0 0 5",
+    ];
+    let counts = || -> Vec<String> {
+        let page = sidecar.admin("/policies").json();
+        let all = page["policies"].as_array().unwrap().iter();
+        all.map(|one| format!("{} {} {} {}", one["id"], one["matched"], one["errored"], one["overridden"]))
+            .collect()
+    };
+    wait(|| (counts() == expected).then_some(()));
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(counts(), expected, "nothing is counted twice");
+    let second = sidecar.admin("/policies?from=2&limit=1").json();
+    assert_eq!(
+        (&second["policies"][0]["id"], &second["next"], &second["total"]),
+        (&"desk".into(), &3.into(), &6.into())
+    );
+    assert_eq!(sidecar.admin("/policies?of=mode").status, 404);
+    assert_eq!(sidecar.admin("/policies?from=x").status, 404);
+    let address = sidecar.admin.to_string();
+    let (code, said) = palisade(&folder, &["policies", "--address", &address]);
+    assert_eq!(code, 0, "{said}");
+    for line in [
+        "never matched: 2",
+        "permit desk  ",
+        "only erring: 1",
+        "permit counts",
+        "always overridden: 1",
+        "permit desk-writes",
+    ] {
+        assert!(said.contains(line), "{line} in {said}");
+    }
+    let (code, said) =
+        palisade(&folder, &["policies", "--address", &address, "--of", "candidate", "--all", "-o", "json"]);
+    assert!(code == 0 && said.contains("\"no-ssn\""), "{said}");
+    let (code, said) = palisade(&folder, &["policies", "--address", &address, "--of", "mode"]);
+    assert!(code == 2 && said.contains("no policies are `mode` there"), "{said}");
 }

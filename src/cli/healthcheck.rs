@@ -78,7 +78,7 @@ pub(super) fn healthcheck(
 }
 
 /// A listener on every address is reached on the loopback one.
-fn here(mut address: SocketAddr) -> SocketAddr {
+pub(super) fn here(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         address.set_ip(match address.ip() {
             IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
@@ -89,20 +89,33 @@ fn here(mut address: SocketAddr) -> SocketAddr {
 }
 
 fn ask(address: SocketAddr, patience: Duration) -> Result<(u16, String), String> {
+    get(address, "/readyz", patience, ANSWER_BYTES_MAX)
+}
+
+/// Status and body of what an admin listener says to a path; an answer ends at so many bytes.
+///
+/// # Errors
+/// When there is no whole answer in time.
+pub(super) fn get(
+    address: SocketAddr,
+    path: &str,
+    patience: Duration,
+    bytes_max: u64,
+) -> Result<(u16, String), String> {
     let end = Instant::now() + patience;
     let left = || end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
     let told = |error: std::io::Error| error.to_string();
     let mut stream = TcpStream::connect_timeout(&address, left()).map_err(told)?;
     stream.set_write_timeout(Some(left())).map_err(told)?;
-    let request = format!("GET /readyz HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).map_err(told)?;
     let mut answer = Vec::new();
-    let mut part = [0; 1024];
+    let mut part = vec![0; 16 << 10];
     loop {
         stream.set_read_timeout(Some(left())).map_err(told)?;
         let n = stream.read(&mut part).map_err(told)?;
         answer.extend_from_slice(part.get(..n).unwrap_or_default());
-        if n == 0 || u64::try_from(answer.len()).is_ok_and(|n| n > ANSWER_BYTES_MAX) {
+        if n == 0 || u64::try_from(answer.len()).is_ok_and(|n| n > bytes_max) {
             break;
         }
         if Instant::now() >= end {

@@ -20,6 +20,8 @@ use super::engine::reads::Seen;
 /// The answers to all questions about one request: whether it may be, and each class of data.
 #[derive(Debug)]
 pub(super) struct Answers {
+    /// How often they were given since that was last counted.
+    uses: Cell<u64>,
     request: OnceCell<Verdict>,
     fields: Box<[OnceCell<Verdict>]>,
 }
@@ -34,7 +36,23 @@ pub(super) enum Asked {
 
 impl Answers {
     fn new(fields: usize) -> Rc<Self> {
-        Rc::new(Self { request: OnceCell::new(), fields: (0..fields).map(|_| OnceCell::new()).collect() })
+        let fields = (0..fields).map(|_| OnceCell::new()).collect();
+        Rc::new(Self { uses: Cell::new(0), request: OnceCell::new(), fields })
+    }
+
+    /// One use more; is it the first since they were last counted?
+    pub(super) fn is_first_use(&self) -> bool {
+        self.uses.replace(self.uses.get() + 1) == 0
+    }
+
+    /// How often they were given since this was last asked.
+    pub(super) fn take_uses(&self) -> u64 {
+        self.uses.take()
+    }
+
+    /// All that is kept: what whoever asks the request's question asks too.
+    pub(super) fn verdicts(&self) -> impl Iterator<Item = &Verdict> {
+        std::iter::once(&self.request).chain(&self.fields).filter_map(OnceCell::get)
     }
 
     /// The answer that is kept, or the one that is made now.

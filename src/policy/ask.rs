@@ -126,12 +126,13 @@ impl<'a> Asked<'a> {
         facts: Facts<'a>,
         memory: &'a mut Memory,
     ) -> Self {
-        memory.turn_to(policies.generation);
+        memory.turn_to(policies);
         let ground = memory.ground(&facts, |memory| Ground::new(policies, model, &facts, memory));
         let now_ms = context::cut(facts.now_ms);
         let Facts { method, path, host, purpose, source_ip, .. } = facts;
         let read = reads::Parts { method: method.as_str(), path, host, purpose, source_ip, now_ms };
         let answers = ground.kept.answers(&read);
+        memory.tally.give(&answers);
         let (memory, context) = (RefCell::new(memory), OnceCell::new());
         Self { policies, facts, ground, answers, memory, context, now_ms }
     }
@@ -203,7 +204,12 @@ impl<'a> Asked<'a> {
     }
 
     fn ask(&self, asking: &Asking, question: &Question) -> Verdict {
-        conclude(self.policies, self.outcome(asking, question))
+        let verdict = conclude(self.policies, self.outcome(asking, question));
+        if !verdict.errors.is_empty() {
+            // It is not kept, so it is not counted with what is.
+            self.memory.borrow().tally.add(&verdict, 1);
+        }
+        verdict
     }
 
     fn outcome(&self, asking: &Asking, question: &Question) -> Outcome {
@@ -255,7 +261,11 @@ impl<'a> Asked<'a> {
 /// Cedar skips a policy that errs. A skipped `forbid` would widen access, so any error is a denial.
 pub(super) fn conclude(policies: &Policies, outcome: Outcome) -> Verdict {
     let allowed = outcome.errors.is_empty() && outcome.forbids.is_empty() && !outcome.permits.is_empty();
-    let reasons = if allowed { outcome.permits } else { outcome.forbids };
+    let (reasons, overridden) = match (allowed, outcome.forbids.is_empty()) {
+        (true, _) => (outcome.permits, Vec::new()),
+        (false, true) => (outcome.forbids, Vec::new()),
+        (false, false) => (outcome.forbids, outcome.permits),
+    };
     let reasons: Vec<PolicyIx> = reasons.into_iter().map(PolicyIx).collect();
     let crosses = |ix: &&PolicyIx| policies.pathway(**ix).is_some();
     // Where an ordinary permit applies too, the request stays within the caller's own data.
@@ -264,6 +274,7 @@ pub(super) fn conclude(policies: &Policies, outcome: Outcome) -> Verdict {
         allowed,
         pathway: reasons.first().copied().filter(|_| only_by_pathway),
         reasons,
+        overridden: overridden.into_iter().map(PolicyIx).collect(),
         errors: outcome.errors.into_iter().map(PolicyIx).collect(),
     }
 }

@@ -80,6 +80,7 @@ pub(super) fn compile(
             with_shadow: None,
             checker: Arc::clone(&checker),
             files: Arc::clone(&files),
+            counters: super::hits::Counters::new(),
         })
     };
     let built = build(false, (types, functions)).and_then(|mut policies| {

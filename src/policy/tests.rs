@@ -5,6 +5,7 @@ mod corpus;
 mod deep;
 mod examples;
 mod formatting;
+mod hits;
 mod kept;
 mod laws;
 mod lint;

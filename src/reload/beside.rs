@@ -147,7 +147,7 @@ impl Aside {
         };
         let beside = Beside::new(&current, candidate);
         let mut changes = self.changes(&current, beside.as_ref());
-        live.look_beside(beside);
+        live.look_beside(beside, super::now_ms());
         let mended = changes.iter().any(|change| change.candidate_problems().is_some());
         if !problems.is_empty() && problems != self.refused {
             changes.push(Shadowing::Refused { live: current.digest(), problems: problems.clone() });

@@ -109,6 +109,14 @@ impl Beside {
         }
     }
 
+    pub(super) fn start_counting(&self, before: Option<&Self>, now_ms: u64) {
+        for one in &self.all {
+            let before =
+                before.and_then(|before| before.of(one.origin)).map(|known| &*known.snapshot.policies);
+            one.snapshot.policies.start_counting(before, now_ms);
+        }
+    }
+
     /// What another stopped, and has the same text here, is stopped here too.
     pub(super) fn keep_stopped(&self, before: &Self) {
         for one in before.all.iter().filter(|one| one.is_stopped()) {

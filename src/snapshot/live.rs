@@ -32,7 +32,9 @@ impl Live {
     /// Starts with a first snapshot, generation 1.
     #[must_use]
     pub fn new(first: Checked) -> Arc<Self> {
-        let current = Arc::new(ArcSwap::from_pointee(first.into_snapshot(1)));
+        let first = first.into_snapshot(1);
+        first.policies.start_counting(None, first.loaded_at_ms);
+        let current = Arc::new(ArcSwap::from_pointee(first));
         Arc::new(Self {
             current,
             beside: ArcSwapOption::empty(),
@@ -52,6 +54,7 @@ impl Live {
         let _alone = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.current.load_full();
         let next = Arc::new(next.into_snapshot(before.generation.saturating_add(1)));
+        next.policies.start_counting(Some(&before.policies), next.loaded_at_ms);
         self.current.store(Arc::clone(&next));
         (before, next)
     }
@@ -69,10 +72,12 @@ impl Live {
     }
 
     /// Looks at these beside the live ones from now on. What was stopped stays so, as long as its text is the same.
-    pub fn look_beside(&self, next: Option<Beside>) {
+    pub fn look_beside(&self, next: Option<Beside>, now_ms: u64) {
         let _alone = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
-        if let (Some(before), Some(next)) = (self.beside.load_full(), &next) {
-            next.keep_stopped(&before);
+        let before = self.beside.load_full();
+        if let Some(next) = &next {
+            before.iter().for_each(|before| next.keep_stopped(before));
+            next.start_counting(before.as_deref(), now_ms);
         }
         let next = next.map(Arc::new);
         self.shadowed.store(next.as_ref().is_some_and(|next| next.is_active()), Ordering::Relaxed);

@@ -22,8 +22,10 @@ use crate::model::RouteIx;
 use crate::model::TenantIx;
 use crate::redact::ClassIx;
 
+use crate::policy::Policies;
 use crate::policy::ask::Facts;
 use crate::policy::ask::Ground;
+use crate::policy::hits::Tally;
 
 use super::context::Functions;
 use super::entities::Caller;
@@ -46,6 +48,8 @@ pub struct Memory {
     fields: Cache<(ClassIx, DataKey, TenantIx), Placed<Arc<Entity>>>,
     /// Are answers kept at all, and what they stand on?
     keeps_answers: bool,
+    /// What it has yet to count.
+    pub(in crate::policy) tally: Tally,
     /// By the principal's address as well.
     grounds: Cache<GroundKey, (Arc<Principal>, Rc<Ground>)>,
 }
@@ -94,6 +98,7 @@ impl Memory {
             resources: Cache::new(limits::ENTITIES_KEPT_MAX),
             fields: Cache::new(limits::ENTITIES_KEPT_MAX),
             keeps_answers: true,
+            tally: Tally::default(),
             grounds: Cache::new(limits::ENTITIES_KEPT_MAX),
         }
     }
@@ -104,10 +109,16 @@ impl Memory {
         Self { keeps_answers: false, ..Self::new() }
     }
 
+    /// Counts, for each policy, what it did in the answers that were given since this was last called.
+    pub fn count(&mut self) {
+        self.tally.settle();
+    }
+
     /// Forgets everything that belongs to other policies than these.
-    pub(crate) fn turn_to(&mut self, generation: u64) {
-        if self.generation != Some(generation) {
-            self.generation = Some(generation);
+    pub(crate) fn turn_to(&mut self, policies: &Policies) {
+        if self.generation != Some(policies.generation) {
+            self.generation = Some(policies.generation);
+            self.tally.turn_to(policies);
             self.callers.clear();
             self.tenants.clear();
             self.keys.clear();
