@@ -224,7 +224,6 @@ impl<'a> Opened<'a> {
     /// Reads all files: exactly those of the manifest, in its order, each with its digest, and nothing after them.
     fn files(&mut self) -> Result<Vec<SourceFile>, BadBundle> {
         let mut files = Vec::with_capacity(self.manifest.files.len());
-        let title = title(&self.manifest.header);
         for entry in &self.manifest.files {
             let bad = |why: &str| BadBundle::File(format!("`{}` {why}", entry.path));
             let header = self.next.take();
@@ -243,7 +242,8 @@ impl<'a> Opened<'a> {
             files.push(SourceFile {
                 role: entry.role.clone(),
                 name: entry.path.as_str().into(),
-                file: format!("{title}/{}", entry.path).into(),
+                // Without the version, so that a file that a new version leaves as it was is known again.
+                file: format!("{}/{}", self.manifest.header.name, entry.path).into(),
                 text: text.into(),
             });
             self.next = tar::next(&mut self.rest).map_err(bad_archive)?;

@@ -80,6 +80,8 @@ pub enum Change {
         generation: u64,
         /// Why it is live.
         cause: Cause,
+        /// The bundle that brought it, `name@version`, and the digest of its manifest.
+        bundle: Option<(String, Digest)>,
         /// The policies that differ.
         changes: Changes,
         /// What is worth a look in the files.
@@ -320,7 +322,7 @@ impl Worker {
             match checked_after(Some(&self.live.current()), reading, &self.settings) {
                 Ok(checked) => {
                     supply::accept(reading);
-                    self.publish(checked, reading.fingerprint)
+                    self.publish(checked, reading)
                 }
                 Err(mut problems) => {
                     problems.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
@@ -338,14 +340,15 @@ impl Worker {
         (self.on_change)(change);
     }
 
-    fn publish(&mut self, checked: Checked, fingerprint: Digest) -> Change {
+    fn publish(&mut self, checked: Checked, reading: &Reading) -> Change {
         let (before, after) = self.live.publish(checked);
-        self.good = fingerprint;
+        self.good = reading.fingerprint;
         let change = Change::Applied {
             before: before.digest(),
             after: after.digest(),
             generation: after.generation(),
             cause: self.aside.cause(before.digest(), after.digest()),
+            bundle: reading.bundle(),
             changes: before.changes(&after),
             warnings: after.warnings().to_vec(),
         };

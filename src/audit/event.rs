@@ -17,6 +17,8 @@ pub enum Event<'a> {
         version: &'a str,
         /// The snapshot it serves with.
         snapshot: &'a Digest,
+        /// The bundle that brought it, `name@version`, and the digest of its manifest.
+        bundle: Option<(&'a str, &'a Digest)>,
     },
     /// It stopped serving.
     Stop,
@@ -30,6 +32,8 @@ pub enum Event<'a> {
         generation: u64,
         /// `edit`, `promotion` or `rollback`.
         cause: &'static str,
+        /// The bundle that brought it, `name@version`, and the digest of its manifest.
+        bundle: Option<(&'a str, &'a Digest)>,
         /// Ids of new policies.
         added: &'a [&'a str],
         /// Ids of policies that are gone.
@@ -129,16 +133,18 @@ impl Event<'_> {
         line.time(key!("time"), time_ms);
         line.word(key!("event"), self.name());
         match self {
-            Self::Start { version, snapshot } => {
+            Self::Start { version, snapshot, bundle } => {
                 line.text(key!("version"), version);
                 line.digest(key!("snapshot"), snapshot);
+                encode_bundle(&mut line, *bundle);
             }
             Self::Stop => {}
-            Self::ReloadApplied { before, after, generation, cause, added, removed, changed } => {
+            Self::ReloadApplied { before, after, generation, cause, bundle, added, removed, changed } => {
                 line.digest(key!("before"), before);
                 line.digest(key!("after"), after);
                 line.number(key!("generation"), *generation);
                 line.word(key!("cause"), cause);
+                encode_bundle(&mut line, *bundle);
                 encode_changes(&mut line, [added, removed, changed]);
             }
             Self::ShadowStarted { origin, snapshot, candidate, added, removed, changed } => {
@@ -195,6 +201,13 @@ impl Event<'_> {
             Self::TornTail { .. } => "torn_tail",
             Self::RecordsLost { .. } => "records_lost",
         }
+    }
+}
+
+fn encode_bundle(line: &mut Line<'_>, bundle: Option<(&str, &Digest)>) {
+    if let Some((title, manifest)) = bundle {
+        line.text(key!("bundle"), title);
+        line.digest(key!("bundle_manifest"), manifest);
     }
 }
 

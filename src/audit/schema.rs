@@ -10,8 +10,10 @@ use serde::Serialize;
 use crate::audit::record::Effect;
 use crate::ids::Action;
 
+mod problem;
 mod shadow;
 
+pub use problem::ProblemLine;
 pub use shadow::ShadowClassLine;
 pub use shadow::ShadowCountedLine;
 pub use shadow::ShadowDirection;
@@ -303,6 +305,12 @@ pub enum Happened {
         version: String,
         /// SHA-256 of the snapshot it serves with.
         snapshot: String,
+        /// The bundle that brought it, `name@version`; absent where files did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bundle: Option<String>,
+        /// SHA-256 of that bundle's manifest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bundle_manifest: Option<String>,
     },
     /// It stopped serving.
     Stop,
@@ -316,6 +324,12 @@ pub enum Happened {
         generation: u64,
         /// Why it took effect.
         cause: Cause,
+        /// The bundle that brought it, `name@version`; absent where files did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bundle: Option<String>,
+        /// SHA-256 of that bundle's manifest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bundle_manifest: Option<String>,
         /// Ids of new policies.
         added: Vec<String>,
         /// Ids of policies that are gone.
@@ -362,23 +376,6 @@ pub enum Cause {
     Promotion,
     /// It was in force before, in this process.
     Rollback,
-}
-
-/// One problem of an edit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ProblemLine {
-    /// The kind of problem.
-    pub code: String,
-    /// `warning` or `error`.
-    pub severity: String,
-    /// The file.
-    pub file: String,
-    /// Line, from 1; 0 where the whole file is meant.
-    pub line: u32,
-    /// Column, from 1; 0 where the whole line is meant.
-    pub column: u32,
-    /// What is wrong.
-    pub message: String,
 }
 
 /// The JSON Schema of a line, as `schemas/decision-record.schema.json` holds it.

@@ -218,6 +218,9 @@ fn entry(file: WrittenFile) -> Result<Entry, String> {
     if !tar::is_plain(&path) || matches!(&*path, super::MANIFEST | super::SIGNATURE) {
         return Err(format!("`{path}` is not a path that a bundle may hold"));
     }
+    if tar::header(&path, size).is_none() {
+        return Err(format!("`{path}` is too long: at most 100 bytes from some slash on, and 155 before it"));
+    }
     if size > limits::SOURCE_FILE_BYTES_MAX {
         return Err(format!("`{path}` has more than {} bytes", limits::SOURCE_FILE_BYTES_MAX));
     }

@@ -136,11 +136,11 @@ impl Reach {
     }
 
     /// The bytes at a place.
-    fn get(&self, from: &Remote, name: &str) -> Result<Vec<u8>, String> {
+    fn get(&self, from: &Remote) -> Result<Vec<u8>, String> {
         match remote::get(from, &self.access(), None) {
             Ok(Found::New(bytes, _)) => Ok(bytes),
-            Ok(Found::Same) => Err(format!("`{name}`: the server says that nothing changed")),
-            Err(failed) => Err(format!("`{name}`: {failed}")),
+            Ok(Found::Same) => Err("the server says that nothing changed".to_owned()),
+            Err(failed) => Err(failed.to_string()),
         }
     }
 }

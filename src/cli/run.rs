@@ -183,7 +183,9 @@ fn start_reloading(config: &Config, process: &Process, reading: &Reading) -> Res
     };
     told.loaded();
     let snapshot = process.live.current().digest();
-    process.disk.event(&Event::Start { version: env!("CARGO_PKG_VERSION"), snapshot: &snapshot });
+    let bundle = reading.bundle();
+    let bundle = bundle.as_ref().map(|(title, manifest)| (&**title, manifest));
+    process.disk.event(&Event::Start { version: env!("CARGO_PKG_VERSION"), snapshot: &snapshot, bundle });
     Reloader::start(
         config.files.clone(),
         Arc::clone(&config.settings),

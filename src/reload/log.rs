@@ -11,9 +11,9 @@ use super::Shadowing;
 /// Logs what happened.
 pub(super) fn change(change: &Change) {
     match change {
-        Change::Applied { before, after, generation, cause, changes, warnings } => {
+        Change::Applied { before, after, generation, cause, bundle, changes, warnings } => {
             tracing::info!(
-                %before, %after, generation, cause = cause.as_str(),
+                %before, %after, generation, cause = cause.as_str(), bundle = bundle.as_ref().map(|(title, _)| title),
                 added = changes.added.len(), removed = changes.removed.len(), changed = changes.changed.len(),
                 "an edit is live"
             );

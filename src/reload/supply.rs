@@ -21,6 +21,7 @@ use crate::bundle::Opened;
 use crate::bundle::Verified;
 use crate::config::Bundle;
 use crate::config::Files;
+use crate::ids::Digest;
 use crate::problem::Place;
 use crate::problem::Problem;
 use crate::problem::Severity;
@@ -172,6 +173,7 @@ impl Supply {
                 let kind = match taken {
                     Ok(bundle) => {
                         let same = before.0 == Some(bundle.digest());
+                        state.told.offered = bundle.title();
                         state.offer = Offer { bundle: Some(Arc::new(bundle)), problems: Vec::new() };
                         usize::from(same)
                     }
@@ -305,6 +307,14 @@ impl Supply {
         let pause = poll.saturating_mul(1 << failures.min(8)).min(most);
         let chance = std::hash::RandomState::new().hash_one(0) % 1_000;
         pause + pause.mul_f64(chance as f64 / 10_000.0)
+    }
+}
+
+impl Reading {
+    /// The bundle that brought some of it, `name@version`, and the digest of its manifest.
+    #[must_use]
+    pub fn bundle(&self) -> Option<(String, Digest)> {
+        self.bundle.as_ref().map(|bundle| (bundle.title(), bundle.digest()))
     }
 }
 

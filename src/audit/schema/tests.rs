@@ -262,8 +262,13 @@ fn every_event_reads_back_equal() {
     )];
     let events = [
         (
-            Event::Start { version: "0.1", snapshot: &digest },
-            Happened::Start { version: "0.1".into(), snapshot: hex.clone() },
+            Event::Start { version: "0.1", snapshot: &digest, bundle: None },
+            Happened::Start {
+                version: "0.1".into(),
+                snapshot: hex.clone(),
+                bundle: None,
+                bundle_manifest: None,
+            },
         ),
         (Event::Stop, Happened::Stop),
         (
@@ -272,6 +277,7 @@ fn every_event_reads_back_equal() {
                 after: &digest,
                 generation: 2,
                 cause: "promotion",
+                bundle: Some(("clinic@42", &digest)),
                 added: &["a"],
                 removed: &[],
                 changed: &["b", "c"],
@@ -281,6 +287,8 @@ fn every_event_reads_back_equal() {
                 after: hex.clone(),
                 generation: 2,
                 cause: Cause::Promotion,
+                bundle: Some("clinic@42".into()),
+                bundle_manifest: Some(hex.clone()),
                 added: vec!["a".into()],
                 removed: vec![],
                 changed: vec!["b".into(), "c".into()],

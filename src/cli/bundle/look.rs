@@ -68,7 +68,7 @@ pub(super) struct Verify {
 pub(super) fn verify(global: &Global, arguments: &Verify, out: &mut Out) -> Result<Exit, String> {
     let keys = arguments.key.iter().map(|path| keys::public(path)).collect::<Result<_, _>>()?;
     let trust = Trust { name: arguments.name.clone(), keys, unsigned: false };
-    let bytes = arguments.reach.get(&arguments.source, "the bundle")?;
+    let bytes = arguments.reach.get(&arguments.source)?;
     let verified = match Opened::open(&bytes).and_then(|opened| opened.verify(&trust)) {
         Ok(verified) => verified,
         Err(bad) => {
@@ -101,7 +101,7 @@ pub(super) struct Show {
 }
 
 pub(super) fn show(global: &Global, arguments: &Show, out: &mut Out) -> Result<Exit, String> {
-    let bytes = arguments.reach.get(&arguments.source, "the bundle")?;
+    let bytes = arguments.reach.get(&arguments.source)?;
     match Opened::open(&bytes) {
         Ok(opened) => {
             let shown = Shown { manifest: opened.manifest(), digest: None, bytes: bytes.len() };

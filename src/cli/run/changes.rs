@@ -31,7 +31,7 @@ impl Told {
     /// Something happened to the files.
     pub(super) fn change(&self, change: &Change) {
         match change {
-            Change::Applied { before, after, generation, cause, changes, .. } => {
+            Change::Applied { before, after, generation, cause, bundle, changes, .. } => {
                 self.loaded();
                 let [added, removed, changed] = &ids(changes);
                 let (generation, cause) = (*generation, cause.as_str());
@@ -40,6 +40,7 @@ impl Told {
                     after,
                     generation,
                     cause,
+                    bundle: bundle.as_ref().map(|(title, manifest)| (&**title, manifest)),
                     added,
                     removed,
                     changed,

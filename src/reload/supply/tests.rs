@@ -212,11 +212,10 @@ fn a_broken_bundle_never_goes_live_and_its_problems_are_told_like_an_edits() {
     stand.publish(8, "@id(\"p\")\npermit (principal, action, resouce);\n");
     wait("the refusal", || reloader.status().refused.is_some());
     let refused = reloader.status().refused.clone().unwrap();
-    assert_eq!(
-        (&*refused.problems[0].place.file, refused.problems[0].place.line),
-        ("n@8/policies/p.cedar", 2)
-    );
+    assert_eq!((&*refused.problems[0].place.file, refused.problems[0].place.line), ("n/policies/p.cedar", 2));
     assert_eq!((snapshot(), reloader.supplied().unwrap().version), (good, 7));
+    let told = reloader.supplied().unwrap().lines();
+    assert!(told.contains(&(false, "bundle source has n@8, which is not live".to_owned())), "{told:?}");
     // Only what went live counts as taken.
     stand.publish(7, PERMIT);
     wait("the way back", || reloader.status().refused.is_none());

@@ -15,6 +15,8 @@ pub struct Supplied {
     pub title: String,
     /// Its version.
     pub version: u64,
+    /// `name@version` of the last one that the source had and that is proven.
+    pub offered: String,
     /// The digest of its manifest.
     pub digest: Option<Digest>,
     /// When it was made, in milliseconds since 1970.
@@ -45,6 +47,9 @@ impl Supplied {
             (Some(why), None) => (false, format!("bundle source has not answered since the start: {why}")),
             (None, None) => (false, "bundle source was not asked yet".to_owned()),
         });
+        if !self.offered.is_empty() && self.offered != self.title {
+            lines.push((false, format!("bundle source has {}, which is not live", self.offered)));
+        }
         lines.extend(self.unkept.as_ref().map(|why| (false, format!("bundle is not kept: {why}"))));
         lines
     }
