@@ -1,7 +1,7 @@
 //! The manual: how Palisade is built, what it promises, how it is run. `tests/manual.rs` holds it to the code.
 //!
-//! To run it, read [`operations`]; to write policies, [`policies`]; to judge it, [`threats`]; to change it,
-//! [`architecture`], [`words`] and [`decisions`]. What changed is in [`changelog`].
+//! To run it, read [`operations`]; to write policies, [`policies`], and [`half_day`] to see it done; to judge it, [`threats`];
+//! to change it, [`architecture`], [`words`] and [`decisions`]. What changed is in [`changelog`].
 //! Never: holds code. Each chapter is a Markdown file beside this one.
 
 #[doc = include_str!("manual/architecture.md")]
@@ -10,6 +10,8 @@ pub mod architecture {}
 pub mod words {}
 #[doc = include_str!("manual/policies.md")]
 pub mod policies {}
+#[doc = include_str!("manual/half-day.md")]
+pub mod half_day {}
 #[doc = include_str!("manual/operations.md")]
 pub mod operations {}
 #[doc = include_str!("manual/threats.md")]
