@@ -136,6 +136,19 @@ impl Sources {
         Some(policy::Source { file: Arc::clone(&file.file), text: Arc::clone(&file.text), confined_to: None })
     }
 
+    /// The same files; those that are as they were before have the same memory too.
+    fn sharing(mut self, before: &Self) -> Self {
+        let mut known = before.files.iter().peekable();
+        for file in &mut self.files {
+            let key = (&file.role, &file.name);
+            while known.next_if(|one| (&one.role, &one.name) < key).is_some() {}
+            if let Some(same) = known.next_if(|one| **one == *file) {
+                *file = same.clone();
+            }
+        }
+        self
+    }
+
     /// The policies and links of templates.
     #[must_use]
     pub fn policies(&self) -> Vec<policy::Source> {

@@ -3,6 +3,12 @@
 #![expect(clippy::print_stderr, reason = "the test says how much it did")]
 
 mod common;
+#[path = "reload/damage.rs"]
+mod damage;
+#[path = "reload/damaged.rs"]
+mod damaged;
+#[path = "reload/storm.rs"]
+mod storm;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -175,7 +175,8 @@ impl Files {
             problems.push(Problem::error("too-many-policies", place, "there are too many policies"));
         }
         let mut names = Names::new(model);
-        for sheet in &self.sheets {
+        for sheet in self.sheets.iter().filter(|sheet| !sheet.names.iter().all(|uid| Names::has(model, uid)))
+        {
             for one in &sheet.policies {
                 let as_written = (&one.template, Guard::behind(&one.template, one.guards));
                 names.check(&sheet.source, as_written, problems);

@@ -14,6 +14,8 @@ pub(super) mod memory;
 pub(super) mod parts;
 pub(super) mod reads;
 
+use std::sync::Arc;
+
 use cedar_policy_core::ast::ActionConstraint;
 use cedar_policy_core::ast::BinaryOp;
 use cedar_policy_core::ast::Effect;
@@ -48,6 +50,10 @@ pub(super) struct Rule {
     reads: Option<Reads>,
     /// What the index files it under: principal and resource.
     keys: (Key, Key),
+    /// The entities that the condition names and looks into.
+    looks_into: Box<[EntityUID]>,
+    /// To which of the actions it applies, a bit for each in their order.
+    actions: u32,
 }
 
 /// What a list of rules says about one request.
@@ -73,8 +79,8 @@ impl Outcome {
 }
 
 impl Rule {
-    /// Makes a policy ready. Its slots must be filled.
-    pub(super) fn of(template: &Template, functions: &Functions) -> Self {
+    /// Makes a policy ready. Its slots must be filled. It will be asked whether it applies to one of these actions.
+    pub(super) fn of(template: &Template, functions: &Functions, actions: &[Arc<Entity>]) -> Self {
         let scopes = [
             scope(template.principal_constraint().as_inner(), PrincipalOrResource::Principal),
             scope(template.resource_constraint().as_inner(), PrincipalOrResource::Resource),
@@ -88,7 +94,12 @@ impl Rule {
         let reads = condition.subexpressions().any(is_context).then(|| Reads::of(&condition, functions));
         let (effect, action) = (template.effect(), template.action_constraint().clone());
         let keys = index::keys(template);
-        Self { effect, action, condition, reads, keys }
+        let bases = condition.subexpressions().filter_map(looked_into);
+        let looks_into = bases.flat_map(Expr::subexpressions).filter_map(named).cloned().collect();
+        let mut made = Self { effect, action, condition, reads, keys, looks_into, actions: 0 };
+        let applies = |(at, action): (u32, &Arc<Entity>)| u32::from(made.applies_to(action)) << at;
+        made.actions = (0..u32::BITS).zip(actions).map(applies).sum();
+        made
     }
 
     /// Does the scope let this action in?
@@ -102,6 +113,11 @@ impl Rule {
         }
     }
 
+    /// Does it apply to the action of this number?
+    pub(super) fn applies_to_number(&self, action: usize) -> bool {
+        u32::try_from(action).is_ok_and(|action| self.actions.checked_shr(action).unwrap_or(0) & 1 == 1)
+    }
+
     /// What the index files it under: principal and resource.
     pub(super) fn keys(&self) -> (&Key, &Key) {
         (&self.keys.0, &self.keys.1)
@@ -113,9 +129,8 @@ impl Rule {
     }
 
     /// The entities that the condition names and looks into; they must be in the slice.
-    pub(super) fn looks_into(&self) -> impl Iterator<Item = &EntityUID> {
-        let bases = self.condition.subexpressions().filter_map(looked_into);
-        bases.flat_map(Expr::subexpressions).filter_map(named)
+    pub(super) fn looks_into(&self) -> &[EntityUID] {
+        &self.looks_into
     }
 }
 

@@ -58,6 +58,7 @@ impl Linked {
     ) -> Self {
         let mut problems = Vec::new();
         let mut filled = Vec::new();
+        let ready = (functions, checker.map_or(&[][..], |checker| &checker.actions));
         for link in links::one(0, source, templates.by_id, &mut problems) {
             let Some((written, template)) = templates.all.get(link.template) else { continue };
             let is_pathway = template.pathway.is_some();
@@ -71,7 +72,7 @@ impl Linked {
             let effective = of_link.put_before(&of_template.put_before(&as_written));
             let guards = of_link.parts() + of_template.parts();
             let policy =
-                sheet::compiled(effective, link.place.clone(), template, &written.file, guards, functions);
+                sheet::compiled(effective, link.place.clone(), template, &written.file, guards, ready);
             filled.push(Filled { link, template: Arc::clone(template), policy: Arc::new(policy) });
         }
         if let Some(checker) = checker {

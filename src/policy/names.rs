@@ -34,6 +34,12 @@ impl<'a> Names<'a> {
         Self { model, hints: 0 }
     }
 
+    /// Is this name in the model?
+    pub(super) fn has(model: &Model, uid: &EntityUID) -> bool {
+        // A near name is looked for only where that is told.
+        Names { model, hints: HINTS_MAX }.check_one(uid).is_none()
+    }
+
     /// Checks every name that stands in one policy, whose condition as written is this part of it.
     pub(super) fn check(
         &mut self,
@@ -131,6 +137,16 @@ impl<'a> Names<'a> {
 /// Routes may be left out where policies are checked by themselves, so their names are only worth a look.
 fn warn(problem: Problem) -> Problem {
     Problem { severity: Severity::Warning, ..problem }
+}
+
+/// What some policies as written name of the kinds of things that a model has, each once.
+pub(super) fn all<'t>(templates: impl Iterator<Item = &'t Template>) -> Vec<EntityUID> {
+    const KINDS: [&str; 5] = ["Tenant", "DataKey", "DataClass", "Route", "RouteGroup"];
+    let named = templates.flat_map(|template| named_in(template, template.non_scope_constraints()));
+    let mut all: Vec<&EntityUID> = named.map(|(uid, _)| uid).collect();
+    all.sort_unstable();
+    all.dedup();
+    all.into_iter().filter(|uid| KINDS.contains(&uid.entity_type().to_string().as_str())).cloned().collect()
 }
 
 /// Every entity that a policy names, with its place.

@@ -13,6 +13,7 @@ use cedar_policy_core::ast::EntityUID;
 use cedar_policy_core::ast::EntityUIDEntry;
 use cedar_policy_core::ast::Request;
 use cedar_policy_core::ast::RequestSchema;
+use cedar_policy_core::entities::Dereference;
 use cedar_policy_core::entities::Entities;
 use cedar_policy_core::entities::TCComputation;
 use cedar_policy_core::extensions::Extensions;
@@ -54,6 +55,8 @@ pub(super) struct Checker {
     pub(super) source: Source,
     pub(super) schema: Schema,
     pub(super) validator: Validator,
+    /// The entities of the actions that Palisade asks for, in the order of [`Action::ALL`], then `reveal`.
+    pub(super) actions: Vec<Arc<Entity>>,
     pub(super) warnings: Vec<Problem>,
 }
 
@@ -85,8 +88,29 @@ impl Checker {
             }));
             return Err(warnings);
         }
-        Ok(Self { source: source.clone(), validator: Validator::new(schema.clone()), schema, warnings })
+        let actions = match actions(schema.as_ref(), types) {
+            Ok(actions) => actions,
+            Err(message) => {
+                let place = Place::file(source.file.clone());
+                warnings.push(Problem::error("schema-misfit", place, message));
+                return Err(warnings);
+            }
+        };
+        let validator = Validator::new(schema.clone());
+        Ok(Self { source: source.clone(), validator, schema, actions, warnings })
     }
+}
+
+/// The actions that Palisade asks for, each with its groups.
+fn actions(schema: &ValidatorSchema, types: &Types) -> Result<Vec<Arc<Entity>>, String> {
+    let all = schema.action_entities().map_err(|error| error.to_string())?;
+    let of = |name| match all.entity(&uid(&types.action, name)) {
+        Dereference::Data(entity) => Ok(Arc::new(entity.clone())),
+        Dereference::NoSuchEntity | Dereference::Residual(_) => {
+            Err(format!("the schema has no action `{name}`"))
+        }
+    };
+    Action::ALL.map(Action::as_str).into_iter().chain([REVEAL]).map(of).collect()
 }
 
 /// One of everything that Palisade makes, with and without what is optional, held against the schema.

@@ -11,6 +11,8 @@ use cedar_policy::PolicyId;
 use cedar_policy::ValidationResult;
 use cedar_policy::ValidationWarning;
 use cedar_policy_core::ast::Effect as CedarEffect;
+use cedar_policy_core::ast::Entity;
+use cedar_policy_core::ast::EntityUID;
 use cedar_policy_core::ast::PolicySet;
 use cedar_policy_core::ast::Template;
 use miette::Diagnostic;
@@ -26,6 +28,7 @@ use super::engine::Rule;
 use super::engine::context::Functions;
 use super::guard;
 use super::guard::Guard;
+use super::names;
 use super::parse;
 use super::parse::Named;
 use super::problems;
@@ -38,6 +41,8 @@ pub(super) struct Sheet {
     /// With their guards, in the order in which they stand.
     pub(super) policies: Vec<Arc<Compiled>>,
     pub(super) templates: Vec<Arc<Named>>,
+    /// What they name that the model may have or not, each once.
+    pub(super) names: Vec<EntityUID>,
     pub(super) problems: Vec<Problem>,
 }
 
@@ -52,17 +57,21 @@ impl Sheet {
         if let Some(checker) = checker {
             validate(checker, source, &named, &mut problems);
         }
+        let names = names::all(named.iter().map(|one| &one.template));
         let (policies, templates): (Vec<Named>, Vec<Named>) =
             named.into_iter().partition(|one| one.template.is_static());
+        let actions = checker.map_or(&[][..], |checker| &checker.actions);
         let compiled = |one: Named| {
             let guard = Guard::of(one.template.effect(), one.pathway.is_some(), source.confined_to.as_ref());
             let template = guard.put_before(&one.template);
-            Arc::new(compiled(template, one.place.clone(), &one, &source.file, guard.parts(), functions))
+            let ready = (functions, actions);
+            Arc::new(compiled(template, one.place.clone(), &one, &source.file, guard.parts(), ready))
         };
         Self {
             source: source.clone(),
             policies: policies.into_iter().map(compiled).collect(),
             templates: templates.into_iter().map(Arc::new).collect(),
+            names,
             problems,
         }
     }
@@ -81,7 +90,7 @@ pub(super) fn compiled(
     named: &Named,
     text_in: &Arc<str>,
     guards: usize,
-    functions: &Functions,
+    (functions, actions): (&Functions, &[Arc<Entity>]),
 ) -> Compiled {
     Compiled {
         effect: match template.effect() {
@@ -92,7 +101,7 @@ pub(super) fn compiled(
         mask: named.mask.clone(),
         shadow: named.shadow,
         place,
-        rule: Rule::of(&template, functions),
+        rule: Rule::of(&template, functions, actions),
         template,
         text_in: Arc::clone(text_in),
         guards,

@@ -57,14 +57,19 @@ impl World {
         let entities: BTreeMap<EntityUID, Arc<Entity>> =
             actions.iter().map(|entity| (entity.uid().clone(), Arc::new(entity.clone()))).collect();
         let mut index = Index::default();
-        let mut asking = |name: &str| {
+        // Looked up once, not for each action.
+        let filed: Vec<(u32, u32)> = compiled.iter().map(|one| index.file(one.rule.keys())).collect();
+        let asking = |(number, name): (usize, &str)| {
             let uid = uid(&types.action, name);
             let entity = entities.get(&uid).ok_or_else(|| format!("the schema has no action `{name}`"))?;
-            Ok(Asking::new(Arc::clone(entity), compiled, &mut index))
+            let policies = (0..).zip(compiled).zip(&filed);
+            let applying = policies.filter(|((_, one), _)| one.rule.applies_to_number(number));
+            let cells = Cells::of(applying.map(|((policy, _), keys)| (*keys, policy)));
+            Ok(Asking { uid: Arc::new(entity.uid().clone()), entity: Arc::clone(entity), cells })
         };
         let all: Result<Vec<Asking>, String> =
-            Action::ALL.map(Action::as_str).map(&mut asking).into_iter().collect();
-        let (actions, reveal) = (all?, asking(REVEAL)?);
+            Action::ALL.map(Action::as_str).into_iter().enumerate().map(asking).collect();
+        let (actions, reveal) = (all?, asking((Action::ALL.len(), REVEAL))?);
         let mut found: HashMap<&EntityUID, Vec<Arc<Entity>>> = HashMap::new();
         let looked_into = compiled.iter().map(|one| {
             let mut all: Vec<Arc<Entity>> = Vec::new();
@@ -95,16 +100,6 @@ impl World {
 
     pub(super) fn reveal(&self) -> &Asking {
         &self.reveal
-    }
-}
-
-impl Asking {
-    fn new(action: Arc<Entity>, compiled: &[Arc<Compiled>], index: &mut Index) -> Self {
-        let mut cells = Cells::default();
-        for (number, one) in (0..).zip(compiled).filter(|(_, one)| one.rule.applies_to(&action)) {
-            cells.add(index, one.rule.keys(), number);
-        }
-        Self { uid: Arc::new(action.uid().clone()), entity: action, cells }
     }
 }
 

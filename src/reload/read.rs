@@ -274,14 +274,19 @@ impl<'a> Reader<'a> {
             }
         };
         let here = self.unsaved.keys().filter(|path| path.parent() == Some(folder));
-        let new = here.filter_map(|path| path.file_name().map(OsStr::to_owned));
-        let mut names: Vec<_> = entries.into_iter().map(|entry| entry.file_name()).chain(new).collect();
-        names.retain(|name| is_visible(name));
+        let new = here.filter_map(|path| Some((path.file_name()?.to_owned(), false)));
+        // A plain file, neither folder nor link, is where its folder is: there is nothing to ask the system.
+        let is_plain = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_file());
+        let names = entries.into_iter().map(|entry| (entry.file_name(), is_plain(&entry)));
+        let mut names: Vec<_> = names.chain(new).filter(|(name, _)| is_visible(name)).collect();
         names.sort_unstable();
-        names.dedup();
-        for name in names {
-            let path = folder.join(&name);
-            let wanted = (self.takes)(&name);
+        names.dedup_by(|(later, _), (first, _)| later == first);
+        for (name, is_plain) in names {
+            let (path, wanted) = (folder.join(&name), (self.takes)(&name));
+            if is_plain {
+                wanted.then(|| self.file(Role::Policies { confined_to: owner.clone() }, &path));
+                continue;
+            }
             let metadata = fs::metadata(&path);
             let is_folder = metadata.as_ref().is_ok_and(fs::Metadata::is_dir);
             if !wanted && !is_folder {

@@ -106,6 +106,9 @@ impl Draft {
         loaded_at_ms: u64,
     ) -> Result<Checked, Vec<Problem>> {
         let after = After { before, hands };
+        if let Some(before) = before {
+            self.sources = self.sources.sharing(&before.sources);
+        }
         let mut found = Found { all: std::mem::take(&mut self.problems), of_tenants: Arc::new([]) };
         let keyring = self.keyring(before, &mut found.all);
         let secret = self.pseudonym_secret(&mut found.all);

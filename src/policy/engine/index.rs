@@ -133,14 +133,24 @@ pub(crate) struct Keys {
 impl Keys {
     fn number(&mut self, key: &Key) -> u32 {
         let next = self.count;
-        let number = match key {
-            Key::Any => *self.any.get_or_insert(next),
-            Key::Is(of) => *self.is.entry(of.clone()).or_insert(next),
-            Key::Eq(uid) => *self.eq.entry(uid.clone()).or_insert(next),
-            Key::In(uid) => *self.within.entry(uid.clone()).or_insert(next),
+        // Most are known: only a new one is worth a copy.
+        let known = match key {
+            Key::Any => self.any,
+            Key::Is(of) => self.is.get(of).copied(),
+            Key::Eq(uid) => self.eq.get(uid).copied(),
+            Key::In(uid) => self.within.get(uid).copied(),
         };
-        self.count = next.max(number.saturating_add(1));
-        number
+        if let Some(number) = known {
+            return number;
+        }
+        match key {
+            Key::Any => self.any = Some(next),
+            Key::Is(of) => drop(self.is.insert(of.clone(), next)),
+            Key::Eq(uid) => drop(self.eq.insert(uid.clone(), next)),
+            Key::In(uid) => drop(self.within.insert(uid.clone(), next)),
+        }
+        self.count = next.saturating_add(1);
+        next
     }
 
     /// The numbers of the keys that fit an entity. It must have all its ancestors.
@@ -160,15 +170,25 @@ pub(crate) struct Index {
     pub(crate) resources: Keys,
 }
 
+impl Index {
+    /// The numbers of the keys that a policy is filed under.
+    pub(crate) fn file(&mut self, (principal, resource): (&Key, &Key)) -> (u32, u32) {
+        (self.principals.number(principal), self.resources.number(resource))
+    }
+}
+
 /// The policies that apply to one action, by the pair of keys that each is filed under.
 #[derive(Debug, Default)]
 pub(crate) struct Cells(HashMap<u32, HashMap<u32, Vec<u32>>>);
 
 impl Cells {
-    /// Files a policy.
-    pub(crate) fn add(&mut self, index: &mut Index, (principal, resource): (&Key, &Key), policy: u32) {
-        let (principal, resource) = (index.principals.number(principal), index.resources.number(resource));
-        self.0.entry(principal).or_default().entry(resource).or_default().push(policy);
+    /// Files policies, each under the numbers of its keys.
+    pub(crate) fn of(policies: impl Iterator<Item = ((u32, u32), u32)>) -> Self {
+        let mut cells = Self::default();
+        for ((principal, resource), policy) in policies {
+            cells.0.entry(principal).or_default().entry(resource).or_default().push(policy);
+        }
+        cells
     }
 
     /// The candidates of a request, in order.

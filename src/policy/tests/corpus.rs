@@ -74,7 +74,7 @@ fn the_corpus_of_cedar_has_the_reasons_and_errors_that_it_says() {
             .unwrap();
         let templates: Vec<&Template> = set.all_templates().filter(|one| one.is_static()).collect();
         let functions = Functions::new().unwrap();
-        let rules: Vec<Rule> = templates.iter().map(|one| Rule::of(one, &functions)).collect();
+        let rules: Vec<Rule> = templates.iter().map(|one| Rule::of(one, &functions, &[])).collect();
         tests += 1;
         for asked in &case.requests {
             let (decision, reasons, errors) = ours(asked, &schema, &entities, &templates, &rules);
