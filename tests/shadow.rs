@@ -190,7 +190,7 @@ fn a_policy_in_shadow_mode_decides_nothing_and_what_it_would_have_done_is_told()
     );
     wait(|| (ask(&mut client, (DESK, "GET /patients")).status == 403).then_some(()));
     looks(&sidecar, "files are what is live");
-    assert!(!sidecar.admin("/readyz?verbose").text().contains("shadow mode"));
+    wait(|| (!sidecar.admin("/readyz?verbose").text().contains("shadow mode")).then_some(()));
 }
 
 #[test]

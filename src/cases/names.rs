@@ -60,6 +60,11 @@ fn one(
             let near = near(&mut model.routes.iter().map(|(_, route)| &*route.id));
             unknown("unknown-route", "route", near.as_deref())
         }
+        What::Policy if policies.is_some_and(|policies| policies.shadow_ids().any(|id| id == &**name)) => {
+            let message = format!("the policy `{name}` is in shadow mode: it decides nothing");
+            let problem = Problem::error("policy-in-shadow", place.clone(), message);
+            Some(problem.hint("take its `@mode(\"shadow\")` off where it is to be tested"))
+        }
         What::Policy if policies.is_some_and(|policies| policies.find(name).is_none()) => {
             let near = policies.and_then(|policies| near(&mut policies.ids()));
             unknown("unknown-policy", "policy", near.as_deref())

@@ -86,8 +86,27 @@ struct Explanation {
     said: Option<Said>,
     /// What they said to `reveal` of each class.
     reveal: Vec<Revealed>,
+    /// What the policies in shadow mode said, which decided nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_shadow: Option<InShadow>,
     /// What would turn a deny.
     hints: Option<Hints>,
+}
+
+/// What the policies in shadow mode said to the request itself.
+#[derive(Debug, serde::Serialize)]
+struct InShadow {
+    /// Would it be allowed with them?
+    allowed: bool,
+    said: Said,
+}
+
+/// All that was seen of one question.
+struct Looked {
+    relation: &'static str,
+    said: Said,
+    reveal: Vec<Revealed>,
+    in_shadow: Option<InShadow>,
 }
 
 /// What the policies said to one class of data.
@@ -141,17 +160,18 @@ fn explained(
     let question = facts::question(&asking)?;
     let unasked = |why| facts::unasked(snapshot.model(), &why);
     let answer = answer::answer(snapshot, &question).map_err(unasked)?;
-    let said = match question.put(snapshot, |facts| look(snapshot, facts, answer.allowed)).map_err(unasked)? {
-        Put::Asked(said) => Some(said),
-        Put::Refused(_) | Put::Public(_) => None,
-    };
+    let looked =
+        match question.put(snapshot, |facts| look(snapshot, facts, answer.allowed)).map_err(unasked)? {
+            Put::Asked(looked) => Some(looked),
+            Put::Refused(_) | Put::Public(_) => None,
+        };
     let hints = (!answer.allowed).then(|| hints::hints(snapshot, settings, &question));
-    let (relation, said, reveal) = match said {
-        Some((relation, said, reveal)) => (Some(relation), Some(said), reveal),
-        None => (relation_named(snapshot, &question), None, Vec::new()),
+    let (relation, said, reveal, in_shadow) = match looked {
+        Some(Looked { relation, said, reveal, in_shadow }) => (Some(relation), Some(said), reveal, in_shadow),
+        None => (relation_named(snapshot, &question), None, Vec::new(), None),
     };
     let logged = logged.map(|logged| logged.compared(answer.allowed));
-    Ok(Explanation { logged, answer: Some(answer), relation, said, reveal, hints })
+    Ok(Explanation { logged, answer: Some(answer), relation, said, reveal, in_shadow, hints })
 }
 
 impl Explanation {
@@ -163,12 +183,13 @@ impl Explanation {
             relation: None,
             said: None,
             reveal: Vec::new(),
+            in_shadow: None,
             hints: None,
         }
     }
 }
 
-fn look(snapshot: &Snapshot, facts: &Facts<'_>, allowed: bool) -> (&'static str, Said, Vec<Revealed>) {
+fn look(snapshot: &Snapshot, facts: &Facts<'_>, allowed: bool) -> Looked {
     let (model, policies) = (snapshot.model(), snapshot.policies());
     let mut memory = Memory::new();
     let asked = policies.ask(model, facts, &mut memory);
@@ -180,7 +201,13 @@ fn look(snapshot: &Snapshot, facts: &Facts<'_>, allowed: bool) -> (&'static str,
         Some(Revealed { class: known.name.to_string(), hidden: !asked.reveal(*class).allowed, said })
     });
     let reveal = reveal.collect();
-    (relation(snapshot, facts.caller, facts.target), said, reveal)
+    let in_shadow = policies.with_shadow().map(|all| {
+        let mut memory = Memory::new();
+        let asked = all.ask(model, facts, &mut memory);
+        let of_shadow = |policy| if all.is_shadow(policy) { asked.trace(policy) } else { None };
+        InShadow { allowed: asked.decide().allowed, said: told::said(all, of_shadow) }
+    });
+    Looked { relation: relation(snapshot, facts.caller, facts.target), said, reveal, in_shadow }
 }
 
 /// How the tenant of the data stands to the caller's.
@@ -232,6 +259,9 @@ fn pretty(explanation: &Explanation) -> String {
             out += &format!("\n{}", told::pretty(said, action));
         }
         None => out += "\nno policy was asked\n",
+    }
+    if let Some(InShadow { allowed, said }) = &explanation.in_shadow {
+        out += &format!("\n{}", told::pretty_of_shadow(said, *allowed));
     }
     for Revealed { class, hidden, said } in &explanation.reveal {
         if *hidden {

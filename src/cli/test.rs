@@ -90,6 +90,8 @@ fn share((part, whole): (u64, u64)) -> f64 {
 struct Report {
     tests: Vec<(Case, Ran)>,
     snapshot: String,
+    /// The policies in shadow mode, which decide no test.
+    in_shadow: Vec<String>,
     coverage: Option<Coverage>,
     mutants: Option<Mutants>,
 }
@@ -255,5 +257,6 @@ fn tests(arguments: &Arguments, config: &Config, snapshot: &Snapshot, cases: Vec
     let passed = !ran.is_empty() && ran.iter().all(|ran| ran.failures.is_empty());
     let mutants = (arguments.mutate && passed).then(|| mutants::try_all(config, snapshot, &cases));
     let tests = cases.into_iter().zip(ran).collect();
-    Report { tests, snapshot: snapshot.digest().to_string(), coverage, mutants }
+    let in_shadow = snapshot.policies().shadow_ids().map(str::to_owned).collect();
+    Report { tests, snapshot: snapshot.digest().to_string(), in_shadow, coverage, mutants }
 }

@@ -23,7 +23,7 @@ use super::vocabulary::What;
 const NAMES_MAX: usize = 8;
 
 /// What the annotations mean.
-pub(super) const ANNOTATIONS: [(&str, &str); 4] = [
+pub(super) const ANNOTATIONS: [(&str, &str); 5] = [
     (
         "id",
         "The policy's name, of which there is one only. Records, tests and explanations name policies by it.",
@@ -36,6 +36,7 @@ pub(super) const ANNOTATIONS: [(&str, &str); 4] = [
         "mask",
         "On a `forbid` of `reveal`: what it hides is hidden by this mask, where it hides more than the class's own.",
     ),
+    ("mode", "`shadow`: the policy is looked at beside the others, and decides nothing."),
     ("lint_allow", "What `lint` finds here is meant: `rule: because …`, several parted by `;`."),
 ];
 

@@ -116,11 +116,14 @@ pub fn lint(policies: &Policies, sources: &[Source], model: &Model, looked: &Loo
         checks::arithmetic(one, source, &mut found);
         checks::tenant_unscoped(one, &mut found);
         checks::untested(one, looked.tested, &mut found);
+        checks::in_shadow(one, &mut found);
     }
+    names::templates(&named, &subjects, &mut found);
+    // What decides nothing covers nothing, and nothing is covered by it.
+    let subjects: Vec<Subject> = subjects.into_iter().filter(|one| !one.shadow).collect();
     checks::wide(&subjects, &mut found);
     cover::check(&subjects, &mut found);
     reach::check(model, &subjects, &mut found);
-    names::templates(&named, &subjects, &mut found);
     names::classes(model, &subjects, &mut found);
     names::roles(looked, &subjects, &mut found);
     allow::apply(&named, sources, &looked.not_looked_at(), &mut found);

@@ -181,6 +181,12 @@ pub(super) fn pretty_of_class(said: &Said, class: &str) -> String {
     out
 }
 
+/// The same of the policies in shadow mode; with them it would be allowed or not.
+pub(super) fn pretty_of_shadow(said: &Said, allowed: bool) -> String {
+    let word = if allowed { "allowed" } else { "denied" };
+    listed(said, &format!("policies in shadow mode decide nothing; with them it would be {word}"), |_| true)
+}
+
 fn listed(said: &Said, head: &str, shown: impl Fn(&Told) -> bool) -> String {
     let mut out = format!("{}\n", paint(BOLD, head));
     let mut quiet = Vec::new();

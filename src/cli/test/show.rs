@@ -64,6 +64,10 @@ pub(super) fn pretty(report: &Report, threshold: Option<f64>) -> String {
         (_, _) => paint(BAD, format!("{failed} of {} failed", counted(all, "test"))),
     };
     out += &format!("{summary}\n");
+    if !report.in_shadow.is_empty() {
+        let ids = printable(&report.in_shadow.join(", "));
+        out += &format!("{}\n", paint(DIM, format!("in shadow mode, and so deciding no test: {ids}")));
+    }
     out += &report.coverage.as_ref().map(untried).unwrap_or_default();
     out += &report.mutants.as_ref().map(unnoticed).unwrap_or_default();
     for (what, share) in report.shares() {
@@ -145,6 +149,7 @@ pub(super) fn json(report: &Report) -> Json {
         "tests": report.tests.iter().map(test).collect::<Vec<_>>(),
         "coverage": report.coverage.as_ref().map(covered),
         "mutations": report.mutants.as_ref().map(changed),
+        "in_shadow": report.in_shadow,
         "snapshot": report.snapshot,
     })
 }

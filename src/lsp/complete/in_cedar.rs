@@ -138,6 +138,7 @@ fn texts(desk: &Desk<'_>, page: &Page, policy: &Policy<'_>, before: usize) -> Ve
     if word(2).is_some_and(|word| word.is("@")) {
         let values: Vec<(String, String)> = match word(1).map_or("", |word| word.text) {
             "mask" => MASKS.map(|mask| (mask.to_owned(), String::new())).to_vec(),
+            "mode" => plain_words(&["shadow", "enforce"]),
             "lint_allow" => {
                 RULES.iter().map(|rule| (format!("{}: ", rule.code), rule.finds.to_owned())).collect()
             }

@@ -193,7 +193,8 @@ fn names_are_offered_where_they_fit() {
     );
     assert_eq!(taken(ROLES, "permit (principal in Te^", "Tenant"), "permit (principal in Tenant::");
     assert_eq!(offered(ROLES, "@mask(\"keep^\")"), ["keep-last(4)"]);
-    assert_eq!(offered(ROLES, "@^"), ["id", "pathway", "mask", "lint_allow"]);
+    assert_eq!(offered(ROLES, "@^"), ["id", "pathway", "mask", "mode", "lint_allow"]);
+    assert_eq!(offered(ROLES, "@mode(\"sh^\")"), ["shadow"]);
     assert!(offered(ROLES, "@lint_allow(\"wide^").contains(&"wide-permit: ".to_owned()));
     assert!(offered(ROLES, "per^").contains(&"permit".to_owned()));
     assert!(offered(ROLES, "permit (principal, action, resource) wh^").contains(&"when".to_owned()));

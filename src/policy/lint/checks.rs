@@ -194,11 +194,20 @@ pub(super) fn arithmetic(one: &Subject, source: &Source, found: &mut Vec<Finding
 
 /// Policies that no test is about.
 pub(super) fn untested(one: &Subject, tested: Option<&BTreeSet<String>>, found: &mut Vec<Finding>) {
-    if tested.is_some_and(|tested| !tested.contains(&one.id)) {
+    if tested.is_some_and(|tested| !tested.contains(&one.id)) && !one.shadow {
         let message = format!("no test names `{}`, and none needs it", one.id);
         let hint =
             "name it under `policies` in what a test expects, or expect a class of data that it decides over";
         found.push(Finding::of(&rules::UNTESTED, one, message).hint(hint));
+    }
+}
+
+/// Policies that decide nothing.
+pub(super) fn in_shadow(one: &Subject, found: &mut Vec<Finding>) {
+    if one.shadow {
+        let message = format!("`{}` is in shadow mode: it decides nothing", one.id);
+        let hint = "once `palisade shadow report` says of it what was meant, take `@mode(\"shadow\")` off";
+        found.push(Finding::of(&rules::SHADOW_MODE, one, message).hint(hint));
     }
 }
 

@@ -55,6 +55,8 @@ pub(super) const UNHELD_ROLE: Rule =
     warning("unheld-role", "a role that a policy names and nobody is known to have");
 pub(super) const UNTESTED: Rule =
     warning("untested", "a policy that no test is about, where there are tests");
+pub(super) const SHADOW_MODE: Rule =
+    warning("shadow-mode", "a policy in shadow mode: it is looked at, and decides nothing");
 pub(super) const ALLOW_UNKNOWN: Rule = warning("allow-unknown", "`@lint_allow` of a rule that there is not");
 pub(super) const ALLOW_WITHOUT_REASON: Rule =
     warning("allow-without-reason", "`@lint_allow` without a reason; it allows nothing");
@@ -62,7 +64,7 @@ pub(super) const ALLOW_UNNEEDED: Rule =
     warning("allow-unneeded", "`@lint_allow` of a rule that finds nothing in this policy");
 
 /// Every rule.
-pub const RULES: [Rule; 18] = [
+pub const RULES: [Rule; 19] = [
     NEVER_APPLIES,
     FORBIDS_NOTHING,
     EXPIRED,
@@ -78,6 +80,7 @@ pub const RULES: [Rule; 18] = [
     UNUSED_CLASS,
     UNHELD_ROLE,
     UNTESTED,
+    SHADOW_MODE,
     ALLOW_UNKNOWN,
     ALLOW_WITHOUT_REASON,
     ALLOW_UNNEEDED,

@@ -79,6 +79,8 @@ pub(super) struct Subject {
     /// The tenants that the loader confines it to.
     pub(super) confined_to: Vec<TenantPath>,
     pub(super) actions: Actions,
+    /// Is it in shadow mode? Then it says nothing of what others can do.
+    pub(super) shadow: bool,
 }
 
 impl Subject {
@@ -139,6 +141,7 @@ pub(super) fn all(policies: &Policies, sources: &[Source]) -> (Vec<Named>, Vec<S
     let mut unheard = Vec::new();
     let named = parse::all(sources, &mut unheard);
     let links = links::all(sources, &named, &mut unheard);
+    let policies = policies.with_shadow().map_or(policies, |all| &**all);
     let mut subjects = Vec::new();
     for (at, one) in named.iter().enumerate().filter(|(_, one)| one.template.is_static()) {
         let Some(source) = sources.get(one.source) else { continue };
@@ -175,6 +178,7 @@ fn subject(
         mask: one.mask.as_ref().map(ToString::to_string),
         confined_to,
         actions: actions(policies, &id),
+        shadow: one.shadow,
         id,
         template,
     }

@@ -262,6 +262,15 @@ fn tenant_unscoped() {
 }
 
 #[test]
+fn shadow_mode() {
+    // What decides nothing covers and forbids nothing; looked at by itself it is as any other.
+    let text = "@id(\"a\") @mode(\"shadow\") forbid(principal, action, resource);\n\
+                @id(\"b\") permit(principal in Role::\"r\", action == Action::\"read\", resource);";
+    assert_eq!(found(text), [("shadow-mode", 1)]);
+    assert_eq!(found(&text.replace("@mode(\"shadow\") ", "")), [("always-forbidden", 2)]);
+}
+
+#[test]
 fn unused_class() {
     let model = |classes: &str| {
         let (tenants, _) = Tenants::parse("tenants.yaml", TENANTS).unwrap();
