@@ -249,7 +249,9 @@ impl<'a> Reader<'a> {
     /// is missing.
     fn any_policies(&mut self, before: usize) {
         let any = self.sources.iter().any(|source| matches!(source.role, Role::Policies { .. }));
-        if !any && self.problems.len() == before {
+        // What a bundle brings is not looked at by everybody: an editor asks no source.
+        let looked = self.files.policies.is_some() || self.bundle.is_some();
+        if looked && !any && self.problems.len() == before {
             let title = self.bundle.as_ref().map(|bundle| PathBuf::from(bundle.title()));
             let place = self.files.policies.clone().or(title).unwrap_or_default();
             let message = format!("there is no `*.cedar` file in `{}`", place.display());
