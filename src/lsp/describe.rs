@@ -139,14 +139,7 @@ fn entity(desk: &Desk<'_>, of: &str, id: &str) -> Option<String> {
             (!routes.is_empty()).then(|| format!("The route group `{id}`: {}", few(&routes)))
         }
         "Role" | "Group" => {
-            let policies = desk.policies()?;
-            let all: Vec<String> = policies.ids().map(str::to_owned).collect();
-            let names = |id_of: &String| {
-                let policy = policies.find(id_of);
-                let mentions = policies.mentions(|ix| Some(ix) == policy);
-                mentions.of_type(of).any(|named| named == id)
-            };
-            let by: Vec<String> = all.into_iter().filter(names).collect();
+            let by: Vec<String> = desk.policies()?.naming(of, id).map(str::to_owned).collect();
             let word = of.to_lowercase();
             Some(match by.len() {
                 0 => format!("The {word} `{id}`: no policy names it"),

@@ -18,7 +18,19 @@ pub(super) struct Lines<'t> {
     starts: Vec<usize>,
     /// Where each line begins, as problems count.
     after_feeds: Vec<usize>,
+    /// Every so many bytes: the byte, and what has been counted before it. A file may be one long line.
+    marks: Vec<Mark>,
 }
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Mark {
+    byte: usize,
+    units: usize,
+    chars: usize,
+}
+
+/// So many bytes lie between two marks, or a few more.
+const APART: usize = 4096;
 
 impl<'t> Lines<'t> {
     /// Looks through a text once.
@@ -34,7 +46,24 @@ impl<'t> Lines<'t> {
             starts.extend(lone);
             starts.sort_unstable();
         }
-        Self { text, starts, after_feeds }
+        Self { text, starts, after_feeds, marks: marks(text) }
+    }
+
+    /// What has been counted before a byte.
+    fn before(&self, byte: usize) -> Mark {
+        let at = self.marks.partition_point(|mark| mark.byte <= byte).saturating_sub(1);
+        let mark = self.marks.get(at).copied().unwrap_or_default();
+        let between = self.text.get(mark.byte..byte).unwrap_or("");
+        let units = mark.units + between.encode_utf16().count();
+        Mark { byte, units, chars: mark.chars + between.chars().count() }
+    }
+
+    /// Where the character begins that so many come before; the end of the text where there are not so many.
+    fn character(&self, chars: usize) -> usize {
+        let at = self.marks.partition_point(|mark| mark.chars <= chars).saturating_sub(1);
+        let mark = self.marks.get(at).copied().unwrap_or_default();
+        let rest = self.text.get(mark.byte..).unwrap_or("");
+        rest.char_indices().nth(chars - mark.chars).map_or(self.text.len(), |(at, _)| mark.byte + at)
     }
 
     /// The place of a byte.
@@ -43,9 +72,9 @@ impl<'t> Lines<'t> {
         let byte = self.boundary(byte);
         let line = self.starts.partition_point(|start| *start <= byte).saturating_sub(1);
         let start = self.starts.get(line).copied().unwrap_or(0);
-        let before = self.text.get(start..byte).unwrap_or("");
+        let units = self.before(byte).units - self.before(start).units;
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        Position { line: number(line), character: number(before.encode_utf16().count()) }
+        Position { line: number(line), character: number(units) }
     }
 
     /// The byte of a place. In the middle of a character it is that character's first.
@@ -86,11 +115,12 @@ impl<'t> Lines<'t> {
             let indent = text.len() - text.trim_start().len();
             return start + indent..start + text.len();
         }
-        let mut chars = text.char_indices().map(|(at, _)| start + at).skip(number(place.column) - 1);
-        let from = chars.next().unwrap_or(start + text.len());
+        let last = start + text.len();
+        let column = self.before(start).chars + number(place.column) - 1;
+        let from = self.character(column).min(last);
         // Nothing cannot be pointed at: then it is the character that stands there.
-        let to = chars.nth(number(place.length).max(1) - 1);
-        from..to.unwrap_or(start + text.len())
+        let to = self.character(column.saturating_add(number(place.length).max(1)));
+        from..to.min(last)
     }
 
     fn boundary(&self, byte: usize) -> usize {
@@ -100,6 +130,18 @@ impl<'t> Lines<'t> {
         }
         byte
     }
+}
+
+fn marks(text: &str) -> Vec<Mark> {
+    let (mut marks, mut now) = (vec![Mark::default()], Mark::default());
+    for (at, c) in text.char_indices() {
+        if at - marks.last().map_or(0, |mark: &Mark| mark.byte) >= APART {
+            marks.push(Mark { byte: at, ..now });
+        }
+        now.units += c.len_utf16();
+        now.chars += 1;
+    }
+    marks
 }
 
 #[cfg(test)]
@@ -158,5 +200,21 @@ mod tests {
         assert_eq!(meant(2, 0, 0), "ä😀 wrong;", "a whole line");
         assert_eq!(meant(0, 0, 0), "x", "a whole file");
         assert_eq!((meant(9, 9, 9), meant(3, 1, 1), meant(2, 99, 1)), ("", "", ""));
+    }
+
+    #[test]
+    fn a_long_line_is_counted_as_a_short_one() {
+        let text = "ä😀b".repeat(30_000);
+        let lines = Lines::of(&text);
+        // Any place in it costs as much as at its beginning.
+        for number in (0..30_000).step_by(7) {
+            let byte = number * 7;
+            let character = u32::try_from(number).unwrap() * 4;
+            assert_eq!(lines.position(byte), at(0, character));
+            let column = u32::try_from(number).unwrap() * 3 + 2;
+            let place = Place { file: "f".into(), line: 1, column, length: 2 };
+            assert_eq!(lines.meant(&place), byte + 2..byte + 7);
+        }
+        assert_eq!(lines.byte(at(0, 4 * 29_999 + 3)), 7 * 29_999 + 6);
     }
 }

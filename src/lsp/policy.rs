@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use crate::limits;
+
 use super::vocabulary::Attribute;
 use super::vocabulary::Type;
 use super::vocabulary::Vocabulary;
@@ -184,23 +186,29 @@ impl<'t> Policy<'t> {
 
     /// The types of what ends with the word at `end`: `principal.tenant`, `Tenant::"acme"`, `principal has tenant`.
     pub(super) fn types_at(&self, end: usize, known: &Vocabulary) -> Vec<Type> {
-        let Some(word) = self.get(end) else { return Vec::new() };
-        if word.kind == Kind::Text && self.is(end.checked_sub(1), "::") {
-            return self.entity(end).map(|(of, _, _)| vec![Type::Named(of)]).unwrap_or_default();
+        // From the last link back to what the chain begins with. Longer ones no policy may have.
+        let (mut links, mut at) = (Vec::new(), end);
+        while links.len() <= limits::POLICY_CHAIN_MAX
+            && self.before(at, 1).is_some_and(|word| word.is(".") || word.is("has"))
+            && let Some(link) = self.get(at).filter(|word| word.is_name())
+            && let Some(before) = at.checked_sub(2)
+        {
+            links.push(link.text);
+            at = before;
         }
-        if !word.is_name() {
-            return Vec::new();
+        let Some(first) = self.get(at) else { return Vec::new() };
+        let mut types = if first.kind == Kind::Text {
+            self.entity(at).map(|(of, _, _)| vec![Type::Named(of)]).unwrap_or_default()
+        } else if is_variable(first) {
+            self.types_of(first.text, known)
+        } else {
+            Vec::new()
+        };
+        for link in links.iter().rev() {
+            types =
+                types.iter().filter_map(|of| attribute(known, of, link)).map(|one| one.of.clone()).collect();
         }
-        let is_link = self.before(end, 1).is_some_and(|word| word.is(".") || word.is("has"));
-        if is_link {
-            let of = end.checked_sub(2).map_or_else(Vec::new, |end| self.types_at(end, known));
-            return of
-                .iter()
-                .filter_map(|of| attribute(known, of, word.text))
-                .map(|one| one.of.clone())
-                .collect();
-        }
-        if is_variable(word) { self.types_of(word.text, known) } else { Vec::new() }
+        types
     }
 
     /// The entity whose id is the word at `at`: its type, its id, its bytes.

@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use crate::limits;
+
 /// One step on the way to a word.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Step {
@@ -114,8 +116,10 @@ impl Scan<'_> {
         matches!(self.byte(), None | Some(b'\n' | b'\r' | b'#'))
     }
 
+    /// The way to here, or as much of it as shows that it is too long.
     fn way(&self) -> Vec<Step> {
-        self.open.iter().map(|open| open.step.clone()).collect()
+        let most = 2 * limits::DOCUMENT_DEPTH_MAX + 1;
+        self.open.iter().take(most).map(|open| open.step.clone()).collect()
     }
 
     fn line(&mut self) {
@@ -163,9 +167,9 @@ impl Scan<'_> {
         let Some((text, bytes)) = self.scalar(false) else { return };
         self.blanks();
         if !self.takes_colon() {
-            return self.note(text, Role::Value, self.way(), bytes);
+            return self.note(text, Role::Value, &self.way(), bytes);
         }
-        self.note(text.clone(), Role::Key, self.way(), bytes);
+        self.note(text.clone(), Role::Key, &self.way(), bytes);
         self.open.push(Open { indent, step: Step::Key(text) });
         self.blanks();
         let way = self.way();
@@ -175,7 +179,7 @@ impl Scan<'_> {
             Some(b'#' | b'\n' | b'\r') | None => {}
             Some(_) => {
                 if let Some((text, bytes)) = self.scalar(false) {
-                    self.note(text, Role::Value, way, bytes);
+                    self.note(text, Role::Value, &way, bytes);
                 }
             }
         }
@@ -191,8 +195,11 @@ impl Scan<'_> {
         is
     }
 
-    fn note(&mut self, text: String, role: Role, path: Vec<Step>, bytes: Range<usize>) {
-        self.found.push(Scalar { text, role, path, bytes });
+    /// Notes a word, unless it stands deeper than the readers of the files go: each word has its whole way with it.
+    fn note(&mut self, text: String, role: Role, path: &[Step], bytes: Range<usize>) {
+        if path.len() <= 2 * limits::DOCUMENT_DEPTH_MAX {
+            self.found.push(Scalar { text, role, path: path.to_vec(), bytes });
+        }
     }
 
     /// A text over several lines: they are all deeper than its key.
@@ -272,10 +279,10 @@ impl Scan<'_> {
         };
         self.blanks();
         if self.takes_colon() {
-            self.note(text.clone(), Role::Key, way.clone(), bytes);
+            self.note(text.clone(), Role::Key, way, bytes);
             way.push(Step::Key(text));
         } else {
-            self.note(text, Role::Value, way.clone(), bytes);
+            self.note(text, Role::Value, way, bytes);
         }
     }
 

@@ -124,4 +124,14 @@ impl Policies {
         }
         mentions
     }
+
+    /// The ids of the policies that name this entity.
+    pub fn naming<'a>(&'a self, of: &'a str, id: &'a str) -> impl Iterator<Item = &'a str> {
+        let names = move |one: &&std::sync::Arc<super::Compiled>| {
+            let mut mentions = Mentions::default();
+            mentions.note(&one.template);
+            mentions.of_type(of).any(|named| named == id)
+        };
+        self.compiled.iter().filter(names).map(|one| one.id())
+    }
 }

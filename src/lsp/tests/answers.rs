@@ -318,3 +318,14 @@ fn no_place_of_no_file_stops_the_answers() {
         }
     }
 }
+
+#[test]
+fn a_chain_without_end_is_no_end_of_the_server() {
+    let chain =
+        format!("permit (principal, action, resource) when {{ principal{}", ".tenant".repeat(100_000));
+    assert_eq!(offered(ROLES, &format!("{chain}.^")), Vec::<String>::new());
+    assert_eq!(hover(ROLES, &format!("{chain}^")), "");
+    let near =
+        format!("permit (principal, action, resource) when {{ principal.tenant{}", ".boundary".repeat(50));
+    assert!(offered(ROLES, &format!("{near}.^")).contains(&"status".to_owned()));
+}

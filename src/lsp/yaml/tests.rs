@@ -93,6 +93,20 @@ fn what_is_being_typed_is_a_word() {
     assert_eq!(typed("ä", 1), None, "the middle of a character");
 }
 
+#[test]
+fn what_nests_without_end_is_passed_over() {
+    let many = 200_000;
+    for text in [
+        "[a,".repeat(many),
+        "{a: ".repeat(many),
+        format!("{}a: b", "- ".repeat(many)),
+        "a:\n".repeat(many),
+        format!("x: {}{}", "[".repeat(many), "a, ".repeat(many)),
+    ] {
+        assert!(scalars(&text).iter().all(|scalar| scalar.path.len() < 100));
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn any_text_has_words_that_stand_where_they_say(text in r#"[-a-c:,{}\[\]'"|>#ä \n\r\\]{0,60}"#) {
