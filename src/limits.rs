@@ -70,6 +70,8 @@ pub const STREAMS_MAX: u32 = 100;
 pub const UPSTREAM_IDLE_MAX: usize = 256;
 /// Most upstream connections that one worker has open, idle or not (default).
 pub const UPSTREAM_CONNECTIONS_MAX: usize = 4_096;
+/// Bytes of a connection to the app that are held in each direction; the head of an answer must fit.
+pub const UPSTREAM_BUFFER_BYTES: usize = 64 << 10;
 
 /// Deepest nesting of a JSON body.
 pub const JSON_DEPTH_MAX: usize = 128;

@@ -13,6 +13,7 @@ mod engine;
 mod filed;
 mod foreign;
 pub mod format;
+mod ground;
 mod guard;
 mod hands;
 mod hits;

@@ -1,6 +1,6 @@
 //! What was answered before, kept by exactly what the answer depends on.
 //!
-//! A [`Ground`](super::ask::Ground) is one caller, action, route and DataKey under one snapshot; its policies read at most
+//! A [`Ground`](super::ground::Ground) is one caller, action, route and DataKey under one snapshot; its policies read at most
 //! the context besides, and [`Reads`] says what of it. Two requests on one ground that agree in that are one question.
 //! INVARIANT: a kept answer is the answer that would be given (`tests::laws`).
 //! Never: keeps an answer with an error in it (the next try may not err), or more than its bound.
@@ -17,27 +17,17 @@ use super::engine::reads::Parts;
 use super::engine::reads::Reads;
 use super::engine::reads::Seen;
 
-/// The answers to all questions about one request: whether it may be, and each class of data.
+/// The answers to questions that are asked together, in their order.
 #[derive(Debug)]
 pub(super) struct Answers {
     /// How often they were given since that was last counted.
     uses: Cell<u64>,
-    request: OnceCell<Verdict>,
-    fields: Box<[OnceCell<Verdict>]>,
-}
-
-/// Which question.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Asked {
-    Request,
-    /// The ground's field of this number.
-    Field(usize),
+    all: Box<[OnceCell<Verdict>]>,
 }
 
 impl Answers {
-    fn new(fields: usize) -> Rc<Self> {
-        let fields = (0..fields).map(|_| OnceCell::new()).collect();
-        Rc::new(Self { uses: Cell::new(0), request: OnceCell::new(), fields })
+    fn new(questions: usize) -> Rc<Self> {
+        Rc::new(Self { uses: Cell::new(0), all: (0..questions).map(|_| OnceCell::new()).collect() })
     }
 
     /// One use more; is it the first since they were last counted?
@@ -50,17 +40,14 @@ impl Answers {
         self.uses.take()
     }
 
-    /// All that is kept: what whoever asks the request's question asks too.
+    /// All that is kept: what whoever asks one of these questions asks too.
     pub(super) fn verdicts(&self) -> impl Iterator<Item = &Verdict> {
-        std::iter::once(&self.request).chain(&self.fields).filter_map(OnceCell::get)
+        self.all.iter().filter_map(OnceCell::get)
     }
 
-    /// The answer that is kept, or the one that is made now.
-    pub(super) fn get(&self, asked: Asked, make: impl FnOnce() -> Verdict) -> Verdict {
-        let place = match asked {
-            Asked::Request => Some(&self.request),
-            Asked::Field(at) => self.fields.get(at),
-        };
+    /// The answer to the question of this number that is kept, or the one that is made now.
+    pub(super) fn get(&self, question: usize, make: impl FnOnce() -> Verdict) -> Verdict {
+        let place = self.all.get(question);
         if let Some(verdict) = place.and_then(OnceCell::get) {
             return verdict.clone();
         }
@@ -73,19 +60,19 @@ impl Answers {
     }
 }
 
-/// The answers of one ground.
+/// The answers to the questions that are asked together on one ground.
 #[derive(Debug)]
 pub(super) struct Kept {
     reads: Reads,
-    fields: usize,
+    questions: usize,
     all: RefCell<Vec<(Seen, Rc<Answers>)>>,
     next: Cell<usize>,
 }
 
 impl Kept {
-    /// Nothing is kept yet of a ground with so many fields, whose policies read this.
-    pub(super) fn new(reads: Reads, fields: usize) -> Self {
-        Self { reads, fields, all: RefCell::default(), next: Cell::new(0) }
+    /// Nothing is kept yet of so many questions, whose policies read this.
+    pub(super) fn new(reads: Reads, questions: usize) -> Self {
+        Self { reads, questions, all: RefCell::default(), next: Cell::new(0) }
     }
 
     /// The place for the answers to this context. The oldest makes room.
@@ -94,7 +81,7 @@ impl Kept {
         if let Some((_, answers)) = all.iter().find(|(seen, _)| self.reads.agree(seen, parts)) {
             return Rc::clone(answers);
         }
-        let answers = Answers::new(self.fields);
+        let answers = Answers::new(self.questions);
         let Some(seen) = self.reads.see(parts).filter(|_| !self.reads.whole) else { return answers };
         let kept = (seen, Rc::clone(&answers));
         let at = self.next.replace((self.next.get() + 1) % limits::ANSWERS_KEPT_MAX);

@@ -1,7 +1,5 @@
-//! One request put to the policies: the slice of the world that it can reach, then each question on that slice.
+//! One request put to the policies: may it happen, and what may be seen of what it touches.
 //!
-//! INVARIANT: the slice is closed. From a request's entities, every attribute leads to an entity in the slice, so the
-//! answer is that of the whole world (`tests::laws`).
 //! Never: allows when a policy erred.
 
 use std::cell::OnceCell;
@@ -11,14 +9,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use cedar_policy_core::ast::Context;
-use cedar_policy_core::ast::Entity;
 use cedar_policy_core::ast::EntityUID;
 use cedar_policy_core::ast::EntityUIDEntry;
 use cedar_policy_core::ast::Request;
-use cedar_policy_core::entities::Entities;
-use cedar_policy_core::entities::NoEntitiesSchema;
-use cedar_policy_core::entities::TCComputation;
-use cedar_policy_core::extensions::Extensions;
 use http::Method;
 
 use crate::identity::Principal;
@@ -33,20 +26,21 @@ use super::Policies;
 use super::PolicyIx;
 use super::Trace;
 use super::Verdict;
-use super::answers;
 use super::answers::Answers;
-use super::answers::Kept;
 use super::engine;
 use super::engine::Outcome;
-use super::engine::Rule;
 use super::engine::context;
 use super::engine::context::Parts;
 use super::engine::memory::Memory;
-use super::engine::memory::Placed;
-use super::engine::memory::Target;
 use super::engine::parts;
+use super::engine::reach::Reach;
 use super::engine::reads;
-use super::engine::reads::Reads;
+use super::ground::Ground;
+use super::ground::Of;
+use super::ground::Part;
+use super::ground::Question;
+use super::ground::Site;
+use super::ground::rules;
 use super::world::Asking;
 
 /// Everything that one request says, typed and verified.
@@ -78,39 +72,20 @@ pub struct Facts<'a> {
     pub now_ms: u64,
 }
 
-/// One request before the policies: any number of questions about it share its context and its slice.
+/// One request before the policies: any number of questions about it share its context, and what they stand on.
 pub struct Asked<'a> {
     policies: &'a Policies,
+    model: &'a Model,
     facts: Facts<'a>,
     ground: Rc<Ground>,
+    /// The answers to the request itself.
     answers: Rc<Answers>,
+    /// The answers to what may be seen, once that is asked.
+    reveals: OnceCell<Rc<Answers>>,
     memory: RefCell<&'a mut Memory>,
     /// Only made where a policy reads it and its answer is not known yet.
     context: OnceCell<Context>,
     now_ms: u64,
-}
-
-/// What a request stands on: all that is the same for every request of one caller to one route about one DataKey.
-pub(crate) struct Ground {
-    principal: Arc<EntityUID>,
-    actor: Option<Arc<EntityUID>>,
-    request: Option<Question>,
-    fields: Vec<(ClassIx, Question)>,
-    /// All that any question about such a request can reach.
-    slice: Entities,
-    kept: Kept,
-}
-
-/// One question that a request asks, as far as it can be answered without the request's context.
-struct Question {
-    resource: Arc<EntityUID>,
-    /// The candidates that do not read the context, until they have been asked.
-    closed: RefCell<Vec<u32>>,
-    /// What those say, once it was asked for. Cedar's expressions have no other input than the request and the entities,
-    /// and these are the same here; so is the answer.
-    settled: OnceCell<Outcome>,
-    /// The candidates that read the context.
-    open: Vec<u32>,
 }
 
 impl std::fmt::Debug for Asked<'_> {
@@ -127,14 +102,13 @@ impl<'a> Asked<'a> {
         memory: &'a mut Memory,
     ) -> Self {
         memory.turn_to(policies);
-        let ground = memory.ground(&facts, |memory| Ground::new(policies, model, &facts, memory));
+        let ground =
+            memory.ground(&facts, |memory| Ground::new(&mut Site { policies, model, facts: &facts, memory }));
         let now_ms = context::cut(facts.now_ms);
-        let Facts { method, path, host, purpose, source_ip, .. } = facts;
-        let read = reads::Parts { method: method.as_str(), path, host, purpose, source_ip, now_ms };
-        let answers = ground.kept.answers(&read);
+        let answers = ground.request.kept.answers(&read(&facts, now_ms));
         memory.tally.give(&answers);
-        let (memory, context) = (RefCell::new(memory), OnceCell::new());
-        Self { policies, facts, ground, answers, memory, context, now_ms }
+        let (memory, context, reveals) = (RefCell::new(memory), OnceCell::new(), OnceCell::new());
+        Self { policies, model, facts, ground, answers, reveals, memory, context, now_ms }
     }
 
     fn context(&self) -> Context {
@@ -164,10 +138,9 @@ impl<'a> Asked<'a> {
     /// May the request happen?
     #[must_use]
     pub fn decide(&self) -> Verdict {
-        match (self.policies.world.asking(self.facts.action), &self.ground.request) {
-            (Some(asking), Some(question)) => {
-                self.answers.get(answers::Asked::Request, || self.ask(asking, question))
-            }
+        let part = &self.ground.request;
+        match (self.policies.world.asking(self.facts.action), part.questions.first()) {
+            (Some(asking), Some(question)) => self.answers.get(0, || self.ask(asking, part, question)),
             (None, _) | (_, None) => Verdict::default(),
         }
     }
@@ -175,36 +148,68 @@ impl<'a> Asked<'a> {
     /// May the caller see data of this class? A class that the route's bodies do not carry is never revealed.
     #[must_use]
     pub fn reveal(&self, class: ClassIx) -> Verdict {
-        let mut fields = self.ground.fields.iter().enumerate();
-        match fields.find(|(_, (carried, _))| *carried == class) {
-            Some((at, (_, field))) => {
-                self.answers.get(answers::Asked::Field(at), || self.ask(self.policies.world.reveal(), field))
-            }
-            None => Verdict::default(),
-        }
+        let part = self.reveals();
+        let Some((at, question)) = field(part, class) else { return Verdict::default() };
+        let answers = self.reveals.get_or_init(|| {
+            let answers = part.kept.answers(&read(&self.facts, self.now_ms));
+            self.memory.borrow_mut().tally.give(&answers);
+            answers
+        });
+        answers.get(at, || self.ask(self.policies.world.reveal(), part, question))
+    }
+
+    fn reveals(&self) -> &Part {
+        self.ground.reveals(|| {
+            self.site(|site| {
+                let drafts = site.reveals();
+                Part::new(site, drafts)
+            })
+        })
+    }
+
+    fn site<T>(&self, with: impl FnOnce(&mut Site<'_>) -> T) -> T {
+        let mut memory = self.memory.borrow_mut();
+        with(&mut Site {
+            policies: self.policies,
+            model: self.model,
+            facts: &self.facts,
+            memory: &mut memory,
+        })
     }
 
     /// How one policy fell out for the request itself, part by part. Nothing for a policy that is not of these.
     #[must_use]
     pub fn trace(&self, policy: PolicyIx) -> Option<Trace> {
-        self.traced(self.policies.world.asking(self.facts.action)?, self.ground.request.as_ref()?, policy)
+        let question = self.ground.request.questions.first()?;
+        self.traced(self.policies.world.asking(self.facts.action)?, question, policy)
     }
 
     /// The same for the question whether a class may be seen. Nothing for a class that the route's bodies do not carry.
     #[must_use]
     pub fn trace_reveal(&self, class: ClassIx, policy: PolicyIx) -> Option<Trace> {
-        let (_, field) = self.ground.fields.iter().find(|(carried, _)| *carried == class)?;
+        let (_, field) = field(self.reveals(), class)?;
         self.traced(self.policies.world.reveal(), field, policy)
     }
 
+    /// On all of the request's entities, whatever the policy looks into: a trace tells the values of what it does not.
     fn traced(&self, asking: &Asking, question: &Question, policy: PolicyIx) -> Option<Trace> {
-        let request = request(&self.ground.principal, &asking.uid, &question.resource, self.context());
-        let question = parts::Question { request, entities: &self.ground.slice, action: &asking.entity };
+        let context = self.context();
+        let entities = self.site(|site| {
+            let drafts = match question.of {
+                Of::Request => site.request().into_iter().collect(),
+                Of::Class(_) => site.reveals(),
+            };
+            let mut looked_into = Vec::new();
+            site.policies.world.looked_into(policy.0, &mut looked_into);
+            site.slice(&drafts, Reach::ALL, looked_into)
+        });
+        let request = request(&self.ground.principal, &asking.uid, &question.resource, context);
+        let question = parts::Question { request, entities: &entities, action: &asking.entity };
         self.policies.trace(policy, Some(question))
     }
 
-    fn ask(&self, asking: &Asking, question: &Question) -> Verdict {
-        let verdict = conclude(self.policies, self.outcome(asking, question));
+    fn ask(&self, asking: &Asking, part: &Part, question: &Question) -> Verdict {
+        let verdict = conclude(self.policies, self.outcome(asking, part, question));
         if !verdict.errors.is_empty() {
             // It is not kept, so it is not counted with what is.
             self.memory.borrow().tally.add(&verdict, 1);
@@ -212,11 +217,15 @@ impl<'a> Asked<'a> {
         verdict
     }
 
-    fn outcome(&self, asking: &Asking, question: &Question) -> Outcome {
-        let Ground { principal, slice, .. } = &*self.ground;
+    fn outcome(&self, asking: &Asking, part: &Part, question: &Question) -> Outcome {
+        let (principal, slice) = (&self.ground.principal, &part.slice);
         let settled = question.settled.get_or_init(|| {
+            let closed = question.closed.take();
+            if closed.is_empty() {
+                return Outcome::default();
+            }
             let request = request(principal, &asking.uid, &question.resource, Context::empty());
-            engine::evaluate(request, slice, rules(self.policies, question.closed.take().into_iter()))
+            engine::evaluate(request, slice, rules(self.policies, closed.into_iter()))
         });
         let mut outcome = settled.clone();
         if !question.open.is_empty() {
@@ -230,32 +239,42 @@ impl<'a> Asked<'a> {
     /// How many policies are looked at for the request itself.
     #[cfg(test)]
     pub(super) fn candidates(&self) -> usize {
-        self.ground
-            .request
-            .as_ref()
-            .map_or(0, |question| question.closed.borrow().len() + question.open.len())
+        let question = self.ground.request.questions.first();
+        question.map_or(0, |question| question.closed.borrow().len() + question.open.len())
     }
 
     /// For how many contexts the answers on this ground are kept.
     #[cfg(test)]
     pub(super) fn kept(&self) -> usize {
-        self.ground.kept.len()
+        self.ground.request.kept.len()
     }
 
     /// What the policies say about the request itself, before it is concluded.
     #[cfg(test)]
     pub(super) fn said(&self) -> Outcome {
-        let asking = self.policies.world.asking(self.facts.action);
-        let question = asking.zip(self.ground.request.as_ref());
-        question.map_or_else(Outcome::default, |(asking, question)| self.outcome(asking, question))
+        let (asking, part) = (self.policies.world.asking(self.facts.action), &self.ground.request);
+        let question = asking.zip(part.questions.first());
+        question.map_or_else(Outcome::default, |(asking, question)| self.outcome(asking, part, question))
     }
 
     /// The same for one class.
     #[cfg(test)]
     pub(super) fn said_of(&self, class: ClassIx) -> Outcome {
-        let field = self.ground.fields.iter().find(|(carried, _)| *carried == class);
-        field.map_or_else(Outcome::default, |(_, field)| self.outcome(self.policies.world.reveal(), field))
+        let part = self.reveals();
+        let reveal = self.policies.world.reveal();
+        field(part, class).map_or_else(Outcome::default, |(_, field)| self.outcome(reveal, part, field))
     }
+}
+
+/// The question about one class, and its place.
+fn field(part: &Part, class: ClassIx) -> Option<(usize, &Question)> {
+    part.questions.iter().enumerate().find(|(_, question)| question.of == Of::Class(class))
+}
+
+/// What of a request's context can be read.
+fn read<'a>(facts: &Facts<'a>, now_ms: u64) -> reads::Parts<'a> {
+    let Facts { method, path, host, purpose, source_ip, .. } = *facts;
+    reads::Parts { method: method.as_str(), path, host, purpose, source_ip, now_ms }
 }
 
 /// Cedar skips a policy that errs. A skipped `forbid` would widen access, so any error is a denial.
@@ -279,73 +298,6 @@ pub(super) fn conclude(policies: &Policies, outcome: Outcome) -> Verdict {
     }
 }
 
-impl Ground {
-    fn new(policies: &Policies, model: &Model, facts: &Facts<'_>, memory: &mut Memory) -> Self {
-        let world = &policies.world;
-        let (types, principals) = (&world.types, &world.index.principals);
-        let resources = (types, &world.index.resources);
-        let Placed { entity: caller, keys } =
-            memory.caller((types, principals), model, facts.principal, facts.caller);
-        let Target { resource, route } =
-            memory.resource(resources, model, facts.route, facts.data_key, facts.target);
-        let mut entities = vec![Arc::clone(&caller.entity), Arc::clone(&resource.entity), route];
-        entities.extend(caller.actors.iter().map(Arc::clone));
-        // Each tenant leads to the one at its boundary, which is its own.
-        let with_boundary = |tenant: TenantIx| [tenant, model.tenants.get(tenant).boundary];
-        let mut tenants = [facts.caller, facts.target].map(with_boundary).concat();
-        tenants.sort_unstable();
-        tenants.dedup();
-        let mut key_is_own = false;
-        for tenant in tenants {
-            let key = model.tenants.get(tenant).path.data_key();
-            key_is_own |= key == *facts.data_key;
-            entities.push(memory.tenant(types, model, tenant));
-            entities.push(memory.key(types, model, &key, tenant));
-        }
-        if !key_is_own {
-            entities.push(memory.key(types, model, facts.data_key, facts.target));
-        }
-        let question = |asking: &Asking, resource: &Placed<Arc<Entity>>| {
-            let candidates = asking.cells.candidates(&keys, &resource.keys);
-            let reads = |number: &u32| rule(policies, *number).is_none_or(|rule| rule.reads().is_some());
-            let (open, closed) = candidates.into_iter().partition(|number| reads(number));
-            let resource = Arc::new(resource.entity.uid().clone());
-            Question { resource, closed: RefCell::new(closed), settled: OnceCell::new(), open }
-        };
-        let (asking, reveal) = (world.asking(facts.action), world.reveal());
-        let mut fields = Vec::with_capacity(facts.route.classes.len());
-        for class in &facts.route.classes {
-            if let Some((field, named)) = memory.field(resources, model, *class, facts.data_key, facts.target)
-            {
-                fields.push((*class, question(reveal, &field)));
-                entities.extend([field.entity, named]);
-            }
-        }
-        let request = asking.map(|asking| question(asking, &resource));
-        entities.extend(asking.into_iter().chain([reveal]).map(|asking| Arc::clone(&asking.entity)));
-        let questions = || request.iter().chain(fields.iter().map(|(_, field)| field));
-        let candidates = questions().flat_map(|question| {
-            let closed = question.closed.borrow();
-            closed.iter().chain(&question.open).copied().collect::<Vec<u32>>()
-        });
-        entities.extend(world.looked_into(candidates));
-        let mut reads = Reads::default();
-        for rule in rules(policies, questions().flat_map(|question| question.open.iter().copied())) {
-            rule.1.reads().into_iter().for_each(|more| reads.add(more));
-        }
-        Self {
-            principal: caller.uid,
-            actor: caller.actors.first().map(|actor| Arc::new(actor.uid().clone())),
-            kept: Kept::new(reads, fields.len()),
-            request,
-            fields,
-            // Entities are equal where their names are, so nothing here can be refused. If it is, nothing is known, and
-            // what is not known is not allowed.
-            slice: of(entities).unwrap_or_default(),
-        }
-    }
-}
-
 fn request(
     principal: &Arc<EntityUID>,
     action: &Arc<EntityUID>,
@@ -354,19 +306,4 @@ fn request(
 ) -> Request {
     let known = |euid: &Arc<EntityUID>| EntityUIDEntry::Known { euid: Arc::clone(euid), loc: None };
     Request::new_unchecked(known(principal), known(action), known(resource), Some(context))
-}
-
-fn rule(policies: &Policies, number: u32) -> Option<&Rule> {
-    Some(&policies.compiled.get(usize::try_from(number).ok()?)?.rule)
-}
-
-fn rules(policies: &Policies, numbers: impl Iterator<Item = u32>) -> impl Iterator<Item = (u32, &Rule)> {
-    numbers.filter_map(|number| Some((number, rule(policies, number)?)))
-}
-
-fn of(entities: Vec<Arc<Entity>>) -> Option<Entities> {
-    let assumed = TCComputation::AssumeAlreadyComputed;
-    Entities::new()
-        .add_entities(entities, None::<&NoEntitiesSchema>, assumed, Extensions::all_available())
-        .ok()
 }

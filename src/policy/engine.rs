@@ -12,6 +12,7 @@ pub(super) mod entities;
 pub(super) mod index;
 pub(super) mod memory;
 pub(super) mod parts;
+pub(super) mod reach;
 pub(super) mod reads;
 
 use std::sync::Arc;
@@ -37,6 +38,7 @@ use cedar_policy_core::extensions::Extensions;
 
 use context::Functions;
 use index::Key;
+use reach::Reach;
 use reads::Reads;
 
 /// One policy, ready to be evaluated.
@@ -48,6 +50,8 @@ pub(super) struct Rule {
     condition: Expr,
     /// What it reads of the context; nothing where it does not.
     reads: Option<Reads>,
+    /// Which of the request's entities it looks into.
+    reach: Reach,
     /// What the index files it under: principal and resource.
     keys: (Key, Key),
     /// The entities that the condition names and looks into.
@@ -96,7 +100,8 @@ impl Rule {
         let keys = index::keys(template);
         let bases = condition.subexpressions().filter_map(looked_into);
         let looks_into = bases.flat_map(Expr::subexpressions).filter_map(named).cloned().collect();
-        let mut made = Self { effect, action, condition, reads, keys, looks_into, actions: 0 };
+        let reach = Reach::of(&condition);
+        let mut made = Self { effect, action, condition, reads, reach, keys, looks_into, actions: 0 };
         let applies = |(at, action): (u32, &Arc<Entity>)| u32::from(made.applies_to(action)) << at;
         made.actions = (0..u32::BITS).zip(actions).map(applies).sum();
         made
@@ -126,6 +131,11 @@ impl Rule {
     /// What of the context its answer may depend on, if it may.
     pub(super) fn reads(&self) -> Option<&Reads> {
         self.reads.as_ref()
+    }
+
+    /// Which of the request's entities it looks into; they must be in the slice.
+    pub(super) const fn reach(&self) -> Reach {
+        self.reach
     }
 
     /// The entities that the condition names and looks into; they must be in the slice.

@@ -83,14 +83,14 @@ impl World {
         Ok(Self { actions, reveal, types, functions, index, looked_into })
     }
 
-    /// What these policies look into beyond the request's own entities, each once.
-    pub(super) fn looked_into(&self, policies: impl Iterator<Item = u32>) -> Vec<Arc<Entity>> {
-        let of = |number: u32| self.looked_into.get(usize::try_from(number).ok()?);
-        let mut all: Vec<Arc<Entity>> =
-            policies.filter_map(of).flat_map(|all| all.iter().map(Arc::clone)).collect();
-        all.sort_unstable_by_key(Arc::as_ptr);
-        all.dedup_by_key(|entity| Arc::as_ptr(entity));
-        all
+    /// Adds what a policy looks into beyond the request's own entities, each once.
+    pub(super) fn looked_into(&self, policy: u32, all: &mut Vec<Arc<Entity>>) {
+        let of = usize::try_from(policy).ok().and_then(|at| self.looked_into.get(at));
+        for entity in of.into_iter().flatten() {
+            if !all.iter().any(|known| Arc::ptr_eq(known, entity)) {
+                all.push(Arc::clone(entity));
+            }
+        }
     }
 
     pub(super) fn asking(&self, action: Action) -> Option<&Asking> {

@@ -177,29 +177,40 @@ impl Index {
     }
 }
 
-/// The policies that apply to one action, by the pair of keys that each is filed under.
-#[derive(Debug, Default)]
-pub(crate) struct Cells(HashMap<u32, HashMap<u32, Vec<u32>>>);
+/// The policies that apply to one action: the numbers of the keys that each is filed under, and its own; sorted.
+#[derive(Debug)]
+pub(crate) struct Cells(Box<[(u32, u32, u32)]>);
 
 impl Cells {
     /// Files policies, each under the numbers of its keys.
     pub(crate) fn of(policies: impl Iterator<Item = ((u32, u32), u32)>) -> Self {
-        let mut cells = Self::default();
-        for ((principal, resource), policy) in policies {
-            cells.0.entry(principal).or_default().entry(resource).or_default().push(policy);
-        }
-        cells
+        let mut filed: Box<[_]> =
+            policies.map(|((principal, resource), policy)| (principal, resource, policy)).collect();
+        filed.sort_unstable();
+        Self(filed)
     }
 
     /// The candidates of a request, in order.
     pub(crate) fn candidates(&self, principals: &[u32], resources: &[u32]) -> Vec<u32> {
         let mut found = Vec::new();
-        for by_resource in principals.iter().filter_map(|key| self.0.get(key)) {
-            for policies in resources.iter().filter_map(|key| by_resource.get(key)) {
-                found.extend_from_slice(policies);
+        for principal in principals {
+            let all = under(&self.0, |filed| filed.0, *principal);
+            if all.is_empty() {
+                continue;
+            }
+            for resource in resources {
+                found.extend(under(all, |filed| filed.1, *resource).iter().map(|filed| filed.2));
             }
         }
         found.sort_unstable();
         found
     }
+}
+
+/// Those filed under one key; they stand together.
+fn under(filed: &[(u32, u32, u32)], key: fn(&(u32, u32, u32)) -> u32, number: u32) -> &[(u32, u32, u32)] {
+    let from = filed.partition_point(|one| key(one) < number);
+    let rest = filed.get(from..).unwrap_or_default();
+    let until = rest.partition_point(|one| key(one) == number);
+    rest.get(..until).unwrap_or_default()
 }

@@ -24,7 +24,7 @@ use crate::redact::ClassIx;
 
 use crate::policy::Policies;
 use crate::policy::ask::Facts;
-use crate::policy::ask::Ground;
+use crate::policy::ground::Ground;
 use crate::policy::hits::Tally;
 
 use super::context::Functions;

@@ -179,3 +179,16 @@ fn a_condition_may_look_into_the_tenant_at_the_boundary() {
         );
     }
 }
+
+#[test]
+fn a_condition_may_look_into_the_route_and_the_action() {
+    let model = model("tenants: {acme: {region: eu}}");
+    let text = "@id(\"clinical\") permit(principal, action, resource is Resource) when {
+        resource.route in RouteGroup::\"clinical\" };
+        @id(\"writes\") forbid(principal, action, resource) when { action in Action::\"write\" };";
+    let policies = policies(&model, text);
+    let anna = user("anna", "acme", &[]);
+    assert!(Call::new(&anna, Action::Read, "acme").decide(&policies, &model).allowed);
+    let verdict = Call::new(&anna, Action::Update, "acme").decide(&policies, &model);
+    assert_eq!((verdict.allowed, verdict.reasons.len()), (false, 1), "{verdict:?}");
+}

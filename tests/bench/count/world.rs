@@ -156,7 +156,7 @@ fn requests(count: u64, (config, live): (Config, Arc<Live>), right: impl Fn(&[u8
     let mut body = Vec::with_capacity(2 * BODY.len());
     for _ in 0..count {
         body.clear();
-        let request = message.clone().map(|()| Once(None));
+        let request = Box::new(message.clone().map(|()| Once(None)));
         let running = pin!(palisade::request::run(&worker, request, None, &peer));
         // Nothing here has to wait, so one look is enough.
         let Poll::Ready(mut response) = running.poll(&mut waiting) else { return Err("it waits".into()) };
@@ -188,7 +188,7 @@ impl Origin for App {
     type Body = Once;
     type Client = Once;
 
-    async fn call(&self, _: http::Request<Outbound<Once>>) -> Result<http::Response<Once>, Failure> {
+    async fn call(&self, _: Box<http::Request<Outbound<Once>>>) -> Result<http::Response<Once>, Failure> {
         let mut response = http::Response::new(Once(Some(Bytes::from_static(BODY))));
         let headers = response.headers_mut();
         headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
