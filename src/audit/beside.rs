@@ -112,6 +112,6 @@ impl Side<'_> {
     }
 }
 
-fn ids(line: &mut Line<'_>, key: Key, all: &[&str]) {
+fn ids(line: &mut Line<'_>, key: &'static Key, all: &[&str]) {
     line.list(key, limits::RECORD_REASONS_MAX, all, |line, id| line.text_value(key.name, id.as_bytes()));
 }

@@ -34,7 +34,7 @@ pub(super) struct Key {
 /// A [`Key`] whose spellings are put together by the compiler.
 macro_rules! key {
     ($name:literal) => {
-        $crate::audit::line::Key {
+        &$crate::audit::line::Key {
             name: $name,
             first: concat!("\"", $name, "\":"),
             next: concat!(",\"", $name, "\":"),
@@ -48,6 +48,7 @@ pub(super) struct Line<'v> {
     out: &'v mut Vec<u8>,
     start: usize,
     comma: bool,
+    second: Option<numbers::Second>,
     cut: Vec<&'static str>,
     not_utf8: Vec<&'static str>,
 }
@@ -57,7 +58,7 @@ impl<'v> Line<'v> {
         out.reserve(USUAL_BYTES);
         let start = out.len();
         out.push(b'{');
-        let mut line = Self { out, start, comma: false, cut: Vec::new(), not_utf8: Vec::new() };
+        let mut line = Self { out, start, comma: false, second: None, cut: Vec::new(), not_utf8: Vec::new() };
         line.word(key!("type"), kind);
         line
     }
@@ -85,13 +86,13 @@ impl<'v> Line<'v> {
     }
 
     #[inline]
-    fn key(&mut self, key: Key) {
+    fn key(&mut self, key: &'static Key) {
         self.out.extend_from_slice(if self.comma { key.next } else { key.first }.as_bytes());
         self.comma = true;
     }
 
     /// A member that is an object.
-    pub(super) fn object(&mut self, key: Key, write: impl FnOnce(&mut Self)) {
+    pub(super) fn object(&mut self, key: &'static Key, write: impl FnOnce(&mut Self)) {
         self.key(key);
         self.object_value(write);
     }
@@ -105,14 +106,20 @@ impl<'v> Line<'v> {
     }
 
     /// A member that is a list. It ends early, and is marked, at `max` items or where the next may not fit the record.
-    pub(super) fn list<T>(&mut self, key: Key, max: usize, items: &[T], write: impl Fn(&mut Self, &T)) {
+    pub(super) fn list<T>(
+        &mut self,
+        key: &'static Key,
+        max: usize,
+        items: &[T],
+        write: impl Fn(&mut Self, &T),
+    ) {
         self.list_within(key, (max, limits::RECORD_BYTES_MAX), items, write);
     }
 
     /// The same, with a bound on its bytes as well: further fields come after it.
     pub(super) fn list_within<T>(
         &mut self,
-        key: Key,
+        key: &'static Key,
         (max, bytes_max): (usize, usize),
         items: &[T],
         write: impl Fn(&mut Self, &T),
@@ -137,30 +144,30 @@ impl<'v> Line<'v> {
     }
 
     /// A word of our own vocabulary: it needs no escaping.
-    pub(super) fn word(&mut self, key: Key, word: &'static str) {
+    pub(super) fn word(&mut self, key: &'static Key, word: &'static str) {
         self.key(key);
         self.out.push(b'"');
         self.out.extend_from_slice(word.as_bytes());
         self.out.push(b'"');
     }
 
-    pub(super) fn text(&mut self, key: Key, text: &str) {
+    pub(super) fn text(&mut self, key: &'static Key, text: &str) {
         self.bytes(key, text.as_bytes());
     }
 
-    pub(super) fn maybe_text(&mut self, key: Key, text: Option<&str>) {
+    pub(super) fn maybe_text(&mut self, key: &'static Key, text: Option<&str>) {
         if let Some(text) = text {
             self.text(key, text);
         }
     }
 
     /// Text that somebody else made, and that may not be UTF-8.
-    pub(super) fn bytes(&mut self, key: Key, bytes: &[u8]) {
+    pub(super) fn bytes(&mut self, key: &'static Key, bytes: &[u8]) {
         self.key(key);
         self.text_value(key.name, bytes);
     }
 
-    pub(super) fn number(&mut self, key: Key, number: u64) {
+    pub(super) fn number(&mut self, key: &'static Key, number: u64) {
         self.key(key);
         numbers::decimal(self.out, number);
     }
@@ -172,12 +179,12 @@ impl<'v> Line<'v> {
         self.out.push(b'"');
     }
 
-    pub(super) fn digest(&mut self, key: Key, digest: &Digest) {
+    pub(super) fn digest(&mut self, key: &'static Key, digest: &Digest) {
         self.hex(key, digest.as_bytes());
     }
 
     /// At most 32 bytes, a multiple of four.
-    pub(super) fn hex(&mut self, key: Key, bytes: &[u8]) {
+    pub(super) fn hex(&mut self, key: &'static Key, bytes: &[u8]) {
         self.key(key);
         self.out.push(b'"');
         // A digest is the longest; what is written at once is checked for room once.
@@ -190,13 +197,13 @@ impl<'v> Line<'v> {
     }
 
     /// A time in milliseconds since 1970 as RFC 3339 in UTC.
-    pub(super) fn time(&mut self, key: Key, time_ms: u64) {
+    pub(super) fn time(&mut self, key: &'static Key, time_ms: u64) {
         self.key(key);
-        numbers::time(self.out, time_ms);
+        numbers::time(self.out, &mut self.second, time_ms);
     }
 
     /// An IP address, in its usual spelling.
-    pub(super) fn ip(&mut self, key: Key, ip: IpAddr) {
+    pub(super) fn ip(&mut self, key: &'static Key, ip: IpAddr) {
         self.key(key);
         self.out.push(b'"');
         match ip {

@@ -284,7 +284,7 @@ impl Decision<'_> {
     }
 }
 
-fn names(line: &mut Line<'_>, key: Key, all: &[Box<str>]) {
+fn names(line: &mut Line<'_>, key: &'static Key, all: &[Box<str>]) {
     let bounds = (limits::RECORD_ROLES_MAX, limits::RECORD_ROLES_BYTES_MAX);
     line.list_within(key, bounds, all, |line, name| line.text_value(key.name, name.as_bytes()));
 }

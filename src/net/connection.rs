@@ -35,8 +35,9 @@ pub(super) async fn serve(mut stream: TcpStream, peer: SocketAddr, station: &Rc<
         if station.settings.h2c { sniff(&mut stream, station).await } else { (Vec::new(), false) };
     let bounds = (!h2).then_some(station.settings.guard);
     let wire = Wire::new(stream, bounds, &start, Rc::clone(&line), Rc::clone(&station.tick));
-    let service =
-        service_fn(|request| handle(Rc::clone(station), Rc::clone(&line), Rc::clone(&peer), request));
+    let service = service_fn(|request| {
+        handle(Rc::clone(station), Rc::clone(&line), Rc::clone(&peer), Box::new(request))
+    });
     let served = if h2 {
         let connection = http2(station).serve_connection(TokioIo::new(wire), service);
         until_drained(connection, station, &line, |connection| connection.graceful_shutdown()).await
@@ -73,7 +74,7 @@ async fn handle(
     station: Rc<Station>,
     line: Rc<Line>,
     peer: Rc<Peer>,
-    request: http::Request<Incoming>,
+    request: Box<http::Request<Incoming>>,
 ) -> Result<http::Response<Tracked>, std::convert::Infallible> {
     let flaw = line.enter(station.tick.get());
     let visit = Visit { station, line };

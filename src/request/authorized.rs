@@ -56,7 +56,7 @@ pub(super) struct Parties {
 /// An allowed request.
 #[derive(Debug)]
 pub struct Authorized<B> {
-    pub(super) head: Head,
+    pub(super) head: Box<Head>,
     pub(super) body: B,
     pub(super) parties: Option<Parties>,
     pub(super) permit: Permit,

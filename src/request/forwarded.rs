@@ -41,10 +41,11 @@ pub trait Origin {
     /// The body of the requests that it takes.
     type Client: Body<Data = Bytes> + Unpin + 'static;
 
-    /// Sends one permitted request and gives the head of the answer.
+    /// Sends one permitted request and gives the head of the answer. The request is in a box because it goes through many
+    /// hands, and is large.
     fn call(
         &self,
-        request: http::Request<Outbound<Self::Client>>,
+        request: Box<http::Request<Outbound<Self::Client>>>,
     ) -> impl Future<Output = Result<http::Response<Self::Body>, Failure>>;
 }
 
@@ -144,13 +145,13 @@ fn failed(failure: Failure, sent: &Sent) -> Refusal {
 
 /// What an origin is given. It takes a permit and the receipt of its record to make one.
 fn outbound<B: Body<Data = Bytes> + Unpin, O>(
-    mut head: Head,
+    mut head: Box<Head>,
     body: B,
     permit: &Permit,
     _receipt: &Receipt,
     worker: &Worker<O>,
     sent: &Sent,
-) -> Result<http::Request<Outbound<B>>, Refusal> {
+) -> Result<Box<http::Request<Outbound<B>>>, Refusal> {
     let size = body.size_hint();
     if size.lower() > worker.settings.bounds.body_bytes {
         return Err(Refusal::BodyTooLarge);
@@ -179,7 +180,8 @@ fn outbound<B: Body<Data = Bytes> + Unpin, O>(
         given: 0,
         length,
     };
-    let mut request = http::Request::new(body);
+    let mut request = Box::new(http::Request::new(body));
+    let head = *head;
     *request.method_mut() = head.method;
     let mut uri = http::uri::Parts::default();
     uri.path_and_query = Some(head.target);
@@ -210,13 +212,11 @@ fn identity_headers<O>(
 ) {
     let tenants = &snapshot.model().tenants;
     let headers = &mut head.headers;
-    if let Some(name) = &snapshot.places().header {
-        headers.remove(name);
-    }
-    if !worker.settings.forward_credential {
-        headers.remove(header::AUTHORIZATION);
-        headers.remove(&worker.settings.api_key_header);
-    }
+    let named = snapshot.places().header.as_ref();
+    let (keeps, key) = (worker.settings.forward_credential, &worker.settings.api_key_header);
+    remove(headers, |name| {
+        Some(name) == named || (!keeps && (*name == header::AUTHORIZATION || name == key))
+    });
     if let Some(Parties { principal, caller, target, data_key }) = parties {
         set(headers, TENANT, tenants.get(*target).path.as_str());
         set(headers, CALLER_TENANT, tenants.get(*caller).path.as_str());
@@ -232,6 +232,14 @@ fn identity_headers<O>(
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
     headers.insert(FORWARDED_HOST, head.host_line.clone());
     headers.insert(header::HOST, head.host_line.clone());
+}
+
+/// Removes headers, found by one walk: for the few that are there it costs less than a look-up for each that may not be.
+pub(super) fn remove(headers: &mut HeaderMap, which: impl Fn(&HeaderName) -> bool) {
+    let removed: Vec<HeaderName> = headers.keys().filter(|name| which(name)).cloned().collect();
+    for name in removed {
+        headers.remove(name);
+    }
 }
 
 fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {

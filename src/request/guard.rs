@@ -341,14 +341,11 @@ fn is_odd_target(target: &[u8]) -> bool {
 const METHODS: [&[u8]; 7] = [b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"];
 
 fn header_line(line: &[u8]) -> Result<(&[u8], &[u8]), Flaw> {
-    let (name, value) =
-        memchr(b':', line).and_then(|at| line.split_at_checked(at)).ok_or(Flaw::HeaderLine)?;
     // A folded line starts with white space, which no name has; so does a line with white space before its colon.
-    if name.is_empty() || !name.iter().all(|byte| is_token_byte(*byte)) {
-        return Err(Flaw::HeaderLine);
-    }
-    let value = value.get(1..).unwrap_or_default();
-    if !all_field_bytes(value) {
+    let end = line.iter().position(|byte| !is_token_byte(*byte)).ok_or(Flaw::HeaderLine)?;
+    let (name, value) = line.split_at_checked(end).ok_or(Flaw::HeaderLine)?;
+    let [b':', value @ ..] = value else { return Err(Flaw::HeaderLine) };
+    if name.is_empty() || !all_field_bytes(value) {
         return Err(Flaw::HeaderLine);
     }
     Ok((name, value.trim_ascii()))

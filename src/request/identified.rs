@@ -25,7 +25,7 @@ use crate::tenancy::Tenancy;
 /// A request with its principal and its tenancy.
 #[derive(Debug)]
 pub struct Identified<B> {
-    pub(super) head: Head,
+    pub(super) head: Box<Head>,
     pub(super) body: B,
     pub(super) principal: Arc<Principal>,
     pub(super) named: Vec<Named>,

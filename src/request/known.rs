@@ -37,7 +37,7 @@ pub struct Known {
     pub(super) method: Option<Method>,
     /// The path as received, where the head has no normal form.
     pub(super) unread_path: Option<Box<str>>,
-    pub(super) head: Option<Head>,
+    pub(super) head: Option<Box<Head>>,
     pub(super) principal: Option<Arc<Principal>>,
     pub(super) named: Vec<Named>,
     pub(super) tenancy: Option<Tenancy>,
@@ -56,11 +56,11 @@ impl Known {
         Self { method: Some(method), unread_path: Some(uri.path().into()), ..Self::default() }
     }
 
-    pub(super) fn head(head: Head) -> Self {
+    pub(super) fn head(head: Box<Head>) -> Self {
         Self { method: Some(head.method.clone()), head: Some(head), ..Self::default() }
     }
 
     pub(super) fn path(&self) -> &str {
-        self.head.as_ref().map(Head::path).or(self.unread_path.as_deref()).unwrap_or_default()
+        self.head.as_deref().map(Head::path).or(self.unread_path.as_deref()).unwrap_or_default()
     }
 }

@@ -52,7 +52,7 @@ impl Head {
 /// A request whose head has one reading.
 #[derive(Debug)]
 pub struct Received<B> {
-    pub(super) head: Head,
+    pub(super) head: Box<Head>,
     pub(super) body: B,
 }
 
@@ -76,7 +76,7 @@ impl<B> Received<B> {
 }
 
 impl Head {
-    fn new(parts: http::request::Parts, bounds: &Bounds) -> Result<Self, Refusal> {
+    fn new(parts: http::request::Parts, bounds: &Bounds) -> Result<Box<Self>, Refusal> {
         let http::request::Parts { method, uri, version, mut headers, .. } = parts;
         if headers.len() > bounds.headers {
             return Err(Refusal::Flawed(Flaw::TooManyHeaders));
@@ -93,7 +93,8 @@ impl Head {
         if cookies > 1 {
             join_cookies(&mut headers);
         }
-        Ok(Self { method, target, host, host_line, headers })
+        // In a box: it goes through every step, and moving it would cost more than making it.
+        Ok(Box::new(Self { method, target, host, host_line, headers }))
     }
 }
 

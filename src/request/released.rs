@@ -28,6 +28,7 @@ use crate::request::ending::Ending;
 use crate::request::forwarded::Broken;
 use crate::request::forwarded::DECISION_ID;
 use crate::request::forwarded::Forwarded;
+use crate::request::forwarded::remove;
 use crate::request::known::Refused;
 use crate::request::received::OURS;
 use crate::request::received::is_of_the_hop;
@@ -179,9 +180,10 @@ fn sound(parts: &http::response::Parts, head_only: bool) -> Result<Option<Header
 
 /// Removes hop-by-hop and framing headers, and whatever speaks in our name.
 fn clean(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
-        .get_all(header::CONNECTION)
+    let connection = headers.contains_key(header::CONNECTION).then(|| headers.get_all(header::CONNECTION));
+    let named: Vec<HeaderName> = connection
         .iter()
+        .flatten()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
@@ -191,14 +193,6 @@ fn clean(headers: &mut HeaderMap) {
 
 fn is_ours(name: &HeaderName) -> bool {
     name.as_str().starts_with(OURS)
-}
-
-/// One walk over the few headers that are there costs less than a look-up for each that may not be.
-fn remove(headers: &mut HeaderMap, which: impl Fn(&HeaderName) -> bool) {
-    let removed: Vec<HeaderName> = headers.keys().filter(|name| which(name)).cloned().collect();
-    for name in removed {
-        headers.remove(name);
-    }
 }
 
 fn readable(parts: &http::response::Parts, bodiless: bool) -> Result<redact::Encoding, Refusal> {

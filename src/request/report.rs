@@ -129,7 +129,7 @@ pub(super) fn refused<O>(
             Some(head) => http(head, route, Some(row.status)),
             None => unread(&known, row.status),
         },
-        request_id: known.head.as_ref().and_then(request_id),
+        request_id: known.head.as_deref().and_then(request_id),
         purpose: known.head.as_ref().and_then(|head| head.one(&snapshot.settings().purpose_header)),
         now_ms: known.now_ms.unwrap_or(moment.now_ms),
         latency: known.latency.unwrap_or(DecisionLatency { identify_us: total_us, authorize_us: 0 }),

@@ -179,15 +179,12 @@ pub fn host(text: &str) -> Result<Host, Unclear> {
             (format!("[{}]", inside.to_ascii_lowercase()), port)
         }
         None => {
-            // By bytes: a search for a character costs more than these few.
-            let colon = text.bytes().position(|byte| byte == b':').unwrap_or(text.len());
-            let (name, rest) = text.split_at_checked(colon).ok_or(Unclear::Host)?;
-            let port = rest.strip_prefix(':');
+            let (name, rest) = text.split_at_checked(labels(text)?).ok_or(Unclear::Host)?;
             let name = name.strip_suffix('.').unwrap_or(name);
-            if name.len() > 253 || !name.as_bytes().split(|byte| *byte == b'.').all(is_label) {
+            if name.len() > 253 {
                 return Err(Unclear::Host);
             }
-            (name.to_ascii_lowercase(), port)
+            (name.to_ascii_lowercase(), rest.strip_prefix(':'))
         }
     };
     let port = match port {
@@ -200,11 +197,21 @@ pub fn host(text: &str) -> Result<Host, Unclear> {
     Ok(Host { name, port })
 }
 
-/// A DNS label: letters, digits, `-` and (as many private names have it) `_`.
-fn is_label(label: &[u8]) -> bool {
-    !label.is_empty()
-        && label.len() <= limits::SEGMENT_BYTES_MAX
-        && label.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+/// How long the DNS labels at the start of a text are, up to its end or the colon of a port. A label is of letters, digits,
+/// `-` and (as many private names have it) `_`; the last may end in a dot.
+fn labels(text: &str) -> Result<usize, Unclear> {
+    let mut label = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' if label < limits::SEGMENT_BYTES_MAX => {
+                label += 1;
+            }
+            b'.' if label > 0 => label = 0,
+            b':' if at > 0 => return Ok(at),
+            _ => return Err(Unclear::Host),
+        }
+    }
+    if text.is_empty() { Err(Unclear::Host) } else { Ok(text.len()) }
 }
 
 #[cfg(test)]

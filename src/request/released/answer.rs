@@ -17,9 +17,9 @@ use crate::redact::Redactor;
 use crate::request::ending::Ended;
 use crate::request::ending::Ending;
 use crate::request::forwarded::Broken;
+use crate::request::forwarded::remove;
 use crate::request::released::Cut;
 use crate::request::released::is_ours;
-use crate::request::released::remove;
 
 /// The one body type that a connection is given.
 #[derive(Debug)]
