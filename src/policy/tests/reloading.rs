@@ -233,3 +233,29 @@ fn what_did_not_change_is_shared_and_what_did_is_told() {
     assert_eq!(before.differences(&moved), [("p1", Difference::Removed), ("p2", Difference::Removed)]);
     assert_eq!(moved.place(PolicyIx(0)).unwrap().line, 3);
 }
+
+#[test]
+fn a_link_is_made_anew_where_its_template_is_another_and_everything_where_the_schema_is() {
+    let model = model(TENANTS);
+    let link = "links: [{id: l1, template: tpl, principal: 'Role::\"r\"', resource: 'DataKey::\"acme\"'}]";
+    let template = |more: &str| {
+        let text = "permit(principal in ?principal, action, resource in ?resource)";
+        source("t.cedar", &format!("@id(\"tpl\") {text}{more};"))
+    };
+    let files = |more: &str| [template(more), source("x.links.yaml", link)];
+    let before = compile(&model, &files(""));
+    let next = files(" when { resource.level <= 2 }");
+    let (warm, _) = Policies::compile_after(Some(&before), &Alone, &schema(), &next, &model).unwrap();
+    assert_eq!(looks(&warm), looks(&compile(&model, &next)));
+    assert_ne!(warm.effective_text("l1"), before.effective_text("l1"));
+
+    let more = source("palisade.cedarschema", &format!("entity Invoice in [DataKey];\n{SCHEMA}"));
+    let invoices =
+        "@id(\"i\") permit(principal, action, resource) when { resource.tenant in Invoice::\"1\" };";
+    let files = [source("i.cedar", invoices)];
+    let before = Policies::compile(&more, &files, &model).map(|(policies, _)| policies);
+    let warm =
+        Policies::compile_after(before.as_ref().ok(), &Alone, &schema(), &files, &model).map(|done| done.1);
+    assert_eq!(warm, Policies::compile(&schema(), &files, &model).map(|done| done.1));
+    assert!(before.is_ok() != warm.is_ok(), "{before:?} and {warm:?}: the schemas make no difference");
+}
