@@ -178,7 +178,9 @@ fn head(story: &Story, out: &mut Out) {
         let ids: Vec<&str> = ids.iter().take(NAMES_MAX).map(String::as_str).collect();
         out.line(&format!("  {what} {}{more}", printable(&ids.join(", "))));
     }
-    let looked_at = many(story.looked_at, "decision was looked at", "decisions were looked at");
+    // The count comes once a minute, and what disagreed comes at once.
+    let looked_at = story.looked_at.max(story.disagreements);
+    let looked_at = many(looked_at, "decision was looked at", "decisions were looked at");
     let mut counted = format!("  {looked_at}, as far as that is on record");
     for (count, what) in [
         (story.dropped, "there was no room to look at"),
