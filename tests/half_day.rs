@@ -1,12 +1,7 @@
 //! The manual's half-day of a security engineer holds what it says: its files are written and its commands run, in their
 //! order and in one shell, and what they answer is what it shows (`…` stands for anything). Never: needs curl, or a port
 //! that may be taken.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test stops at the first surprise"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 mod common;
 
@@ -14,7 +9,6 @@ use std::fs;
 use std::io::BufRead as _;
 use std::io::BufReader;
 use std::io::Write as _;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Child;
@@ -28,9 +22,9 @@ use std::time::Instant;
 use common::Client;
 use common::Upstream;
 use common::pages::Block;
+use common::pages::Serving;
 use common::pages::blocks;
 use common::pages::compare;
-use serde_json::Value;
 use tempfile::TempDir;
 
 /// The commands that do not end with 0.
@@ -105,59 +99,11 @@ impl Drop for Shell {
     }
 }
 
-/// `palisade run`, until it is dropped.
-struct Sidecar {
-    child: Child,
-    data: SocketAddr,
-    _app: Upstream,
-}
-
-impl Sidecar {
-    fn start(folder: &Path, arguments: &str) -> Self {
-        let app = Upstream::json(CLAIMS);
-        let mut child = Command::new(env!("CARGO_BIN_EXE_palisade"))
-            .args(arguments.split(' ').skip(1))
-            .args([
-                "--log-format",
-                "json",
-                "--set",
-                "listen.data=127.0.0.1:0",
-                "--set",
-                "listen.admin=127.0.0.1:0",
-            ])
-            .args(["--set", &format!("upstream.address={}", app.address)])
-            .current_dir(folder)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut data = app.address;
-        for line in lines.by_ref() {
-            let event: Value = serde_json::from_str(&line.unwrap()).unwrap_or_default();
-            if event["message"] == "serving" {
-                data = event["data"].as_str().unwrap().parse().unwrap();
-                break;
-            }
-        }
-        assert_ne!(data, app.address, "it does not serve");
-        // What it logs from here on is read, so that it never waits.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, data, _app: app }
-    }
-}
-
-impl Drop for Sidecar {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
 /// Where the story takes place.
 struct Ground {
     folder: TempDir,
     shell: Shell,
-    serving: Option<Sidecar>,
+    serving: Option<Serving>,
 }
 
 impl Ground {
@@ -184,7 +130,7 @@ impl Ground {
     /// What a command says; it must end as it should.
     fn run(&mut self, command: &str) -> String {
         if command == "palisade run &" {
-            self.serving = Some(Sidecar::start(&self.clinic(), "palisade run"));
+            self.serving = Some(Serving::start(&self.clinic(), "palisade run", Upstream::json(CLAIMS)));
             self.wait("\"event\":\"shadow_started\"");
             return String::new();
         }

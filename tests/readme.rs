@@ -1,22 +1,12 @@
 //! The README holds what it says: its commands are run in their order, and what they answer is what it shows (`…` stands
 //! for anything). A command that is not in the list below fails. Never: needs curl, or a port that may be taken.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test stops at the first surprise"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 mod common;
 
 use std::fs;
-use std::io::BufRead as _;
-use std::io::BufReader;
-use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Child;
 use std::process::Command;
-use std::process::Stdio;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -24,8 +14,8 @@ use common::Client;
 use common::Upstream;
 use common::pages;
 use common::pages::Block;
+use common::pages::Serving;
 use common::pages::compare;
-use serde_json::Value;
 use tempfile::TempDir;
 
 /// How a command of the README is run here.
@@ -113,7 +103,7 @@ fn blocks() -> Vec<Block> {
 struct Ground {
     folder: TempDir,
     key: String,
-    serving: Option<Sidecar>,
+    serving: Option<Serving>,
     clinic: bool,
 }
 
@@ -136,7 +126,7 @@ impl Ground {
                 said
             }
             How::Serve => {
-                self.serving = Some(Sidecar::start(self.folder.path(), command, Upstream::json(PATIENTS)));
+                self.serving = Some(Serving::start(self.folder.path(), command, Upstream::json(PATIENTS)));
                 String::new()
             }
             How::Curl => self.curl(command),
@@ -194,55 +184,6 @@ impl Ground {
     }
 }
 
-/// `palisade run …`, until it is dropped.
-struct Sidecar {
-    child: Child,
-    data: SocketAddr,
-    admin: SocketAddr,
-    _app: Upstream,
-}
-
-impl Sidecar {
-    fn start(folder: &Path, command: &str, app: Upstream) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_palisade"))
-            .args(command.split(' ').skip(1))
-            .args([
-                "--log-format",
-                "json",
-                "--set",
-                "listen.data=127.0.0.1:0",
-                "--set",
-                "listen.admin=127.0.0.1:0",
-            ])
-            .args(["--set", &format!("upstream.address={}", app.address)])
-            .current_dir(folder)
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn();
-        let mut sidecar = Self { child: child.unwrap(), data: app.address, admin: app.address, _app: app };
-        let mut said = String::new();
-        for line in BufReader::new(sidecar.child.stderr.take().unwrap()).lines() {
-            let line = line.unwrap();
-            let event: Value = serde_json::from_str(&line).unwrap_or_default();
-            if event["message"] == "serving" {
-                // Nobody reads on. What is logged from here on is lost, and nothing else may be: edits still take effect.
-                let address = |name: &str| event[name].as_str().unwrap().parse().unwrap();
-                (sidecar.data, sidecar.admin) = (address("data"), address("admin"));
-                return sidecar;
-            }
-            said += &line;
-        }
-        panic!("`{command}` does not serve: {said}");
-    }
-}
-
-impl Drop for Sidecar {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
 /// The auditor of globex reads claims of acme, and an edit is refused.
 fn leave_records(folder: &Path) {
     let digest = palisade::ids::Digest::of(SECRET.as_bytes());
@@ -252,7 +193,7 @@ fn leave_records(folder: &Path) {
     let clinic = folder.join(CLINIC);
     fs::write(clinic.join("api_keys.yaml"), key).unwrap();
     let command = format!("palisade run --config {CLINIC}/palisade.yaml");
-    let sidecar = Sidecar::start(folder, &command, Upstream::json(CLAIMS));
+    let sidecar = Serving::start(folder, &command, Upstream::json(CLAIMS));
     let head =
         format!("GET /claims HTTP/1.1\r\nx-api-key: gus.{SECRET}\r\nx-tenant: acme\r\nx-purpose: audit\r\n");
     let answer = Client::connect(sidecar.data).ask(&head, b"");

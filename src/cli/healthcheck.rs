@@ -42,25 +42,33 @@ pub(super) struct Arguments {
     timeout_ms: u64,
 }
 
+/// The admin listener's address: the one that is given, or the configuration's, whose problems are told.
+pub(super) fn admin(
+    global: &Global,
+    given: Option<SocketAddr>,
+    world: &World<'_>,
+    out: &mut Out,
+) -> Option<SocketAddr> {
+    if given.is_some() {
+        return given;
+    }
+    let loaded = load(global, world);
+    match loaded.config {
+        Ok((config, _)) => Some(config.listen.admin),
+        Err(problems) => {
+            super::check::pretty(global, &problems, &loaded.text, None, |text| out.aside(text));
+            None
+        }
+    }
+}
+
 pub(super) fn healthcheck(
     global: &Global,
     arguments: &Arguments,
     world: &World<'_>,
     out: &mut Out,
 ) -> Result<Exit, String> {
-    let address = match arguments.address {
-        Some(address) => address,
-        None => {
-            let loaded = load(global, world);
-            match loaded.config {
-                Ok((config, _)) => config.listen.admin,
-                Err(problems) => {
-                    super::check::pretty(global, &problems, &loaded.text, None, |text| out.aside(text));
-                    return Ok(Exit::Invalid);
-                }
-            }
-        }
-    };
+    let Some(address) = admin(global, arguments.address, world, out) else { return Ok(Exit::Invalid) };
     let answer = ask(here(address), Duration::from_millis(arguments.timeout_ms));
     let (ready, said) = match &answer {
         Ok((200, _)) => (true, "ready".to_owned()),

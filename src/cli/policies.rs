@@ -12,10 +12,8 @@ use super::Exit;
 use super::Global;
 use super::Out;
 use super::World;
-use super::check;
 use super::formats;
 use super::healthcheck;
-use super::load;
 use super::out::BAD;
 use super::out::BOLD;
 use super::out::DIM;
@@ -124,18 +122,8 @@ pub(super) fn policies(
     world: &World<'_>,
     out: &mut Out,
 ) -> Result<Exit, String> {
-    let address = match arguments.address {
-        Some(address) => address,
-        None => {
-            let loaded = load(global, world);
-            match loaded.config {
-                Ok((config, _)) => config.listen.admin,
-                Err(problems) => {
-                    check::pretty(global, &problems, &loaded.text, None, |text| out.aside(text));
-                    return Ok(Exit::Invalid);
-                }
-            }
-        }
+    let Some(address) = healthcheck::admin(global, arguments.address, world, out) else {
+        return Ok(Exit::Invalid);
     };
     let Some((page, all)) = ask(address, arguments)? else {
         out.error(&format!("no policies are `{}` there", arguments.of.as_str()));

@@ -1,7 +1,17 @@
 //! Pages with commands and what they answer: their fenced blocks, and whether something real is what a block shows. `…`
 //! stands for anything.
 
+use std::io::BufRead as _;
+use std::io::BufReader;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+
 use serde_json::Value;
+
+use super::Upstream;
 
 /// What another run, another proof and another app change in a record.
 const VARIES: [&str; 8] =
@@ -95,4 +105,49 @@ pub fn compare(block: &Block, said: &str) -> Result<(), String> {
     let (shown, real) = (values(&block.text), values(said));
     let same = shown.len() == real.len() && shown.iter().zip(&real).all(|(shown, real)| is_part(shown, real));
     if same { Ok(()) } else { Err(format!("another record is shown than\n{said}")) }
+}
+
+/// `palisade run …` of a page, on free ports and before an app that is there, until it is dropped.
+pub struct Serving {
+    child: Child,
+    pub data: SocketAddr,
+    pub admin: SocketAddr,
+    _app: Upstream,
+}
+
+impl Serving {
+    pub fn start(folder: &Path, command: &str, app: Upstream) -> Self {
+        let child = Command::new(env!("CARGO_BIN_EXE_palisade"))
+            .args(command.split(' ').skip(1))
+            .args(["--log-format", "json", "--set", "listen.data=127.0.0.1:0"])
+            .args(["--set", "listen.admin=127.0.0.1:0"])
+            .args(["--set", &format!("upstream.address={}", app.address)])
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn();
+        let mut serving = Self { child: child.unwrap(), data: app.address, admin: app.address, _app: app };
+        let mut lines = BufReader::new(serving.child.stderr.take().unwrap()).lines();
+        let mut said = String::new();
+        for line in lines.by_ref() {
+            let line = line.unwrap();
+            let event: Value = serde_json::from_str(&line).unwrap_or_default();
+            if event["message"] == "serving" {
+                let address = |name: &str| event[name].as_str().unwrap().parse().unwrap();
+                (serving.data, serving.admin) = (address("data"), address("admin"));
+                // What it logs from here on is read, so that it never waits.
+                std::thread::spawn(move || lines.for_each(drop));
+                return serving;
+            }
+            said += &line;
+        }
+        panic!("`{command}` does not serve: {said}");
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
 }

@@ -210,15 +210,6 @@ impl Shown<'_> {
 }
 
 fn tenant(role: &Role) -> Option<String> {
-    match role {
-        Role::Policies { confined_to } => confined_to.as_ref().map(ToString::to_string),
-        Role::Schema
-        | Role::Tenants
-        | Role::Classes
-        | Role::Routes
-        | Role::OpenApi
-        | Role::Jwks(_)
-        | Role::ApiKeys
-        | Role::PseudonymKey => None,
-    }
+    let Role::Policies { confined_to } = role else { return None };
+    confined_to.as_ref().map(ToString::to_string)
 }
