@@ -319,11 +319,13 @@ impl Worker {
         let change = if reading.fingerprint == self.good {
             Change::Restored { live: self.live.current().digest() }
         } else {
-            match checked_after(Some(&self.live.current()), reading, &self.settings) {
-                Ok(checked) => {
-                    supply::accept(reading);
-                    self.publish(checked, reading)
-                }
+            let checked = checked_after(Some(&self.live.current()), reading, &self.settings);
+            let accepted = checked.and_then(|checked| match supply::accept(reading) {
+                Ok(()) => Ok(checked),
+                Err(problem) => Err(vec![problem]),
+            });
+            match accepted {
+                Ok(checked) => self.publish(checked, reading),
                 Err(mut problems) => {
                     problems.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
                     problems.truncate(limits::PROBLEMS_KEPT_MAX);

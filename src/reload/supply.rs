@@ -96,7 +96,8 @@ impl Supply {
                 Ok(None) => {}
                 Ok(Some(bundle)) => {
                     let bundle = Arc::new(bundle);
-                    state.floor.get_or_insert_with(|| Accepted::of(&bundle));
+                    // It is written before what is said of it, so it may be the newer of the two.
+                    state.floor = Some(Accepted::of(&bundle));
                     state.good = Some(Arc::clone(&bundle));
                     state.offer.bundle = Some(bundle);
                 }
@@ -167,7 +168,8 @@ impl Supply {
             Ok(Found::New(bytes, tag)) => {
                 let taken = self.prove(&bytes);
                 let mut state = self.state();
-                state.tag = tag;
+                // What is refused is looked at again: a key that was missing may be there by then.
+                state.tag = tag.filter(|_| taken.is_ok());
                 let before =
                     (state.offer.bundle.as_ref().map(|bundle| bundle.digest()), state.offer.problems.clone());
                 let kind = match taken {
@@ -196,20 +198,13 @@ impl Supply {
         let bad = |bad: BadBundle| self.problem(bad.code(), &bad.to_string());
         let trust = trust(&self.config).map_err(|why| self.problem("bundle-key", &why))?;
         let bundle = Opened::open(bytes).and_then(|opened| opened.verify(&trust)).map_err(bad)?;
-        let state = self.state();
-        let Some(floor) = &state.floor else { return Ok(bundle) };
-        let version = bundle.header().version;
-        if version < floor.version {
-            let why = format!("it is version {version}, and version {} was taken before", floor.version);
-            let problem = self.problem("bundle-rollback", &why);
-            return Err(problem.hint("to go back, publish the older content as a newer version"));
-        }
-        if version == floor.version && bundle.digest().to_string() != floor.manifest {
-            let why = format!("version {version} was taken before, with other content");
-            let problem = self.problem("bundle-rollback", &why);
-            return Err(problem.hint("give each content a version of its own"));
-        }
+        self.allowed(&self.state(), &bundle)?;
         Ok(bundle)
+    }
+
+    fn allowed(&self, state: &State, bundle: &Verified) -> Result<(), Problem> {
+        let allowed = state.floor.as_ref().map_or(Ok(()), |floor| floor.allows(bundle));
+        allowed.map_err(|(why, hint)| self.problem("bundle-rollback", &why).hint(hint))
     }
 
     fn answered(&self, kind: usize) {
@@ -234,35 +229,38 @@ impl Supply {
     }
 
     /// A bundle goes live: nothing older is taken from now on, also after a restart.
-    pub(super) fn accept(&self, bundle: &Arc<Verified>) {
-        let accepted = Accepted::of(bundle);
+    ///
+    /// # Errors
+    /// It is older than one that went live while it was checked; it must not.
+    pub(super) fn accept(&self, bundle: &Arc<Verified>) -> Result<(), Problem> {
         {
             let mut state = self.state();
+            self.allowed(&state, bundle)?;
             let told = &mut state.told;
             (told.title, told.version) = (bundle.title(), bundle.header().version);
             (told.digest, told.created_ms) = (Some(bundle.digest()), bundle.header().created_ms);
             state.good = Some(Arc::clone(bundle));
-            state.floor = Some(accepted.clone());
+            state.floor = Some(Accepted::of(bundle));
         }
+        self.keep_now();
+        Ok(())
+    }
+
+    /// Writes the last good bundle down.
+    fn keep_now(&self) {
         let Some(keep) = &self.keep else { return };
-        let stored = keep.store(&accepted, bundle.archive());
+        let stored = keep.store(|| self.state().good.clone());
         if let Err(why) = &stored {
-            tracing::error!(
-                bundle = bundle.title(),
-                why,
-                "the bundle cannot be kept; a start without its source would not have it"
-            );
+            tracing::error!(why, "the bundle cannot be kept; a start without its source would not have it");
         }
         self.state().told.unkept = stored.err();
     }
 
     /// Tries again to keep what could not be kept.
     fn keep_again(&self) {
-        let state = self.state();
-        let bundle = state.told.unkept.as_ref().and(state.good.clone());
-        drop(state);
-        if let Some(bundle) = bundle {
-            self.accept(&bundle);
+        let unkept = self.state().told.unkept.is_some();
+        if unkept {
+            self.keep_now();
         }
     }
 
@@ -319,9 +317,13 @@ impl Reading {
 }
 
 /// The files of a reading are good: where a bundle brought them, it is the last good one from now on.
-pub(super) fn accept(reading: &Reading) {
-    if let (Some(supply), Some(bundle)) = (&reading.supply, &reading.bundle) {
-        supply.accept(bundle);
+///
+/// # Errors
+/// The bundle is older than one that went live meanwhile.
+pub(super) fn accept(reading: &Reading) -> Result<(), Problem> {
+    match (&reading.supply, &reading.bundle) {
+        (Some(supply), Some(bundle)) => supply.accept(bundle),
+        (None, _) | (_, None) => Ok(()),
     }
 }
 
@@ -331,7 +333,7 @@ pub(super) fn start(
     reading: &Reading,
     wake: SyncSender<Wake>,
 ) -> std::io::Result<SyncSender<()>> {
-    accept(reading);
+    accept(reading).map_err(|problem| std::io::Error::other(problem.message))?;
     let (ask, told) = sync_channel(1);
     let supply = Arc::clone(supply);
     std::thread::Builder::new().name("bundle".to_owned()).spawn(move || supply.run(&told, &wake))?;

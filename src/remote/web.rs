@@ -117,21 +117,23 @@ impl Web {
         if !tls && !access.plain_http {
             return Err(Failed("it is `http` without TLS, which `plain_http` must allow".to_owned()));
         }
-        let mut builder = ureq::Agent::config_builder()
+        // A plain source may lead on to one with TLS. Where there is nothing to verify that by, it is refused.
+        let roots = match certificates(access.ca_file.as_deref()) {
+            Err(_) if !tls => Vec::new().into(),
+            roots => roots?,
+        };
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let verified = TlsConfig::builder().root_certs(roots).unversioned_rustls_crypto_provider(provider);
+        let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
             .proxy(None)
             .user_agent(concat!("palisade/", env!("CARGO_PKG_VERSION")))
             .timeout_global(Some(access.timeout))
-            .timeout_connect(Some(CONNECT.min(access.timeout)));
-        if tls {
-            let roots = certificates(access.ca_file.as_deref())?;
-            let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-            let tls = TlsConfig::builder().root_certs(roots).unversioned_rustls_crypto_provider(provider);
-            builder = builder.tls_config(tls.build());
-        }
-        Ok(Self { agent: builder.build().new_agent(), plain_http: access.plain_http })
+            .timeout_connect(Some(CONNECT.min(access.timeout)))
+            .tls_config(verified.build());
+        Ok(Self { agent: config.build().new_agent(), plain_http: access.plain_http })
     }
 
     /// Gets what is at a URL; `None` where it is still what the tag was given for.
@@ -168,10 +170,16 @@ impl Web {
     ) -> Result<Reply, Failed> {
         let none = Vec::new();
         let mut at = url.clone();
+        let mut own = true;
         for _ in 0..=REDIRECTS_MAX {
-            let own = at.scheme() == url.scheme() && at.authority() == url.authority();
+            // Who has been elsewhere is led by somebody else, wherever that leads.
+            own &= at.scheme() == url.scheme() && at.authority() == url.authority();
             let reply =
                 self.send(Method::GET, &at, &[if own { credential } else { &none }, headers], None)?;
+            // Only the source itself may say who gives credentials for it.
+            if reply.status == StatusCode::UNAUTHORIZED && !own {
+                return Err(refused(reply.status));
+            }
             if !matches!(reply.status.as_u16(), 301 | 302 | 303 | 307 | 308) {
                 return Ok(reply);
             }

@@ -14,6 +14,7 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
@@ -43,13 +44,27 @@ impl Accepted {
         let header = bundle.header();
         Self { name: header.name.clone(), version: header.version, manifest: bundle.digest().to_string() }
     }
+
+    /// May this bundle come after what was taken? Why not, and what to do, where it may not.
+    pub(super) fn allows(&self, bundle: &Verified) -> Result<(), (String, &'static str)> {
+        let version = bundle.header().version;
+        if version < self.version {
+            let why = format!("it is version {version}, and version {} was taken before", self.version);
+            return Err((why, "to go back, publish the older content as a newer version"));
+        }
+        if version == self.version && bundle.digest().to_string() != self.manifest {
+            let why = format!("version {version} was taken before, with other content");
+            return Err((why, "give each content a version of its own"));
+        }
+        Ok(())
+    }
 }
 
 /// The folder.
 #[derive(Debug)]
 pub(super) struct Keep {
     folder: PathBuf,
-    /// Held from the first writing on.
+    /// Held from the first writing on; locked while somebody writes.
     lock: Mutex<Option<File>>,
 }
 
@@ -86,11 +101,15 @@ impl Keep {
         Ok(Some(bytes))
     }
 
-    /// Keeps a bundle, durably.
-    pub(super) fn store(&self, accepted: &Accepted, archive: &[u8]) -> Result<(), String> {
+    /// Keeps a bundle, durably: the one that is the last good one when it is this writer's turn, so that who writes last
+    /// writes the newest.
+    pub(super) fn store(&self, good: impl FnOnce() -> Option<Arc<Verified>>) -> Result<(), String> {
         let failed = |error: io::Error| format!("`{}` cannot be written: {error}", self.folder.display());
-        self.hold()?;
-        let said = serde_json::to_vec_pretty(accepted).unwrap_or_default();
+        let mut turn = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        self.hold(&mut turn)?;
+        let Some(bundle) = good() else { return Ok(()) };
+        let archive = bundle.archive();
+        let said = serde_json::to_vec_pretty(&Accepted::of(&bundle)).unwrap_or_default();
         // What is there already is left alone: a restart writes nothing.
         let there = |name, bytes: &[u8]| {
             self.read(name, limits::BUNDLE_BYTES_MAX).is_ok_and(|kept| kept.as_deref() == Some(bytes))
@@ -103,8 +122,7 @@ impl Keep {
     }
 
     /// Makes the folder and takes it for this process.
-    fn hold(&self) -> Result<(), String> {
-        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+    fn hold(&self, lock: &mut Option<File>) -> Result<(), String> {
         if lock.is_some() {
             return Ok(());
         }

@@ -80,7 +80,7 @@ impl Stand {
             (Some(problem), _) => Err(problem.code),
             (None, bundle) => {
                 let bundle = bundle.unwrap();
-                supply.accept(&bundle);
+                supply.accept(&bundle).map_err(|problem| problem.code)?;
                 Ok(bundle.header().version)
             }
         }
@@ -113,6 +113,50 @@ fn an_older_version_is_refused_also_after_a_restart() {
     assert_eq!(stand.take(&stand.supply()), Err("bundle-rollback"));
     stand.publish(8, PERMIT);
     assert_eq!(stand.take(&stand.supply()), Ok(8));
+}
+
+#[test]
+fn a_bundle_that_was_overtaken_while_it_was_checked_does_not_go_live() {
+    let stand = Stand::new();
+    let supply = stand.supply();
+    stand.publish(1, PERMIT);
+    assert_eq!(stand.take(&supply), Ok(1));
+    stand.publish(3, PERMIT);
+    supply.ask();
+    let newer = supply.offer().bundle.unwrap();
+    // The source goes back while the newer one is still being checked.
+    stand.publish(2, PERMIT);
+    supply.ask();
+    let older = supply.offer().bundle.unwrap();
+    assert_eq!(supply.accept(&newer), Ok(()));
+    assert_eq!(supply.accept(&older).unwrap_err().code, "bundle-rollback");
+    assert_eq!(supply.last_good().unwrap().bundle.unwrap().header().version, 3);
+}
+
+#[test]
+fn a_kept_bundle_that_is_newer_than_what_is_said_of_it_is_not_gone_below() {
+    let stand = Stand::new();
+    stand.publish(1, PERMIT);
+    assert_eq!(stand.take(&stand.supply()), Ok(1));
+    // As a machine leaves it that stops between the two writes.
+    let said = fs::read(stand.path("kept/accepted.json")).unwrap();
+    stand.publish(2, PERMIT);
+    assert_eq!(stand.take(&stand.supply()), Ok(2));
+    fs::write(stand.path("kept/accepted.json"), said).unwrap();
+    stand.publish(1, PERMIT);
+    assert_eq!(stand.take(&stand.supply()), Err("bundle-rollback"));
+}
+
+#[test]
+fn a_bundle_whose_key_comes_later_is_taken_then() {
+    let stand = Stand::new();
+    let supply = stand.supply();
+    let key = fs::read(stand.path("k.pub")).unwrap();
+    fs::remove_file(stand.path("k.pub")).unwrap();
+    stand.publish(1, PERMIT);
+    assert_eq!(stand.take(&supply), Err("bundle-key"));
+    fs::write(stand.path("k.pub"), key).unwrap();
+    assert_eq!(stand.take(&supply), Ok(1));
 }
 
 #[test]

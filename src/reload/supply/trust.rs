@@ -24,15 +24,9 @@ pub(super) fn kept(
     let trust = trust(config)?;
     let bundle =
         Opened::open(&bytes).and_then(|opened| opened.verify(&trust)).map_err(|bad| bad.to_string())?;
-    let version = bundle.header().version;
-    match floor {
-        Some(floor) if version < floor.version => {
-            Err(format!("version {version} is kept, and version {} was taken", floor.version))
-        }
-        Some(floor) if version == floor.version && bundle.digest().to_string() != floor.manifest => {
-            Err(format!("version {version} is kept with other content than was taken"))
-        }
-        Some(_) | None => Ok(Some(bundle)),
+    match floor.map_or(Ok(()), |floor| floor.allows(&bundle)) {
+        Ok(()) => Ok(Some(bundle)),
+        Err((why, _)) => Err(why),
     }
 }
 
