@@ -174,6 +174,11 @@ impl<'s> Site<'s> {
         looked_into: Vec<Arc<Entity>>,
     ) -> Entities {
         let mut entities = looked_into;
+        if reach == Reach::ALL {
+            // A name may be that of what another question is about.
+            let others = self.request().into_iter().chain(self.reveals());
+            entities.extend(others.flat_map(|draft| [Some(draft.resource.entity), draft.class]).flatten());
+        }
         if reach.has(Reach::CALLER) {
             entities.push(self.caller().entity.entity);
         }

@@ -61,10 +61,12 @@ impl Reach {
             ExprKind::Var(Var::Principal) => Self::CALLER,
             ExprKind::Var(Var::Resource) => Self::RESOURCE,
             ExprKind::Var(Var::Action) => Self::ACTION,
-            // A record, and an entity that is named: that one is known by its name.
-            ExprKind::Var(Var::Context) | ExprKind::Lit(_) => Self::default(),
+            // A record.
+            ExprKind::Var(Var::Context) => Self::default(),
             ExprKind::GetAttr { attr, .. } => Self::attribute(attr),
-            ExprKind::Slot(_)
+            // One that is named may be one of the request's own.
+            ExprKind::Lit(_)
+            | ExprKind::Slot(_)
             | ExprKind::Unknown(_)
             | ExprKind::If { .. }
             | ExprKind::And { .. }

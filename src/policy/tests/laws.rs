@@ -109,6 +109,10 @@ fn condition() -> impl Strategy<Value = String> {
         "principal has issuer",
         "action in Action::\"write\"",
         "action == Action::\"reveal\"",
+        "User::\"u0\" in Role::\"r0\"",
+        "User::\"u0\" has issuer",
+        "Service::\"u1\" in Tenant::\"acme\"",
+        "Actor::\"Service:a\" in Actor::\"User:b\"",
     ])
     .prop_map(str::to_owned);
     leaf.prop_recursive(2, 6, 3, |inner| {

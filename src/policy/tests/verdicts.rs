@@ -192,3 +192,25 @@ fn a_condition_may_look_into_the_route_and_the_action() {
     let verdict = Call::new(&anna, Action::Update, "acme").decide(&policies, &model);
     assert_eq!((verdict.allowed, verdict.reasons.len()), (false, 1), "{verdict:?}");
 }
+
+#[test]
+fn a_condition_may_look_into_one_of_the_requests_own_entities_by_its_name() {
+    let model = model("tenants: {acme: {region: eu}}");
+    let forbidden = |text: &str| {
+        let text = format!("@id(\"all\") permit(principal, action, resource); @id(\"none\") forbid{text};");
+        let policies = policies(&model, &text);
+        let mallory = user("mallory", "acme", &["banned"]);
+        let call = Call::new(&mallory, Action::Read, "acme");
+        [call.decide(&policies, &model).allowed, call.reveal(&policies, &model, "pii.name").allowed]
+    };
+    let banned =
+        "(principal == User::\"mallory\", action, resource) when { User::\"mallory\" in Role::\"banned\" }";
+    assert_eq!(forbidden(banned), [false, false]);
+    let field = "(principal, action, resource) when { Field::\"acme#pii.name\" in DataClass::\"pii\" }";
+    assert_eq!(forbidden(field), [false, false]);
+    let resource =
+        "(principal, action, resource) when { Resource::\"acme#getPatient\" in DataClass::\"pii\" }";
+    assert_eq!(forbidden(resource), [false, false]);
+    let other = "(principal, action, resource) when { User::\"eve\" in Role::\"banned\" }";
+    assert_eq!(forbidden(other), [true, true]);
+}
