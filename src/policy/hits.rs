@@ -108,13 +108,17 @@ impl Tally {
         self.counters = policies.counters.get().map(Arc::clone);
     }
 
-    /// These answers are given once more.
+    /// These answers are given once more. What they say may not be known yet, so it is those before them that are counted
+    /// where the list is full.
     pub(super) fn give(&mut self, answers: &Rc<Answers>) {
-        if self.counters.is_some() && answers.is_first_use() {
+        if self.counters.is_none() {
+            return;
+        }
+        if self.given.len() >= limits::ANSWERS_COUNTED_MAX {
+            self.settle();
+        }
+        if answers.is_first_use() {
             self.given.push(Rc::clone(answers));
-            if self.given.len() >= limits::ANSWERS_COUNTED_MAX {
-                self.settle();
-            }
         }
     }
 

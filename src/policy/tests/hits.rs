@@ -102,3 +102,20 @@ fn a_permit_that_held_while_a_forbid_decided_was_overridden_and_an_error_decides
     assert_eq!(told(&["r", "s"]), ["c", "a", ""]);
     assert_eq!(told(&["r", "e"]), ["", "", "d"]);
 }
+
+#[test]
+fn the_answer_that_fills_the_list_is_counted_like_the_others() {
+    let model = model(TENANTS);
+    let policies = policies(&model, "@id(\"a\") permit(principal, action, resource);");
+    policies.start_counting(None, 1);
+    let user = user("u", "acme", &[]);
+    let call = Call::new(&user, Action::Read, "acme");
+    // Each is an answer of its own.
+    let mut memory = Memory::without_answers();
+    let calls = u64::try_from(crate::limits::ANSWERS_COUNTED_MAX).unwrap() + 1;
+    for _ in 0..calls {
+        assert!(call.ask_with(&policies, &model, &mut memory, |asked| asked.decide()).allowed);
+    }
+    memory.count();
+    assert_eq!(policies.hits(PolicyIx(0)).unwrap().matched, calls);
+}
