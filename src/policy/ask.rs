@@ -219,15 +219,13 @@ impl<'a> Asked<'a> {
 
     fn outcome(&self, asking: &Asking, part: &Part, question: &Question) -> Outcome {
         let (principal, slice) = (&self.ground.principal, &part.slice);
-        let settled = question.settled.get_or_init(|| {
-            let closed = question.closed.take();
+        let mut outcome = question.settled(|closed| {
             if closed.is_empty() {
                 return Outcome::default();
             }
             let request = request(principal, &asking.uid, &question.resource, Context::empty());
-            engine::evaluate(request, slice, rules(self.policies, closed.into_iter()))
+            engine::evaluate(request, slice, rules(self.policies, closed.iter().copied()))
         });
-        let mut outcome = settled.clone();
         if !question.open.is_empty() {
             let request = request(principal, &asking.uid, &question.resource, self.context());
             let open = question.open.iter().copied();
@@ -240,7 +238,7 @@ impl<'a> Asked<'a> {
     #[cfg(test)]
     pub(super) fn candidates(&self) -> usize {
         let question = self.ground.request.questions.first();
-        question.map_or(0, |question| question.closed.borrow().len() + question.open.len())
+        question.map_or(0, Question::waiting)
     }
 
     /// For how many contexts the answers on this ground are kept.

@@ -52,13 +52,18 @@ pub(super) struct Part {
 pub(super) struct Question {
     pub(super) of: Of,
     pub(super) resource: Arc<EntityUID>,
-    /// The candidates that do not read the context, until they have been asked.
-    pub(super) closed: RefCell<Vec<u32>>,
-    /// What those say, once it was asked for. Cedar's expressions have no other input than the request and the entities,
-    /// and these are the same here; so is the answer.
-    pub(super) settled: OnceCell<Outcome>,
+    closed: RefCell<Closed>,
     /// The candidates that read the context.
     pub(super) open: Vec<u32>,
+}
+
+/// The candidates that do not read the context. Cedar's expressions have no other input than the request and the entities,
+/// and these are the same here; so what they say is asked for once.
+enum Closed {
+    /// They have not been asked.
+    Candidates(Vec<u32>),
+    /// What they said.
+    Settled(Outcome),
 }
 
 /// What a question is about.
@@ -96,6 +101,35 @@ impl Ground {
     }
 }
 
+impl Question {
+    fn new(of: Of, resource: Arc<EntityUID>, closed: Vec<u32>, open: Vec<u32>) -> Self {
+        Self { of, resource, closed: RefCell::new(Closed::Candidates(closed)), open }
+    }
+
+    /// What the candidates that do not read the context say. They are given up only for what they said: an evaluation
+    /// that does not come back leaves the question as it was, for the next one that asks.
+    pub(super) fn settled(&self, evaluate: impl FnOnce(&[u32]) -> Outcome) -> Outcome {
+        let mut closed = self.closed.borrow_mut();
+        match &*closed {
+            Closed::Settled(outcome) => outcome.clone(),
+            Closed::Candidates(candidates) => {
+                let outcome = evaluate(candidates);
+                *closed = Closed::Settled(outcome.clone());
+                outcome
+            }
+        }
+    }
+
+    /// How many candidates have yet to be evaluated.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        match &*self.closed.borrow() {
+            Closed::Candidates(candidates) => candidates.len() + self.open.len(),
+            Closed::Settled(_) => self.open.len(),
+        }
+    }
+}
+
 /// A question in the making: what is asked, and the entities that only it has.
 pub(super) struct Draft<'s> {
     of: Of,
@@ -124,8 +158,7 @@ impl Part {
                 }
             }
             let resource = Arc::new(draft.resource.entity.uid().clone());
-            let (closed, settled) = (RefCell::new(closed), OnceCell::new());
-            Question { of: draft.of, resource, closed, settled, open }
+            Question::new(draft.of, resource, closed, open)
         };
         let questions: Vec<Question> = drafts.iter().map(question).collect();
         let slice = site.slice(&drafts, reach, looked_into);
@@ -247,4 +280,24 @@ fn of(entities: Vec<Arc<Entity>>) -> Option<Entities> {
     Entities::new()
         .add_entities(entities, None::<&NoEntitiesSchema>, assumed, Extensions::all_available())
         .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::AssertUnwindSafe;
+    use std::panic::catch_unwind;
+
+    use super::*;
+
+    #[test]
+    fn an_evaluation_that_panics_leaves_every_forbid_for_the_next() {
+        let resource = Arc::new(EntityUID::with_eid_and_type("Resource", "r").unwrap());
+        let question = Question::new(Of::Request, resource, vec![3, 7], Vec::new());
+        let first = AssertUnwindSafe(|| question.settled(|_| panic!("an evaluator's bug")));
+        assert!(catch_unwind(first).is_err());
+        let all_forbid = |candidates: &[u32]| Outcome { forbids: candidates.to_vec(), ..Outcome::default() };
+        assert_eq!(question.settled(all_forbid).forbids, [3, 7]);
+        // What was said is kept.
+        assert_eq!(question.settled(|_| panic!("it is asked once")).forbids, [3, 7]);
+    }
 }
