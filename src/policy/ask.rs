@@ -12,6 +12,7 @@ use cedar_policy_core::ast::Context;
 use cedar_policy_core::ast::EntityUID;
 use cedar_policy_core::ast::EntityUIDEntry;
 use cedar_policy_core::ast::Request;
+use cedar_policy_core::entities::Entities;
 use http::Method;
 
 use crate::identity::Principal;
@@ -203,13 +204,14 @@ impl<'a> Asked<'a> {
             site.policies.world.looked_into(policy.0, &mut looked_into);
             site.slice(&drafts, Reach::ALL, looked_into)
         });
+        let Some(entities) = entities else { return self.policies.trace(policy, None) };
         let request = request(&self.ground.principal, &asking.uid, &question.resource, context);
         let question = parts::Question { request, entities: &entities, action: &asking.entity };
         self.policies.trace(policy, Some(question))
     }
 
     fn ask(&self, asking: &Asking, part: &Part, question: &Question) -> Verdict {
-        let verdict = conclude(self.policies, self.outcome(asking, part, question));
+        let verdict = conclude(self.policies, self.outcome(asking, part.slice.as_ref(), question));
         if !verdict.errors.is_empty() {
             // It is not kept, so it is not counted with what is.
             self.memory.borrow().tally.add(&verdict, 1);
@@ -217,20 +219,18 @@ impl<'a> Asked<'a> {
         verdict
     }
 
-    fn outcome(&self, asking: &Asking, part: &Part, question: &Question) -> Outcome {
-        let (principal, slice) = (&self.ground.principal, &part.slice);
-        let mut outcome = question.settled(|closed| {
-            if closed.is_empty() {
-                return Outcome::default();
+    /// Where the entities cannot be put together, no candidate can be evaluated: each is an error, and so a denial.
+    fn outcome(&self, asking: &Asking, slice: Option<&Entities>, question: &Question) -> Outcome {
+        let say = |candidates: &[u32], context: &dyn Fn() -> Context| match (slice, candidates) {
+            (_, []) => Outcome::default(),
+            (None, unknown) => Outcome { errors: unknown.to_vec(), ..Outcome::default() },
+            (Some(slice), _) => {
+                let request = request(&self.ground.principal, &asking.uid, &question.resource, context());
+                engine::evaluate(request, slice, rules(self.policies, candidates.iter().copied()))
             }
-            let request = request(principal, &asking.uid, &question.resource, Context::empty());
-            engine::evaluate(request, slice, rules(self.policies, closed.iter().copied()))
-        });
-        if !question.open.is_empty() {
-            let request = request(principal, &asking.uid, &question.resource, self.context());
-            let open = question.open.iter().copied();
-            outcome.merge(engine::evaluate(request, slice, rules(self.policies, open)));
-        }
+        };
+        let mut outcome = question.settled(|closed| say(closed, &Context::empty));
+        outcome.merge(say(&question.open, &|| self.context()));
         outcome
     }
 
@@ -252,7 +252,17 @@ impl<'a> Asked<'a> {
     pub(super) fn said(&self) -> Outcome {
         let (asking, part) = (self.policies.world.asking(self.facts.action), &self.ground.request);
         let question = asking.zip(part.questions.first());
-        question.map_or_else(Outcome::default, |(asking, question)| self.outcome(asking, part, question))
+        question.map_or_else(Outcome::default, |(asking, question)| {
+            self.outcome(asking, part.slice.as_ref(), question)
+        })
+    }
+
+    /// What is concluded where the request's entities cannot be put together.
+    #[cfg(test)]
+    pub(super) fn decide_on_nothing(&self) -> Option<Verdict> {
+        let asking = self.policies.world.asking(self.facts.action)?;
+        let question = self.ground.request.questions.first()?;
+        Some(conclude(self.policies, self.outcome(asking, None, question)))
     }
 
     /// The same for one class.
@@ -260,7 +270,8 @@ impl<'a> Asked<'a> {
     pub(super) fn said_of(&self, class: ClassIx) -> Outcome {
         let part = self.reveals();
         let reveal = self.policies.world.reveal();
-        field(part, class).map_or_else(Outcome::default, |(_, field)| self.outcome(reveal, part, field))
+        field(part, class)
+            .map_or_else(Outcome::default, |(_, field)| self.outcome(reveal, part.slice.as_ref(), field))
     }
 }
 

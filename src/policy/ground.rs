@@ -44,7 +44,8 @@ pub(crate) struct Ground {
 /// Questions that are asked together, on one slice.
 pub(super) struct Part {
     pub(super) questions: Vec<Question>,
-    pub(super) slice: Entities,
+    /// The entities that the candidates look into; nothing where they cannot be put together.
+    pub(super) slice: Option<Entities>,
     pub(super) kept: Kept,
 }
 
@@ -199,13 +200,14 @@ impl<'s> Site<'s> {
         facts.route.classes.iter().filter_map(draft).collect()
     }
 
-    /// The entities that these questions' policies look into.
+    /// The entities that these questions' policies look into; nothing where they cannot be put together. That is not the
+    /// same as none: on an empty slice a `forbid` that asks `has` would not hold.
     pub(super) fn slice(
         &mut self,
         drafts: &[Draft<'_>],
         reach: Reach,
         looked_into: Vec<Arc<Entity>>,
-    ) -> Entities {
+    ) -> Option<Entities> {
         let mut entities = looked_into;
         if reach == Reach::ALL {
             // A name may be that of what another question is about.
@@ -236,9 +238,7 @@ impl<'s> Site<'s> {
             let (route, key, owner) = (self.facts.route, self.facts.data_key, self.facts.target);
             entities.push(self.memory.resource(keys, self.model, route, key, owner).route);
         }
-        // Entities are equal where their names are, so nothing here can be refused. If it is, nothing is known, and
-        // what is not known is not allowed.
-        of(entities).unwrap_or_default()
+        of(entities)
     }
 
     /// The tenants, each with the one at its boundary, which is its own; and the DataKeys.
@@ -272,6 +272,7 @@ pub(super) fn rules(
     numbers.filter_map(|number| Some((number, &policies.compiled.get(usize::try_from(number).ok()?)?.rule)))
 }
 
+/// Nothing where two of one name differ. The model makes none such.
 fn of(entities: Vec<Arc<Entity>>) -> Option<Entities> {
     if entities.is_empty() {
         return Some(Entities::new());
@@ -284,8 +285,12 @@ fn of(entities: Vec<Arc<Entity>>) -> Option<Entities> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
     use std::panic::AssertUnwindSafe;
     use std::panic::catch_unwind;
+
+    use cedar_policy_core::ast::PartialValue;
+    use cedar_policy_core::ast::Value;
 
     use super::*;
 
@@ -299,5 +304,15 @@ mod tests {
         assert_eq!(question.settled(all_forbid).forbids, [3, 7]);
         // What was said is kept.
         assert_eq!(question.settled(|_| panic!("it is asked once")).forbids, [3, 7]);
+    }
+
+    #[test]
+    fn entities_of_one_name_that_differ_make_no_slice() {
+        let uid = || EntityUID::with_eid_and_type("User", "u").unwrap();
+        let plain = || Arc::new(Entity::with_uid(uid()));
+        assert!(of(vec![plain(), plain()]).is_some());
+        let attribute = [("level".into(), PartialValue::from(Value::from(7)))];
+        let other = Entity::new_with_attr_partial_value(uid(), attribute, HashSet::new(), HashSet::new(), []);
+        assert!(of(vec![plain(), Arc::new(other)]).is_none());
     }
 }

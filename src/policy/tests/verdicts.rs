@@ -19,6 +19,20 @@ fn an_error_in_any_policy_is_a_denial_that_names_it() {
 }
 
 #[test]
+fn where_the_entities_cannot_be_put_together_every_candidate_is_an_error_and_nothing_is_allowed() {
+    let model = model(TENANTS);
+    // On no entities at all, neither forbid would hold: `has` is false of what is not there.
+    let text = "@id(\"all\") permit(principal, action, resource);\n@id(\"closed\") forbid(principal, action, resource) when { principal has tenant };\n@id(\"open\") forbid(principal, action, resource) when { context has path && principal has tenant };";
+    let policies = policies(&model, text);
+    let anna = user("anna", "acme", &[]);
+    let verdict = Call::new(&anna, Action::Read, "acme")
+        .ask_with(&policies, &model, &mut Memory::new(), |asked| asked.decide_on_nothing())
+        .unwrap();
+    assert_eq!((verdict.allowed, verdict.reasons.len()), (false, 0));
+    assert_eq!(ids(&policies, &verdict.errors), ["all", "closed", "open"]);
+}
+
+#[test]
 fn a_condition_that_errs_is_not_looked_at_outside_its_guard() {
     let model = model(TENANTS);
     let errs = "resource.level + 9223372036854775807 > 0 && resource.level * 9223372036854775807 > 0";
