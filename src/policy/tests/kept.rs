@@ -1,6 +1,14 @@
 //! What the index leaves out and what is kept between requests never shows, except in what an answer costs.
 
+use proptest::prelude::*;
+
+use super::laws::a_model;
+use super::laws::asks;
+use super::laws::compiled;
+use super::laws::facts;
+use super::laws::policy;
 use super::*;
+use crate::redact::ClassIx;
 
 /// Puts the same question at two times, with one memory.
 fn twice(text: &str, ms: [u64; 2], memory: &mut Memory) -> [Verdict; 2] {
@@ -110,5 +118,30 @@ fn a_long_purpose_is_answered_and_not_kept() {
         call.ask_with(&policies, &model, &mut memory, |asked| {
             assert!(asked.kept() <= crate::limits::ANSWERS_KEPT_MAX);
         });
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 160, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_memory_never_changes_a_verdict_of_the_next_snapshot(
+        worlds in proptest::collection::vec((a_model(), proptest::collection::vec(policy(), 1..5)), 2),
+        all in proptest::collection::vec(asks(), 1..5),
+    ) {
+        let mut kept = Memory::new();
+        for (tenants, texts) in &worlds {
+            let model = model(tenants);
+            let policies = compiled(&model, texts);
+            for asks in &all {
+                let data_key = DataKey::parse(asks.key).unwrap();
+                let facts = facts(&model, asks, &data_key);
+                let mut fresh = Memory::new();
+                let fresh = policies.ask(&model, &facts, &mut fresh);
+                let fresh = (fresh.decide(), fresh.reveal(ClassIx(0)));
+                let asked = policies.ask(&model, &facts, &mut kept);
+                prop_assert_eq!(fresh, (asked.decide(), asked.reveal(ClassIx(0))));
+            }
+        }
     }
 }

@@ -19,7 +19,6 @@ use super::*;
 use crate::identity::Actor;
 use crate::policy::engine::entities::RouteFacts;
 use crate::policy::engine::entities::Types;
-use crate::redact::ClassIx;
 
 const PATHS: [&str; 6] = ["acme", "acme/west", "acme/west/sf1", "acme/east", "globex", "acme-x"];
 const KEYS: [&str; 8] = [
@@ -376,29 +375,4 @@ fn every_verdict_is_that_of_cedars_own_authorizer_but_that_an_error_denies() {
     let compared = COMPARED.load(Ordering::Relaxed);
     assert!(compared > u64::from(cases()) * 50, "only {compared} comparisons");
     writeln!(std::io::stderr(), "{compared} verdicts compared, no difference").unwrap();
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 160, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn a_memory_never_changes_a_verdict_of_the_next_snapshot(
-        worlds in proptest::collection::vec((a_model(), proptest::collection::vec(policy(), 1..5)), 2),
-        all in proptest::collection::vec(asks(), 1..5),
-    ) {
-        let mut kept = Memory::new();
-        for (tenants, texts) in &worlds {
-            let model = model(tenants);
-            let policies = compiled(&model, texts);
-            for asks in &all {
-                let data_key = DataKey::parse(asks.key).unwrap();
-                let facts = facts(&model, asks, &data_key);
-                let mut fresh = Memory::new();
-                let fresh = policies.ask(&model, &facts, &mut fresh);
-                let fresh = (fresh.decide(), fresh.reveal(ClassIx(0)));
-                let asked = policies.ask(&model, &facts, &mut kept);
-                prop_assert_eq!(fresh, (asked.decide(), asked.reveal(ClassIx(0))));
-            }
-        }
-    }
 }
