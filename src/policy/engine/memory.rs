@@ -1,6 +1,6 @@
 //! What one worker keeps between requests: entities and values that are the same for many of them.
 //!
-//! INVARIANT: a kept entity is what would be made anew (`tests::laws::a_memory_never_changes_a_verdict_of_the_next_snapshot`).
+//! INVARIANT: a kept entity is what would be made anew (`tests::kept::a_memory_never_changes_a_verdict_of_the_next_snapshot`).
 //! Everything is dropped when the snapshot changes. The answers themselves are kept by what they stand on, in `answers`.
 //! Never: keeps anything by less than all that it was made of.
 
