@@ -313,6 +313,28 @@ fn palisade(folder: &Folder, words: &[&str]) -> (i32, String) {
 }
 
 #[test]
+fn one_promotion_or_rollback_works_at_a_time_and_a_second_one_changes_nothing() {
+    let upstream = Upstream::json("{}");
+    let folder = folder(&upstream, "shadow: {policies: candidate}");
+    let permit = "@id(\"new\") permit (principal in Role::\"clinician\", action, resource);\n";
+    folder.write("candidate/main.cedar", permit);
+    assert_eq!(palisade(&folder, &["shadow", "promote"]).0, 0);
+    let promoted = std::fs::read_to_string(folder.path("policies/main.cedar")).unwrap();
+    folder.write("candidate/main.cedar", &permit.replace("new", "newer"));
+    let at_work = std::fs::File::options().write(true).open(folder.path(".policies.lock")).unwrap();
+    at_work.lock().unwrap();
+    for verb in ["promote", "rollback"] {
+        let (code, said) = palisade(&folder, &["shadow", verb]);
+        assert_eq!(code, 1, "{said}");
+        assert!(said.contains("another promotion or rollback is at work"), "{said}");
+        assert_eq!(palisade(&folder, &["shadow", verb, "--dry-run"]).0, 0);
+    }
+    assert_eq!(std::fs::read_to_string(folder.path("policies/main.cedar")).unwrap(), promoted);
+    drop(at_work);
+    assert_eq!(palisade(&folder, &["shadow", "promote"]).0, 0);
+}
+
+#[test]
 fn a_promotion_and_a_rollback_under_load_are_on_record_and_no_request_sees_half_of_one() {
     const ROUNDS: usize = 6;
     let upstream = Upstream::json("{}");

@@ -171,7 +171,11 @@ pub(super) struct Ready {
 
 /// Loads the config and its first snapshot; where that cannot be, says on standard error why not.
 pub(super) fn ready(global: &Global, world: &World<'_>, out: &mut Out) -> Option<Ready> {
-    let loaded = load(global, world);
+    ready_of(global, load(global, world), out)
+}
+
+/// The same of a config that was read already.
+pub(super) fn ready_of(global: &Global, loaded: Loaded, out: &mut Out) -> Option<Ready> {
     let (config, warnings) = match loaded.config {
         Ok(read) => read,
         Err(problems) => {

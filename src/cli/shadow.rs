@@ -27,7 +27,9 @@ the copy with the enforced folder in one step, so that a running Palisade reads 
 both. It needs no signal: it takes the change up as any other edit, and puts it on record with its cause. What was
 enforced is kept beside it, hidden, for `rollback`, which exchanges the two again.
 
-Exit codes: 0; 1 when the folder cannot be replaced; 2 when there is no candidate, or nothing to take back; 3 when the
+One promotion or rollback works at a time. Where one was interrupted, the next changes nothing and says what to do.
+
+Exit codes: 0; 1 when the folder cannot be replaced, or another is replacing it; 2 when there is no candidate, or nothing to take back; 3 when the
 configuration or the candidate is invalid, and nothing was changed; `report --fail-on`: 5.";
 
 /// What `shadow` takes.

@@ -2,6 +2,7 @@
 //!
 //! Never: puts in place what has not been checked whole, or anything but what was checked.
 
+use std::io;
 use std::path::Path;
 
 use serde_json::json;
@@ -18,6 +19,7 @@ use crate::cli::formats;
 use crate::cli::load;
 use crate::cli::out::BOLD;
 use crate::cli::out::GOOD;
+use crate::cli::out::WARN;
 use crate::cli::out::paint;
 use crate::cli::report::printable;
 use crate::compare::text;
@@ -31,6 +33,7 @@ use crate::snapshot::Sources;
 
 use super::Change;
 use super::replace::Place;
+use super::replace::Turn;
 
 pub(super) fn promote(
     global: &Global,
@@ -38,7 +41,13 @@ pub(super) fn promote(
     world: &World<'_>,
     out: &mut Out,
 ) -> Result<Exit, String> {
-    let Some(Ready { config, checked, .. }) = check::ready(global, world, out) else {
+    let loaded = load(global, world);
+    // From before anything is read, so that what is told is what was done.
+    let turn = match &loaded.config {
+        Ok((config, _)) if !change.dry_run => take_turn(config)?,
+        Ok(_) | Err(_) => None,
+    };
+    let Some(Ready { config, checked, .. }) = check::ready_of(global, loaded, out) else {
         return Ok(Exit::Invalid);
     };
     let Some(folder) = &config.files.candidate else {
@@ -67,20 +76,18 @@ pub(super) fn promote(
     if change.dry_run {
         return Ok(done(global, "would promote", enforced, &next, &config, folder, out));
     }
-    let place = place(&config)?;
     let policies = enforced_folder(&config)?.display();
-    let ready = place
+    let turn = turn.ok_or_else(|| format!("`{policies}` was not there a moment ago"))?;
+    let ready = turn
         .make_ready(folder)
         .map_err(|error| format!("`{}` cannot be copied: {error}", folder.display()))?;
     // What is put in place is what was checked, whoever wrote to the folder meanwhile.
     if !is_as(&reload::read_candidate(&config.files, ready), &candidate) {
-        place.give_up();
+        turn.give_up();
         return Err("the candidate was changed while it was copied; nothing was changed".to_owned());
     }
-    if let Err(error) = place.put_in_place() {
-        place.give_up();
-        return Err(format!("`{policies}` cannot be replaced: {error}"));
-    }
+    let left = turn.put_in_place().map_err(|error| not_replaced(policies, &error))?;
+    warn(left.as_deref(), out);
     Ok(done(global, "promoted", enforced, &next, &config, folder, out))
 }
 
@@ -98,14 +105,19 @@ pub(super) fn rollback(
             return Ok(Exit::Invalid);
         }
     };
-    let place = place(&config)?;
-    if !place.before.is_dir() {
-        out.error(&format!("there is nothing to take back: `{}` is not there", place.before.display()));
+    let policies = enforced_folder(&config)?;
+    let failed = |error: io::Error| not_replaced(policies.display(), &error);
+    let place = Place::of(policies).map_err(failed)?;
+    let kept_at = place.before.clone();
+    // From before anything is read, so that what comes back is what was checked.
+    let turn = if change.dry_run { None } else { Some(place.take_turn().map_err(failed)?) };
+    if !kept_at.is_dir() {
+        out.error(&format!("there is nothing to take back: `{}` is not there", kept_at.display()));
         return Ok(Exit::Usage);
     }
     // What is enforced may be broken: taking it back is then what helps. What comes back must be whole.
-    let kept = reload::read_candidate(&config.files, &place.before);
-    let files = Files { policies: Some(place.before.clone()), ..config.files.clone() };
+    let kept = reload::read_candidate(&config.files, &kept_at);
+    let files = Files { policies: Some(kept_at.clone()), ..config.files.clone() };
     let (reading, checked) = reload::first(&files, &config.settings);
     let checked = match checked {
         Ok(checked) => checked,
@@ -121,17 +133,35 @@ pub(super) fn rollback(
         .map_err(|_| "what is kept cannot be read".to_owned())?;
     let now = reload::first(&config.files, &config.settings).1.ok();
     let enforced = now.as_ref().map_or(&back, |checked| checked.snapshot());
-    if change.dry_run {
-        return Ok(done(global, "would roll back", enforced, &back, &config, &place.before, out));
-    }
-    let policies = enforced_folder(&config)?.display();
-    place.take_back().map_err(|error| format!("`{policies}` cannot be replaced: {error}"))?;
-    Ok(done(global, "rolled back", enforced, &back, &config, &place.before, out))
+    let Some(turn) = turn else {
+        return Ok(done(global, "would roll back", enforced, &back, &config, &kept_at, out));
+    };
+    let left = turn.take_back().map_err(failed)?;
+    warn(left.as_deref(), out);
+    Ok(done(global, "rolled back", enforced, &back, &config, &kept_at, out))
 }
 
-fn place(config: &Config) -> Result<Place, String> {
+/// Takes the turn to replace what is enforced. `None` where it is not there, which the check tells.
+fn take_turn(config: &Config) -> Result<Option<Turn>, String> {
     let policies = enforced_folder(config)?;
-    Place::of(policies).map_err(|error| format!("`{}` cannot be replaced: {error}", policies.display()))
+    match Place::of(policies) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        place => place
+            .and_then(Place::take_turn)
+            .map(Some)
+            .map_err(|error| not_replaced(policies.display(), &error)),
+    }
+}
+
+fn not_replaced(policies: std::path::Display<'_>, error: &io::Error) -> String {
+    format!("`{policies}` cannot be replaced: {error}")
+}
+
+/// Tells what went wrong once the thing itself was done.
+fn warn(left: Option<&str>, out: &mut Out) {
+    if let Some(left) = left {
+        out.aside(&format!("{}: {left}", paint(WARN, "warning")));
+    }
 }
 
 /// The folder that is enforced.
