@@ -38,7 +38,7 @@ pub(super) fn define(desk: &Desk<'_>, page: &Page, position: Position) -> Vec<Lo
         Thing::Pathway(name) => annotated(desk, "pathway", name),
         Thing::Local(section, name) => {
             let is =
-                |word: &Scalar| word.role == Role::Key && word.keys() == [*section] && word.text == *name;
+                |word: &Scalar<'_>| word.role == Role::Key && word.keys() == [*section] && word.text == *name;
             words(page, is)
         }
         Thing::Variable(..) | Thing::Annotation(_) => Vec::new(),
@@ -47,15 +47,15 @@ pub(super) fn define(desk: &Desk<'_>, page: &Page, position: Position) -> Vec<Lo
     found
 }
 
-fn words(page: &Page, is: impl Fn(&Scalar) -> bool) -> Vec<Location> {
+fn words(page: &Page, is: impl Fn(&Scalar<'_>) -> bool) -> Vec<Location> {
     scalars(&page.text).iter().filter(|word| is(word)).map(|word| page.location(&word.bytes)).collect()
 }
 
 /// The words of some files that are this name of this kind.
 fn named(desk: &Desk<'_>, kind: Kind, names: Names, name: &str) -> Vec<Location> {
     let is_tree = kind == Kind::Tenants || kind == Kind::Classes;
-    let is = |word: &Scalar| {
-        let text = || if is_tree { in_tree(kind, word) } else { word.text.clone() };
+    let is = |word: &Scalar<'_>| {
+        let text = || if is_tree { in_tree(kind, word) } else { word.text.to_string() };
         Names::of(kind, word) == Some(names) && text() == name
     };
     desk.of_kind(kind).flat_map(|page| words(page, is)).collect()
@@ -115,11 +115,11 @@ fn route(desk: &Desk<'_>, id: &str) -> Vec<Location> {
     let mut found = both(desk, [Kind::Routes, Kind::OpenApi], Names::Routes, id);
     // A route without an id of its own is named by its method and its path.
     if let (true, Some((method, path))) = (found.is_empty(), id.split_once(' ')) {
-        let of_openapi = |word: &Scalar| {
+        let of_openapi = |word: &Scalar<'_>| {
             word.role == Role::Key && word.text.eq_ignore_ascii_case(method) && word.keys() == ["paths", path]
         };
         found.extend(desk.of_kind(Kind::OpenApi).flat_map(|page| words(page, of_openapi)));
-        let of_file = |word: &Scalar| {
+        let of_file = |word: &Scalar<'_>| {
             word.role == Role::Value && word.text == path && word.keys().last() == Some(&"path")
         };
         found.extend(desk.of_kind(Kind::Routes).flat_map(|page| words(page, of_file)));

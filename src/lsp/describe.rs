@@ -225,10 +225,10 @@ fn action(desk: &Desk<'_>, id: &str) -> Option<String> {
     if !members.is_empty() {
         said += &format!("- a group: {}\n", few(&members));
     }
-    if let What::Action { principals, resources, .. } = &declared.what
-        && !principals.is_empty()
+    if let What::Action(asked) = &declared.what
+        && !asked.principals.is_empty()
     {
-        said += &format!("- asked of {} about {}\n", few(principals), few(resources));
+        said += &format!("- asked of {} about {}\n", few(&asked.principals), few(&asked.resources));
     }
     let routes = desk.model.into_iter().flat_map(|model| model.routes.iter());
     let routes =
@@ -251,7 +251,7 @@ fn of_type(desk: &Desk<'_>, name: &str) -> Option<String> {
         said += &format!("{}\n\n", declared.says);
     }
     if let What::Entity(attributes) = &declared.what {
-        for one in attributes {
+        for one in attributes.iter() {
             said += &format!("- {}\n", written(one));
         }
     }

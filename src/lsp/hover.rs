@@ -56,13 +56,13 @@ pub(super) fn thing(desk: &Desk<'_>, page: &Page, byte: usize) -> Option<(Thing,
     }
 }
 
-fn word_at(page: &Page, byte: usize) -> Option<Scalar> {
-    let touches = |word: &Scalar| word.bytes.start <= byte && byte <= word.bytes.end;
+fn word_at(page: &Page, byte: usize) -> Option<Scalar<'_>> {
+    let touches = |word: &Scalar<'_>| word.bytes.start <= byte && byte <= word.bytes.end;
     scalars(&page.text).into_iter().find(touches)
 }
 
 /// The entity in Cedar's words that a link fills a slot with.
-fn quoted_entity(kind: Kind, word: &Scalar) -> Option<Thing> {
+fn quoted_entity(kind: Kind, word: &Scalar<'_>) -> Option<Thing> {
     let fills = ["principal", "resource"].contains(word.keys().last()?);
     if kind != Kind::Links || !fills {
         return None;
@@ -74,7 +74,7 @@ fn quoted_entity(kind: Kind, word: &Scalar) -> Option<Thing> {
 fn declared(desk: &Desk<'_>, page: &Page, byte: usize) -> Option<(Thing, Range<usize>)> {
     let touches = |bytes: &Range<usize>| bytes.start <= byte && byte <= bytes.end;
     for one in &desk.known.0 {
-        if let What::Action { .. } = one.what {
+        if let What::Action(_) = one.what {
             if touches(&one.bytes) {
                 return Some((Thing::Entity("Action".to_owned(), one.name.clone()), one.bytes.clone()));
             }
@@ -95,7 +95,7 @@ fn declared(desk: &Desk<'_>, page: &Page, byte: usize) -> Option<(Thing, Range<u
 /// What a key of a test file says.
 fn key(page: &Page, byte: usize) -> Option<(String, Range<usize>)> {
     let word = word_at(page, byte).filter(|word| page.kind == Kind::Tests && word.role == Role::Key)?;
-    let way: Vec<_> = word.path.iter().map(Step::key).collect();
+    let way: Vec<_> = word.way.steps().into_iter().map(Step::key).collect();
     let offered = cases::offer(&way);
     let (_, says) = offered.keys.iter().find(|(name, _)| *name == word.text)?;
     Some((format!("`{}`\n\n{says}", word.text), word.bytes.clone()))

@@ -39,7 +39,7 @@ pub(super) enum Names {
 
 impl Names {
     /// The kind of the name that a word is.
-    pub(super) fn of(kind: Kind, word: &Scalar) -> Option<Self> {
+    pub(super) fn of(kind: Kind, word: &Scalar<'_>) -> Option<Self> {
         let keys = word.keys();
         let last = keys.last().copied().unwrap_or("");
         match kind {
@@ -213,33 +213,36 @@ fn templates<'d>(desk: &'d Desk<'_>) -> impl Iterator<Item = String> + 'd {
 fn held<'d>(desk: &'d Desk<'_>, key: &'d str) -> impl Iterator<Item = String> + 'd {
     let pages = desk.of_kind(Kind::Tests).chain(desk.of_kind(Kind::ApiKeys));
     pages.flat_map(move |page| {
-        let is = |word: &Scalar| word.role == Role::Value && word.keys().last() == Some(&key);
-        scalars(&page.text).into_iter().filter(is).map(|word| word.text).collect::<Vec<_>>()
+        let is = |word: &Scalar<'_>| word.role == Role::Value && word.keys().last() == Some(&key);
+        scalars(&page.text).into_iter().filter(is).map(|word| word.text.into_owned()).collect::<Vec<_>>()
     })
 }
 
 /// The names of a section of a test file.
 fn local<'p>(page: &'p Page, section: &'p str) -> impl Iterator<Item = String> + 'p {
-    let is = move |word: &Scalar| word.role == Role::Key && word.keys() == [section];
-    scalars(&page.text).into_iter().filter(is).map(|word| word.text)
+    let is = move |word: &Scalar<'_>| word.role == Role::Key && word.keys() == [section];
+    scalars(&page.text).into_iter().filter(is).map(|word| word.text.into_owned())
 }
 
 /// The full name that a key of a tree of names stands for: `acme/west` where `west` stands below `acme`.
-pub(super) fn in_tree(kind: Kind, word: &Scalar) -> String {
+pub(super) fn in_tree(kind: Kind, word: &Scalar<'_>) -> String {
     let (children, separator) = if kind == Kind::Tenants { ("tenants", "/") } else { ("classes", ".") };
     let keys = word.keys();
     let above = keys.iter().skip(1).step_by(2).copied();
     // Names stand at every second step: `tenants`, `acme`, `tenants`, `west`.
     let is_tree = keys.iter().step_by(2).all(|key| *key == children);
-    let names: Vec<&str> = above.filter(|_| is_tree).chain([word.text.as_str()]).collect();
+    let names: Vec<&str> = above.filter(|_| is_tree).chain([&*word.text]).collect();
     names.join(separator)
 }
 
 /// What a word of a YAML file means.
-pub(super) fn thing(kind: Kind, word: &Scalar) -> Option<Thing> {
+pub(super) fn thing(kind: Kind, word: &Scalar<'_>) -> Option<Thing> {
     let names = Names::of(kind, word)?;
-    let text =
-        if kind == Kind::Tenants || kind == Kind::Classes { in_tree(kind, word) } else { word.text.clone() };
+    let text = if kind == Kind::Tenants || kind == Kind::Classes {
+        in_tree(kind, word)
+    } else {
+        word.text.to_string()
+    };
     Some(match names {
         Names::Policies | Names::Templates => Thing::Policy(text),
         Names::Pathways => Thing::Pathway(text),

@@ -171,12 +171,12 @@ impl<'t> Policy<'t> {
         }
         let mut types: Vec<Type> = Vec::new();
         for action in actions {
-            let What::Action { principals, resources, context } = &action.what else { continue };
+            let What::Action(asked) = &action.what else { continue };
             let named = |names: &[String]| names.iter().cloned().map(Type::Named).collect::<Vec<_>>();
             let more = match variable {
-                "principal" => named(principals),
-                "resource" => named(resources),
-                "context" => context.iter().cloned().collect(),
+                "principal" => named(&asked.principals),
+                "resource" => named(&asked.resources),
+                "context" => asked.context.iter().cloned().collect(),
                 _ => Vec::new(),
             };
             types.extend(more.into_iter().filter(|of| !types.contains(of)).collect::<Vec<_>>());

@@ -45,7 +45,7 @@ pub(super) fn symbols(page: &Page) -> Vec<Symbol> {
             Kind::Tests => {
                 let keys = word.keys();
                 let is_name = matches!(*keys, ["tests" | "tables" | "redactions", "name"]);
-                (is_name && word.role == Role::Value).then(|| (word.text.clone(), FUNCTION))?
+                (is_name && word.role == Role::Value).then(|| (word.text.to_string(), FUNCTION))?
             }
             Kind::Policies
             | Kind::Links

@@ -4,6 +4,7 @@
 //! Never: fails, or nests deeper than policies may.
 
 use std::ops::Range;
+use std::rc::Rc;
 
 use crate::limits;
 
@@ -43,29 +44,33 @@ pub(super) struct Attribute {
     pub(super) bytes: Range<usize>,
 }
 
-/// Something that is declared.
+/// Something that is declared. One declaration may declare many names: all but the name is shared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Declared {
     pub(super) name: String,
     /// The comment above it.
-    pub(super) says: String,
+    pub(super) says: Rc<str>,
     /// Its name in the text.
     pub(super) bytes: Range<usize>,
     /// What it is within, at most: types of parents, or groups of actions.
-    pub(super) within: Vec<String>,
+    pub(super) within: Rc<[String]>,
     pub(super) what: What,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum What {
     /// Its attributes.
-    Entity(Vec<Attribute>),
-    Action {
-        principals: Vec<String>,
-        resources: Vec<String>,
-        context: Option<Type>,
-    },
+    Entity(Rc<[Attribute]>),
+    Action(Rc<Asked>),
     Type(Type),
+}
+
+/// What an action is asked of and about, and with which context.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub(super) principals: Vec<String>,
+    pub(super) resources: Vec<String>,
+    pub(super) context: Option<Type>,
 }
 
 /// All that a schema declares, in its order.
@@ -96,7 +101,7 @@ impl Vocabulary {
     }
 
     pub(super) fn actions(&self) -> impl Iterator<Item = &Declared> {
-        self.0.iter().filter(|one| matches!(one.what, What::Action { .. }))
+        self.0.iter().filter(|one| matches!(one.what, What::Action(_)))
     }
 
     /// The actions that are this one or, at whatever depth, within it.
@@ -131,7 +136,7 @@ impl Vocabulary {
                     match declared.map(|one| &one.what) {
                         Some(What::Entity(attributes)) => return attributes,
                         Some(What::Type(aliased)) => of = aliased,
-                        Some(What::Action { .. }) | None => return &[],
+                        Some(What::Action(_)) | None => return &[],
                     }
                 }
             }
@@ -139,6 +144,9 @@ impl Vocabulary {
         &[]
     }
 }
+
+/// The names that one declaration declares, with their places.
+type Names<'t> = Vec<(&'t str, Range<usize>)>;
 
 struct Reader<'w, 't> {
     text: &'t str,
@@ -205,12 +213,12 @@ impl<'t> Reader<'_, 't> {
     }
 
     /// Names with their places, parted by commas.
-    fn names(&mut self) -> Vec<(String, Range<usize>)> {
+    fn names(&mut self) -> Names<'t> {
         let mut names = Vec::new();
         while let Some(word) = self.peek() {
             let name = word.inner().or_else(|| word.is_name().then_some(word.text));
             let Some(name) = name else { break };
-            names.push((name.to_owned(), word.bytes()));
+            names.push((name, word.bytes()));
             self.at += 1;
             if !self.take(",") {
                 break;
@@ -251,25 +259,21 @@ impl<'t> Reader<'_, 't> {
             Some(Type::Named(_) | Type::Set(_)) | None => Vec::new(),
         };
         self.end();
-        for (name, bytes) in names {
-            let what = What::Entity(attributes.clone());
-            let (name, within) = (self.full(&name), within.clone());
-            self.found.push(Declared { name, says: self.above(at), bytes, within, what });
-        }
+        self.declare(at, names, within, &What::Entity(attributes.into()));
     }
 
     fn action(&mut self, at: usize) {
         let names = self.names();
         let within = if self.take("in") { self.list() } else { Vec::new() };
-        let (mut principals, mut resources, mut context) = (Vec::new(), Vec::new(), None);
+        let mut asked = Asked::default();
         if self.take("appliesTo") && self.take("{") {
             while let Some(key) = self.peek().filter(Word::is_name) {
                 self.at += 1;
                 self.take(":");
                 match key.text {
-                    "principal" => principals = self.list(),
-                    "resource" => resources = self.list(),
-                    "context" => context = self.of(0),
+                    "principal" => asked.principals = self.list(),
+                    "resource" => asked.resources = self.list(),
+                    "context" => asked.context = self.of(0),
                     _ => {}
                 }
                 self.take(",");
@@ -277,14 +281,7 @@ impl<'t> Reader<'_, 't> {
             self.take("}");
         }
         self.end();
-        for (name, bytes) in names {
-            let what = What::Action {
-                principals: principals.clone(),
-                resources: resources.clone(),
-                context: context.clone(),
-            };
-            self.found.push(Declared { name, says: self.above(at), bytes, within: within.clone(), what });
-        }
+        self.declare(at, names, within, &What::Action(Rc::new(asked)));
     }
 
     fn alias(&mut self, at: usize) {
@@ -293,9 +290,16 @@ impl<'t> Reader<'_, 't> {
         let of = self.of(0);
         self.end();
         if let Some(of) = of {
-            let (name, bytes) = (self.full(name.text), name.bytes());
-            let (says, within) = (self.above(at), Vec::new());
-            self.found.push(Declared { name, says, bytes, within, what: What::Type(of) });
+            self.declare(at, vec![(name.text, name.bytes())], Vec::new(), &What::Type(of));
+        }
+    }
+
+    /// Notes the names of one declaration.
+    fn declare(&mut self, at: usize, names: Names<'t>, within: Vec<String>, what: &What) {
+        let (says, within) = (Rc::from(self.above(at)), Rc::from(within));
+        for (name, bytes) in names {
+            let (name, says, within) = (self.full(name), Rc::clone(&says), Rc::clone(&within));
+            self.found.push(Declared { name, says, bytes, within, what: what.clone() });
         }
     }
 

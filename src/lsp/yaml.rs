@@ -3,25 +3,66 @@
 //! By indentation and brackets alone; whether the text is YAML its reader says. Of anchors, tags and complex keys it
 //! knows nothing: nothing is offered there. Never: fails.
 
+use std::borrow::Cow;
 use std::ops::Range;
+use std::rc::Rc;
 
 use crate::limits;
 
 /// One step on the way to a word.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum Step<'t> {
     /// Into the value of a key.
-    Key(String),
+    Key(Cow<'t, str>),
     /// Into an item of a list.
     Item,
 }
 
-impl Step {
+impl Step<'_> {
     pub(super) fn key(&self) -> Option<&str> {
         match self {
             Self::Key(key) => Some(key),
             Self::Item => None,
         }
+    }
+}
+
+/// The way to a word: its last step, and the way to that. All words below a step share it, so that a word costs the same
+/// however deep it stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Way<'t>(Option<Rc<Leg<'t>>>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Leg<'t> {
+    before: Way<'t>,
+    step: Step<'t>,
+    length: usize,
+}
+
+impl<'t> Way<'t> {
+    fn length(&self) -> usize {
+        self.0.as_ref().map_or(0, |leg| leg.length)
+    }
+
+    /// Is it longer than the readers of the files go?
+    fn is_too_long(&self) -> bool {
+        self.length() > 2 * limits::DOCUMENT_DEPTH_MAX
+    }
+
+    /// One step further; where it is too long already, it stays so: whoever frees a way goes along it.
+    fn then(&self, step: Step<'t>) -> Self {
+        if self.is_too_long() {
+            return self.clone();
+        }
+        Self(Some(Rc::new(Leg { before: self.clone(), step, length: self.length() + 1 })))
+    }
+
+    /// Its steps, the outermost first.
+    pub(super) fn steps(&self) -> Vec<&Step<'t>> {
+        let legs = std::iter::successors(self.0.as_deref(), |leg| leg.before.0.as_deref());
+        let mut steps: Vec<_> = legs.map(|leg| &leg.step).collect();
+        steps.reverse();
+        steps
     }
 }
 
@@ -36,40 +77,58 @@ pub(super) enum Role {
 
 /// A key or a plain value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Scalar {
+pub(super) struct Scalar<'t> {
     /// What it says, without quotes.
-    pub(super) text: String,
+    pub(super) text: Cow<'t, str>,
     pub(super) role: Role,
     /// The way to it, itself not included.
-    pub(super) path: Vec<Step>,
+    pub(super) way: Way<'t>,
     /// Its quotes included.
     pub(super) bytes: Range<usize>,
 }
 
-impl Scalar {
+impl<'t> Scalar<'t> {
     /// The keys on the way, items left out.
     pub(super) fn keys(&self) -> Vec<&str> {
-        self.path.iter().filter_map(Step::key).collect()
+        self.way.steps().into_iter().filter_map(Step::key).collect()
+    }
+
+    /// The same word of a text that nobody has to keep.
+    fn owned(self) -> Scalar<'static> {
+        let own = |way: Way<'static>, step: &Step<'_>| {
+            way.then(match step {
+                Step::Key(key) => Step::Key(Cow::Owned(key.to_string())),
+                Step::Item => Step::Item,
+            })
+        };
+        Scalar {
+            text: Cow::Owned(self.text.into_owned()),
+            role: self.role,
+            way: self.way.steps().into_iter().fold(Way::default(), own),
+            bytes: self.bytes,
+        }
     }
 }
 
 /// A block that is open: everything deeper than its indentation stands in it.
-struct Open {
+struct Open<'t> {
     indent: usize,
-    step: Step,
+    is_item: bool,
+    /// The way into it.
+    way: Way<'t>,
 }
 
 struct Scan<'t> {
     text: &'t str,
     at: usize,
-    open: Vec<Open>,
-    found: Vec<Scalar>,
+    open: Vec<Open<'t>>,
+    found: Vec<Scalar<'t>>,
 }
 
-/// All words of a text, in order.
-pub(super) fn scalars(text: &str) -> Vec<Scalar> {
+/// All words of a text, in order; of one with more than its reader takes, the first ones.
+pub(super) fn scalars(text: &str) -> Vec<Scalar<'_>> {
     let mut scan = Scan { text, at: 0, open: Vec::new(), found: Vec::new() };
-    while scan.at < text.len() {
+    while scan.at < text.len() && scan.has_room() {
         scan.line();
     }
     scan.found
@@ -77,17 +136,17 @@ pub(super) fn scalars(text: &str) -> Vec<Scalar> {
 
 /// The word at a byte, as it is when what is being typed there counts as one: its place in the text is that without
 /// anything added.
-pub(super) fn typed(text: &str, byte: usize) -> Option<Scalar> {
+pub(super) fn typed(text: &str, byte: usize) -> Option<Scalar<'static>> {
     const MARK: char = '\u{e000}';
     let (before, after) = (text.get(..byte)?, text.get(byte..)?);
     let marked = format!("{before}{MARK}{after}");
-    let mut found = scalars(&marked).into_iter().find(|scalar| scalar.text.contains(MARK))?;
-    found.text.retain(|c| c != MARK);
+    let mut found = scalars(&marked).into_iter().find(|scalar| scalar.text.contains(MARK))?.owned();
+    found.text.to_mut().retain(|c| c != MARK);
     found.bytes.end -= MARK.len_utf8();
     Some(found)
 }
 
-impl Scan<'_> {
+impl<'t> Scan<'t> {
     fn rest(&self) -> &[u8] {
         self.text.as_bytes().get(self.at..).unwrap_or_default()
     }
@@ -116,10 +175,18 @@ impl Scan<'_> {
         matches!(self.byte(), None | Some(b'\n' | b'\r' | b'#'))
     }
 
-    /// The way to here, or as much of it as shows that it is too long.
-    fn way(&self) -> Vec<Step> {
-        let most = 2 * limits::DOCUMENT_DEPTH_MAX + 1;
-        self.open.iter().take(most).map(|open| open.step.clone()).collect()
+    fn has_room(&self) -> bool {
+        self.found.len() < limits::DOCUMENT_NODES_MAX
+    }
+
+    /// The way to here.
+    fn way(&self) -> Way<'t> {
+        self.open.last().map_or_else(Way::default, |open| open.way.clone())
+    }
+
+    fn enter(&mut self, indent: usize, step: Step<'t>) {
+        let open = Open { indent, is_item: step == Step::Item, way: self.way().then(step) };
+        self.open.push(open);
     }
 
     fn line(&mut self) {
@@ -131,7 +198,7 @@ impl Scan<'_> {
         let mut indent = self.at - start;
         self.close(indent, self.is_dash());
         while self.is_dash() {
-            self.open.push(Open { indent, step: Step::Item });
+            self.enter(indent, Step::Item);
             self.at += 1;
             self.blanks();
             indent = self.at - start;
@@ -148,7 +215,7 @@ impl Scan<'_> {
     /// Leaves the blocks that a line with this indentation does not stand in. A list may stand as deep as its key.
     fn close(&mut self, indent: usize, dash: bool) {
         while let Some(last) = self.open.last() {
-            let stays = last.indent < indent || (last.indent == indent && dash && last.step != Step::Item);
+            let stays = last.indent < indent || (last.indent == indent && dash && !last.is_item);
             if stays {
                 return;
             }
@@ -167,10 +234,10 @@ impl Scan<'_> {
         let Some((text, bytes)) = self.scalar(false) else { return };
         self.blanks();
         if !self.takes_colon() {
-            return self.note(text, Role::Value, &self.way(), bytes);
+            return self.note(text, Role::Value, self.way(), bytes);
         }
-        self.note(text.clone(), Role::Key, &self.way(), bytes);
-        self.open.push(Open { indent, step: Step::Key(text) });
+        self.note(text, Role::Key, self.way(), bytes);
+        self.enter(indent, Step::Key(Cow::Borrowed(text)));
         self.blanks();
         let way = self.way();
         match self.byte() {
@@ -179,7 +246,7 @@ impl Scan<'_> {
             Some(b'#' | b'\n' | b'\r') | None => {}
             Some(_) => {
                 if let Some((text, bytes)) = self.scalar(false) {
-                    self.note(text, Role::Value, &way, bytes);
+                    self.note(text, Role::Value, way, bytes);
                 }
             }
         }
@@ -195,10 +262,10 @@ impl Scan<'_> {
         is
     }
 
-    /// Notes a word, unless it stands deeper than the readers of the files go: each word has its whole way with it.
-    fn note(&mut self, text: String, role: Role, path: &[Step], bytes: Range<usize>) {
-        if path.len() <= 2 * limits::DOCUMENT_DEPTH_MAX {
-            self.found.push(Scalar { text, role, path: path.to_vec(), bytes });
+    /// Notes a word, unless it stands deeper than the readers of the files go.
+    fn note(&mut self, text: &'t str, role: Role, way: Way<'t>, bytes: Range<usize>) {
+        if !way.is_too_long() && self.has_room() {
+            self.found.push(Scalar { text: Cow::Borrowed(text), role, way, bytes });
         }
     }
 
@@ -220,25 +287,23 @@ impl Scan<'_> {
 
     /// `{…}` or `[…]`, over any lines that are deeper than the block that it stands in: a bracket that is still missing
     /// does not swallow the rest of the file.
-    fn flow(&mut self, way: Vec<Step>, indent: usize) {
-        let base = way.len();
+    fn flow(&mut self, base: Way<'t>, indent: usize) {
         let outermost = self.open.is_empty();
-        let mut way = way;
-        // How long the way was where each bracket opened, and whether it is a list's.
-        let mut brackets: Vec<(usize, bool)> = Vec::new();
+        let mut way = base.clone();
+        // The way to each bracket that is open, and that to its members.
+        let mut brackets: Vec<(Way<'t>, Way<'t>)> = Vec::new();
         while let Some(byte) = self.byte() {
             match byte {
                 b'{' | b'[' => {
-                    brackets.push((way.len(), byte == b'['));
-                    if byte == b'[' {
-                        way.push(Step::Item);
-                    }
+                    let members = if byte == b'[' { way.then(Step::Item) } else { way.clone() };
+                    brackets.push((way, members.clone()));
+                    way = members;
                     self.at += 1;
                 }
                 b'}' | b']' => {
                     self.at += 1;
-                    if let Some((length, _)) = brackets.pop() {
-                        way.truncate(length);
+                    if let Some((before, _)) = brackets.pop() {
+                        way = before;
                     }
                     if brackets.is_empty() {
                         return;
@@ -246,8 +311,7 @@ impl Scan<'_> {
                 }
                 b',' => {
                     self.at += 1;
-                    let (length, list) = brackets.last().copied().unwrap_or((base, false));
-                    way.truncate(length + usize::from(list));
+                    way.clone_from(brackets.last().map_or(&base, |(_, members)| members));
                 }
                 b'\n' => {
                     self.at += 1;
@@ -258,7 +322,7 @@ impl Scan<'_> {
                 }
                 b' ' | b'\t' | b'\r' => self.at += 1,
                 b'#' => self.skip(|byte| byte != b'\n'),
-                _ => self.member(&mut way),
+                _ => way = self.member(way),
             }
         }
     }
@@ -272,22 +336,20 @@ impl Scan<'_> {
         }
     }
 
-    fn member(&mut self, way: &mut Vec<Step>) {
+    /// A key or a value; the way to what follows it.
+    fn member(&mut self, way: Way<'t>) -> Way<'t> {
         let Some((text, bytes)) = self.scalar(true) else {
             self.at += 1;
-            return;
+            return way;
         };
         self.blanks();
-        if self.takes_colon() {
-            self.note(text.clone(), Role::Key, way, bytes);
-            way.push(Step::Key(text));
-        } else {
-            self.note(text, Role::Value, way, bytes);
-        }
+        let is_key = self.takes_colon();
+        self.note(text, if is_key { Role::Key } else { Role::Value }, way.clone(), bytes);
+        if is_key { way.then(Step::Key(Cow::Borrowed(text))) } else { way }
     }
 
     /// A word, with or without quotes.
-    fn scalar(&mut self, in_flow: bool) -> Option<(String, Range<usize>)> {
+    fn scalar(&mut self, in_flow: bool) -> Option<(&'t str, Range<usize>)> {
         let from = self.at;
         let quote = self.byte()?;
         if quote == b'"' || quote == b'\'' {
@@ -326,10 +388,10 @@ impl Scan<'_> {
     }
 }
 
-fn unquoted(written: &str) -> String {
-    let Some(rest) = written.strip_prefix(['"', '\'']) else { return written.to_owned() };
+fn unquoted(written: &str) -> &str {
+    let Some(rest) = written.strip_prefix(['"', '\'']) else { return written };
     let quote = if written.starts_with('"') { '"' } else { '\'' };
-    rest.strip_suffix(quote).unwrap_or(rest).to_owned()
+    rest.strip_suffix(quote).unwrap_or(rest)
 }
 
 #[cfg(test)]

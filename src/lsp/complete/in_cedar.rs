@@ -193,7 +193,7 @@ fn methods(of: &Type) -> &'static [&'static str] {
 fn plain(desk: &Desk<'_>, policy: &Policy<'_>, byte: usize) -> Vec<Offered> {
     let types = || {
         let all = desk.known.entities();
-        all.map(|one| Offered::new(Icon::Class, &one.name, &one.says).writing(format!("{}::", one.name)))
+        all.map(|one| Offered::new(Icon::Class, &one.name, &*one.says).writing(format!("{}::", one.name)))
     };
     let keywords = |words: &[&'static str]| -> Vec<Offered> {
         words.iter().map(|word| Offered::new(Icon::Keyword, *word, "")).collect()

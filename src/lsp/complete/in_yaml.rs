@@ -86,14 +86,14 @@ pub(super) fn offers(desk: &Desk<'_>, page: &Page, byte: usize) -> Option<Offers
 }
 
 /// The keys and the words that may stand where a word does.
-fn by_place(kind: Kind, word: &Scalar) -> (Vec<(&'static str, &'static str)>, Vec<&'static str>) {
+fn by_place(kind: Kind, word: &Scalar<'_>) -> (Vec<(&'static str, &'static str)>, Vec<&'static str>) {
     let keys = word.keys();
     let last = keys.last().copied().unwrap_or("");
     // In a tree of names every second step is a name, and its value is a map.
     let in_name = keys.len().is_multiple_of(2) && !keys.is_empty();
     match kind {
         Kind::Tests => {
-            let way: Vec<_> = word.path.iter().map(Step::key).collect();
+            let way: Vec<_> = word.way.steps().into_iter().map(Step::key).collect();
             let offer = cases::offer(&way);
             (offer.keys, offer.words)
         }

@@ -47,18 +47,16 @@ fn the_schema_that_ships_is_read_whole() {
     let wanted = "now: datetime, method: String, path: String, host: String, sourceIp?: ipaddr, purpose?: String, actor?: Actor";
     assert_eq!(told(context).join(", "), wanted);
     let resource = known.entity("Resource").unwrap();
-    assert_eq!(resource.within, ["DataKey", "DataClass", "Route", "RouteGroup"]);
+    assert_eq!(*resource.within, ["DataKey", "DataClass", "Route", "RouteGroup"]);
     assert!(resource.says.starts_with("What a request touches: one route's data"), "{}", resource.says);
     let of = named("Resource");
     let attributes = known.attributes(&of);
     assert_eq!(told(attributes)[3], "classes: Set<DataClass>");
     assert_eq!(attributes[3].says, "all that its bodies may carry");
     assert!(SCHEMA.get(attributes[3].bytes.clone()).unwrap().starts_with("classes"));
-    let What::Action { principals, resources, context } = &known.action("reveal").unwrap().what else {
-        panic!()
-    };
-    assert_eq!((principals.len(), &**resources), (2, &["Field".to_owned()][..]));
-    assert_eq!(context, &Some(Type::Named("Context".into())));
+    let What::Action(asked) = &known.action("reveal").unwrap().what else { panic!() };
+    assert_eq!((asked.principals.len(), &*asked.resources), (2, &["Field".to_owned()][..]));
+    assert_eq!(asked.context, Some(Type::Named("Context".into())));
 }
 
 #[test]
@@ -74,6 +72,20 @@ fn every_half_of_a_schema_is_read_without_an_end() {
     }
     let deep = format!("type D = {}", "{a: ".repeat(500));
     Vocabulary::of(&deep);
+}
+
+#[test]
+fn the_names_of_one_declaration_share_what_it_says() {
+    let known = Vocabulary::of(
+        "// Both.\nentity A, B in [C] = { x: Long };\naction a, b appliesTo { principal: A };",
+    );
+    let entities: Vec<_> = known.entities().collect();
+    let (What::Entity(of_a), What::Entity(of_b)) = (&entities[0].what, &entities[1].what) else { panic!() };
+    assert!(Rc::ptr_eq(of_a, of_b) && Rc::ptr_eq(&entities[0].says, &entities[1].says));
+    assert!(Rc::ptr_eq(&entities[0].within, &entities[1].within) && *entities[1].says == *"Both.");
+    let actions: Vec<_> = known.actions().collect();
+    let (What::Action(of_a), What::Action(of_b)) = (&actions[0].what, &actions[1].what) else { panic!() };
+    assert!(Rc::ptr_eq(of_a, of_b) && of_a.principals == ["A"]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::*;
 
 fn told(text: &str) -> Vec<String> {
     let one = |scalar: &Scalar| {
-        let steps = scalar.path.iter().map(|step| match step {
+        let steps = scalar.way.steps().into_iter().map(|step| match step {
             Step::Key(key) => format!("{key}/"),
             Step::Item => "-/".to_owned(),
         });
@@ -60,7 +60,7 @@ u: x#y
     );
     assert_eq!(told(&text.replace('\n', "\r\n")), told(text));
     for scalar in scalars(text) {
-        assert!(text.get(scalar.bytes.clone()).unwrap().contains(&scalar.text), "{scalar:?}");
+        assert!(text.get(scalar.bytes.clone()).unwrap().contains(&*scalar.text), "{scalar:?}");
     }
     assert_eq!(
         told("{\"a\":{\"b\":[\"c\",1]},\n\"d\":null}"),
@@ -77,11 +77,21 @@ fn a_bracket_that_is_missing_does_not_swallow_what_follows() {
 }
 
 #[test]
+fn all_words_below_a_step_share_the_way_to_it() {
+    for text in ["a: {b: [x, y, {c: z}]}", "a:\n  b:\n  - x\n  - y\n"] {
+        let words = scalars(text);
+        let leg = |text: &str| words.iter().find(|word| word.text == text).unwrap().way.0.clone().unwrap();
+        let (x, y) = (leg("x").before.0.clone().unwrap(), leg("y").before.0.clone().unwrap());
+        assert!(Rc::ptr_eq(&x, &y), "{text}");
+    }
+}
+
+#[test]
 fn what_is_being_typed_is_a_word() {
     let at = |text: &str| {
         let byte = text.find('^').unwrap();
         let scalar = typed(&text.replace('^', ""), byte).unwrap();
-        (scalar.keys().join("/"), scalar.text, scalar.bytes)
+        (scalar.keys().join("/"), scalar.text.to_string(), scalar.bytes)
     };
     assert_eq!(at("a:\n  b: 1\n  c^"), ("a".into(), "c".into(), 12..13));
     assert_eq!(at("a:\n  b: 1\n  ^\nd: 1"), ("a".into(), String::new(), 12..12));
@@ -103,7 +113,7 @@ fn what_nests_without_end_is_passed_over() {
         "a:\n".repeat(many),
         format!("x: {}{}", "[".repeat(many), "a, ".repeat(many)),
     ] {
-        assert!(scalars(&text).iter().all(|scalar| scalar.path.len() < 100));
+        assert!(scalars(&text).iter().all(|scalar| scalar.way.steps().len() < 100));
     }
 }
 
