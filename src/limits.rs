@@ -261,6 +261,8 @@ pub const BUNDLE_NAME_BYTES_MAX: usize = 255;
 pub const BUNDLE_VERSION_MAX: u64 = (1 << 53) - 1;
 /// Longest message that `palisade lsp` reads, in bytes: the largest file of a snapshot with each byte escaped, nearly.
 pub const EDITOR_MESSAGE_BYTES_MAX: u64 = 64 << 20;
+/// Of a longer one, the bytes that are kept to see of which document it is.
+pub const EDITOR_MESSAGE_START_BYTES: u64 = 16 << 10;
 /// Most header lines of such a message. The protocol knows two.
 pub const EDITOR_HEADERS_MAX: usize = 16;
 /// Longest of them, in bytes.

@@ -20,6 +20,7 @@ use std::process::ChildStdin;
 use std::process::ChildStdout;
 use std::process::Command;
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::Value as Json;
 use serde_json::json;
@@ -356,6 +357,112 @@ fn fast_typing_is_looked_at_once_it_is_over() {
         }
     }
     assert!(looks < 20, "{looks} looks at 200 edits");
+    assert_eq!(editor.leave(), 0);
+}
+
+#[test]
+fn files_that_change_all_the_time_are_looked_at_one_look_after_another() {
+    let folder = clinic();
+    let mut editor = Editor::hello(folder.path(), &[]);
+    fs::write(folder.path().join("policies/new.cedar"), "permit (").unwrap();
+    let mut stdin = editor.stdin.take().unwrap();
+    let (told, is_told) = std::sync::mpsc::channel();
+    let events = std::thread::spawn(move || {
+        let text = r#"{"jsonrpc":"2.0","method":"workspace/didChangeWatchedFiles","params":{"changes":[]}}"#;
+        let message = format!("Content-Length: {}\r\n\r\n{text}", text.len());
+        for number in 0..10_000_u32 {
+            if is_told.try_recv().is_ok() {
+                return (stdin, number);
+            }
+            stdin.write_all(message.as_bytes()).unwrap();
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        panic!("nothing was told while files changed");
+    });
+    editor.problems("/new.cedar", |problems| !problems.is_empty());
+    told.send(()).unwrap();
+    let (stdin, before) = events.join().unwrap();
+    editor.stdin = Some(stdin);
+    // Those that came meanwhile are looked at together.
+    editor.ask(99, "shutdown", &Json::Null);
+    let mut looks = 0;
+    while editor.read()["id"] != 99 {
+        looks += 1;
+    }
+    assert!(looks < 10, "{looks} looks after {before} events");
+    editor.tell("exit", &Json::Null);
+    assert_eq!(editor.end(), 0);
+}
+
+#[test]
+fn the_configuration_is_looked_for_again_when_it_appears_moves_or_goes() {
+    let from = clinic();
+    let folder = tempfile::tempdir().unwrap();
+    let mut editor = Editor::hello(folder.path(), &[]);
+    assert_eq!(editor.read()["method"], "window/showMessage");
+    fs::write(from.path().join("policies/new.cedar"), "permit (").unwrap();
+    let copy = |to: &Path| {
+        let all = from.path().join(".");
+        assert!(Command::new("cp").arg("-R").arg(all).arg(to).status().unwrap().success());
+    };
+    copy(folder.path());
+    let saved = json!({ "changes": [] });
+    editor.tell("workspace/didChangeWatchedFiles", &saved);
+    editor.problems("/policies/new.cedar", |problems| !problems.is_empty());
+    // It goes.
+    fs::remove_file(folder.path().join("palisade.yaml")).unwrap();
+    editor.tell("workspace/didChangeWatchedFiles", &saved);
+    let message = editor.read();
+    assert_eq!(message["method"], "window/showMessage", "{message}");
+    editor.problems("/policies/new.cedar", <[Json]>::is_empty);
+    let inner = folder.path().join("inner");
+    fs::create_dir(&inner).unwrap();
+    copy(&inner);
+    // It is elsewhere, where it is found from a file that is opened.
+    editor.open(&inner.join("tenants.yaml"), "tenants: {}");
+    editor.problems("/inner/policies/new.cedar", |problems| !problems.is_empty());
+    assert_eq!(editor.leave(), 0);
+}
+
+#[test]
+fn a_configuration_by_another_name_that_takes_a_bundle_is_looked_at_once() {
+    let folder = clinic();
+    fs::write(folder.path().join("policies/new.cedar"), "permit (").unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let link = elsewhere.path().join("link");
+    std::os::unix::fs::symlink(folder.path(), &link).unwrap();
+    let mut editor = Editor::hello(&link, &[]);
+    editor.problems("/new.cedar", |problems| !problems.is_empty());
+    let text = "upstream: {address: '127.0.0.1:9000'}\nbundle: {name: clinic, source: 'https://bundles.example/clinic', public_keys: [a.pub]}\n";
+    editor.open(&folder.path().join("palisade.yaml"), text);
+    editor.problems("/new.cedar", <[Json]>::is_empty);
+    std::thread::sleep(Duration::from_millis(500));
+    editor.ask(99, "shutdown", &Json::Null);
+    let mut told = Vec::new();
+    loop {
+        let message = editor.read();
+        if message["id"] == 99 {
+            break;
+        }
+        told.push(message);
+    }
+    assert!(told.len() < 4, "{told:?}");
+    editor.tell("exit", &Json::Null);
+    assert_eq!(editor.end(), 0);
+}
+
+#[test]
+fn a_message_that_is_too_large_takes_the_text_that_it_replaced() {
+    let folder = clinic();
+    let mut editor = Editor::hello(folder.path(), &[]);
+    let path = folder.path().join("policies/new.cedar");
+    editor.open(&path, "permit (");
+    editor.problems("/new.cedar", |problems| problems.len() == 1 && problems[0]["code"] != "not-shown");
+    editor.change(&path, 2, "forbid (");
+    editor.change(&path, 3, &"x".repeat(65 << 20));
+    let problems =
+        editor.problems("/new.cedar", |problems| problems.iter().any(|one| one["code"] == "not-shown"));
+    assert_eq!(problems.len(), 1, "{problems:?}");
     assert_eq!(editor.leave(), 0);
 }
 

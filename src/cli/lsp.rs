@@ -56,8 +56,8 @@ const QUIET: Duration = Duration::from_millis(150);
 /// What can happen.
 enum Event {
     Message(Vec<u8>),
-    /// A message was passed over.
-    TooLarge(u64),
+    /// A message of so many bytes was passed over; how it began.
+    TooLarge(u64, Vec<u8>),
     /// The stream of messages ended, or is none: why.
     End(Option<String>),
     /// The files were looked at as they were after so many edits; nothing where they have changed meanwhile.
@@ -83,7 +83,6 @@ pub(super) fn lsp(global: &Global, world: &World<'_>, out: &mut Out) -> Result<E
         session: Session::new(Box::new(real)),
         edits,
         jobs,
-        config: None,
         warned: false,
         due: None,
         busy: false,
@@ -110,7 +109,7 @@ fn read(tell: &SyncSender<Event>) {
         let (event, over) = match lsp::read_message(&mut stdin) {
             Ok(Some(bytes)) => (Event::Message(bytes), false),
             Ok(None) => (Event::End(None), true),
-            Err(Bad::TooLarge(bytes)) => (Event::TooLarge(bytes), false),
+            Err(Bad::TooLarge { bytes, start }) => (Event::TooLarge(bytes, start), false),
             Err(Bad::Cut) => (Event::End(Some("the standard input ended within a message".to_owned())), true),
             Err(Bad::Header(why)) => {
                 let why = format!("the standard input is not of the Language Server Protocol: {why}");
@@ -134,9 +133,7 @@ struct Served<'a> {
     /// How many edits there have been, for the thread that looks.
     edits: Arc<AtomicU64>,
     jobs: SyncSender<Job>,
-    /// The configuration, once it has been found.
-    config: Option<PathBuf>,
-    /// Has the editor been told that there is none?
+    /// Has the editor been told that there is no configuration?
     warned: bool,
     /// When the files are to be looked at.
     due: Option<Instant>,
@@ -183,9 +180,10 @@ impl Served<'_> {
         while let Ok(event) = next {
             match event {
                 Event::Message(bytes) => messages.push(bytes),
-                Event::TooLarge(bytes) => {
-                    self.session
-                        .say(2, &format!("a message of {bytes} bytes is too large, it was passed over"));
+                Event::TooLarge(bytes, start) => {
+                    // What came before it is to be heard before it.
+                    self.session.receive(&std::mem::take(&mut messages));
+                    self.session.passed_over(bytes, &start);
                 }
                 Event::Looked(edits, found) => {
                     self.busy = false;
@@ -215,17 +213,16 @@ impl Served<'_> {
 
     /// Has the files looked at.
     fn look(&mut self) {
-        if self.config.is_none() {
-            self.config = self.find();
-        }
         let edits = self.session.edits();
-        let Some(config) = self.config.clone() else {
+        // It may have appeared, gone, or moved since the last look.
+        let Some(config) = self.find() else {
             if !std::mem::replace(&mut self.warned, true) {
                 let what = "there is no `palisade.yaml` in the workspace's folder or around it";
                 self.session.say(2, &format!("{what}: start it with `palisade lsp --config FILE`"));
             }
             return self.session.looked(edits, lsp::World::default());
         };
+        self.warned = false;
         let unsaved = self.session.unsaved();
         let global = Global { config: config.clone(), ..self.global.clone() };
         let loaded = match unsaved.get(&config) {

@@ -16,8 +16,13 @@ pub enum Bad {
     Unreadable(io::Error),
     /// The headers are none: where the next message begins cannot be known.
     Header(String),
-    /// It is longer than the bound; all of it has been passed over. The bytes that it has.
-    TooLarge(u64),
+    /// It is longer than the bound; all of it has been passed over.
+    TooLarge {
+        /// The bytes that it has.
+        bytes: u64,
+        /// The first of them.
+        start: Vec<u8>,
+    },
     /// The stream ended within a message.
     Cut,
 }
@@ -29,8 +34,12 @@ pub enum Bad {
 pub fn read(from: &mut impl BufRead) -> Result<Option<Vec<u8>>, Bad> {
     let Some(length) = head(from)? else { return Ok(None) };
     if length > limits::EDITOR_MESSAGE_BYTES_MAX {
-        let passed = io::copy(&mut from.take(length), &mut io::sink()).map_err(Bad::Unreadable)?;
-        return Err(if passed == length { Bad::TooLarge(length) } else { Bad::Cut });
+        let mut start = Vec::new();
+        let kept = limits::EDITOR_MESSAGE_START_BYTES;
+        from.take(kept).read_to_end(&mut start).map_err(Bad::Unreadable)?;
+        let rest = length.saturating_sub(kept);
+        let passed = io::copy(&mut from.take(rest), &mut io::sink()).map_err(Bad::Unreadable)?;
+        return Err(if passed == rest { Bad::TooLarge { bytes: length, start } } else { Bad::Cut });
     }
     let mut bytes = Vec::new();
     from.take(length).read_to_end(&mut bytes).map_err(Bad::Unreadable)?;
@@ -103,7 +112,7 @@ mod tests {
             match read(&mut from) {
                 Ok(None) => return found,
                 Ok(Some(message)) => found.push(String::from_utf8(message).unwrap()),
-                Err(Bad::TooLarge(bytes)) => found.push(format!("too large: {bytes}")),
+                Err(Bad::TooLarge { bytes, .. }) => found.push(format!("too large: {bytes}")),
                 Err(bad) => {
                     found.push(format!("{bad:?}"));
                     return found;
@@ -156,7 +165,8 @@ mod tests {
         let body = io::repeat(b'x').take(most);
         let next = &b"Content-Length: 2\r\n\r\n{}"[..];
         let mut from = io::BufReader::new(head.as_bytes().chain(body).chain(next));
-        assert!(matches!(read(&mut from), Err(Bad::TooLarge(bytes)) if bytes == most));
+        let Err(Bad::TooLarge { bytes, start }) = read(&mut from) else { panic!() };
+        assert_eq!((bytes, start), (most, vec![b'x'; 16 << 10]));
         assert_eq!(read(&mut from).unwrap().unwrap(), b"{}");
         // That a header says so reserves nothing.
         let mut from = &b"Content-Length: 18446744073709551615\r\n\r\n{}"[..];

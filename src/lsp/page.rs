@@ -76,6 +76,9 @@ impl Page {
     }
 }
 
+/// What stands in a document, or why that is not known.
+pub(super) type Typed = Result<Arc<str>, String>;
+
 /// Everything that is known for one answer.
 #[derive(Debug)]
 pub(super) struct Desk<'a> {
@@ -94,12 +97,14 @@ impl<'a> Desk<'a> {
     pub(super) fn new(
         now: &'a World,
         sound: Option<&'a World>,
-        unsaved: &dyn Fn(&str) -> Option<Arc<str>>,
+        unsaved: &dyn Fn(&str) -> Option<Typed>,
     ) -> Self {
         let mut pages = Vec::new();
         let mut add = |file: &Arc<str>, kind, text: &Arc<str>| {
-            let text = unsaved(file).unwrap_or_else(|| Arc::clone(text));
-            pages.push(Page { file: Arc::clone(file), kind, text });
+            // Of a document whose text is not known nothing is known, as it was saved neither.
+            if let Ok(text) = unsaved(file).unwrap_or_else(|| Ok(Arc::clone(text))) {
+                pages.push(Page { file: Arc::clone(file), kind, text });
+            }
         };
         for source in now.sources.iter().flat_map(|sources| sources.files()) {
             if let Some(kind) = Kind::of(&source.role, &source.file) {

@@ -50,10 +50,7 @@ pub(super) fn diagnostics(world: &World) -> BTreeMap<Arc<str>, Vec<Diagnostic>> 
         let lines = Lines::of(world.text(&file).unwrap_or(""));
         let one = |(problem, place): (&Problem, Place)| Diagnostic {
             range: lines.range(&lines.meant(&place)),
-            severity: match problem.severity {
-                Severity::Error => 1,
-                Severity::Warning => 2,
-            },
+            severity: severity(problem),
             code: problem.code,
             source: SOURCE,
             message: match &problem.hint {
@@ -61,10 +58,31 @@ pub(super) fn diagnostics(world: &World) -> BTreeMap<Arc<str>, Vec<Diagnostic>> 
                 None => problem.message.clone(),
             },
         };
-        let told = problems.into_iter().take(limits::EDITOR_PROBLEMS_MAX).map(one).collect();
+        let most = limits::EDITOR_PROBLEMS_MAX;
+        let severities: Vec<u8> = problems.iter().map(|(problem, _)| severity(problem)).collect();
+        let shown = if problems.len() > most { most - 1 } else { most };
+        let more = problems.len().saturating_sub(shown);
+        let mut told: Vec<Diagnostic> = problems.into_iter().take(shown).map(one).collect();
+        if let Some(severity) = severities.get(shown..).and_then(|rest| rest.iter().min()) {
+            let message = format!("{more} more problems of this file: `palisade check` and `lint` say all");
+            told.push(at_top(*severity, message));
+        }
         (file, told)
     });
     told.collect()
+}
+
+/// As the protocol numbers them.
+const fn severity(problem: &Problem) -> u8 {
+    match problem.severity {
+        Severity::Error => 1,
+        Severity::Warning => 2,
+    }
+}
+
+/// What is told of a whole document, and is no problem of one place in it.
+pub(super) fn at_top(severity: u8, message: String) -> Diagnostic {
+    Diagnostic { range: protocol::Range::default(), severity, code: "not-shown", source: SOURCE, message }
 }
 
 /// A change that mends a problem.

@@ -14,6 +14,15 @@ pub(super) fn at<'j>(message: &'j Json, path: &str) -> &'j Json {
     message.pointer(path).unwrap_or(&NOTHING)
 }
 
+/// The text that stands at a key where it first comes, in the beginning of a message. A text that has such words in it
+/// has a backslash before each of their quotes, so what is found is a key.
+pub(super) fn text_at_first(start: &[u8], key: &str) -> Option<String> {
+    let start = String::from_utf8_lossy(start);
+    let quoted = format!("\"{key}\"");
+    let value = start.split(&quoted).skip(1).find_map(|after| after.trim_start().strip_prefix(':'))?;
+    serde_json::Deserializer::from_str(value).into_iter().next()?.ok()
+}
+
 /// A place between two characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub(super) struct Position {

@@ -1,12 +1,11 @@
 //! One editor: its messages in, ours out; what it has open, and what it has been told.
 //!
 //! A request that was taken back, or that asks of a document no longer open, is not worked on. What the editor sends is
-//! bounded: a document past the bound is told and not looked at. Never: fails at a message, or writes a file.
+//! bounded: of a document past the bound that is told, and nothing else. Never: fails at a message, or writes a file.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
@@ -19,7 +18,10 @@ use super::protocol::at;
 use super::uri;
 
 mod answer;
+mod documents;
 mod tell;
+
+use documents::Open;
 
 /// How far the conversation has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,19 +34,6 @@ pub enum State {
     ShutDown,
     /// It has left; had it said so before?
     Left(bool),
-}
-
-/// A document that is open in the editor.
-#[derive(Debug, Clone)]
-struct Open {
-    /// Its name, as the editor says it.
-    uri: String,
-    /// The editor's count of its edits.
-    version: Option<i64>,
-    /// What stands in it; nothing where it is past the bound.
-    text: Option<Arc<str>>,
-    /// Its real path, where the file exists.
-    real: Option<String>,
 }
 
 /// When the files are to be looked at again.
@@ -82,7 +71,7 @@ pub struct Session {
     /// The last world without an error.
     sound: Option<Arc<World>>,
     looked: bool,
-    /// Counts what changes what a look would find.
+    /// Counts the changes of what stands in the editor.
     edits: u64,
     /// How many of them the last look was about.
     seen: u64,
@@ -152,44 +141,25 @@ impl Session {
         self.sound.clone()
     }
 
-    /// The folders that the editor works in, and then those of what it has open.
-    pub fn folders(&self) -> impl Iterator<Item = PathBuf> {
-        let parents = self.open.keys().filter_map(|path| PathBuf::from(path).parent().map(PathBuf::from));
-        self.roots.iter().map(PathBuf::from).chain(parents)
-    }
-
-    /// What stands in the editor, by the names that the files have in the configuration.
-    #[must_use]
-    pub fn unsaved(&self) -> BTreeMap<PathBuf, Arc<str>> {
-        let texts = self.open.iter().filter_map(|(path, open)| {
-            let file = self.file(path, open);
-            Some((PathBuf::from(&*file), Arc::clone(open.text.as_ref()?)))
-        });
-        texts.collect()
-    }
-
-    /// The name that a document's file has in the configuration.
-    fn file(&self, path: &str, open: &Open) -> Arc<str> {
-        let known = open.real.as_ref().and_then(|real| self.now.names.get(real));
-        known.cloned().unwrap_or_else(|| path.into())
-    }
-
-    /// What was found when the files were looked at as they were after so many edits. What has changed since is not told.
+    /// What was found when the files were looked at as they were after so many edits. What was edited since is not told.
     pub fn looked(&mut self, edits: u64, world: World) {
-        let before = self.unsaved();
         let world = Arc::new(world);
+        let file = |world: &World| world.config.as_ref().map(|(file, _)| Arc::clone(file));
         if world.checked.is_some() {
             self.sound = Some(Arc::clone(&world));
+        } else if self.sound.as_ref().is_some_and(|sound| file(sound) != file(&world)) {
+            // It was another configuration.
+            self.sound = None;
         }
         self.now = world;
         self.looked = true;
         self.seen = edits;
+        // A document is known by another name than the one that was guessed: what was looked at was the file.
+        if self.learn_names() {
+            self.edited(Look::Now);
+        }
         if edits == self.edits {
             self.tell_problems();
-        }
-        // A document is known by another name than the one that was guessed: what was looked at was the file.
-        if self.unsaved().keys().ne(before.keys()) {
-            self.want(Look::Now);
         }
         for request in std::mem::take(&mut self.waiting) {
             self.respond_to(&request);
@@ -307,7 +277,7 @@ impl Session {
             "serverInfo": { "name": "palisade", "version": env!("CARGO_PKG_VERSION") },
         });
         self.answer(id, &result);
-        self.want(Look::Now);
+        self.edited(Look::Now);
     }
 
     fn notification(&mut self, method: &str, params: &Json) {
@@ -341,43 +311,23 @@ impl Session {
             "textDocument/didClose" => {
                 let path = at(params, "/textDocument/uri").as_str().and_then(uri::to_path);
                 if path.and_then(|path| self.open.remove(&path)).is_some() {
-                    self.want(Look::Now);
+                    self.edited(Look::Now);
                 }
             }
+            // Another file is none of what stands here: a look that is under way goes on, and one more follows it.
             "textDocument/didSave" | "workspace/didChangeWatchedFiles" => self.want(Look::Now),
             _ => {}
         }
     }
 
-    fn set(&mut self, document: &Json, text: Option<&str>, look: Look) {
-        let (Some(uri), Some(text)) = (at(document, "/uri").as_str(), text) else { return };
-        let Some(path) = uri::to_path(uri) else { return };
-        if !self.open.contains_key(&path) && self.open.len() >= limits::EDITOR_DOCUMENTS_MAX {
-            let most = limits::EDITOR_DOCUMENTS_MAX;
-            return self.say(
-                2,
-                &format!("more than {most} documents are open: `{path}` is looked at as it was saved"),
-            );
-        }
-        let fits = u64::try_from(text.len()).is_ok_and(|bytes| bytes <= limits::SOURCE_FILE_BYTES_MAX);
-        let was_told = self.open.get(&path).is_some_and(|open| open.text.is_none());
-        if !fits && !was_told {
-            let most = limits::SOURCE_FILE_BYTES_MAX;
-            self.say(2, &format!("`{path}` has more than {most} bytes: it is looked at as it was saved"));
-        }
-        let open = Open {
-            uri: uri.to_owned(),
-            version: at(document, "/version").as_i64(),
-            text: fits.then(|| text.into()),
-            real: (self.real)(&path),
-        };
-        self.open.insert(path, open);
+    /// What stands in the editor has changed: what an earlier look finds is over.
+    fn edited(&mut self, look: Look) {
+        self.edits += 1;
         self.want(look);
     }
 
     /// Wants a look at the files; what is wanted at once stays so.
     pub fn want(&mut self, look: Look) {
-        self.edits += 1;
         self.look = self.look.max(Some(look));
     }
 

@@ -15,6 +15,7 @@ use crate::snapshot::UnknownRoute;
 use crate::tenancy::Places;
 
 mod answers;
+mod bounds;
 mod talk;
 
 const CLINIC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/clinic/config/");

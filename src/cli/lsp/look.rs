@@ -59,7 +59,13 @@ fn failed(file: Arc<str>) -> World {
     let place = Place::file(Arc::clone(&file));
     let problem =
         Problem::error("internal", place, "looking at the files failed").hint("run `palisade check`");
-    World { config: Some((file, "".into())), problems: vec![problem], ..World::default() }
+    alone(file, "".into(), vec![problem])
+}
+
+/// A world of the configuration's file and no other.
+fn alone(file: Arc<str>, text: Arc<str>, problems: Vec<Problem>) -> World {
+    let names = names(std::iter::once(&file));
+    World { config: Some((file, text)), problems, names, ..World::default() }
 }
 
 fn look(job: Job, is_stale: &dyn Fn() -> bool) -> Option<World> {
@@ -70,8 +76,7 @@ fn look(job: Job, is_stale: &dyn Fn() -> bool) -> Option<World> {
         && config.files.bundle.is_some()
     {
         // The files come from elsewhere, and there is none to edit.
-        let config = Some((job.file, job.loaded.text.into()));
-        return Some(World { config, problems: warnings.clone(), ..World::default() });
+        return Some(alone(job.file, job.loaded.text.into(), warnings.clone()));
     }
     let before = job.before.as_ref().and_then(|world| world.snapshot());
     let found = check::find_with(job.loaded, &job.unsaved, before);

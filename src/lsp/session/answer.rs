@@ -2,6 +2,8 @@
 //!
 //! Never: changes anything; an edit is proposed, and the editor makes it.
 
+use std::sync::Arc;
+
 use serde_json::Value as Json;
 use serde_json::json;
 
@@ -47,12 +49,9 @@ impl Session {
             return Some(Json::Null);
         };
         let file = self.file(path, open);
-        let text_of = |name: &str| {
-            let known = self.open.iter().find(|(path, open)| &*self.file(path, open) == name);
-            known.and_then(|(_, open)| open.text.clone())
-        };
-        let desk = Desk::new(&self.now, self.sound.as_deref(), &text_of);
-        let Some(page) = desk.page(&file, open.text.clone()) else { return Some(Json::Null) };
+        let Ok(text) = &open.text else { return Some(Json::Null) };
+        let desk = Desk::new(&self.now, self.sound.as_deref(), &|file| self.typed(file));
+        let Some(page) = desk.page(&file, Some(Arc::clone(text))) else { return Some(Json::Null) };
         Some(match method {
             HOVER => json!(hover(&desk, &page, position()?)),
             "textDocument/completion" => {

@@ -11,6 +11,7 @@ use crate::lsp::problems;
 use crate::lsp::uri;
 
 use super::Session;
+use super::documents::not_looked_at;
 
 impl Session {
     /// Tells every problem; where there was one and is none any more, that there is none.
@@ -19,6 +20,12 @@ impl Session {
         let mut told = BTreeMap::new();
         for (file, problems) in &by_file {
             told.insert(self.uri_of(file), json!(problems));
+        }
+        for open in self.open.values() {
+            // What was found in it as it was saved stands elsewhere in it now.
+            if let Err(why) = &open.text {
+                told.insert(open.uri.clone(), json!([problems::at_top(1, not_looked_at(why))]));
+            }
         }
         for uri in std::mem::take(&mut self.told) {
             told.entry(uri).or_insert_with(|| json!([]));

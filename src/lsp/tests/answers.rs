@@ -307,7 +307,7 @@ fn no_place_of_no_file_stops_the_answers() {
         // Every tenth place of a text that ends there, as while it is typed.
         for at in (0..whole.len()).step_by(10).filter(|at| whole.is_char_boundary(*at)) {
             let text: Arc<str> = whole.get(..at).unwrap().into();
-            let unsaved = |file_name: &str| (file_name == file(name)).then(|| Arc::clone(&text));
+            let unsaved = |file_name: &str| (file_name == file(name)).then(|| Ok(Arc::clone(&text)));
             let desk = crate::lsp::page::Desk::new(&desk_world, None, &unsaved);
             let page = desk.page(&file(name), None).unwrap();
             let position = Lines::of(&text).position(at);

@@ -1,7 +1,6 @@
 //! The conversation: its beginning and end, what is told without being asked, what is bounded and what is taken back.
 
 use super::*;
-use crate::limits;
 
 /// The problems that were told, by file: code, severity and range as `line:from-to`.
 fn told(session: &mut Session) -> Vec<(String, Vec<String>)> {
@@ -192,27 +191,6 @@ fn the_conversation_has_a_beginning_and_an_end() {
     let mut session = self::session();
     send(&mut session, &[notification("exit", &Json::Null)]);
     assert_eq!(session.state(), State::Left(false));
-}
-
-#[test]
-fn a_document_past_the_bound_is_told_and_not_looked_at() {
-    let mut session = session();
-    let most = usize::try_from(limits::SOURCE_FILE_BYTES_MAX).unwrap();
-    let huge = "x".repeat(most + 1);
-    send(&mut session, &[open("policies/new.cedar", &huge)]);
-    assert!(session.unsaved().is_empty());
-    let out = session.take_out();
-    assert!(out[0]["params"]["message"].as_str().unwrap().contains("has more than"), "{:?}", out[0]);
-    let edits = session.edits();
-    session.looked(edits, World::default());
-    let params = json!({ "textDocument": { "uri": "file:///c/policies/new.cedar" }, "position": { "line": 0, "character": 0 } });
-    send(&mut session, &[ask(5, "textDocument/hover", &params)]);
-    assert_eq!(session.take_out()[0]["result"], Json::Null);
-    for number in 0..limits::EDITOR_DOCUMENTS_MAX {
-        send(&mut session, &[open(&format!("policies/{number}.cedar"), "")]);
-    }
-    assert!(session.take_out()[0]["params"]["message"].as_str().unwrap().contains("documents are open"));
-    assert_eq!(session.unsaved().len(), limits::EDITOR_DOCUMENTS_MAX - 1);
 }
 
 #[test]
