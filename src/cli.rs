@@ -11,6 +11,8 @@ use clap::Parser as _;
 use crate::config::Config;
 use crate::config::Format;
 use crate::config::Level;
+use crate::file;
+use crate::limits;
 use crate::problem::Place;
 use crate::problem::Problem;
 
@@ -335,7 +337,7 @@ pub struct Loaded {
 /// Reads the config that the flags name, with what they set over it.
 #[must_use]
 pub fn load(global: &Global, world: &World<'_>) -> Loaded {
-    match std::fs::read_to_string(&global.config) {
+    match file::text(&global.config, limits::CONFIG_BYTES_MAX) {
         Ok(text) => load_text(global, world, text),
         Err(error) => {
             let message = format!("the configuration cannot be read: {error}");

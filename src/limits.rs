@@ -21,6 +21,9 @@ pub const LEVEL_MAX: u8 = 9;
 
 /// Largest single file of a snapshot (policies, tenants, routes, OpenAPI, JWKS), in bytes.
 pub const SOURCE_FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// Largest `palisade.yaml`, in bytes.
+pub const CONFIG_BYTES_MAX: usize = 1 << 20;
 /// Most files in one snapshot.
 pub const SOURCE_FILES_MAX: usize = 100_000;
 /// Deepest nesting of brackets, `!`, `-` and `if` in a policy text. Cedar's parser recurses: 100 nested parentheses

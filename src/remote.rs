@@ -6,11 +6,11 @@
 
 use std::fmt;
 use std::io;
-use std::io::Read as _;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::file;
 use crate::ids::Digest;
 use crate::limits;
 
@@ -186,30 +186,15 @@ fn found(reply: Option<web::Reply>) -> Result<Found, Failed> {
 
 fn file(path: &Path, known: Option<&Tag>) -> Result<Found, Failed> {
     let failed = |error: io::Error| Failed(format!("it cannot be read: {error}"));
-    if !std::fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(Failed("it is not a file".to_owned()));
-    }
-    let bytes =
-        bounded(std::fs::File::open(path).map_err(failed)?, limits::BUNDLE_BYTES_MAX).map_err(failed)?;
+    let bytes = file::bytes(path, limits::BUNDLE_BYTES_MAX).map_err(failed)?;
     let tag = Tag(Digest::of(&bytes).to_string());
     Ok(if known == Some(&tag) { Found::Same } else { Found::New(bytes, Some(tag)) })
-}
-
-fn bounded(from: impl io::Read, most: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    from.take(most as u64 + 1).read_to_end(&mut bytes)?;
-    if bytes.len() > most {
-        return Err(io::Error::other(format!("it has more than {most} bytes")));
-    }
-    Ok(bytes)
 }
 
 /// The one line of a file with a credential.
 fn secret(path: &Path) -> Result<String, Failed> {
     let failed = |why: &dyn fmt::Display| Failed(format!("`{}` cannot be read: {why}", path.display()));
-    let file = std::fs::File::open(path).map_err(|error| failed(&error))?;
-    let bytes = bounded(file, limits::CREDENTIAL_BYTES_MAX).map_err(|error| failed(&error))?;
-    let text = String::from_utf8(bytes).map_err(|_| failed(&"it is not text"))?;
+    let text = file::text(path, limits::CREDENTIAL_BYTES_MAX).map_err(|error| failed(&error))?;
     let text = text.trim();
     if text.is_empty() || !text.bytes().all(|b| (b' '..=b'~').contains(&b)) {
         return Err(failed(&"it is not one line of plain text"));

@@ -35,7 +35,8 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("lsp", &["ids", "limits", "problem", "redact", "model", "policy", "snapshot", "cases"]),
-    ("remote", &["ids", "limits"]),
+    ("file", &[]),
+    ("remote", &["ids", "limits", "file"]),
     (
         "config",
         &[
@@ -64,7 +65,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "reload",
         &[
             "ids", "limits", "problem", "model", "audit", "cases", "config", "snapshot", "policy", "bundle",
-            "remote",
+            "file", "remote",
         ],
     ),
     ("net", &["ids", "limits", "redact", "request"]),
@@ -94,6 +95,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "net",
             "admin",
             "bundle",
+            "file",
             "remote",
         ],
     ),

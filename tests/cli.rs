@@ -98,6 +98,19 @@ fn a_broken_policy_is_shown_with_its_place_its_line_and_a_caret() {
 }
 
 #[test]
+fn a_config_that_is_a_pipe_or_never_ends_is_refused_and_nobody_waits_for_it() {
+    let folder = demo();
+    let made = Command::new("mkfifo").arg(folder.path().join("pipe")).status().unwrap();
+    assert!(made.success());
+    for config in ["pipe", "/dev/zero"] {
+        let output = palisade(folder.path(), &["check", "--config", config]);
+        let said = String::from_utf8(output.stderr.clone()).unwrap() + &text(&output);
+        assert_eq!(code(&output), 3, "{said}");
+        assert!(said.contains("the configuration cannot be read: it is not a file"), "{said}");
+    }
+}
+
+#[test]
 fn problems_of_the_config_and_of_its_files_come_all_at_once() {
     let folder = demo();
     let config = folder.path().join("palisade.yaml");

@@ -4,12 +4,15 @@
 
 use std::fs;
 use std::io;
-use std::io::Read as _;
 use std::io::Write as _;
 use std::path::Path;
 use std::path::PathBuf;
 
+use crate::file;
 use crate::limits;
+
+/// Longest text of a file, in bytes.
+const TEXT_MAX: usize = limits::SOURCE_FILE_BYTES_MAX as usize;
 
 /// The policy files among some paths: files as they are, folders with all below them. In order, each once.
 ///
@@ -60,8 +63,7 @@ fn folder(path: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Str
 /// Says why there is none.
 pub(super) fn text(path: &Path) -> Result<String, String> {
     let failed = |why: &dyn std::fmt::Display| format!("`{}` cannot be read: {why}", path.display());
-    let file = fs::File::open(path).map_err(|error| failed(&error))?;
-    bounded(file).map_err(|error| failed(&error))
+    file::text(path, TEXT_MAX).map_err(|error| failed(&error))
 }
 
 /// All text of a stream.
@@ -69,13 +71,7 @@ pub(super) fn text(path: &Path) -> Result<String, String> {
 /// # Errors
 /// When it cannot be read, is no text, or is longer than a file of a snapshot may be.
 pub(super) fn bounded(from: impl io::Read) -> io::Result<String> {
-    let mut text = String::new();
-    from.take(limits::SOURCE_FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
-    if u64::try_from(text.len()).unwrap_or(u64::MAX) > limits::SOURCE_FILE_BYTES_MAX {
-        let message = format!("it has more than {} bytes", limits::SOURCE_FILE_BYTES_MAX);
-        return Err(io::Error::other(message));
-    }
-    Ok(text)
+    String::from_utf8(file::bounded(from, TEXT_MAX)?).map_err(|_| io::Error::other("it is not text"))
 }
 
 /// Puts a text in place of a file's, which keeps its mode: whoever watches the file sees the old text or the new one.

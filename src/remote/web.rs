@@ -20,10 +20,11 @@ use ureq::tls::PemItem;
 use ureq::tls::RootCerts;
 use ureq::tls::TlsConfig;
 
+use crate::file;
+
 use super::Access;
 use super::Failed;
 use super::Tag;
-use super::bounded;
 use super::secret;
 
 /// Most redirects that are followed.
@@ -102,7 +103,7 @@ impl Reply {
         let expected = self.body.content_length();
         let reader = self.body.with_config().limit(u64::MAX).reader();
         let bytes =
-            bounded(reader, most).map_err(|error| Failed(format!("the answer broke off: {error}")))?;
+            file::bounded(reader, most).map_err(|error| Failed(format!("the answer broke off: {error}")))?;
         if expected.is_some_and(|expected| expected != bytes.len() as u64) {
             return Err(Failed("the answer broke off".to_owned()));
         }
@@ -261,8 +262,7 @@ fn certificates(file: Option<&Path>) -> Result<RootCerts, Failed> {
         Failed("this system has no certificates to verify servers by: name some in `ca_file`".to_owned())
     })?;
     let failed = |why: &dyn std::fmt::Display| Failed(format!("`{}` cannot be read: {why}", path.display()));
-    let bytes =
-        std::fs::File::open(path).and_then(|file| bounded(file, CA_BYTES_MAX)).map_err(|e| failed(&e))?;
+    let bytes = file::bytes(path, CA_BYTES_MAX).map_err(|error| failed(&error))?;
     let mut found = Vec::new();
     for item in ureq::tls::parse_pem(&bytes) {
         let PemItem::Certificate(certificate) = item.map_err(|error| failed(&error))? else {

@@ -2,7 +2,6 @@
 //!
 //! Never: overwrites a key, prints one, or leaves one that others may read.
 
-use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -15,6 +14,7 @@ use crate::cli::Exit;
 use crate::cli::Global;
 use crate::cli::Out;
 use crate::cli::formats;
+use crate::file;
 use crate::limits;
 
 /// What `keygen` takes.
@@ -65,11 +65,7 @@ pub(super) fn public(path: &Path) -> Result<PublicKey, String> {
 
 fn text(path: &Path) -> Result<String, String> {
     let failed = |why: &dyn std::fmt::Display| format!("`{}` cannot be read: {why}", path.display());
-    let length = fs::metadata(path).map_err(|error| failed(&error))?.len();
-    if length > limits::CREDENTIAL_BYTES_MAX as u64 {
-        return Err(failed(&"it is too long for a key"));
-    }
-    fs::read_to_string(path).map_err(|error| failed(&error))
+    file::text(path, limits::CREDENTIAL_BYTES_MAX).map_err(|error| failed(&error))
 }
 
 /// What `sign` takes.

@@ -4,10 +4,10 @@
 
 use std::fs;
 use std::io;
-use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
+use crate::file;
 use crate::limits;
 
 /// What tells whether a file or folder is still the one that was read.
@@ -19,18 +19,8 @@ pub(super) fn stamp(path: &Path) -> Stamp {
 }
 
 pub(in crate::reload) fn bytes(path: &Path) -> Result<Vec<u8>, String> {
-    let metadata = fs::metadata(path).map_err(|error| reason(&error))?;
-    // A pipe would block and a device never end.
-    if !metadata.is_file() {
-        return Err("it is not a file".to_owned());
-    }
-    let mut bytes = Vec::new();
-    let file = fs::File::open(path).map_err(|error| reason(&error))?;
-    file.take(limits::SOURCE_FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| reason(&error))?;
-    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > limits::SOURCE_FILE_BYTES_MAX {
-        return Err(format!("it has more than {} bytes", limits::SOURCE_FILE_BYTES_MAX));
-    }
-    Ok(bytes)
+    let most = usize::try_from(limits::SOURCE_FILE_BYTES_MAX).unwrap_or(usize::MAX);
+    file::bytes(path, most).map_err(|error| reason(&error))
 }
 
 pub(super) fn reason(error: &io::Error) -> String {

@@ -9,7 +9,6 @@ use std::fs::File;
 use std::fs::OpenOptions;
 use std::fs::TryLockError;
 use std::io;
-use std::io::Read as _;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -19,6 +18,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 
 use crate::bundle::Verified;
+use crate::file;
 use crate::limits;
 
 const BUNDLE: &str = "bundle.tar.gz";
@@ -89,16 +89,10 @@ impl Keep {
     fn read(&self, name: &str, most: usize) -> Result<Option<Vec<u8>>, String> {
         let path = self.folder.join(name);
         let failed = |error: io::Error| format!("`{}` cannot be read: {error}", path.display());
-        let file = match File::open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            opened => opened.map_err(failed)?,
-        };
-        let mut bytes = Vec::new();
-        file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
-        if bytes.len() > most {
-            return Err(failed(io::Error::other(format!("it has more than {most} bytes"))));
+        match file::bytes(&path, most) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            read => read.map(Some).map_err(failed),
         }
-        Ok(Some(bytes))
     }
 
     /// Keeps a bundle, durably: the one that is the last good one when it is this writer's turn, so that who writes last
