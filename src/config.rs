@@ -165,7 +165,7 @@ pub struct Files {
 pub struct Bundle {
     /// Where it is published.
     pub remote: Remote,
-    /// The same as the operator wrote it.
+    /// The same for people: as it was written, without the query of a URL.
     pub source: String,
     /// The name that it must have.
     pub name: String,

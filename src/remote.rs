@@ -71,10 +71,31 @@ impl Remote {
     }
 }
 
+impl Remote {
+    /// The place for people to read, wherever it is shown: without the query of a URL, which may hold a signature.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Web(url) => {
+                let authority = url.authority().map_or("", |authority| authority.as_str());
+                // A user is refused where a URL is read; what does not stand there cannot be shown.
+                let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+                format!("{}://{host}{}", url.scheme_str().unwrap_or_default(), url.path())
+            }
+            Self::S3 { bucket, key } => format!("s3://{bucket}/{key}"),
+            Self::Oci { host, repository, reference } => {
+                let joint = if reference.starts_with("sha256:") { '@' } else { ':' };
+                format!("oci://{host}/{repository}{joint}{reference}")
+            }
+        }
+    }
+}
+
 /// What it takes to get at a place. Credentials are named by file.
 #[derive(Debug, Clone, Default)]
 pub struct Access {
-    /// Longest that one request takes, from its start to the last byte.
+    /// Longest that one call takes, however many requests it makes, to the last byte.
     pub timeout: Duration,
     /// Is `http` taken, without TLS?
     pub plain_http: bool,
@@ -166,11 +187,9 @@ pub fn put(to: &Remote, access: &Access, bytes: &[u8]) -> Result<String, Failed>
         Remote::File(path) => Err(Failed(format!("`{}` is a file of this machine: copy it", path.display()))),
         Remote::Web(url) => {
             let web = web::Web::new(url, access)?;
-            web.put(url, &web::credential(access)?, bytes).map(|()| url.to_string())
+            web.put(url, &web::credential(access)?, bytes).map(|()| to.shown())
         }
-        Remote::S3 { bucket, key } => {
-            s3::Store::new(access)?.put(bucket, key, bytes).map(|()| format!("s3://{bucket}/{key}"))
-        }
+        Remote::S3 { bucket, key } => s3::Store::new(access)?.put(bucket, key, bytes).map(|()| to.shown()),
         Remote::Oci { host, repository, reference } => {
             let digest = oci::Registry::new(host, repository, access)?.put(reference, bytes)?;
             Ok(format!("oci://{host}/{repository}@sha256:{digest}"))
@@ -189,6 +208,16 @@ fn file(path: &Path, known: Option<&Tag>) -> Result<Found, Failed> {
     let bytes = file::bytes(path, limits::BUNDLE_BYTES_MAX).map_err(failed)?;
     let tag = Tag(Digest::of(&bytes).to_string());
     Ok(if known == Some(&tag) { Found::Same } else { Found::New(bytes, Some(tag)) })
+}
+
+/// A text in a URL: all but unreserved characters, and those that are kept, escaped.
+fn escaped(text: &str, kept: &str) -> String {
+    let one = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        byte if kept.as_bytes().contains(&byte) => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(one).collect()
 }
 
 /// The one line of a file with a credential.

@@ -83,7 +83,7 @@ pub(super) fn bundle(
 /// How a place is reached.
 #[derive(Debug, Clone, clap::Args)]
 struct Reach {
-    /// Longest that one request takes, in seconds.
+    /// Longest that it takes, all requests together, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,
     /// Take `http` without TLS.

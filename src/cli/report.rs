@@ -66,7 +66,7 @@ fn snippet(
         shown = source.get(from..).unwrap_or(source);
         column = LINE_CHARS_MAX / 2;
     }
-    let shown: String = printable(&shown.chars().take(LINE_CHARS_MAX).collect::<String>());
+    let shown: String = printable(&without_secrets(shown).take(LINE_CHARS_MAX).collect::<String>());
     let mut out = format!("{pad} {bar}\n{} {bar} {}\n", paint(DIM, line), shown.trim_end());
     if column > 0 {
         let most = shown.chars().count().saturating_sub(column - 1).max(1);
@@ -75,6 +75,29 @@ fn snippet(
         out += &format!("{pad} {bar} {}{carets}\n", " ".repeat(column - 1));
     }
     out
+}
+
+/// A line whose URLs have stars for a user before their host and for their query: a log keeps what is printed here.
+fn without_secrets(line: &str) -> impl Iterator<Item = char> {
+    let mut shown: Vec<char> = line.chars().collect();
+    let mut at = 0;
+    while let Some(start) =
+        shown.get(at..).and_then(|rest| rest.windows(3).position(|w| w == [':', '/', '/']))
+    {
+        let url = at + start + 3;
+        let rest = shown.get(url..).unwrap_or_default();
+        let ends = |c: &char| c.is_whitespace() || matches!(c, '"' | '\'');
+        let end = url + rest.iter().position(ends).unwrap_or(rest.len());
+        let rest = shown.get(url..end).unwrap_or_default();
+        let authority = rest.iter().position(|c| matches!(c, '/' | '?' | '#')).unwrap_or(rest.len());
+        let user = rest.iter().take(authority).rposition(|c| *c == '@').unwrap_or(0);
+        let query = rest.iter().position(|c| *c == '?').map_or(end, |at| url + at + 1);
+        for secret in [url..url + user, query..end] {
+            shown.get_mut(secret).unwrap_or_default().fill('*');
+        }
+        at = end;
+    }
+    shown.into_iter()
 }
 
 /// The last line: how many there are.
@@ -118,6 +141,24 @@ pub(super) fn printable(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::problem::Place;
+
+    #[test]
+    fn a_line_is_shown_without_the_user_and_the_query_of_its_urls() {
+        for (line, shown) in [
+            ("source: https://h/b?sig=a/b%2C # c", "source: https://h/b?********** # c"),
+            (
+                "{source: 'https://u:p@h:1/b', x: \"http://h?k\"}",
+                "{source: 'https://***@h:1/b', x: \"http://h?*\"}",
+            ),
+            ("://", "://"),
+            ("a://b://c?d e", "a://b://c?* e"),
+        ] {
+            assert_eq!(without_secrets(line).collect::<String>(), shown);
+        }
+        let problem = Problem::error("c", Place { file: "f".into(), line: 1, column: 9, length: 30 }, "m");
+        let printed = super::problem(&problem, &|_| Some("source: https://h/b?sig=s3cret".to_owned()));
+        assert!(!printed.contains("s3cret"), "{printed}");
+    }
 
     #[test]
     fn a_problem_shows_its_line_and_a_caret_under_it() {

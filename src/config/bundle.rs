@@ -36,11 +36,13 @@ pub(super) fn bundle(c: &mut Checker<'_>, raw: &raw::Raw) -> Option<Arc<Bundle>>
     }
     let hint = "name where it is published: `https://host/path`, `s3://bucket/key`, `oci://host/repository:tag` or a path";
     let source = c.required("bundle.source", written.source.as_ref(), hint)?.to_owned();
-    let remote = match Remote::parse(&source) {
-        Ok(Remote::File(path)) => Remote::File(c.path(&path.to_string_lossy())),
-        Ok(remote) => remote,
+    let (source, remote) = match Remote::parse(&source) {
+        Ok(Remote::File(path)) => (source, Remote::File(c.path(&path.to_string_lossy()))),
+        Ok(remote) => (remote.shown(), remote),
         Err(why) => {
-            c.bad_value("bundle.source", "where a bundle can be published", &why);
+            // What was written may hold a password.
+            let message = "`bundle.source` is not where a bundle can be published";
+            c.error("bad-value", "bundle.source", message, &why);
             return None;
         }
     };

@@ -19,6 +19,7 @@ use super::Failed;
 use super::Found;
 use super::Remote;
 use super::Tag;
+use super::escaped;
 use super::web;
 use super::web::Credential;
 use super::web::Reply;
@@ -153,10 +154,11 @@ impl<'a> Registry<'a> {
         let realm = parameter("realm")
             .ok_or_else(|| Failed("it asks for a token and does not say where from".to_owned()))?;
         let scope = format!("repository:{}:{actions}", self.repository);
-        let service =
-            parameter("service").map(|service| format!("service={}&", escaped(service))).unwrap_or_default();
+        let service = parameter("service")
+            .map(|service| format!("service={}&", escaped(service, "")))
+            .unwrap_or_default();
         let join = if realm.contains('?') { '&' } else { '?' };
-        let url = web::url(&format!("{realm}{join}{service}scope={}", escaped(&scope)))?;
+        let url = web::url(&format!("{realm}{join}{service}scope={}", escaped(&scope, "")))?;
         if url.scheme_str() != Some("https") && !self.access.plain_http {
             return Err(Failed("its token service is `http` without TLS".to_owned()));
         }
@@ -219,13 +221,4 @@ impl<'a> Registry<'a> {
 
 fn accept(kind: &'static str) -> (HeaderName, HeaderValue) {
     (header::ACCEPT, HeaderValue::from_static(kind))
-}
-
-/// A value within a query.
-fn escaped(text: &str) -> String {
-    let one = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
-        _ => format!("%{byte:02X}"),
-    };
-    text.bytes().map(one).collect()
 }

@@ -19,6 +19,7 @@ use crate::ids::Digest;
 use super::Access;
 use super::Failed;
 use super::Tag;
+use super::escaped;
 use super::secret;
 use super::web;
 use super::web::Credential;
@@ -85,7 +86,7 @@ impl<'a> Store<'a> {
         key: &str,
         body: &[u8],
     ) -> Result<(Uri, Credential), Failed> {
-        let path = format!("/{bucket}/{}", escaped(key));
+        let path = format!("/{bucket}/{}", escaped(key, "/"));
         let (scheme, authority) = (self.endpoint.scheme_str(), self.endpoint.authority());
         let (Some(scheme), Some(authority)) = (scheme, authority) else {
             return Err(Failed("the endpoint is not a URL".to_owned()));
@@ -106,17 +107,6 @@ impl<'a> Store<'a> {
         });
         Ok((url, headers.collect()))
     }
-}
-
-/// A path as a signature wants it: everything but unreserved characters and slashes escaped.
-fn escaped(key: &str) -> String {
-    let one = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
-            char::from(byte).to_string()
-        }
-        _ => format!("%{byte:02X}"),
-    };
-    key.bytes().map(one).collect()
 }
 
 /// A request as it is signed.
@@ -194,7 +184,7 @@ mod tests {
         assert_eq!(signature(&get), "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41");
         let put = Signed {
             method: "PUT",
-            path: &format!("/{}", escaped("test$file.text")),
+            path: &format!("/{}", escaped("test$file.text", "/")),
             body: b"Welcome to Amazon S3.",
             extra: &[
                 ("date", "Fri, 24 May 2013 00:00:00 GMT"),
@@ -207,6 +197,6 @@ mod tests {
 
     #[test]
     fn a_key_is_escaped_but_for_its_slashes() {
-        assert_eq!(escaped("a/b c+é~.gz"), "a/b%20c%2B%C3%A9~.gz");
+        assert_eq!(escaped("a/b c+é~.gz", "/"), "a/b%20c%2B%C3%A9~.gz");
     }
 }

@@ -63,3 +63,46 @@ fn a_credential_is_one_line_and_never_shown() {
         assert!(!said.contains("caf"), "{said}");
     }
 }
+
+/// A server that answers each request with these bytes, after a while.
+fn slowly(answer: &'static str, after: Duration) -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            std::thread::spawn(move || {
+                drop(io::Read::read(&mut stream, &mut [0; 1024]));
+                std::thread::sleep(after);
+                drop(io::Write::write_all(&mut stream, answer.as_bytes()));
+            });
+        }
+    });
+    port
+}
+
+#[test]
+fn all_requests_of_a_call_have_one_time_together() {
+    let round = "HTTP/1.1 302 Found\r\nlocation: /b\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    let port = slowly(round, Duration::from_millis(400));
+    let access = Access { timeout: Duration::from_secs(1), plain_http: true, ..Access::default() };
+    let url = format!("127.0.0.1:{port}");
+    for source in [format!("http://{url}/b"), format!("oci://{url}/team/clinic:v1")] {
+        let failed = get(&Remote::parse(&source).unwrap(), &access, None).unwrap_err();
+        assert_eq!(failed.to_string(), "it did not answer in time");
+    }
+}
+
+#[test]
+fn a_place_is_shown_without_what_may_be_a_secret_in_it() {
+    for (written, shown) in [
+        ("https://h.example:8443/a/b.tar.gz?sig=s3cret&x=/?y", "https://h.example:8443/a/b.tar.gz"),
+        ("http://h?s3cret", "http://h/"),
+        ("s3://b-1/a/b.tar.gz", "s3://b-1/a/b.tar.gz"),
+        ("oci://r.example:5000/team/clinic:v1", "oci://r.example:5000/team/clinic:v1"),
+        ("bundles/x.tar.gz", "bundles/x.tar.gz"),
+    ] {
+        assert_eq!(Remote::parse(written).unwrap().shown(), shown);
+    }
+    let digest = format!("oci://r.example/team/clinic@sha256:{}", "0a".repeat(32));
+    assert_eq!(Remote::parse(&digest).unwrap().shown(), digest);
+}

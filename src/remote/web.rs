@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use std::time::Instant;
 
 use base64::Engine as _;
 use http::HeaderMap;
@@ -75,10 +76,12 @@ pub(super) fn authorization(text: &str) -> Credential {
     value.into_iter().collect()
 }
 
-/// A client for one call.
+/// A client for one call, however many requests that takes.
 pub(super) struct Web {
     agent: ureq::Agent,
     plain_http: bool,
+    /// When the call is given up.
+    deadline: Instant,
 }
 
 /// An answer whose body was not read yet.
@@ -96,11 +99,10 @@ impl Reply {
 
     /// The body, whole.
     pub(super) fn bytes(mut self, most: usize) -> Result<Vec<u8>, Failed> {
-        let long = self.body.content_length().is_some_and(|length| length > most as u64);
-        if long {
+        let expected = self.body.content_length();
+        if expected.is_some_and(|length| length > most as u64) {
             return Err(Failed(format!("it has more than {most} bytes")));
         }
-        let expected = self.body.content_length();
         let reader = self.body.with_config().limit(u64::MAX).reader();
         let bytes =
             file::bounded(reader, most).map_err(|error| Failed(format!("the answer broke off: {error}")))?;
@@ -112,8 +114,9 @@ impl Reply {
 }
 
 impl Web {
-    /// A client that can reach this URL.
+    /// A client that can reach this URL. Its time runs from here on.
     pub(super) fn new(url: &Uri, access: &Access) -> Result<Self, Failed> {
+        let deadline = Instant::now() + access.timeout;
         let tls = url.scheme_str() == Some("https");
         if !tls && !access.plain_http {
             return Err(Failed("it is `http` without TLS, which `plain_http` must allow".to_owned()));
@@ -131,10 +134,8 @@ impl Web {
             .max_redirects_will_error(false)
             .proxy(None)
             .user_agent(concat!("palisade/", env!("CARGO_PKG_VERSION")))
-            .timeout_global(Some(access.timeout))
-            .timeout_connect(Some(CONNECT.min(access.timeout)))
             .tls_config(verified.build());
-        Ok(Self { agent: config.build().new_agent(), plain_http: access.plain_http })
+        Ok(Self { agent: config.build().new_agent(), plain_http: access.plain_http, deadline })
     }
 
     /// Gets what is at a URL; `None` where it is still what the tag was given for.
@@ -208,17 +209,28 @@ impl Web {
         }
         let odd = |error: http::Error| Failed(format!("it cannot be asked: {error}"));
         let answer = match body {
-            None => self.agent.run(request.body(()).map_err(odd)?),
+            None => self.run(request.body(()).map_err(odd)?),
             Some(bytes) => {
                 let typed =
                     request.headers_ref().is_some_and(|headers| headers.contains_key(header::CONTENT_TYPE));
                 let kind = (header::CONTENT_TYPE, "application/octet-stream");
                 let request = if typed { request } else { request.header(kind.0, kind.1) };
-                self.agent.run(request.body(bytes).map_err(odd)?)
+                self.run(request.body(bytes).map_err(odd)?)
             }
         };
-        let (parts, body) = answer.map_err(|error| unreachable(&error))?.into_parts();
+        let (parts, body) = answer?.into_parts();
         Ok(Reply { status: parts.status, headers: parts.headers, body })
+    }
+
+    /// Runs a request in what is left of the call's time, which goes on while the body is read.
+    fn run(&self, request: Request<impl ureq::AsSendBody>) -> Result<http::Response<ureq::Body>, Failed> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(late());
+        }
+        let request = self.agent.configure_request(request);
+        let request = request.timeout_global(Some(left)).timeout_connect(Some(CONNECT.min(left))).build();
+        self.agent.run(request).map_err(|error| unreachable(&error))
     }
 }
 
@@ -247,13 +259,19 @@ pub(super) fn refused(status: StatusCode) -> Failed {
 
 /// An error of the connection, without the URL, which may hold more than people should see.
 fn unreachable(error: &ureq::Error) -> Failed {
-    Failed(if matches!(error, ureq::Error::Timeout(_)) {
-        "it did not answer in time".to_owned()
+    if matches!(error, ureq::Error::Timeout(_)) {
+        late()
     } else if matches!(error, ureq::Error::HostNotFound) {
-        "its host is not known".to_owned()
+        Failed("its host is not known".to_owned())
+    } else if matches!(error, ureq::Error::BadUri(_)) {
+        Failed("it is not a URL that can be asked".to_owned())
     } else {
-        format!("it cannot be reached: {error}")
-    })
+        Failed(format!("it cannot be reached: {error}"))
+    }
+}
+
+fn late() -> Failed {
+    Failed("it did not answer in time".to_owned())
 }
 
 fn certificates(file: Option<&Path>) -> Result<RootCerts, Failed> {

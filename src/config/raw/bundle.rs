@@ -21,7 +21,7 @@ pub(in crate::config) struct Bundle {
     pub(in crate::config) require_signature: Option<bool>,
     /// How often the source is asked for a newer one. Default: `30s`.
     pub(in crate::config) poll: Option<String>,
-    /// Longest that one request to the source takes, to its last byte. Default: `30s`.
+    /// Longest that asking the source takes, all requests together, to the last byte. Default: `30s`.
     pub(in crate::config) timeout: Option<String>,
     /// Folder in which the last good bundle is kept, for a start without the source, and against older ones.
     pub(in crate::config) keep: Option<String>,

@@ -21,6 +21,8 @@ use crate::snapshot::Role;
 use crate::snapshot::SourceFile;
 use crate::snapshot::Sources;
 
+mod trouble;
+
 const PERMIT: &str = "@id(\"p\")\npermit (principal, action, resource);\n";
 
 /// A folder with a config, a key, and a bundle at its source.
@@ -320,24 +322,4 @@ fn a_source_that_fails_is_asked_less_and_less_often() {
     assert!(first >= Duration::from_secs(30) && first < Duration::from_secs(34), "{first:?}");
     assert!(second >= Duration::from_secs(60) && second < Duration::from_secs(67), "{second:?}");
     assert!(last >= PAUSE_MAX && last < PAUSE_MAX + Duration::from_secs(31), "{last:?}");
-}
-
-#[test]
-fn a_pipe_where_a_kept_file_or_a_key_should_be_holds_nobody_up() {
-    let stand = Stand::new();
-    stand.publish(7, PERMIT);
-    assert_eq!(stand.take(&stand.supply()), Ok(7));
-    let pipe = |name: &str| {
-        drop(fs::remove_file(stand.path(name)));
-        let mode = 0o600.into();
-        rustix::fs::mknodat(rustix::fs::CWD, stand.path(name), rustix::fs::FileType::Fifo, mode, 0).unwrap();
-    };
-    pipe("kept/bundle.tar.gz");
-    let supply = stand.supply();
-    assert!(supply.last_good().is_none());
-    pipe("k.pub");
-    assert_eq!(stand.take(&supply), Err("bundle-key"));
-    pipe("b.tar.gz");
-    supply.ask();
-    assert_eq!(supply.told().unreachable.as_deref(), Some("it cannot be read: it is not a file"));
 }
