@@ -28,9 +28,7 @@ impl fmt::Display for BadName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("a name needs at least one segment, and no segment may be empty"),
-            Self::SegmentTooLong => {
-                write!(f, "a segment has at most {} characters", limits::SEGMENT_BYTES_MAX)
-            }
+            Self::SegmentTooLong => write!(f, "a segment has more than {} bytes", limits::SEGMENT_BYTES_MAX),
             Self::TooDeep { max } => write!(f, "at most {max} segments are allowed"),
             Self::Character(c) => write!(
                 f,
@@ -120,6 +118,12 @@ macro_rules! path_name {
             }
         }
 
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(&self.0)
@@ -128,7 +132,7 @@ macro_rules! path_name {
 
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{:?}", &*self.0)
+                fmt::Debug::fmt(&*self.0, f)
             }
         }
     };

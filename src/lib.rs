@@ -28,6 +28,7 @@
 //! | [`reload`] | the thread that watches the files and publishes the next snapshot |
 //! | [`lsp`] | what editors are told of the files: problems, meanings, names, places |
 //! | [`net`] | listeners, connections, the pool of connections to the app |
+//! | [`background`] | threads that step behind those that serve requests |
 //! | [`admin`] | health, metrics and version, on a listener of their own |
 //! | [`cli`] | the command line, one file a verb |
 //! | [`manual`] | the chapters for people |
@@ -62,6 +63,7 @@ pub mod lsp;
 pub mod file;
 pub mod remote;
 
+pub mod background;
 pub mod config;
 pub mod disk;
 pub mod reload;

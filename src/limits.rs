@@ -37,6 +37,9 @@ pub const SNAPSHOTS_RETIRED_MAX: usize = 16;
 pub const LOADING_THREADS_MAX: usize = 16;
 /// The stack of each of them, in bytes: twice what a policy at its bounds was tested to pass on.
 pub const LOADING_STACK_BYTES: usize = 4 << 20;
+/// How far threads that can wait step behind those that serve requests, in steps of niceness: at 10 they get a tenth of a
+/// core that both want.
+pub const BACKGROUND_NICE: i32 = 10;
 
 /// Longest bearer token or API key, in bytes.
 pub const CREDENTIAL_BYTES_MAX: usize = 8 << 10;

@@ -18,6 +18,7 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 
+use crate::background;
 use crate::config::Files;
 use crate::ids::Digest;
 use crate::limits;
@@ -230,9 +231,7 @@ impl Reloader {
         let ask =
             reading.supply.as_ref().map(|supply| supply::start(supply, reading, wake.clone())).transpose()?;
         let stopped = Arc::clone(&stop);
-        std::thread::Builder::new()
-            .name("reload".to_owned())
-            .spawn(move || worker.run(&woken, &stopped, poll))?;
+        background::start("reload", move || worker.run(&woken, &stopped, poll))?;
         Ok(Self { shared: Arc::new(Shared { wake, ask, supply: reading.supply.clone(), stop, status }) })
     }
 

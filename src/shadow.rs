@@ -23,6 +23,7 @@ use std::time::SystemTime;
 
 use crate::audit::Counted;
 use crate::audit::Event;
+use crate::background;
 use crate::compare::beside::Again;
 use crate::compare::beside::Chosen;
 use crate::compare::beside::Direction;
@@ -87,7 +88,7 @@ impl Shadow {
         let (all, lost) = (counters.clone(), Arc::clone(&dropped));
         // Made on its own thread: what is kept of policies is one thread's.
         let run = move || Thread::new(live, disk, rule, all, lost).run(&jobs);
-        let thread = std::thread::Builder::new().name("shadow".to_owned()).spawn(run)?;
+        let thread = background::start("shadow", run)?;
         Ok(Self { queue, chosen: Arc::new(chosen), counters, dropped, thread: Mutex::new(Some(thread)) })
     }
 

@@ -44,6 +44,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "remote",
         ],
     ),
+    ("background", &["limits"]),
     ("telemetry", &["ids", "limits", "model", "audit", "request", "snapshot"]),
     ("disk", &["ids", "limits", "audit", "telemetry"]),
     (
@@ -59,13 +60,14 @@ const LAYERS: &[(&str, &[&str])] = &[
             "compare",
             "telemetry",
             "disk",
+            "background",
         ],
     ),
     (
         "reload",
         &[
             "ids", "limits", "problem", "model", "audit", "cases", "config", "snapshot", "policy", "bundle",
-            "file", "remote",
+            "file", "remote", "background",
         ],
     ),
     ("net", &["ids", "limits", "redact", "request"]),

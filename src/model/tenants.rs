@@ -3,6 +3,8 @@
 //! Never: answers for a tenant that is not in the file; an index of another snapshot is answered by `nobody`,
 //! a tenant that may do nothing.
 
+use std::collections::HashMap;
+
 use crate::ids::DataKey;
 use crate::ids::TenantPath;
 use crate::limits;
@@ -98,13 +100,22 @@ pub struct Tenant {
 }
 
 /// The tree of tenants.
-#[derive(Debug)]
 pub struct Tenants {
     /// In the order of their segments, so that a tenant's subtree is one run.
     all: Vec<Tenant>,
     /// One past the last tenant below each.
     ends: Vec<u32>,
+    /// Every request looks its tenants up: one place in memory, where a search in order would touch many.
+    by_path: HashMap<TenantPath, TenantIx>,
     nobody: Tenant,
+}
+
+/// In the order of the tree; the table of paths has the same in none.
+impl std::fmt::Debug for Tenants {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { all, ends, by_path: _, nobody } = self;
+        f.debug_struct("Tenants").field("all", all).field("ends", ends).field("nobody", nobody).finish()
+    }
 }
 
 impl Tenants {
@@ -133,7 +144,7 @@ impl Tenants {
             app_key: None,
         };
         let (all, ends) = (Vec::with_capacity(entries.len()), Vec::with_capacity(entries.len()));
-        let mut tenants = Self { all, ends, nobody };
+        let mut tenants = Self { all, ends, by_path: HashMap::with_capacity(entries.len()), nobody };
         for entry in &entries {
             tenants.add(&mut reader, entry);
         }
@@ -186,6 +197,7 @@ impl Tenants {
         }
         let region = region.unwrap_or_else(|| above.region.clone());
         let tier = tier.unwrap_or_else(|| above.tier.clone());
+        self.by_path.insert(path.clone(), itself);
         self.all.push(Tenant { path, parent, region, tier, status, isolation, boundary, app_key });
         self.ends.push(number(entry.end));
     }
@@ -223,9 +235,7 @@ impl Tenants {
     /// The tenant of a path.
     #[must_use]
     pub fn find(&self, path: &str) -> Option<TenantIx> {
-        let at =
-            self.all.binary_search_by(|tenant| forest::by_segments(tenant.path.as_str(), path, '/')).ok()?;
-        u32::try_from(at).ok().map(TenantIx)
+        self.by_path.get(path).copied()
     }
 
     /// A tenant by its index. An index that no tenant has is answered by one that may do nothing.
@@ -236,12 +246,9 @@ impl Tenants {
 
     /// The deepest tenant whose own DataKey encloses `key`.
     #[must_use]
-    pub fn owner(&self, key: &DataKey) -> Option<TenantIx> {
-        let after = |tenant: &Tenant| forest::by_segments(tenant.path.as_str(), key.as_str(), '/').is_le();
-        // The last tenant not after the key is the owner, or below it, for the owner's subtree is one run.
-        let last = self.all.partition_point(after).checked_sub(1)?;
-        let last = TenantIx(u32::try_from(last).ok()?);
-        std::iter::once(last).chain(self.ancestors(last)).find(|at| encloses(&self.get(*at).path, key))
+    pub fn owner<'k>(&self, key: &'k DataKey) -> Option<TenantIx> {
+        let shorter = |path: &&'k str| path.rsplit_once('/').map(|(enclosing, _)| enclosing);
+        std::iter::successors(Some(key.as_str()), shorter).find_map(|path| self.find(path))
     }
 
     /// Is `inner` the tenant `outer`, or below it?
@@ -307,10 +314,6 @@ impl Tenants {
         }
         text
     }
-}
-
-fn encloses(path: &TenantPath, key: &DataKey) -> bool {
-    key.as_str().strip_prefix(path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn one_of<T: Copy, const N: usize>(

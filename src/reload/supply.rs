@@ -16,6 +16,7 @@ use std::sync::mpsc::SyncSender;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
+use crate::background;
 use crate::bundle::BadBundle;
 use crate::bundle::Opened;
 use crate::bundle::Verified;
@@ -336,7 +337,7 @@ pub(super) fn start(
     accept(reading).map_err(|problem| std::io::Error::other(problem.message))?;
     let (ask, told) = sync_channel(1);
     let supply = Arc::clone(supply);
-    std::thread::Builder::new().name("bundle".to_owned()).spawn(move || supply.run(&told, &wake))?;
+    background::start("bundle", move || supply.run(&told, &wake))?;
     Ok(ask)
 }
 

@@ -1,7 +1,8 @@
 //! The benchmark's helper, one program for the three things beside the proxies: an app, its callers, and a token.
 //!
 //! - `serve` answers every `GET` with one fixed JSON body, keep-alive, any number of requests in one read;
-//! - `load` keeps N connections busy (closed loop), checks every answer, and measures what the proxy's processes spent;
+//! - `load` keeps N connections busy (closed loop) or asks at a fixed rate, checks every answer, and measures what the
+//!   proxy's processes spent;
 //! - `token` makes a key pair, writes its public half as a JWKS and a bearer token of an exact length.
 //!
 //! It must stay far cheaper than what it measures, and must never count an answer that it did not check.
@@ -31,7 +32,7 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 type Sign = Box<dyn Fn(&[u8]) -> Outcome<Vec<u8>>>;
 
 const USAGE: &str = "usage: backend serve --listen ADDR --body FILE
-       backend load --connect ADDR --path PATH [--connections N] [--seconds S] [--ramp S] [--pids P,P]
+       backend load --connect ADDR --path PATH [--connections N] [--seconds S] [--ramp S] [--pids P,P] [--rate N]
                     [--token FILE] [--body FILE | --absent TEXT,TEXT]
        backend token --out DIR [--algorithm RS256|ES256] [--bytes N] --claims JSON-OBJECT";
 
@@ -156,6 +157,8 @@ struct Run {
     /// The body that every answer must have: given, or the first answer's (then checked for `absent`).
     body: OnceCell<Vec<u8>>,
     absent: Vec<String>,
+    /// Between the requests of one connection; nothing in a closed loop.
+    pace: Option<Duration>,
     measuring: Cell<bool>,
     over: Cell<bool>,
     answers: Cell<u64>,
@@ -164,7 +167,9 @@ struct Run {
 
 async fn load(options: &Options) -> Outcome<()> {
     let address = options.must("connect")?;
+    let (connections, rate) = (options.number("connections", 64_usize)?, options.number("rate", 0.0)?);
     let run = Rc::new(Run {
+        pace: (rate > 0.0).then(|| Duration::from_secs_f64(connections as f64 / rate)),
         request: request(options, address)?,
         body: match options.given("body") {
             Some(file) => OnceCell::from(fs::read(file)?),
@@ -183,10 +188,12 @@ async fn load(options: &Options) -> Outcome<()> {
     });
     let pids: Vec<&str> = options.given("pids").unwrap_or_default().split_terminator(',').collect();
     let mut callers = Vec::new();
-    for _ in 0..options.number("connections", 64_usize)? {
+    for number in 0..connections {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        callers.push(spawn_local(call(stream, Rc::clone(&run))));
+        // Spread over the pace, so that they do not all ask at once.
+        let first = run.pace.unwrap_or_default().mul_f64(number as f64 / connections as f64);
+        callers.push(spawn_local(call(stream, Rc::clone(&run), Instant::now() + first)));
     }
     // The ramp opens the proxy's upstream connections and fills its caches; nothing of it is counted.
     tokio::time::sleep(Duration::from_secs_f64(options.number("ramp", 0.2)?)).await;
@@ -215,10 +222,23 @@ fn request(options: &Options, address: &str) -> Outcome<Vec<u8>> {
 }
 
 /// One connection: ask, wait for the whole answer, check it, ask again.
-async fn call(mut stream: TcpStream, run: Rc<Run>) -> Result<(), String> {
+///
+/// At a fixed rate a late answer does not put the next question off, and is counted from when that one was due: what
+/// waits is part of the latency.
+async fn call(mut stream: TcpStream, run: Rc<Run>, first: Instant) -> Result<(), String> {
     let mut input = Input::new();
+    let mut due = first;
     while !run.over.get() {
-        let asked = Instant::now();
+        let asked = match run.pace {
+            Some(pace) => {
+                let this = std::mem::replace(&mut due, due + pace);
+                let late = this < Instant::now();
+                tokio::time::sleep_until(this.into()).await;
+                // In time, the timer's own coarseness is not the proxy's.
+                if late { this } else { Instant::now() }
+            }
+            None => Instant::now(),
+        };
         stream.write_all(&run.request).await.map_err(|error| format!("cannot send: {error}"))?;
         let used = loop {
             if !input.more(&mut stream).await.map_err(|error| format!("cannot read an answer: {error}"))? {
