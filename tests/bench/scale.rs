@@ -1,7 +1,8 @@
 //! What a decision costs as policies and tenants grow, against Cedar's own authorizer on the same policies in the same run.
 //!
 //! `cargo bench --bench scale -- 10 1000 10000`: a table with a row for each count of policies. `cargo test --all-targets`
-//! makes the smallest row, so that none of this rots.
+//! makes the smallest row, so that none of this rots. `-- write FOLDER 10000` writes the configuration of a row into a folder
+//! instead, for whoever wants to time a verb on it.
 //! Twenty policies a tenant, as a platform with many customers has them: scopes name a role, a group or a user of the
 //! tenant and a DataKey of it; some conditions read the level, the purpose or the time. Seven hold for all.
 //! Must never time a question whose answer it has not compared with Cedar's.
@@ -10,6 +11,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::hint::black_box;
 use std::io::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
@@ -55,6 +57,11 @@ const FOR_ALL: &str = r#"
 
 fn main() -> Outcome {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    if let [what, folder, count] = words.as_slice()
+        && what == "write"
+    {
+        return write(Path::new(folder), (count.parse::<usize>()? / OF_EACH_TENANT).max(1));
+    }
     let counts: Vec<usize> = words.iter().map(|word| word.parse()).collect::<Result<_, _>>()?;
     let mut out = std::io::stdout().lock();
     writeln!(
@@ -117,20 +124,53 @@ fn timed(asks: &[Ask], question: impl FnMut(&Ask) -> Outcome<bool>) -> Outcome<f
     Ok(best)
 }
 
-fn model(tenants: usize) -> Outcome<Model> {
+const CLASSES: &str = "classes: {pii: {level: 2, classes: {name: {level: 2}, contact: {level: 3}}}}\n";
+const ROUTES: &str = "routes:\n- {method: GET, path: '/p/{id}', id: get, response: {classes: {'$.name': pii.name, '$.mail': pii.contact}}}\n";
+const CONFIG: &str = "upstream: {address: '127.0.0.1:9000'}\npolicies: {directory: policies}\nmodel: {tenants: tenants.yaml, classes: classes.yaml, routes: [routes.yaml]}\n";
+const TESTS: &str = "principals:
+  guest: {tenant: t0}
+  auditor: {tenant: t0, roles: [auditor]}
+requests:
+  one: {method: GET, path: /p/1}
+tables:
+- name: who reads
+  requests: [one]
+  expect: {guest: denied, auditor: allow}
+";
+
+fn write(folder: &Path, tenants: usize) -> Outcome {
+    let policies = folder.join("policies");
+    std::fs::create_dir_all(&policies)?;
+    let files = [
+        ("palisade.yaml", CONFIG),
+        ("tenants.yaml", &tenants_text(tenants)?),
+        ("classes.yaml", CLASSES),
+        ("routes.yaml", ROUTES),
+        ("policies/all_test.yaml", TESTS),
+    ];
+    for (name, text) in files {
+        std::fs::write(folder.join(name), text)?;
+    }
+    for source in sources(tenants) {
+        std::fs::write(policies.join(&*source.file), &*source.text)?;
+    }
+    Ok(())
+}
+
+fn tenants_text(tenants: usize) -> Outcome<String> {
     let mut text = "tenants:\n".to_owned();
     for n in 0..tenants {
         writeln!(text, "  t{n}: {{region: eu, tier: gold}}")?;
     }
+    Ok(text)
+}
+
+fn model(tenants: usize) -> Outcome<Model> {
     let said = |problems: Vec<palisade::problem::Problem>| format!("{:?}", problems.first());
-    let (tenants, _) = Tenants::parse("tenants.yaml", &text).map_err(said)?;
-    let classes = Classes::parse(
-        "classes.yaml",
-        "classes: {pii: {level: 2, classes: {name: {level: 2}, contact: {level: 3}}}}",
-    )
-    .map_err(said)?;
+    let (tenants, _) = Tenants::parse("tenants.yaml", &tenants_text(tenants)?).map_err(said)?;
+    let classes = Classes::parse("classes.yaml", CLASSES).map_err(said)?;
     let mut routes = RoutesBuilder::new();
-    routes.add_yaml("routes.yaml", "routes:\n- {method: GET, path: '/p/{id}', id: get, response: {classes: {'$.name': pii.name, '$.mail': pii.contact}}}\n", &classes);
+    routes.add_yaml("routes.yaml", ROUTES, &classes);
     Ok(Model::new(tenants, classes, routes.finish().map_err(said)?))
 }
 
