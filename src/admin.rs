@@ -1,4 +1,4 @@
-//! The admin listener: is it alive, is it ready, what has it counted, which version is it.
+//! The admin listener: is it alive, is it ready, what has it counted, what did each policy do, which version is it.
 //!
 //! It has its own socket, answers `GET` and `HEAD` only, and says nothing of any request or secret.
 //! Never: changes anything, or is reachable through the data listener.

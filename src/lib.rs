@@ -29,7 +29,7 @@
 //! | [`lsp`] | what editors are told of the files: problems, meanings, names, places |
 //! | [`net`] | listeners, connections, the pool of connections to the app |
 //! | [`background`] | threads that step behind those that serve requests |
-//! | [`admin`] | health, metrics and version, on a listener of their own |
+//! | [`admin`] | health, metrics, what each policy did, and version, on a listener of their own |
 //! | [`cli`] | the command line, one file a verb |
 //! | [`manual`] | the chapters for people |
 

@@ -1,8 +1,8 @@
 //! Watches the files of the live snapshot, and makes the next one of them when they change.
 //!
 //! The system's watcher says quickly that something happened; comparing content says whether anything changed, and
-//! also finds what watchers miss (a ConfigMap's swap, a network file system). One thread does all of it, so no worker
-//! ever waits. A bad edit never takes effect: the last good snapshot stays, and what is wrong with the edit is kept
+//! also finds what watchers miss (a ConfigMap's swap, a network file system). One thread does it, with helpers while files
+//! are checked, and another asks for bundles where there is a source of them; so no worker ever waits. A bad edit never takes effect: the last good snapshot stays, and what is wrong with the edit is kept
 //! for `/readyz?verbose`, logged and told to `on_change`.
 //! Never: publishes what has not been checked, or keeps quiet about what could not be.
 

@@ -163,6 +163,27 @@ fn a_decision_that_serving_put_on_record_is_made_again_from_the_log() {
     fs::write(folder.path().join("log.jsonl"), format!("{whole}\n")).unwrap();
     let told = json_of(folder.path(), &command(""));
     assert_eq!(told["logged"]["agrees"], true, "what the record holds is used");
+    // A flag comes before the record, and is never taken for what the record says.
+    let told = json_of(
+        folder.path(),
+        &command("--roles billing --tenant globex --purpose audit --action read --source-ip 192.0.2.1"),
+    );
+    let assumed: Vec<&str> =
+        told["logged"]["assumed"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
+    assert_eq!(
+        assumed[..3],
+        [
+            "`--roles billing`, in place of `auditor` on record",
+            "`--action read`, which is not on record",
+            "`--source-ip 192.0.2.1`, which is not on record",
+        ]
+    );
+    assert!(
+        assumed[3..].iter().all(|one| !one.contains("--tenant") && !one.contains("--purpose")),
+        "{assumed:?}"
+    );
+    assert_eq!(told["action"], "read", "and not that of the route on record");
+    assert_ne!(told["route"], "listClaims");
     let (said, code) =
         shell(folder.path(), "palisade explain --log log.jsonl 00000000-0000-0000-0000-000000000000");
     assert!(code == 2 && said.contains("has no decision"), "{said}");

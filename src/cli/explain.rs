@@ -50,8 +50,8 @@ Examples:
   palisade explain --log decisions.jsonl 0194f0c2-7d3e-7c00-8000-5e0c6b1d2a3f --roles clinician
 
 What a policy's text says is shown as `line:column  text`, with what stood there. A change is told as a hint only where
-it was made and the answer was an allow. From a log, the request is put again as far as its record holds it; what it does
-not hold (roles, groups, scopes, purpose) comes from the flags, and is told as assumed.
+it was made and the answer was an allow. From a log, the request is put again as far as its record holds it. Flags come before
+the record, and give what it does not hold (roles, groups, scopes); each that says something else is told as assumed.
 
 Exit codes: 0 whatever the decision; 2 when there is no such record or the question makes no sense; 3 when the
 configuration is invalid.";

@@ -106,8 +106,44 @@ pub(super) fn read(flags: &Asking, file: Option<&str>) -> Result<Asking, String>
     Ok(over(flags, under))
 }
 
-/// A request, with what it leaves open from another.
+impl Asking {
+    /// What it says, by the names of the flags.
+    pub(super) fn said(&self) -> Vec<(&'static str, String)> {
+        let one = |text: &Option<String>| text.clone().unwrap_or_default();
+        let all = [
+            ("principal", one(&self.principal)),
+            ("kind", one(&self.kind)),
+            ("tenant", one(&self.tenant)),
+            ("roles", self.roles.join(",")),
+            ("groups", self.groups.join(",")),
+            ("scopes", self.scopes.join(",")),
+            ("issuer", one(&self.issuer)),
+            ("actor", self.actor.join(",")),
+            ("action", one(&self.action)),
+            ("method", one(&self.method)),
+            ("path", one(&self.path)),
+            ("route", one(&self.route)),
+            ("target", one(&self.target)),
+            ("data-key", one(&self.data_key)),
+            ("classes", self.classes.join(",")),
+            ("purpose", one(&self.purpose)),
+            ("host", one(&self.host)),
+            ("source-ip", self.source_ip.map(|ip| ip.to_string()).unwrap_or_default()),
+            ("now", one(&self.now)),
+        ];
+        all.into_iter().filter(|(_, text)| !text.is_empty()).collect()
+    }
+
+    /// Does it say what is attempted?
+    fn says_call(&self) -> bool {
+        self.route.is_some() || self.path.is_some() || self.action.is_some()
+    }
+}
+
+/// A request, with what it leaves open from another. Route, path and action are three ways to say one thing.
 pub(super) fn over(flags: &Asking, under: Asking) -> Asking {
+    let under =
+        if flags.says_call() { Asking { route: None, path: None, action: None, ..under } } else { under };
     let many = |over: &Vec<String>, under: Vec<String>| if over.is_empty() { under } else { over.clone() };
     let one = |over: &Option<String>, under: Option<String>| over.clone().or(under);
     Asking {

@@ -1,6 +1,8 @@
 //! `palisade run`: loads the config and the first snapshot, and serves until it is told to stop.
 //!
-//! Threads: one per worker, one for the journal, one for reloading, and this one for signals and the admin listener.
+//! Threads: one per worker, one for the journal, one that looks at decisions with policies in shadow, one for reloading with
+//! helpers while it loads, one that asks for bundles where there is a source of them, and this one for signals and the admin
+//! listener.
 //! Never: serves with anything that `check` would refuse, or without a decision log.
 
 use std::cell::Cell;

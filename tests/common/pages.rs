@@ -11,6 +11,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
+use super::Client;
 use super::Upstream;
 
 /// What another run, another proof and another app change in a record.
@@ -142,6 +143,29 @@ impl Serving {
             said += &line;
         }
         panic!("`{command}` does not serve: {said}");
+    }
+}
+
+impl Serving {
+    /// What a `curl` with these arguments, one a line, says: the addresses of the page are those that were free.
+    pub fn curl(&self, arguments: &str) -> String {
+        let (mut headers, mut url) = (String::new(), "");
+        let mut arguments = arguments.lines().filter(|line| !line.is_empty());
+        while let Some(argument) = arguments.next() {
+            match argument {
+                "-s" => {}
+                "-H" | "-sH" => headers += &format!("{}\r\n", arguments.next().unwrap()),
+                other => url = other,
+            }
+        }
+        let (authority, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+        let address = match authority {
+            "127.0.0.1:8080" => self.data,
+            "127.0.0.1:8081" => self.admin,
+            other => panic!("nothing listens on {other}"),
+        };
+        let answer = Client::connect(address).ask(&format!("GET /{path} HTTP/1.1\r\n{headers}"), b"");
+        format!("{}\n", answer.text().trim_end())
     }
 }
 

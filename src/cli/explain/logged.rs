@@ -22,6 +22,9 @@ use crate::cli::out::WARN;
 use crate::cli::out::paint;
 use crate::cli::report::printable;
 
+/// What a caller has, and not every record holds.
+const CALLER: [&str; 3] = ["roles", "groups", "scopes"];
+
 /// What the log says about one decision.
 #[derive(Debug, serde::Serialize)]
 pub(super) struct Logged {
@@ -57,8 +60,9 @@ pub(super) fn read(
     if text(record, "/principal/id").is_none() || text(record, "/action").is_none() {
         return Ok((None, logged));
     }
-    let asking = facts::over(flags, asked(record, snapshot));
-    logged.assumed = assumed(record, flags, logged.same_snapshot);
+    let asked = asked(record, snapshot);
+    logged.assumed = assumed(record, &asked, flags, logged.same_snapshot);
+    let asking = facts::over(flags, asked);
     Ok((Some(asking), logged))
 }
 
@@ -144,9 +148,19 @@ fn classes(record: &Json) -> Vec<String> {
     texts(record, "/classes/revealed").into_iter().chain(hidden).collect()
 }
 
-/// What the record does not hold, and what stands in its place.
-fn assumed(record: &Json, flags: &Asking, same_snapshot: bool) -> Vec<String> {
+/// What the record does not hold, or a flag says otherwise, and what stands in its place.
+fn assumed(record: &Json, asked: &Asking, flags: &Asking, same_snapshot: bool) -> Vec<String> {
     let mut all = Vec::new();
+    let held = asked.said();
+    for (name, given) in flags.said() {
+        match held.iter().find(|(held, _)| *held == name).map(|(_, text)| text) {
+            Some(text) if *text == given => {}
+            Some(text) => all.push(format!("`--{name} {given}`, in place of `{text}` on record")),
+            // What is missing of the caller is told below.
+            None if record.pointer(&format!("/principal/{name}")).is_none() && CALLER.contains(&name) => {}
+            None => all.push(format!("`--{name} {given}`, which is not on record")),
+        }
+    }
     for (name, given) in [("roles", &flags.roles), ("groups", &flags.groups), ("scopes", &flags.scopes)] {
         if record.pointer(&format!("/principal/{name}")).is_none() {
             all.push(if given.is_empty() {
