@@ -33,7 +33,7 @@ Examples:
   palisade graph --tenant acme -o svg          acme, what is below and above it, and its pathways
 
 A box is a tenant, with its status where that is not `active`, and a double border where its isolation is strict. A box
-with a broken border is a DataKey that a pathway leads to. A broken arrow is a pathway: from who may cross to the data,
+with a broken border is a DataKey that a pathway leads to. An arrow is a pathway: from who may cross to the data,
 with its actions, and the purpose and the end that its condition says.";
 
 /// What `graph` takes.
@@ -65,7 +65,7 @@ struct Node {
     is_data: bool,
 }
 
-/// A broken arrow.
+/// An arrow.
 #[derive(Debug)]
 struct Edge {
     from: usize,
