@@ -333,6 +333,10 @@ impl Worker {
             }
         };
         self.tell(&change);
+        if let Change::Applied { .. } = change {
+            // Going live waits for no disk.
+            supply::keep(reading);
+        }
     }
 
     fn tell(&self, change: &Change) {

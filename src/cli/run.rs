@@ -269,7 +269,8 @@ async fn until_told(
             metrics.connections(census.open());
             if let Some(bundle) = reloading.supplied() {
                 let asked = ASKED.into_iter().zip(bundle.asked);
-                metrics.bundle(bundle.version, bundle.contacted_ms.unwrap_or(0), asked);
+                let contact_ms = bundle.contacted_ms.unwrap_or(0);
+                metrics.bundle(bundle.version, contact_ms, bundle.is_dead, asked);
             }
         }),
     });

@@ -10,11 +10,8 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
-use std::sync::mpsc::Receiver;
-use std::sync::mpsc::RecvTimeoutError;
 use std::sync::mpsc::SyncSender;
 use std::sync::mpsc::sync_channel;
-use std::time::Duration;
 
 use crate::background;
 use crate::bundle::BadBundle;
@@ -37,6 +34,8 @@ use super::Wake;
 use super::now_ms;
 use super::read;
 
+mod asking;
+mod floor;
 mod keep;
 mod told;
 mod trust;
@@ -44,13 +43,10 @@ mod trust;
 pub use told::ASKED;
 pub use told::Supplied;
 
-use keep::Accepted;
+use floor::Floor;
 use keep::Keep;
 use trust::kept;
 use trust::trust;
-
-/// Longest that the source is left alone after failures, where `bundle.poll` is not longer.
-const PAUSE_MAX: Duration = Duration::from_secs(300);
 
 /// What the source has.
 #[derive(Debug, Clone, Default)]
@@ -75,7 +71,7 @@ struct State {
     /// The last one that went live, or was kept.
     good: Option<Arc<Verified>>,
     /// Nothing below this is taken.
-    floor: Option<Accepted>,
+    floor: Floor,
     tag: Option<Tag>,
     /// Why what was kept could not be used.
     unusable: Option<String>,
@@ -89,16 +85,14 @@ impl Supply {
         let mut state = State::default();
         state.told.source.clone_from(&config.source);
         if let Some(keep) = &keep {
-            state.floor = keep.accepted(&config.name).unwrap_or_else(|why| {
-                state.unusable = Some(why);
-                None
-            });
-            match kept(keep, config, state.floor.as_ref()) {
+            state.floor = Floor::read(keep, &config.name);
+            state.told.unknown = state.floor.unknown();
+            match kept(keep, config, state.floor.known()) {
                 Ok(None) => {}
                 Ok(Some(bundle)) => {
                     let bundle = Arc::new(bundle);
                     // It is written before what is said of it, so it may be the newer of the two.
-                    state.floor = Some(Accepted::of(&bundle));
+                    state.floor.raise(&bundle);
                     state.good = Some(Arc::clone(&bundle));
                     state.offer.bundle = Some(bundle);
                 }
@@ -155,6 +149,7 @@ impl Supply {
 
     /// Asks the source; true when it has something else than before.
     pub(super) fn ask(&self) -> bool {
+        self.learn();
         let tag = self.state().tag.clone();
         let found = remote::get(&self.config.remote, &self.config.access, tag.as_ref());
         match found {
@@ -194,6 +189,20 @@ impl Supply {
         }
     }
 
+    /// Reads again what was taken before, where it could not be read: somebody may have mended it.
+    fn learn(&self) {
+        let Some(keep) = self.keep.as_ref().filter(|_| self.state().floor.is_unknown()) else { return };
+        let floor = Floor::read(keep, &self.config.name);
+        let mut state = self.state();
+        state.floor = floor.not_below(state.good.as_deref());
+        state.told.unknown = state.floor.unknown();
+        if !state.floor.is_unknown() {
+            tracing::info!(source = %self.config.source, "what was taken of the bundle before is known again");
+            drop(state);
+            self.keep_now();
+        }
+    }
+
     /// Proves what came, and that it is no older than what was taken before.
     fn prove(&self, bytes: &[u8]) -> Result<Verified, Problem> {
         let bad = |bad: BadBundle| self.problem(bad.code(), &bad.to_string());
@@ -204,8 +213,8 @@ impl Supply {
     }
 
     fn allowed(&self, state: &State, bundle: &Verified) -> Result<(), Problem> {
-        let allowed = state.floor.as_ref().map_or(Ok(()), |floor| floor.allows(bundle));
-        allowed.map_err(|(why, hint)| self.problem("bundle-rollback", &why).hint(hint))
+        let allowed = state.floor.allows(bundle, state.good.as_deref());
+        allowed.map_err(|refused| self.problem(refused.code, &refused.why).hint(refused.hint))
     }
 
     fn answered(&self, kind: usize) {
@@ -229,26 +238,27 @@ impl Supply {
         state.told.unreachable = Some(why.to_owned());
     }
 
-    /// A bundle goes live: nothing older is taken from now on, also after a restart.
+    /// A bundle goes live: nothing older is taken from now on; once it is kept, also after a restart.
     ///
     /// # Errors
     /// It is older than one that went live while it was checked; it must not.
     pub(super) fn accept(&self, bundle: &Arc<Verified>) -> Result<(), Problem> {
-        {
-            let mut state = self.state();
-            self.allowed(&state, bundle)?;
-            let told = &mut state.told;
-            (told.title, told.version) = (bundle.title(), bundle.header().version);
-            (told.digest, told.created_ms) = (Some(bundle.digest()), bundle.header().created_ms);
-            state.good = Some(Arc::clone(bundle));
-            state.floor = Some(Accepted::of(bundle));
-        }
-        self.keep_now();
+        let mut state = self.state();
+        self.allowed(&state, bundle)?;
+        let told = &mut state.told;
+        (told.title, told.version) = (bundle.title(), bundle.header().version);
+        (told.digest, told.created_ms) = (Some(bundle.digest()), bundle.header().created_ms);
+        state.good = Some(Arc::clone(bundle));
+        state.floor.raise(bundle);
         Ok(())
     }
 
-    /// Writes the last good bundle down.
-    fn keep_now(&self) {
+    /// Writes the last good bundle down, however long the disk takes: it is live already.
+    pub(super) fn keep_now(&self) {
+        if self.state().floor.is_unknown() {
+            // What cannot be read may be all that tells what was taken before: it is not written over.
+            return;
+        }
         let Some(keep) = &self.keep else { return };
         let stored = keep.store(|| self.state().good.clone());
         if let Err(why) = &stored {
@@ -264,49 +274,6 @@ impl Supply {
             self.keep_now();
         }
     }
-
-    /// Asks again and again, until the other end of `told` is gone.
-    pub(super) fn run(&self, told: &Receiver<()>, wake: &SyncSender<Wake>) {
-        self.say_start();
-        let mut failures = 0;
-        loop {
-            match told.recv_timeout(self.pause(failures)) {
-                Ok(()) | Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
-            }
-            self.keep_again();
-            if self.ask() {
-                // A full queue means that a look is due anyway.
-                wake.try_send(Wake::Now).ok();
-            }
-            failures = if self.told().unreachable.is_some() { failures + 1 } else { 0 };
-        }
-    }
-
-    fn say_start(&self) {
-        let told = self.told();
-        let age_s = now_ms().saturating_sub(told.created_ms) / 1_000;
-        tracing::info!(bundle = told.title, age_s, source = told.source, "the files come from a bundle");
-        if let Some(why) = told.unreachable {
-            tracing::warn!(
-                bundle = told.title,
-                age_s,
-                why,
-                "started with the bundle that was kept: its source gives nothing"
-            );
-        }
-    }
-
-    /// How long to wait before the source is asked again: `bundle.poll`, doubled for each failure up to a bound, and up to a
-    /// tenth more by chance, so that a fleet does not ask as one.
-    fn pause(&self, failures: u32) -> Duration {
-        use std::hash::BuildHasher as _;
-        let poll = self.config.poll;
-        let most = PAUSE_MAX.max(poll);
-        let pause = poll.saturating_mul(1 << failures.min(8)).min(most);
-        let chance = std::hash::RandomState::new().hash_one(0) % 1_000;
-        pause + pause.mul_f64(chance as f64 / 10_000.0)
-    }
 }
 
 impl Reading {
@@ -314,6 +281,13 @@ impl Reading {
     #[must_use]
     pub fn bundle(&self) -> Option<(String, Digest)> {
         self.bundle.as_ref().map(|bundle| (bundle.title(), bundle.digest()))
+    }
+}
+
+/// The files of a reading are live: where a bundle brought them, it is kept.
+pub(super) fn keep(reading: &Reading) {
+    if let (Some(supply), Some(_)) = (&reading.supply, &reading.bundle) {
+        supply.keep_now();
     }
 }
 
@@ -335,6 +309,7 @@ pub(super) fn start(
     wake: SyncSender<Wake>,
 ) -> std::io::Result<SyncSender<()>> {
     accept(reading).map_err(|problem| std::io::Error::other(problem.message))?;
+    keep(reading);
     let (ask, told) = sync_channel(1);
     let supply = Arc::clone(supply);
     background::start("bundle", move || supply.run(&told, &wake))?;

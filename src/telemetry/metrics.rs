@@ -72,6 +72,7 @@ pub struct Metrics {
 struct OfBundles {
     version: IntGauge,
     contact: IntGauge,
+    dead: IntGauge,
     asked: IntCounterVec,
 }
 
@@ -240,6 +241,7 @@ impl Metrics {
         Ok(OfBundles {
             version: make.gauge("bundle_version", "The version of the live bundle; 0: files.")?,
             contact: make.gauge("bundle_contact_timestamp_seconds", said)?,
+            dead: make.gauge("bundle_thread_died", "Did the thread die that asks the bundle's source?")?,
             asked: make.counters("bundle_asked_total", "Times that its source was asked.", &["result"])?,
         })
     }
@@ -320,12 +322,19 @@ impl Metrics {
         self.connections.set(i64::try_from(open).unwrap_or(i64::MAX));
     }
 
-    /// How the bundle stands: its version, when its source last answered in milliseconds since 1970, and how often it was
-    /// asked with which result.
-    pub fn bundle(&self, version: u64, contact_ms: u64, asked: impl Iterator<Item = (&'static str, u64)>) {
+    /// How the bundle stands: its version, when its source last answered in milliseconds since 1970, whether the thread that
+    /// asks it died, and how often it was asked with which result.
+    pub fn bundle(
+        &self,
+        version: u64,
+        contact_ms: u64,
+        is_dead: bool,
+        asked: impl Iterator<Item = (&'static str, u64)>,
+    ) {
         let wide = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         self.bundle.version.set(wide(version));
         self.bundle.contact.set(wide(contact_ms / 1_000));
+        self.bundle.dead.set(i64::from(is_dead));
         for (result, total) in asked {
             if let Some(counter) = child(&self.bundle.asked, &[result]) {
                 counter.inc_by(total.saturating_sub(counter.get()));
@@ -355,4 +364,28 @@ fn count(counters: &IntCounterVec, labels: &[&str]) {
 /// The counter with these labels. `None` only where their number is wrong, which the tests would show.
 pub(super) fn child(counters: &IntCounterVec, labels: &[&str]) -> Option<IntCounter> {
     counters.get_metric_with_label_values(labels).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_a_bundle_stands_is_in_the_text_also_that_nobody_asks_its_source() {
+        let metrics = Metrics::new("1").unwrap();
+        let tell = |is_dead, asked| {
+            metrics.bundle(7, 9_999, is_dead, [("new", asked)].into_iter());
+            metrics.text()
+        };
+        assert!(tell(false, 1).contains("\npalisade_bundle_thread_died 0\n"));
+        let text = tell(true, 3);
+        for line in [
+            "palisade_bundle_thread_died 1",
+            "palisade_bundle_version 7",
+            "palisade_bundle_contact_timestamp_seconds 9",
+            "palisade_bundle_asked_total{result=\"new\"} 3",
+        ] {
+            assert!(text.contains(&format!("\n{line}\n")), "{line}: {text}");
+        }
+    }
 }

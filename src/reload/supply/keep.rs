@@ -77,7 +77,7 @@ impl Keep {
     pub(super) fn accepted(&self, name: &str) -> Result<Option<Accepted>, String> {
         let Some(bytes) = self.read(ACCEPTED, ACCEPTED_BYTES_MAX)? else { return Ok(None) };
         let accepted: Accepted = serde_json::from_slice(&bytes)
-            .map_err(|error| format!("`{ACCEPTED}` cannot be read: {error}"))?;
+            .map_err(|error| format!("`{}` cannot be read: {error}", self.folder.join(ACCEPTED).display()))?;
         Ok(Some(accepted).filter(|accepted| accepted.name == name))
     }
 
@@ -90,7 +90,10 @@ impl Keep {
         let path = self.folder.join(name);
         let failed = |error: io::Error| format!("`{}` cannot be read: {error}", path.display());
         match file::bytes(&path, most) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            // Where the folder is a file, nothing is in it.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Ok(None)
+            }
             read => read.map(Some).map_err(failed),
         }
     }

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::path::PathBuf;
+use std::time::Duration;
 use std::time::Instant;
 
 use tempfile::TempDir;
@@ -11,6 +12,7 @@ use tempfile::TempDir;
 use super::super::Change;
 use super::super::Reloader;
 use super::super::first;
+use super::asking::PAUSE_MAX;
 use super::*;
 use crate::bundle;
 use crate::bundle::Header;
@@ -83,6 +85,7 @@ impl Stand {
             (None, bundle) => {
                 let bundle = bundle.unwrap();
                 supply.accept(&bundle).map_err(|problem| problem.code)?;
+                supply.keep_now();
                 Ok(bundle.header().version)
             }
         }

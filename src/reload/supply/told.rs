@@ -27,6 +27,10 @@ pub struct Supplied {
     pub unreachable: Option<String>,
     /// Why the one that is live is not kept on disk.
     pub unkept: Option<String>,
+    /// Why it is not known what was taken before; no newer one is taken then.
+    pub unknown: Option<String>,
+    /// Did the thread that asks the source die? Nobody asks it then.
+    pub is_dead: bool,
     /// How often the source had a newer one, had the same, had one that is refused, did not answer.
     pub asked: [u64; 4],
 }
@@ -41,7 +45,18 @@ impl Supplied {
         let now = now_ms();
         let ago = |ms: u64| format!("{} s ago", now.saturating_sub(ms) / 1_000);
         let mut lines = vec![(true, format!("bundle {}, made {}", self.title, ago(self.created_ms)))];
-        lines.push(match (&self.unreachable, self.contacted_ms.map(ago)) {
+        let contact = self.contacted_ms.map(ago);
+        lines.push(match (&self.unreachable, contact) {
+            (_, contact) if self.is_dead => {
+                let last =
+                    contact.map_or("it never answered".to_owned(), |ago| format!("it last answered {ago}"));
+                (
+                    false,
+                    format!(
+                        "bundle source is no longer asked, and {last}: the thread that asks died; restart"
+                    ),
+                )
+            }
             (None, Some(ago)) => (true, format!("bundle source answered {ago}")),
             (Some(why), Some(ago)) => (false, format!("bundle source last answered {ago}: {why}")),
             (Some(why), None) => (false, format!("bundle source has not answered since the start: {why}")),
@@ -50,6 +65,7 @@ impl Supplied {
         if !self.offered.is_empty() && self.offered != self.title {
             lines.push((false, format!("bundle source has {}, which is not live", self.offered)));
         }
+        lines.extend(self.unknown.as_ref().map(|why| (false, format!("bundle: {why}"))));
         lines.extend(self.unkept.as_ref().map(|why| (false, format!("bundle is not kept: {why}"))));
         lines
     }
