@@ -245,3 +245,21 @@ fn differs(example: &Example) -> String {
         classes.join("; ")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::beside::Direction;
+
+    #[test]
+    fn each_direction_that_serving_writes_is_one_that_a_report_reads_and_shows() {
+        let read = Direction::ALL.map(|direction| {
+            let word = serde_json::json!(direction.as_str());
+            serde_json::from_value::<ShadowDirection>(word).unwrap()
+        });
+        assert_eq!(read, DIRECTIONS.map(|(direction, _)| direction));
+        for (direction, (_, name)) in Direction::ALL.iter().zip(DIRECTIONS) {
+            assert_eq!(direction.as_str(), name.replace(' ', "_"), "it is called the same");
+        }
+    }
+}
