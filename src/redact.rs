@@ -1,4 +1,4 @@
-//! Redaction: JSON bodies stream through, and what the caller may not see is replaced on the way.
+//! Redaction: bodies of JSON, of many JSON documents and of forms stream through, and what the caller may not see is replaced on the way.
 //!
 //! A [`Shape`] says which data class stands where in a kind of body; it is compiled once per snapshot. A [`Plan`] says
 //! which of those classes one caller may not see; it is fixed before the first byte. A [`Redactor`] walks one body:
@@ -32,6 +32,8 @@
 
 mod automaton;
 mod classes;
+mod field;
+mod form;
 mod gzip;
 pub mod http;
 mod malformed;
@@ -39,6 +41,8 @@ mod mask;
 mod output;
 mod path;
 mod plan;
+mod reader;
+mod records;
 mod shape;
 mod symbols;
 mod text;
@@ -52,6 +56,8 @@ use std::sync::Arc;
 use bytes::Buf;
 use bytes::Bytes;
 
+use crate::redact::reader::Reader;
+
 pub use automaton::Shape;
 pub use malformed::Malformed;
 pub use mask::Mask;
@@ -59,19 +65,13 @@ pub use path::PathError;
 pub use plan::Hidden;
 pub use plan::Plan;
 pub use plan::PseudonymKey;
+pub use reader::Content;
+pub use reader::Encoding;
+pub use reader::Format;
 pub use shape::ClassIx;
 pub use shape::NodeIx;
 pub use shape::ShapeBuilder;
 pub use shape::TooLarge;
-
-/// How a body is encoded on its way in. What leaves is never compressed, unless the plan hides nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encoding {
-    /// As it is.
-    Identity,
-    /// gzip (RFC 1952).
-    Gzip,
-}
 
 /// Bytes that have been through a [`Redactor`]. There is no other way to make one.
 #[derive(Debug)]
@@ -176,21 +176,21 @@ pub struct Redactor {
 enum Way {
     /// The plan hides nothing: the body is not even read.
     Bypass,
-    /// In a box: most bodies bypass, and what carries them through the steps stays small.
-    Plain(Box<walk::Walk>),
-    Gzip(Box<walk::Walk>, Box<gzip::Inflate>),
+    Plain(Reader),
+    Gzip(Reader, Box<gzip::Inflate>),
     /// Nothing leaves after an error.
     Broken(Malformed),
 }
 
 impl Redactor {
-    /// The redaction of one body by this plan.
+    /// The redaction of one body by this plan. An [`Encoding`] alone is JSON in that encoding.
     #[must_use]
-    pub fn new(plan: Arc<Plan>, encoding: Encoding) -> Self {
+    pub fn new(plan: Arc<Plan>, content: impl Into<Content>) -> Self {
+        let Content { format, encoding } = content.into();
         let way = match encoding {
             _ if plan.hides_nothing() => Way::Bypass,
-            Encoding::Identity => Way::Plain(Box::new(walk::Walk::new(&plan))),
-            Encoding::Gzip => Way::Gzip(Box::new(walk::Walk::new(&plan)), Box::default()),
+            Encoding::Identity => Way::Plain(Reader::new(format, &plan)),
+            Encoding::Gzip => Way::Gzip(Reader::new(format, &plan), Box::default()),
         };
         Self { plan, way }
     }
@@ -203,8 +203,8 @@ impl Redactor {
     pub fn feed(&mut self, chunk: Bytes) -> Result<Redacted, Malformed> {
         let result = match &mut self.way {
             Way::Bypass => Ok(chunk),
-            Way::Plain(walk) => walk.feed(&self.plan, &chunk),
-            Way::Gzip(walk, inflate) => inflate.feed(&chunk, |piece| walk.feed(&self.plan, &piece)),
+            Way::Plain(reader) => reader.feed(&self.plan, &chunk),
+            Way::Gzip(reader, inflate) => inflate.feed(&chunk, |piece| reader.feed(&self.plan, &piece)),
             Way::Broken(error) => Err(*error),
         };
         if let Err(error) = &result {
@@ -216,24 +216,24 @@ impl Redactor {
     /// The body has ended: returns what may still leave, and what was hidden.
     ///
     /// # Errors
-    /// When the body was not whole. An empty body is not JSON.
+    /// When the body was not whole. An empty body is not JSON, but it may be no document, or a form without fields.
     pub fn finish(self) -> Result<(Redacted, Hidden), Malformed> {
         let plan = &self.plan;
         match self.way {
             Way::Bypass => Ok((Redacted(Bytes::new()), Hidden::new(plan, &[]))),
-            Way::Plain(mut walk) => finish(&mut walk, plan, Vec::new()),
-            Way::Gzip(mut walk, inflate) => {
-                let out = inflate.finish(|piece| walk.feed(plan, &piece))?;
-                finish(&mut walk, plan, out)
+            Way::Plain(mut reader) => finish(&mut reader, plan, Vec::new()),
+            Way::Gzip(mut reader, inflate) => {
+                let out = inflate.finish(|piece| reader.feed(plan, &piece))?;
+                finish(&mut reader, plan, out)
             }
             Way::Broken(error) => Err(error),
         }
     }
 }
 
-fn finish(walk: &mut walk::Walk, plan: &Plan, before: Vec<u8>) -> Result<(Redacted, Hidden), Malformed> {
-    let last = walk.finish(plan)?;
-    let hidden = Hidden::new(plan, &walk.counts);
+fn finish(reader: &mut Reader, plan: &Plan, before: Vec<u8>) -> Result<(Redacted, Hidden), Malformed> {
+    let last = reader.finish(plan)?;
+    let hidden = Hidden::new(plan, reader.counts());
     if before.is_empty() {
         return Ok((Redacted(last), hidden));
     }

@@ -11,7 +11,9 @@ use ::http::HeaderName;
 use ::http::HeaderValue;
 use ::http::header;
 
+use crate::redact::Content;
 use crate::redact::Encoding;
+use crate::redact::Format;
 use crate::redact::plan::Plan;
 
 /// Why a body is not of a kind that can be read.
@@ -19,8 +21,8 @@ use crate::redact::plan::Plan;
 pub enum Unreadable {
     /// There is no content type, or more than one.
     NoContentType,
-    /// The content type is not JSON.
-    NotJson,
+    /// The content type is of no format that can be redacted.
+    ContentType,
     /// The charset is not UTF-8.
     Charset,
     /// A content encoding other than gzip, or several.
@@ -31,7 +33,7 @@ impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoContentType => "the body has no content type, or more than one",
-            Self::NotJson => "the content type is not JSON",
+            Self::ContentType => "the content type is of no format that can be redacted",
             Self::Charset => "the charset is not UTF-8",
             Self::Encoding => "the content encoding is neither identity nor gzip",
         })
@@ -60,25 +62,21 @@ const OF_THE_BYTES: [&str; 14] = [
 /// Headers that describe the bytes of a body, by how they begin.
 const CHECKSUM_PREFIX: &str = "x-amz-checksum-";
 
-/// Can a body with these headers be read? JSON in UTF-8, as it is or by gzip. One value each: see [`readable_body`].
+/// Can a body with these headers be read? In UTF-8, as it is or by gzip. One value each: see [`readable_body`].
 ///
 /// # Errors
 /// Says why not.
 pub fn readable(
     content_type: Option<&HeaderValue>,
     content_encoding: Option<&HeaderValue>,
-) -> Result<Encoding, Unreadable> {
+) -> Result<Content, Unreadable> {
     let content_type =
-        content_type.ok_or(Unreadable::NoContentType)?.to_str().map_err(|_| Unreadable::NotJson)?;
+        content_type.ok_or(Unreadable::NoContentType)?.to_str().map_err(|_| Unreadable::ContentType)?;
     let mut parts = content_type.split(';').map(str::trim);
     let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
-    let is_json = matches!(&*media_type, "application/json" | "text/json")
-        || media_type.split_once('/').is_some_and(|(kind, sub)| !kind.is_empty() && sub.ends_with("+json"));
-    if !is_json {
-        return Err(Unreadable::NotJson);
-    }
+    let format = format(&media_type).ok_or(Unreadable::ContentType)?;
     for part in parts.filter(|part| !part.is_empty()) {
-        let (name, value) = part.split_once('=').ok_or(Unreadable::NotJson)?;
+        let (name, value) = part.split_once('=').ok_or(Unreadable::ContentType)?;
         if name.trim().eq_ignore_ascii_case("charset") {
             let value = value.trim();
             let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
@@ -88,10 +86,36 @@ pub fn readable(
         }
     }
     let encoding = content_encoding.map_or(Ok(""), HeaderValue::to_str).map_err(|_| Unreadable::Encoding)?;
-    match &*encoding.trim().to_ascii_lowercase() {
-        "" | "identity" => Ok(Encoding::Identity),
-        "gzip" | "x-gzip" => Ok(Encoding::Gzip),
-        _ => Err(Unreadable::Encoding),
+    let encoding = match &*encoding.trim().to_ascii_lowercase() {
+        "" | "identity" => Encoding::Identity,
+        "gzip" | "x-gzip" => Encoding::Gzip,
+        _ => return Err(Unreadable::Encoding),
+    };
+    Ok(Content { format, encoding })
+}
+
+/// The format that a media type, in lower case, names.
+fn format(media_type: &str) -> Option<Format> {
+    match media_type {
+        "application/json" | "text/json" => return Some(Format::Json),
+        "application/x-ndjson"
+        | "application/ndjson"
+        | "application/jsonl"
+        | "application/x-jsonl"
+        | "application/jsonlines"
+        | "application/x-jsonlines"
+        | "text/x-ndjson" => return Some(Format::Lines),
+        "application/json-seq" => return Some(Format::Sequence),
+        "application/x-www-form-urlencoded" => return Some(Format::Form),
+        _ => {}
+    }
+    let (_, sub) = media_type.split_once('/').filter(|(kind, _)| !kind.is_empty())?;
+    if sub.ends_with("+json") {
+        Some(Format::Json)
+    } else if sub.ends_with("+json-seq") {
+        Some(Format::Sequence)
+    } else {
+        None
     }
 }
 
@@ -99,7 +123,7 @@ pub fn readable(
 ///
 /// # Errors
 /// Says why not.
-pub fn readable_body(headers: &HeaderMap) -> Result<Encoding, Unreadable> {
+pub fn readable_body(headers: &HeaderMap) -> Result<Content, Unreadable> {
     let one = |name: HeaderName, error| {
         let mut lines = headers.get_all(name).iter();
         let first = lines.next();
@@ -108,8 +132,8 @@ pub fn readable_body(headers: &HeaderMap) -> Result<Encoding, Unreadable> {
     let content_type = one(header::CONTENT_TYPE, Unreadable::NoContentType)?;
     let content_encoding = one(header::CONTENT_ENCODING, Unreadable::Encoding)?;
     if headers.contains_key(header::CONTENT_RANGE) {
-        // A part of a body is no JSON text, even where it looks like one.
-        return Err(Unreadable::NotJson);
+        // A part of a body is no body of its own, even where it looks like one.
+        return Err(Unreadable::ContentType);
     }
     readable(content_type, content_encoding)
 }

@@ -41,10 +41,37 @@ pub enum Malformed {
         /// Where.
         at: u64,
     },
+    /// The byte does not belong there in a form, or the field that ends there has a name or value that cannot be judged.
+    NotForm {
+        /// Where.
+        at: u64,
+    },
+    /// More than [`limits::FIELD_BYTES_MAX`] of one field that may have to be hidden, or of its name.
+    FieldTooLong {
+        /// Where.
+        at: u64,
+    },
     /// The gzip stream is broken, cut short, or followed by something else.
     Gzip,
     /// The gzip stream grows by more than [`limits::INFLATE_RATIO_MAX`].
     Inflates,
+}
+
+impl Malformed {
+    /// The same in a body that so many bytes stand before.
+    pub(super) const fn after(self, before: u64) -> Self {
+        match self {
+            Self::NotJson { at } => Self::NotJson { at: before + at },
+            Self::TooDeep { at } => Self::TooDeep { at: before + at },
+            Self::KeyTooLong { at } => Self::KeyTooLong { at: before + at },
+            Self::BadKey { at } => Self::BadKey { at: before + at },
+            Self::NumberTooLong { at } => Self::NumberTooLong { at: before + at },
+            Self::GapTooLong { at } => Self::GapTooLong { at: before + at },
+            Self::NotForm { at } => Self::NotForm { at: before + at },
+            Self::FieldTooLong { at } => Self::FieldTooLong { at: before + at },
+            Self::Truncated | Self::Gzip | Self::Inflates => self,
+        }
+    }
 }
 
 impl fmt::Display for Malformed {
@@ -66,6 +93,10 @@ impl fmt::Display for Malformed {
             }
             Self::GapTooLong { at } => {
                 write!(f, "more than {} bytes around a key at byte {at}", limits::JSON_HELD_BYTES_MAX)
+            }
+            Self::NotForm { at } => write!(f, "the body is not a form at byte {at}"),
+            Self::FieldTooLong { at } => {
+                write!(f, "a field is longer than {} bytes at byte {at}", limits::FIELD_BYTES_MAX)
             }
             Self::Gzip => f.write_str("the gzip stream is broken, cut short, or followed by something else"),
             Self::Inflates => {

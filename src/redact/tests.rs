@@ -1,10 +1,12 @@
 //! The laws of the redactor, and what they are tested with.
 
 mod evasions;
+mod form;
 mod gzip;
 mod http;
 mod laws;
 mod oracle;
+mod records;
 mod shapes;
 mod suite;
 
@@ -12,8 +14,10 @@ use std::sync::Arc;
 
 use bytes::Buf;
 use bytes::Bytes;
+use proptest::sample::Index;
 
 use crate::redact::ClassIx;
+use crate::redact::Content;
 use crate::redact::Encoding;
 use crate::redact::Hidden;
 use crate::redact::Malformed;
@@ -36,8 +40,12 @@ fn plan(rules: &[(&str, &str)]) -> Arc<Plan> {
 }
 
 /// What leaves, with the body given in these pieces.
-fn run(plan: &Arc<Plan>, encoding: Encoding, pieces: &[&[u8]]) -> Result<(Vec<u8>, Hidden), Malformed> {
-    let mut redactor = Redactor::new(Arc::clone(plan), encoding);
+fn run(
+    plan: &Arc<Plan>,
+    content: impl Into<Content>,
+    pieces: &[&[u8]],
+) -> Result<(Vec<u8>, Hidden), Malformed> {
+    let mut redactor = Redactor::new(Arc::clone(plan), content);
     let mut out = Vec::new();
     for piece in pieces {
         let mut redacted = redactor.feed(Bytes::copy_from_slice(piece))?;
@@ -60,4 +68,12 @@ fn redacted(rules: &[(&str, &str)], body: &str) -> Result<String, Malformed> {
 /// What leaves of a whole body that is well-formed.
 fn seen(rules: &[(&str, &str)], body: &str) -> String {
     redacted(rules, body).unwrap()
+}
+
+/// The body, cut at these places.
+fn pieces<'a>(body: &'a [u8], cuts: &[Index]) -> Vec<&'a [u8]> {
+    let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(body.len() + 1)).collect();
+    cuts.sort_unstable();
+    let starts = std::iter::once(0).chain(cuts.iter().copied());
+    starts.zip(cuts.iter().copied().chain([body.len()])).map(|(from, to)| &body[from..to]).collect()
 }

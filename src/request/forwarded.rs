@@ -158,19 +158,19 @@ fn outbound<B: Body<Data = Bytes> + Unpin, O>(
     }
     let has_body = !body.is_end_stream();
     let plan = &permit.plans.request;
-    let encoding = if plan.hides_nothing() || !has_body {
-        redact::Encoding::Identity
+    let content = if plan.hides_nothing() || !has_body {
+        redact::Encoding::Identity.into()
     } else {
-        let encoding = redact::http::readable_body(&head.headers).map_err(|_| Refusal::UnreadableBody)?;
+        let content = redact::http::readable_body(&head.headers).map_err(|_| Refusal::UnreadableBody)?;
         head.headers.remove(header::CONTENT_ENCODING);
         redact::http::request_body_headers(&mut head.headers, plan);
-        encoding
+        content
     };
     redact::http::request_headers(&mut head.headers, &permit.plans.response)
         .map_err(|_| Refusal::ViewChanged)?;
     // A plan that hides nothing passes bytes through, so the length that the client gave still holds.
     let length = if plan.hides_nothing() { size.exact() } else { None };
-    let redactor = has_body.then(|| Redactor::new(Arc::clone(plan), encoding));
+    let redactor = has_body.then(|| Redactor::new(Arc::clone(plan), content));
     let body = Outbound {
         body,
         redactor,

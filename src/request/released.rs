@@ -107,8 +107,7 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Forwarded<U> {
         let mut body = body;
         // A body without a byte hides nothing, whatever it is called; some apps tell only by ending it.
         let first = if bodiless { Ok(None) } else { next(&mut body).await };
-        let (encoding, first) = match first.and_then(|first| Ok((readable(&parts, first.is_none())?, first)))
-        {
+        let (content, first) = match first.and_then(|first| Ok((readable(&parts, first.is_none())?, first))) {
             Ok(found) => found,
             Err(refusal) => return Err(ending.refused(refusal)),
         };
@@ -118,7 +117,8 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Forwarded<U> {
             let answer = Answer::Whole { body: None };
             return Ok(Released { response: http::Response::from_parts(parts, answer) });
         };
-        let answer = redacted(first, body, Redactor::new(plan, encoding), ending).await?;
+        let answer =
+            redacted(first, body, Redactor::new(plan, content), content.is_a_stream(), ending).await?;
         Ok(Released { response: http::Response::from_parts(parts, answer) })
     }
 }
@@ -195,13 +195,13 @@ fn is_ours(name: &HeaderName) -> bool {
     name.as_str().starts_with(OURS)
 }
 
-fn readable(parts: &http::response::Parts, bodiless: bool) -> Result<redact::Encoding, Refusal> {
+fn readable(parts: &http::response::Parts, bodiless: bool) -> Result<redact::Content, Refusal> {
     // A part of a body cannot be judged: what hides a field may stand in the part that is missing.
     if parts.status == StatusCode::PARTIAL_CONTENT {
         return Err(Refusal::Unredactable);
     }
     if bodiless {
-        return Ok(redact::Encoding::Identity);
+        return Ok(redact::Encoding::Identity.into());
     }
     redact::http::readable_body(&parts.headers).map_err(|_| Refusal::Unredactable)
 }
@@ -221,11 +221,13 @@ async fn next<U: Body<Data = Bytes, Error = Broken> + Unpin>(body: &mut U) -> Re
     }
 }
 
-/// Redacts up to a buffer's worth before the head leaves, so that a body that cannot be read still gets a clean 502.
+/// Redacts up to a buffer's worth before the head leaves, so that a body that cannot be read still gets a clean 502. Of a
+/// stream of records without a length it is the first piece: the next one may be long in coming.
 async fn redacted<U: Body<Data = Bytes, Error = Broken> + Unpin>(
     first: Bytes,
     mut body: U,
     mut redactor: Redactor,
+    is_a_stream: bool,
     mut ending: Box<Ending>,
 ) -> Result<Answer<U>, Refused> {
     let mut whole = Gathered::default();
@@ -235,7 +237,9 @@ async fn redacted<U: Body<Data = Bytes, Error = Broken> + Unpin>(
             Ok(piece) => whole.push(piece),
             Err(_) => return Err(ending.refused(Refusal::Unredactable)),
         }
-        if whole.len() > limits::WHOLE_BODY_BYTES_MAX || !body.size_hint().exact().is_none_or(fits) {
+        let length = body.size_hint().exact();
+        let is_open = length.is_none() && is_a_stream;
+        if is_open || whole.len() > limits::WHOLE_BODY_BYTES_MAX || !length.is_none_or(fits) {
             let first = Some(whole.into_redacted());
             return Ok(Answer::Stream { body, redactor: Some(redactor), first, passes: false, ending });
         }

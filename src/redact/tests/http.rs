@@ -5,7 +5,9 @@ use ::http::HeaderName;
 use ::http::HeaderValue;
 
 use super::plan;
+use crate::redact::Content;
 use crate::redact::Encoding;
+use crate::redact::Format;
 use crate::redact::http::Unreadable;
 use crate::redact::http::ViewChanged;
 use crate::redact::http::readable;
@@ -27,7 +29,7 @@ fn listed(map: &HeaderMap) -> Vec<(&str, &str)> {
 }
 
 #[test]
-fn only_json_in_utf8_plain_or_gzip_can_be_read() {
+fn only_known_formats_in_utf8_plain_or_gzip_can_be_read() {
     let read = |kind: &'static str, encoding: Option<&'static str>| {
         readable(Some(&HeaderValue::from_static(kind)), encoding.map(HeaderValue::from_static).as_ref())
     };
@@ -39,18 +41,29 @@ fn only_json_in_utf8_plain_or_gzip_can_be_read() {
         "application/problem+json; profile=x",
     ];
     for kind in json {
-        assert_eq!(read(kind, None), Ok(Encoding::Identity), "{kind}");
+        assert_eq!(read(kind, None), Ok(Encoding::Identity.into()), "{kind}");
+    }
+    let formats = [
+        ("application/x-ndjson", Format::Lines),
+        ("Application/JSONL;charset=utf-8", Format::Lines),
+        ("application/json-seq", Format::Sequence),
+        ("application/geo+json-seq", Format::Sequence),
+        ("application/x-www-form-urlencoded; charset=UTF-8", Format::Form),
+    ];
+    for (kind, format) in formats {
+        assert_eq!(read(kind, None), Ok(Content { format, encoding: Encoding::Identity }), "{kind}");
     }
     for kind in [
         "text/html",
         "application/jsonp",
-        "application/x-ndjson",
+        "text/plain",
+        "application/octet-stream",
         "json",
         "",
         "application/json+xml",
         "application/json, text/html",
     ] {
-        assert_eq!(read(kind, None), Err(Unreadable::NotJson), "{kind}");
+        assert_eq!(read(kind, None), Err(Unreadable::ContentType), "{kind}");
     }
     for kind in [
         "application/json; charset=utf-16",
@@ -59,8 +72,8 @@ fn only_json_in_utf8_plain_or_gzip_can_be_read() {
     ] {
         assert_eq!(read(kind, None), Err(Unreadable::Charset), "{kind}");
     }
-    assert_eq!(read("text/json", Some("GZIP")), Ok(Encoding::Gzip));
-    assert_eq!(read("text/json", Some("identity")), Ok(Encoding::Identity));
+    assert_eq!(read("text/json", Some("GZIP")), Ok(Encoding::Gzip.into()));
+    assert_eq!(read("text/json", Some("identity")), Ok(Encoding::Identity.into()));
     for encoding in ["br", "deflate", "zstd", "gzip, gzip", "gzip, br", "identity, gzip", "x"] {
         assert_eq!(read("text/json", Some(encoding)), Err(Unreadable::Encoding), "{encoding}");
     }
@@ -70,11 +83,14 @@ fn only_json_in_utf8_plain_or_gzip_can_be_read() {
 #[test]
 fn a_second_line_of_a_header_that_matters_is_unreadable() {
     let json = ("content-type", "application/json");
-    assert_eq!(readable_body(&headers(&[json])), Ok(Encoding::Identity));
+    assert_eq!(readable_body(&headers(&[json])), Ok(Encoding::Identity.into()));
     assert_eq!(readable_body(&headers(&[json, json])), Err(Unreadable::NoContentType));
     let stacked = headers(&[json, ("content-encoding", "gzip"), ("content-encoding", "gzip")]);
     assert_eq!(readable_body(&stacked), Err(Unreadable::Encoding));
-    assert_eq!(readable_body(&headers(&[json, ("content-range", "bytes 0-1/9")])), Err(Unreadable::NotJson));
+    assert_eq!(
+        readable_body(&headers(&[json, ("content-range", "bytes 0-1/9")])),
+        Err(Unreadable::ContentType)
+    );
 }
 
 #[test]

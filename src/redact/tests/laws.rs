@@ -8,6 +8,7 @@ use super::oracle::Oracle;
 use super::oracle::Path;
 use super::oracle::Reader;
 use super::oracle::Step;
+use super::pieces;
 use super::run;
 use crate::redact::ClassIx;
 use crate::redact::Encoding;
@@ -51,7 +52,7 @@ fn scalar() -> impl Strategy<Value = String> {
     ]
 }
 
-fn body() -> impl Strategy<Value = String> {
+pub(super) fn body() -> impl Strategy<Value = String> {
     let value = scalar().prop_recursive(5, 40, 5, |value| {
         let item = (space(), value.clone(), space())
             .prop_map(|(before, value, after)| before + &value + &after)
@@ -131,11 +132,7 @@ proptest! {
         let out = String::from_utf8(out).unwrap();
         prop_assert_eq!(&out, &expected(&rules, &body).0);
 
-        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(body.len() + 1)).collect();
-        cuts.sort_unstable();
-        let ends = cuts.iter().copied().chain([body.len()]);
-        let starts = std::iter::once(0).chain(cuts.iter().copied());
-        let pieces: Vec<&[u8]> = starts.zip(ends).map(|(from, to)| &body.as_bytes()[from..to]).collect();
+        let pieces = pieces(body.as_bytes(), &cuts);
         let (cut, _) = run(&plan, Encoding::Identity, &pieces).unwrap();
         prop_assert_eq!(String::from_utf8(cut).unwrap(), out);
     }

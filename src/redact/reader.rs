@@ -1,0 +1,116 @@
+//! What a body is, as its headers say: how it is written and how it is encoded; and the reader for it.
+//!
+//! Never: guesses by the bytes, or reads a body as something laxer than what it is called.
+
+use bytes::Bytes;
+
+use crate::redact::form::Form;
+use crate::redact::malformed::Malformed;
+use crate::redact::plan::Plan;
+use crate::redact::records::Records;
+use crate::redact::walk::Walk;
+
+/// How a body is encoded on its way in. What leaves is never compressed, unless the plan hides nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// As it is.
+    Identity,
+    /// gzip (RFC 1952).
+    Gzip,
+}
+
+/// How a body is written, once its encoding is undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// One JSON document (RFC 8259).
+    Json,
+    /// JSON documents, one a line (NDJSON, JSON Lines).
+    Lines,
+    /// JSON documents, each after a record separator (RFC 7464).
+    Sequence,
+    /// The fields of a form (`application/x-www-form-urlencoded`), each like a member of the document.
+    Form,
+}
+
+/// A body's format and encoding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Content {
+    /// How it is written.
+    pub format: Format,
+    /// How that is encoded.
+    pub encoding: Encoding,
+}
+
+impl Content {
+    /// May its records be worth something before the body ends? Then they are not held back for its sake.
+    #[must_use]
+    pub const fn is_a_stream(self) -> bool {
+        match self.format {
+            Format::Lines | Format::Sequence => true,
+            Format::Json | Format::Form => false,
+        }
+    }
+}
+
+/// One JSON document.
+impl From<Encoding> for Content {
+    fn from(encoding: Encoding) -> Self {
+        Self { format: Format::Json, encoding }
+    }
+}
+
+/// The reader of one decoded body. In boxes: most bodies have none.
+#[derive(Debug)]
+pub(super) enum Reader {
+    Json(Box<Walk>),
+    Records(Box<Records>),
+    Form(Box<Form>),
+}
+
+impl Reader {
+    pub(super) fn new(format: Format, plan: &Plan) -> Self {
+        match format {
+            Format::Json => Self::Json(Box::new(Walk::new(plan))),
+            Format::Lines => Self::Records(Box::new(Records::lines())),
+            Format::Sequence => Self::Records(Box::new(Records::sequence())),
+            Format::Form => Self::Form(Box::default()),
+        }
+    }
+
+    /// Takes the next piece; what may leave. After an error nothing may be asked of it any more.
+    pub(super) fn feed(&mut self, plan: &Plan, piece: &Bytes) -> Result<Bytes, Malformed> {
+        match self {
+            Self::Json(walk) => walk.feed(plan, piece),
+            Self::Records(records) => records.feed(plan, piece),
+            Self::Form(form) => form.feed(plan, piece),
+        }
+    }
+
+    /// The body has ended; what may still leave.
+    pub(super) fn finish(&mut self, plan: &Plan) -> Result<Bytes, Malformed> {
+        match self {
+            Self::Json(walk) => walk.finish(plan),
+            Self::Records(records) => records.finish(plan),
+            Self::Form(form) => form.finish(plan),
+        }
+    }
+
+    /// How often a value of each set of classes was hidden.
+    pub(super) fn counts(&self) -> &[u64] {
+        match self {
+            Self::Json(walk) => &walk.counts,
+            Self::Records(records) => &records.counts,
+            Self::Form(form) => &form.counts,
+        }
+    }
+}
+
+/// Adds what one walk hid to what was hidden before it.
+pub(super) fn add_counts(all: &mut Vec<u64>, more: &[u64]) {
+    if all.len() < more.len() {
+        all.resize(more.len(), 0);
+    }
+    for (sum, count) in all.iter_mut().zip(more) {
+        *sum += count;
+    }
+}

@@ -1,0 +1,73 @@
+//! Bodies that are not one JSON document, over the wire: what may not be seen is hidden in them as it is in JSON.
+
+mod common;
+
+use common::Answer;
+use common::Client;
+use common::Folder;
+use common::Sidecar;
+use common::Upstream;
+use common::key;
+
+fn start(upstream: &Upstream) -> (Folder, Sidecar) {
+    let folder = Folder::new(upstream.address);
+    let sidecar = Sidecar::start(&folder);
+    (folder, sidecar)
+}
+
+fn answer(kind: &str, body: &[u8]) -> Option<Vec<u8>> {
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n", body.len());
+    Some([head.as_bytes(), body].concat())
+}
+
+fn get(sidecar: &Sidecar, who: &str, path: &str) -> Answer {
+    sidecar.ask(&format!("GET {path} HTTP/1.1\r\n{}", key(who)))
+}
+
+/// What `des`, who sees names and neither e-mail nor numbers, is given for a body; `ann` sees it as it was.
+fn seen(kind: &'static str, body: &'static str) -> Answer {
+    let upstream = Upstream::start(move |_, _| answer(kind, body.as_bytes()));
+    let (_folder, sidecar) = start(&upstream);
+    let all = get(&sidecar, "ann", "/patients/1");
+    assert_eq!((all.status, all.text().as_str()), (200, body));
+    let some = get(&sidecar, "des", "/patients/1");
+    assert!(!some.text().contains("SECRET"), "{}", some.text());
+    some
+}
+
+#[test]
+fn lines_of_json_are_redacted_one_by_one() {
+    let answer = seen(
+        "application/x-ndjson",
+        "{\"name\":\"Ada\",\"email\":\"SECRET\",\"ssn\":\"SECRET\"}\n\n{\"ssn\":[\"SECRET\"]}\n",
+    );
+    assert_eq!(answer.text(), "{\"name\":\"Ada\",\"ssn\":\"[redacted]\"}\n\n{\"ssn\":\"[redacted]\"}\n");
+    assert_eq!(answer.headers["content-length"], answer.body.len().to_string());
+    assert_eq!(seen("application/jsonl", "{\"ssn\":\n\"SECRET\"}").status, 502);
+}
+
+#[test]
+fn a_sequence_of_json_is_redacted_record_by_record() {
+    let answer = seen("application/json-seq", "\x1e{\"email\":\"SECRET\"}\n\x1e{\"ssn\":\"SECRET\"}\n");
+    assert_eq!(answer.text(), "\x1e{}\n\x1e{\"ssn\":\"[redacted]\"}\n");
+}
+
+#[test]
+fn the_fields_of_a_form_are_redacted_both_ways() {
+    let answer = seen("application/x-www-form-urlencoded", "name=A+B&email=SECRET&%73sn=SECRET&x=%41");
+    assert_eq!(answer.text(), "name=A+B&%73sn=%5Bredacted%5D&x=%41");
+
+    let upstream = Upstream::start(|_, body| answer_of(body));
+    let (_folder, sidecar) = start(&upstream);
+    let post = |body: &str| {
+        let head = "POST /patients HTTP/1.1\r\ncontent-type: application/x-www-form-urlencoded\r\n";
+        Client::connect(sidecar.data).ask(&format!("{head}{}", key("des")), body.as_bytes())
+    };
+    assert_eq!(post("name=Ada&ssn[]=SECRET").text(), "name=Ada");
+    let refused = post("name=Ada;ssn=SECRET");
+    assert_eq!((refused.status, refused.code().as_str()), (415, "unreadable_body"));
+}
+
+fn answer_of(body: &[u8]) -> Option<Vec<u8>> {
+    answer("text/plain", body)
+}
