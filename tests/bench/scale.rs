@@ -1,8 +1,9 @@
 //! What a decision costs as policies and tenants grow, against Cedar's own authorizer on the same policies in the same run.
 //!
-//! `cargo bench --bench scale -- 10 1000 10000`: a table with a row for each count of policies. `cargo test --all-targets`
-//! makes the smallest row, so that none of this rots. `-- write FOLDER 10000` writes the configuration of a row into a folder
-//! instead, for whoever wants to time a verb on it.
+//! `cargo bench --bench scale -- 10 1000 10000 10000x500000`: a table with a row for each count of policies; with `x`, among
+//! so many tenants, each an entity with a DataKey that is another. `cargo test --all-targets` makes the smallest row, so that
+//! none of this rots. `-- write FOLDER 10000` writes the configuration of a row into a folder instead, for whoever wants to
+//! time a verb on it.
 //! Twenty policies a tenant, as a platform with many customers has them: scopes name a role, a group or a user of the
 //! tenant and a DataKey of it; some conditions read the level, the purpose or the time. Seven hold for all.
 //! Must never time a question whose answer it has not compared with Cedar's.
@@ -62,28 +63,36 @@ fn main() -> Outcome {
     {
         return write(Path::new(folder), (count.parse::<usize>()? / OF_EACH_TENANT).max(1));
     }
-    let counts: Vec<usize> = words.iter().map(|word| word.parse()).collect::<Result<_, _>>()?;
+    let counts: Vec<(usize, usize)> = words.iter().map(|word| counts(word)).collect::<Outcome<_>>()?;
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
         "{:>9} {:>9} {:>9} {:>11} {:>11} {:>13} {:>9}",
-        "policies", "tenants", "load s", "anew ns", "kept ns", "Cedar ns", "x anew"
+        "policies", "entities", "load s", "anew ns", "kept ns", "Cedar ns", "x anew"
     )?;
-    for count in if counts.is_empty() { vec![100] } else { counts } {
-        writeln!(out, "{}", row(count)?)?;
+    for (policies, tenants) in if counts.is_empty() { vec![(100, 5)] } else { counts } {
+        writeln!(out, "{}", row(policies, tenants)?)?;
         out.flush()?;
     }
     Ok(())
 }
 
-fn row(count: usize) -> Outcome<String> {
+/// How many policies, and how many tenants: as many as have policies, or more.
+fn counts(word: &str) -> Outcome<(usize, usize)> {
+    let (policies, tenants) = word.split_once('x').map_or((word, "0"), |both| both);
+    let (policies, tenants): (usize, usize) = (policies.parse()?, tenants.parse()?);
+    Ok((policies, tenants.max(policies / OF_EACH_TENANT).max(1)))
+}
+
+fn row(count: usize, all: usize) -> Outcome<String> {
     let tenants = (count / OF_EACH_TENANT).max(1);
-    let model = model(tenants)?;
+    let model = model(all)?;
     let sources = sources(tenants);
     let started = Instant::now();
     let (policies, _) = Policies::compile(&source("schema", SCHEMA), &sources, &model)
         .map_err(|problems| format!("{:?}", problems.first()))?;
     let load = started.elapsed();
+    // Spread over those that have policies.
     let asks: Vec<Ask> =
         (0..64.min(tenants)).map(|n| Ask::of(n * tenants / 64.min(tenants), n)).collect::<Outcome<_>>()?;
     let theirs = Theirs::new(&policies)?;
@@ -102,8 +111,9 @@ fn row(count: usize) -> Outcome<String> {
     let (anew, kept) = (ns(Memory::without_answers())?, ns(Memory::new())?);
     let cedar = timed(&asks, |ask| theirs.allows(ask))?;
     Ok(format!(
-        "{:>9} {tenants:>9} {:>9.2} {anew:>11.0} {kept:>11.0} {cedar:>13.0} {:>9.0}",
+        "{:>9} {:>9} {:>9.2} {anew:>11.0} {kept:>11.0} {cedar:>13.0} {:>9.0}",
         policies.len(),
+        2 * all,
         load.as_secs_f64(),
         cedar / anew
     ))
@@ -160,7 +170,7 @@ fn write(folder: &Path, tenants: usize) -> Outcome {
 fn tenants_text(tenants: usize) -> Outcome<String> {
     let mut text = "tenants:\n".to_owned();
     for n in 0..tenants {
-        writeln!(text, "  t{n}: {{region: eu, tier: gold}}")?;
+        writeln!(text, "  t{n}: {{region: eu}}")?;
     }
     Ok(text)
 }

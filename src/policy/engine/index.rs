@@ -177,40 +177,50 @@ impl Index {
     }
 }
 
-/// The policies that apply to one action: the numbers of the keys that each is filed under, and its own; sorted.
+/// The policies that apply to one action, by the numbers of the keys that each is filed under.
 #[derive(Debug)]
-pub(crate) struct Cells(Box<[(u32, u32, u32)]>);
+pub(crate) struct Cells {
+    /// Where those of each key of the principal begin; the last one ends where all end.
+    starts: Box<[u32]>,
+    /// Under which key of the resource, and the policy; sorted within each run.
+    filed: Box<[(u32, u32)]>,
+}
 
 impl Cells {
     /// Files policies, each under the numbers of its keys.
     pub(crate) fn of(policies: impl Iterator<Item = ((u32, u32), u32)>) -> Self {
-        let mut filed: Box<[_]> =
+        let mut all: Vec<(u32, u32, u32)> =
             policies.map(|((principal, resource), policy)| (principal, resource, policy)).collect();
-        filed.sort_unstable();
-        Self(filed)
+        all.sort_unstable();
+        let mut starts = Vec::new();
+        for (at, (principal, ..)) in (0_u32..).zip(&all) {
+            // Keys that nothing is filed under begin where the next one does.
+            while starts.len() <= usize::try_from(*principal).unwrap_or(usize::MAX) {
+                starts.push(at);
+            }
+        }
+        starts.push(u32::try_from(all.len()).unwrap_or(u32::MAX));
+        let filed = all.into_iter().map(|(_, resource, policy)| (resource, policy)).collect();
+        Self { starts: starts.into(), filed }
     }
 
     /// The candidates of a request, in order.
     pub(crate) fn candidates(&self, principals: &[u32], resources: &[u32]) -> Vec<u32> {
         let mut found = Vec::new();
-        for principal in principals {
-            let all = under(&self.0, |filed| filed.0, *principal);
-            if all.is_empty() {
-                continue;
-            }
+        for run in principals.iter().filter_map(|principal| self.run(*principal)) {
             for resource in resources {
-                found.extend(under(all, |filed| filed.1, *resource).iter().map(|filed| filed.2));
+                let rest = run.get(run.partition_point(|one| one.0 < *resource)..).unwrap_or_default();
+                found.extend(rest.iter().take_while(|one| one.0 == *resource).map(|one| one.1));
             }
         }
         found.sort_unstable();
         found
     }
-}
 
-/// Those filed under one key; they stand together.
-fn under(filed: &[(u32, u32, u32)], key: fn(&(u32, u32, u32)) -> u32, number: u32) -> &[(u32, u32, u32)] {
-    let from = filed.partition_point(|one| key(one) < number);
-    let rest = filed.get(from..).unwrap_or_default();
-    let until = rest.partition_point(|one| key(one) == number);
-    rest.get(..until).unwrap_or_default()
+    /// Those filed under one key of the principal; nothing where there are none.
+    fn run(&self, principal: u32) -> Option<&[(u32, u32)]> {
+        let at = usize::try_from(principal).ok()?;
+        let bound = |at: usize| usize::try_from(*self.starts.get(at)?).ok();
+        self.filed.get(bound(at)?..bound(at + 1)?).filter(|run| !run.is_empty())
+    }
 }
