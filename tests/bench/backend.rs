@@ -43,7 +43,7 @@ const LATENCY_US_MAX: usize = 200_000;
 
 fn main() -> Outcome<()> {
     let mut words = std::env::args().skip(1);
-    // `cargo test --all-targets` starts it without a verb: nothing to do, and nothing wrong.
+    // Started without a verb: nothing to do, and nothing wrong.
     let Some(verb) = words.next().filter(|word| word != "--bench") else {
         return Ok(writeln!(std::io::stdout(), "{USAGE}")?);
     };
@@ -231,7 +231,8 @@ async fn call(mut stream: TcpStream, run: Rc<Run>, first: Instant) -> Result<(),
     while !run.over.get() {
         let asked = match run.pace {
             Some(pace) => {
-                let this = std::mem::replace(&mut due, due + pace);
+                let this = due;
+                due += pace;
                 let late = this < Instant::now();
                 tokio::time::sleep_until(this.into()).await;
                 // In time, the timer's own coarseness is not the proxy's.
