@@ -143,21 +143,21 @@ impl Part {
     pub(super) fn new(site: &mut Site<'_>, drafts: Vec<Draft<'_>>) -> Self {
         let policies = site.policies;
         let caller = site.caller();
-        let (mut reach, mut reads, mut looked_into) = (Reach::default(), Reads::default(), Vec::new());
+        let (mut reach, mut reads, mut looked_into) =
+            (Reach::default(), Reads::default(), Vec::with_capacity(8));
         let question = |draft: &Draft<'_>| {
-            let candidates = draft.asking.cells.candidates(&caller.keys, &draft.resource.keys);
-            let (mut open, mut closed) = (Vec::new(), Vec::new());
-            for (number, rule) in rules(policies, candidates.into_iter()) {
+            let mut open = Vec::new();
+            let mut closed = draft.asking.cells.candidates(&caller.keys, &draft.resource.keys);
+            closed.retain(|number| {
+                let Some(rule) = policies.rule(*number) else { return false };
                 reach.add(rule.reach());
-                policies.world.looked_into(number, &mut looked_into);
-                match rule.reads() {
-                    Some(more) => {
-                        reads.add(more);
-                        open.push(number);
-                    }
-                    None => closed.push(number),
+                policies.world.looked_into(*number, &mut looked_into);
+                if let Some(more) = rule.reads() {
+                    reads.add(more);
+                    open.push(*number);
                 }
-            }
+                rule.reads().is_none()
+            });
             let resource = Arc::new(draft.resource.entity.uid().clone());
             Question::new(draft.of, resource, closed, open)
         };
@@ -269,7 +269,13 @@ pub(super) fn rules(
     policies: &Policies,
     numbers: impl Iterator<Item = u32>,
 ) -> impl Iterator<Item = (u32, &Rule)> {
-    numbers.filter_map(|number| Some((number, &policies.compiled.get(usize::try_from(number).ok()?)?.rule)))
+    numbers.filter_map(|number| Some((number, policies.rule(number)?)))
+}
+
+impl Policies {
+    fn rule(&self, number: u32) -> Option<&Rule> {
+        Some(&self.compiled.get(usize::try_from(number).ok()?)?.rule)
+    }
 }
 
 /// Nothing where two of one name differ. The model makes none such.

@@ -4,6 +4,8 @@
 //!
 //! Never: recurses, buffers more than a key and one masked value, or lets out anything after what is not JSON.
 
+mod index;
+mod run;
 mod tokens;
 
 use bytes::Bytes;
@@ -19,6 +21,7 @@ use crate::redact::plan::Rule;
 use crate::redact::text;
 use crate::redact::text::Number;
 use crate::redact::text::Owed;
+use index::Index;
 
 /// What the next byte belongs to.
 #[derive(Debug, Clone, Copy)]
@@ -121,7 +124,18 @@ impl Walk {
         self.output.begin();
         let bytes: &[u8] = piece;
         let mut at = 0;
+        let mut index = Index::new();
         while let Some(byte) = bytes.get(at) {
+            if self.place.is_between() && (at < index.until || bytes.len() - at >= index::LEAST) {
+                if at >= index.until {
+                    index.build(bytes, at);
+                }
+                let from = at;
+                at = self.run(plan, bytes, &index, from)?;
+                if at != from {
+                    continue;
+                }
+            }
             at = match self.place {
                 Place::After => self.after(plan, bytes, at)?,
                 Place::FirstKey | Place::Key => self.key_start(plan, bytes, at)?,
@@ -187,19 +201,7 @@ impl Walk {
         if first == b']' && matches!(self.place, Place::FirstItem) {
             return self.close(plan, bytes, at, Kind::Array);
         }
-        // The dead state is most of all bodies, and asks no table.
-        let (mut rule, mut set, mut inner) = (0, 0, DEAD);
-        if self.next != DEAD {
-            let state = plan.shape.state(self.next);
-            (set, inner) =
-                if first == b'[' { (state.array, state.item) } else { (state.other, state.object) };
-            rule = plan.hides(set);
-        }
-        if rule != 0 {
-            self.hide(plan, rule, set, bytes, at)?;
-        } else if self.output.is_holding() {
-            self.keep_member(bytes, at)?;
-        }
+        let inner = self.enter(plan, bytes, at, first)?;
         match first {
             b'"' => {
                 self.place = Place::InString;
@@ -219,6 +221,25 @@ impl Walk {
             b'n' => self.literal(plan, bytes, at + 1, b"ull"),
             _ => Err(self.not_json(at)),
         }
+    }
+
+    /// A value begins: what happens to it is decided before its first byte can leave. The state within it.
+    #[inline]
+    fn enter(&mut self, plan: &Plan, bytes: &[u8], at: usize, first: u8) -> Result<StateIx, Malformed> {
+        // The dead state is most of all bodies, and asks no table.
+        let (mut rule, mut set, mut inner) = (0, 0, DEAD);
+        if self.next != DEAD {
+            let state = plan.shape.state(self.next);
+            (set, inner) =
+                if first == b'[' { (state.array, state.item) } else { (state.other, state.object) };
+            rule = plan.hides(set);
+        }
+        if rule != 0 {
+            self.hide(plan, rule, set, bytes, at)?;
+        } else if self.output.is_holding() {
+            self.keep_member(bytes, at)?;
+        }
+        Ok(inner)
     }
 
     #[inline]

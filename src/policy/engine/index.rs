@@ -206,7 +206,8 @@ impl Cells {
 
     /// The candidates of a request, in order.
     pub(crate) fn candidates(&self, principals: &[u32], resources: &[u32]) -> Vec<u32> {
-        let mut found = Vec::new();
+        // Most requests have fewer.
+        let mut found = Vec::with_capacity(16);
         for run in principals.iter().filter_map(|principal| self.run(*principal)) {
             for resource in resources {
                 let rest = run.get(run.partition_point(|one| one.0 < *resource)..).unwrap_or_default();

@@ -118,8 +118,13 @@ fn expected(rules: &[(Path, Mask)], body: &str) -> (String, Vec<String>) {
     (out, oracle.hidden)
 }
 
+/// `LAW_CASES` asks for more.
+fn cases(usual: u32) -> u32 {
+    std::env::var("LAW_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(usual)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(500), ..ProptestConfig::default() })]
 
     #[test]
     fn what_leaves_is_what_the_oracle_lets_out_wherever_the_body_is_cut(
@@ -161,7 +166,10 @@ proptest! {
     fn no_bytes_make_it_panic_and_cutting_them_changes_no_verdict(
         bytes in proptest::collection::vec(proptest::sample::select(&b"{}[]\",:\\u0dtrue1e-.a \n\xc3\xa9\xff\x00"[..]), 0..40),
         body in body(),
-        spoil in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
+        spoil in proptest::collection::vec(
+            (any::<prop::sample::Index>(), prop_oneof![any::<u8>(), proptest::sample::select(&b"{}[]\",:\\0-.e t;\x0c"[..])]),
+            0..3,
+        ),
     ) {
         let plan = super::plan(&[("$..a", "drop"), ("$..b", "pseudonym"), ("ssn", "fixed")]);
         let mut spoilt = body.into_bytes();
@@ -171,10 +179,24 @@ proptest! {
         }
         for bytes in [bytes, spoilt] {
             let whole = run(&plan, Encoding::Identity, &[&bytes]).map(|(out, _)| out);
-            let single: Vec<&[u8]> = bytes.chunks(1).collect();
-            let bytewise = run(&plan, Encoding::Identity, &single).map(|(out, _)| out);
-            prop_assert_eq!(whole.ok(), bytewise.ok());
+            for size in [1, 61] {
+                let pieces: Vec<&[u8]> = bytes.chunks(size).collect();
+                let cut = run(&plan, Encoding::Identity, &pieces).map(|(out, _)| out);
+                prop_assert_eq!(&whole, &cut);
+            }
         }
+    }
+}
+
+#[test]
+fn what_follows_a_number_or_a_literal_at_once_is_not_passed_over() {
+    let plan = super::plan(&[("$..a", "drop")]);
+    for value in ["-1;0", "1x", "truex", "null-", "1\u{c}", "false\\", "0 1", "\"\"x", "1\"", "true{"] {
+        let body = format!("{{\"b\": [{value}], \"c\": \"{}\"}}", "long enough for an index ".repeat(8));
+        let whole = run(&plan, Encoding::Identity, &[body.as_bytes()]);
+        let single: Vec<&[u8]> = body.as_bytes().chunks(1).collect();
+        assert_eq!(whole.as_ref().err(), run(&plan, Encoding::Identity, &single).as_ref().err(), "{value}");
+        assert!(whole.is_err(), "{value}");
     }
 }
 

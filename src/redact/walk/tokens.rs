@@ -159,7 +159,7 @@ impl Walk {
 
     /// Keeps a part of the value that a mask has to look at.
     #[inline]
-    fn capture(&mut self, bytes: &[u8], from: usize, to: usize) {
+    pub(super) fn capture(&mut self, bytes: &[u8], from: usize, to: usize) {
         if let Some(captured) = &mut self.captured {
             captured.add(bytes.get(from..to).unwrap_or_default());
         }

@@ -1,0 +1,294 @@
+//! Where the tokens of a piece of JSON begin, found for 64 bytes at a time before anything is judged.
+//!
+//! The way of simdjson (Langdale and Lemire, "Parsing Gigabytes of JSON per Second", 2019, section 3.1): a bit for each
+//! byte, and what lies within strings from the quotes by carry-less multiplication, here by shifts. The index begins
+//! where no token is open, so nothing is carried from one to the next.
+//! Never: judges. A string with something in it that may not stand there is left out, with all that follows, for the
+//! walk that looks at every byte and says what is wrong.
+
+mod bits;
+
+use bits::Classify;
+
+/// Bytes of one index.
+const WINDOW: usize = BLOCKS * 64;
+const BLOCKS: usize = 64;
+/// A shorter rest is not worth an index.
+pub(super) const LEAST: usize = 48;
+
+/// The tokens of a window of bytes: brackets, commas and colons, both quotes of a string, the first byte of all else.
+#[derive(Debug)]
+pub(super) struct Index {
+    from: usize,
+    /// One past the last byte that is indexed.
+    pub(super) until: usize,
+    tokens: [u64; BLOCKS],
+    /// Bytes that make a key more than its bytes: backslashes and what is not ASCII.
+    odd: [u64; BLOCKS],
+    any_odd: bool,
+}
+
+/// What one block leaves to the next.
+#[derive(Debug, Default)]
+struct Carry {
+    /// All ones within a string.
+    in_string: u64,
+    /// One, if the first byte is escaped.
+    escaped: u64,
+    /// One, if the byte before belongs to a number or a literal.
+    scalar: u64,
+}
+
+impl Index {
+    /// An index of nothing.
+    pub(super) const fn new() -> Self {
+        Self { from: 0, until: 0, tokens: [0; BLOCKS], odd: [0; BLOCKS], any_odd: false }
+    }
+
+    /// Indexes what follows from `from` on, where no token is open.
+    #[inline(never)]
+    pub(super) fn build(&mut self, bytes: &[u8], from: usize) {
+        bits::dispatch(Build { index: self, bytes, from });
+    }
+
+    fn built(&mut self, classify: impl Classify, bytes: &[u8], from: usize) {
+        let rest = bytes.get(from..).unwrap_or_default();
+        let mut window = rest.get(..WINDOW).unwrap_or(rest);
+        let (mut carry, mut high) = (Carry::default(), 0);
+        (self.from, self.until, self.any_odd) = (from, from + window.len(), false);
+        let (blocks, last) = window.as_chunks::<64>();
+        let mut padded = [b' '; 64];
+        if let Some(part) = padded.get_mut(..last.len()) {
+            part.copy_from_slice(last);
+        }
+        let places = self.tokens.iter_mut().zip(&mut self.odd);
+        let blocks = blocks.iter().chain((!last.is_empty()).then_some(&padded));
+        let mut bad = None;
+        for (number, (block, (tokens, odd))) in blocks.zip(places).enumerate() {
+            let bits = classify.bits(block);
+            high |= bits.high;
+            *odd = bits.backslash | bits.high;
+            let mut escaped = carry.escaped;
+            if bits.backslash != 0 {
+                escaped = escapes(bits.backslash, &mut carry.escaped, |at| {
+                    if bad.is_none() && !is_escape(window, number * 64 + at) {
+                        bad = Some(number * 64 + at);
+                    }
+                });
+            } else {
+                carry.escaped = 0;
+            }
+            let quote = bits.quote & !escaped;
+            let inside = up_to_each(quote) ^ carry.in_string;
+            carry.in_string = if inside >> 63 == 1 { u64::MAX } else { 0 };
+            if let control @ 1.. = bits.control & inside {
+                let at = number * 64 + control.trailing_zeros() as usize;
+                bad = Some(bad.map_or(at, |bad: usize| bad.min(at)));
+            }
+            let scalar = !(bits.operator | bits.space | quote | inside);
+            let starts = scalar & !(scalar << 1 | carry.scalar);
+            carry.scalar = scalar >> 63;
+            *tokens = bits.operator & !inside | quote | starts;
+            self.any_odd |= *odd != 0;
+            if bad.is_some() {
+                break;
+            }
+        }
+        if high != 0 {
+            window = whole_characters(window);
+            self.until = from + window.len();
+            if let Err(error) =
+                std::str::from_utf8(window.get(..bad.unwrap_or(window.len())).unwrap_or(window))
+            {
+                bad = Some(error.valid_up_to());
+            }
+        }
+        if let Some(bad) = bad {
+            self.until = self.until.min(from + bad);
+        }
+    }
+
+    /// Has any byte between these two places a meaning beyond itself? Said of whole blocks: yes may be wrong.
+    #[inline]
+    pub(super) fn is_odd(&self, from: usize, to: usize) -> bool {
+        self.any_odd && {
+            let blocks = (from - self.from) / 64..=(to - self.from) / 64;
+            self.odd.get(blocks).is_none_or(|odd| odd.iter().any(|block| *block != 0))
+        }
+    }
+
+    /// The tokens from `at` on.
+    #[inline]
+    pub(super) fn tokens(&self, at: usize) -> Tokens<'_> {
+        let within = at.wrapping_sub(self.from);
+        let (block, bit) = (within / 64, within % 64);
+        let mask = self.tokens.get(block).copied().unwrap_or_default() & (u64::MAX << bit);
+        let rest = self.tokens.get(block + 1..(self.until - self.from).div_ceil(64)).unwrap_or_default();
+        Tokens { mask, base: self.from + block * 64, rest: rest.iter(), until: self.until }
+    }
+}
+
+/// The tokens of an index, one after the other.
+#[derive(Debug, Clone)]
+pub(super) struct Tokens<'i> {
+    mask: u64,
+    base: usize,
+    rest: std::slice::Iter<'i, u64>,
+    until: usize,
+}
+
+impl Tokens<'_> {
+    /// Where the next token begins.
+    #[inline]
+    pub(super) fn next(&mut self) -> Option<usize> {
+        while self.mask == 0 {
+            self.mask = *self.rest.next()?;
+            self.base += 64;
+        }
+        let at = self.base + self.mask.trailing_zeros() as usize;
+        self.mask &= self.mask - 1;
+        (at < self.until).then_some(at)
+    }
+}
+
+struct Build<'a> {
+    index: &'a mut Index,
+    bytes: &'a [u8],
+    from: usize,
+}
+
+impl bits::Work for Build<'_> {
+    #[inline(always)]
+    fn with(self, classify: impl Classify) {
+        self.index.built(classify, self.bytes, self.from);
+    }
+}
+
+/// For each bit whether an odd number of the bits up to it is set, itself included.
+#[inline]
+const fn up_to_each(mut bits: u64) -> u64 {
+    bits ^= bits << 1;
+    bits ^= bits << 2;
+    bits ^= bits << 4;
+    bits ^= bits << 8;
+    bits ^= bits << 16;
+    bits ^ bits << 32
+}
+
+/// The bytes that are escaped, of one block with backslashes; `each` is told every backslash that escapes.
+#[inline]
+fn escapes(backslash: u64, carry: &mut u64, mut each: impl FnMut(usize)) -> u64 {
+    let mut escaped = *carry;
+    let mut rest = backslash & !escaped;
+    *carry = 0;
+    while rest != 0 {
+        let at = rest.trailing_zeros();
+        each(at as usize);
+        let next = 1_u64.checked_shl(at + 1).unwrap_or(0);
+        if at == 63 {
+            *carry = 1;
+        }
+        escaped |= next;
+        rest &= !(next | 1 << at);
+    }
+    escaped
+}
+
+/// Is the backslash at `at` the start of a whole escape?
+fn is_escape(bytes: &[u8], at: usize) -> bool {
+    match bytes.get(at + 1) {
+        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => true,
+        Some(b'u') => {
+            bytes.get(at + 2..at + 6).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+        }
+        Some(_) | None => false,
+    }
+}
+
+/// The bytes without the start of a character whose end is not among them.
+fn whole_characters(bytes: &[u8]) -> &[u8] {
+    for back in 1..=3 {
+        let Some(at) = bytes.len().checked_sub(back) else { break };
+        let needs = match bytes.get(at) {
+            Some(0xc0..=0xdf) => 2,
+            Some(0xe0..=0xef) => 3,
+            Some(0xf0..) => 4,
+            Some(0x80..=0xbf) => continue,
+            Some(_) | None => break,
+        };
+        return if needs > back { bytes.get(..at).unwrap_or(bytes) } else { bytes };
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The same, looked at byte by byte.
+    fn naive(bytes: &[u8]) -> Vec<usize> {
+        let (mut found, mut in_string, mut escaped, mut scalar) = (Vec::new(), false, false, false);
+        for (at, byte) in bytes.iter().enumerate() {
+            let (was_escaped, was_scalar) = (escaped, std::mem::take(&mut scalar));
+            escaped = *byte == b'\\' && !was_escaped;
+            let is_quote = *byte == b'"' && !was_escaped;
+            let is_operator = matches!(byte, b'{' | b'}' | b'[' | b']' | b':' | b',' | 0x0c | 0x1a);
+            let is_space = matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
+            scalar = !in_string && !is_quote && !is_operator && !is_space;
+            if is_quote || !in_string && is_operator || scalar && !was_scalar {
+                found.push(at);
+            }
+            in_string ^= is_quote;
+        }
+        found
+    }
+
+    fn found(bytes: &[u8], from: usize) -> (Vec<usize>, usize) {
+        let mut index = Index::new();
+        index.build(bytes, from);
+        let mut tokens = index.tokens(from);
+        (std::iter::from_fn(|| tokens.next()).collect(), index.until)
+    }
+
+    fn bytes() -> impl Strategy<Value = Vec<u8>> {
+        let odd = prop::sample::select(
+            &b"\"\\{}[]:,  \n\t\r\x00\x1f\x7fabu0019-+.eEtrue\xc3\xa4\xe2\x82\xac\xf0"[..],
+        );
+        prop_oneof![
+            prop::collection::vec(odd, 0..300),
+            prop::collection::vec(
+                prop_oneof![20 => Just(b'a'), 2 => Just(b'"'), 1 => Just(b'\\'), 1 => any::<u8>()],
+                0..300
+            ),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn the_tokens_are_those_that_a_search_byte_by_byte_finds(bytes in bytes(), from in 0_usize..70) {
+            let from = from.min(bytes.len());
+            let (found, until) = found(&bytes, from);
+            let naive: Vec<usize> = naive(&bytes[from..]).into_iter().map(|at| from + at).filter(|at| *at < until).collect();
+            prop_assert_eq!(found, naive);
+        }
+
+        #[test]
+        fn what_is_indexed_is_text_whose_escapes_are_whole(bytes in bytes()) {
+            let (_, until) = found(&bytes, 0);
+            prop_assert!(std::str::from_utf8(&bytes[..until]).is_ok());
+            let (mut at, mut in_string) = (0, false);
+            while at < until {
+                match bytes[at] {
+                    b'\\' => {
+                        prop_assert!(!in_string || is_escape(&bytes, at));
+                        at += 1;
+                    }
+                    b'"' => in_string = !in_string,
+                    byte => prop_assert!(!in_string || byte >= 0x20),
+                }
+                at += 1;
+            }
+        }
+    }
+}

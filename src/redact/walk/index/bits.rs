@@ -1,0 +1,173 @@
+//! What each of 64 bytes is to JSON, a bit for each, with the vector instructions that the machine has.
+//!
+//! `pulp` asks the processor once and hands out proof of what it can do, so that nothing here is unsafe.
+//! INVARIANT: every way gives the same bits (tested).
+
+#[cfg(target_arch = "x86_64")]
+use pulp::Simd;
+#[cfg(target_arch = "x86_64")]
+use pulp::WithSimd;
+#[cfg(target_arch = "x86_64")]
+use pulp::x86::V3;
+
+/// A bit for each byte of a block.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Bits {
+    pub(super) quote: u64,
+    pub(super) backslash: u64,
+    /// `{}[]:,`, and two controls that JSON has nowhere but are no dearer to find with these than to leave out: 0c and 1a.
+    pub(super) operator: u64,
+    /// Space, tab, line feed, carriage return.
+    pub(super) space: u64,
+    /// Below 0x20.
+    pub(super) control: u64,
+    /// Not ASCII.
+    pub(super) high: u64,
+}
+
+/// A way to find the bits of a block.
+pub(super) trait Classify: Copy {
+    fn bits(self, block: &[u8; 64]) -> Bits;
+}
+
+/// What is to be done with the best way there is.
+pub(super) trait Work {
+    fn with(self, classify: impl Classify);
+}
+
+/// Does it with the best way that this machine has.
+pub(super) fn dispatch(work: impl Work) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(simd) = V3::try_new() {
+        struct On<W>(V3, W);
+        impl<W: Work> WithSimd for On<W> {
+            type Output = ();
+
+            #[inline(always)]
+            fn with_simd<S: Simd>(self, _: S) {
+                self.1.with(self.0);
+            }
+        }
+        return Simd::vectorize(simd, On(simd, work));
+    }
+    work.with(ByteByByte);
+}
+
+/// Any machine.
+#[derive(Debug, Clone, Copy)]
+struct ByteByByte;
+
+impl Classify for ByteByByte {
+    fn bits(self, block: &[u8; 64]) -> Bits {
+        let mut all = Bits::default();
+        for (bit, byte) in (0..64).map(|at| 1_u64 << at).zip(block) {
+            match byte {
+                b'"' => all.quote |= bit,
+                b'\\' => all.backslash |= bit,
+                b'{' | b'}' | b'[' | b']' | b':' | b',' | 0x0c | 0x1a => all.operator |= bit,
+                b' ' | b'\t' | b'\n' | b'\r' => all.space |= bit,
+                _ => {}
+            }
+            if *byte < 0x20 {
+                all.control |= bit;
+            }
+            if !byte.is_ascii() {
+                all.high |= bit;
+            }
+        }
+        all
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Classify for V3 {
+    #[inline(always)]
+    fn bits(self, block: &[u8; 64]) -> Bits {
+        let (low, high) = block.split_at(32);
+        let (low, high) = (avx2::half(self, low), avx2::half(self, high));
+        let both = |at: fn(&avx2::Half) -> u32| u64::from(at(&low)) | u64::from(at(&high)) << 32;
+        Bits {
+            quote: both(|half| half.quote),
+            backslash: both(|half| half.backslash),
+            operator: both(|half| half.operator),
+            space: both(|half| half.space),
+            control: both(|half| half.control),
+            high: both(|half| half.high),
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod avx2 {
+    use std::arch::x86_64::__m256i;
+
+    use pulp::x86::V3;
+
+    /// For each low nibble the white space that has it; elsewhere a byte that has another.
+    const SPACES: [u8; 16] =
+        [b' ', 255, 255, 255, 255, 255, 255, 255, 255, b'\t', b'\n', 255, 255, b'\r', 255, 0];
+    /// For each low nibble the operator that has it, with bit 5 set, which makes `[` and `{` one.
+    const OPERATORS: [u8; 16] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, b':', b'{', b',', b'}', 0, 0];
+
+    /// The bits of half a block.
+    pub(super) struct Half {
+        pub(super) quote: u32,
+        pub(super) backslash: u32,
+        pub(super) operator: u32,
+        pub(super) space: u32,
+        pub(super) control: u32,
+        pub(super) high: u32,
+    }
+
+    #[inline(always)]
+    fn splat(byte: u8) -> __m256i {
+        pulp::cast([byte; 32])
+    }
+
+    #[inline(always)]
+    fn twice(half: [u8; 16]) -> __m256i {
+        pulp::cast([half, half])
+    }
+
+    #[inline(always)]
+    pub(super) fn half(simd: V3, bytes: &[u8]) -> Half {
+        let bytes: __m256i = pulp::cast(*bytes.first_chunk::<32>().unwrap_or(&[b' '; 32]));
+        let avx2 = simd.avx2;
+        let mask = |bytes| avx2._mm256_movemask_epi8(bytes).cast_unsigned();
+        let equal = |a, b| mask(avx2._mm256_cmpeq_epi8(a, b));
+        let small = avx2._mm256_min_epu8(bytes, splat(0x1f));
+        Half {
+            quote: equal(bytes, splat(b'"')),
+            backslash: equal(bytes, splat(b'\\')),
+            operator: equal(
+                avx2._mm256_or_si256(bytes, splat(0x20)),
+                avx2._mm256_shuffle_epi8(twice(OPERATORS), bytes),
+            ),
+            space: equal(bytes, avx2._mm256_shuffle_epi8(twice(SPACES), bytes)),
+            control: equal(bytes, small),
+            high: mask(bytes),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_way_gives_the_same_bits_for_every_byte_at_every_place() {
+        struct Both([u8; 64]);
+        impl Work for Both {
+            fn with(self, classify: impl Classify) {
+                assert_eq!(classify.bits(&self.0), ByteByByte.bits(&self.0), "{:?}", self.0);
+            }
+        }
+        for byte in 0..=u8::MAX {
+            for (at, other) in (0..64).zip(b"a\"\\ {\x80\x0c\xff".iter().cycle()) {
+                let mut block = [*other; 64];
+                block[at] = byte;
+                dispatch(Both(block));
+            }
+        }
+    }
+}
