@@ -87,8 +87,12 @@ pub const JSON_KEY_BYTES_MAX: usize = 1 << 10;
 pub const JSON_NUMBER_BYTES_MAX: usize = 1 << 10;
 /// Longest value that a mask looks at (keep last n, pseudonym), in bytes; a longer one is masked whole.
 pub const MASKED_VALUE_BYTES_MAX: usize = 64 << 10;
-/// Longest field of a form that may have to be hidden, in bytes as sent: it is held to its end.
+/// Longest field of a form that may have to be hidden, and longest row of a table, in bytes as sent: it is held to its end.
 pub const FIELD_BYTES_MAX: usize = 1 << 20;
+/// Longest server-sent event, in bytes as sent: its lines are one text, and are held to its end.
+pub const EVENT_BYTES_MAX: usize = 1 << 20;
+/// Most columns of a table.
+pub const CSV_COLUMNS_MAX: usize = 4_096;
 /// Most states of one compiled body shape.
 pub const SHAPE_STATES_MAX: usize = 65_536;
 /// A compressed body may grow by this factor once [`INFLATE_FREE_BYTES`] are out.

@@ -1,4 +1,4 @@
-//! Redaction: bodies of JSON, of many JSON documents and of forms stream through, and what the caller may not see is replaced on the way.
+//! Redaction: bodies of JSON, events, forms and tables stream through, and what the caller may not see is replaced on the way.
 //!
 //! A [`Shape`] says which data class stands where in a kind of body; it is compiled once per snapshot. A [`Plan`] says
 //! which of those classes one caller may not see; it is fixed before the first byte. A [`Redactor`] walks one body:
@@ -32,6 +32,8 @@
 
 mod automaton;
 mod classes;
+mod csv;
+mod events;
 mod field;
 mod form;
 mod gzip;

@@ -2,6 +2,9 @@
 
 mod common;
 
+use std::io::Read as _;
+use std::io::Write as _;
+
 use common::Answer;
 use common::Client;
 use common::Folder;
@@ -70,4 +73,41 @@ fn the_fields_of_a_form_are_redacted_both_ways() {
 
 fn answer_of(body: &[u8]) -> Option<Vec<u8>> {
     answer("text/plain", body)
+}
+
+#[test]
+fn an_event_leaves_as_soon_as_it_has_ended() {
+    let upstream = Upstream::start(|_, _| {
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+        let event = "id: 1\ndata: {\"name\":\"Ada\",\"ssn\":\"SECRET\"}\n\n";
+        // No more chunk comes, and no end either.
+        Some(format!("{head}{:x}\r\n{event}\r\n", event.len()).into_bytes())
+    });
+    let (_folder, sidecar) = start(&upstream);
+    let mut stream = common::connect(sidecar.data);
+    let head = format!("GET /patients/1 HTTP/1.1\r\nHost: localhost\r\n{}\r\n", key("des"));
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut got = String::new();
+    while !got.contains("\n\n\r\n") {
+        let mut some = [0; 1024];
+        let count = stream.read(&mut some).unwrap();
+        assert!(count > 0, "{got}");
+        got += std::str::from_utf8(&some[..count]).unwrap();
+    }
+    assert!(got.contains("id: 1\ndata: {\"name\":\"Ada\",\"ssn\":\"[redacted]\"}\n\n"), "{got}");
+}
+
+#[test]
+fn events_are_redacted_and_what_is_no_json_in_them_is_hidden() {
+    let answer =
+        seen("text/event-stream", ": x\n\ndata: {\"email\":\"SECRET\"}\n\ndata: SECRET\n\ndata: [DONE]\n\n");
+    assert_eq!(answer.text(), ": x\n\ndata: {}\n\ndata: \"[redacted]\"\n\ndata: [DONE]\n\n");
+}
+
+#[test]
+fn the_columns_of_a_table_are_redacted() {
+    let answer = seen("text/csv; charset=utf-8", "name,email,ssn\r\n\"A, B\",SECRET,SECRET\r\n");
+    assert_eq!(answer.text(), "name,email,ssn\r\n\"A, B\",,[redacted]\r\n");
+    assert_eq!(seen("text/csv", "1,SECRET\r\n2,SECRET\r\n").status, 502);
+    assert_eq!(seen("text/csv", "name,ssn\r\nDoe, John,SECRET\r\n").status, 502);
 }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::limits;
+use crate::redact::automaton::State;
 use crate::redact::malformed::Malformed;
 use crate::redact::mask;
 use crate::redact::plan::Plan;
@@ -137,7 +138,9 @@ fn split(name: &str, dots: bool, numbers: bool) -> Path {
     path
 }
 
-fn reach(plan: &Plan, path: &[Step]) -> Reach {
+/// The sets of classes of what stands around the end of a path, and the state at the end.
+fn follow(plan: &Plan, path: &[Step]) -> (Vec<u16>, State) {
+    let mut sets = Vec::with_capacity(path.len());
     let mut state = plan.shape.start;
     for step in path {
         let around = plan.shape.state(state);
@@ -145,17 +148,29 @@ fn reach(plan: &Plan, path: &[Step]) -> Reach {
             Step::Member(key) => (around.other, plan.shape.member(around.object, key.as_bytes())),
             Step::Item => (around.array, around.item),
         };
-        if plan.hides(set) != 0 {
-            return Reach::Here;
-        }
+        sets.push(set);
         state = next;
     }
-    let end = plan.shape.state(state);
-    match (plan.hides(end.other), plan.hides(end.below)) {
-        (0, 0) => Reach::Nothing,
-        (0, _) => Reach::Below,
-        _ => Reach::Here,
+    (sets, plan.shape.state(state))
+}
+
+fn reach(plan: &Plan, path: &[Step]) -> Reach {
+    let (around, end) = follow(plan, path);
+    if around.into_iter().chain([end.other]).any(|set| plan.hides(set) != 0) {
+        Reach::Here
+    } else if plan.hides(end.below) != 0 {
+        Reach::Below
+    } else {
+        Reach::Nothing
     }
+}
+
+/// Does a name lead, in any reading, to what is classified, be it hidden or not?
+pub(super) fn is_classified(plan: &Plan, name: &str) -> bool {
+    readings(name).iter().map(|path| follow(plan, path)).any(|(around, end)| {
+        // The empty set has the number 0.
+        end.below != 0 || around.iter().any(|set| *set != 0)
+    })
 }
 
 /// Writes the document in which `value`, which is JSON, stands at the path; walks it; and reads what stands there then.

@@ -74,7 +74,7 @@ pub fn readable(
         content_type.ok_or(Unreadable::NoContentType)?.to_str().map_err(|_| Unreadable::ContentType)?;
     let mut parts = content_type.split(';').map(str::trim);
     let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
-    let format = format(&media_type).ok_or(Unreadable::ContentType)?;
+    let mut format = format(&media_type).ok_or(Unreadable::ContentType)?;
     for part in parts.filter(|part| !part.is_empty()) {
         let (name, value) = part.split_once('=').ok_or(Unreadable::ContentType)?;
         if name.trim().eq_ignore_ascii_case("charset") {
@@ -82,6 +82,14 @@ pub fn readable(
             let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
             if !value.eq_ignore_ascii_case("utf-8") && !value.eq_ignore_ascii_case("utf8") {
                 return Err(Unreadable::Charset);
+            }
+        }
+        if let Format::Csv { is_named } = &mut format
+            && name.trim().eq_ignore_ascii_case("header")
+        {
+            *is_named = value.trim().eq_ignore_ascii_case("present");
+            if !*is_named {
+                return Err(Unreadable::ContentType);
             }
         }
     }
@@ -107,6 +115,8 @@ fn format(media_type: &str) -> Option<Format> {
         | "text/x-ndjson" => return Some(Format::Lines),
         "application/json-seq" => return Some(Format::Sequence),
         "application/x-www-form-urlencoded" => return Some(Format::Form),
+        "text/event-stream" => return Some(Format::Events),
+        "text/csv" => return Some(Format::Csv { is_named: false }),
         _ => {}
     }
     let (_, sub) = media_type.split_once('/').filter(|(kind, _)| !kind.is_empty())?;

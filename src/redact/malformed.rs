@@ -46,7 +46,23 @@ pub enum Malformed {
         /// Where.
         at: u64,
     },
-    /// More than [`limits::FIELD_BYTES_MAX`] of one field that may have to be hidden, or of its name.
+    /// A line that is neither data, a known field nor a comment of server-sent events.
+    NotEvents {
+        /// Where.
+        at: u64,
+    },
+    /// More than [`limits::EVENT_BYTES_MAX`] of one server-sent event.
+    EventTooLong {
+        /// Where.
+        at: u64,
+    },
+    /// The byte does not belong there in a table (RFC 4180), or the row that ends there cannot be judged: it has too many or
+    /// too few cells, or the first one names no column that is known.
+    NotCsv {
+        /// Where.
+        at: u64,
+    },
+    /// More than [`limits::FIELD_BYTES_MAX`] of one field that may have to be hidden, of its name, or of a row.
     FieldTooLong {
         /// Where.
         at: u64,
@@ -68,6 +84,9 @@ impl Malformed {
             Self::NumberTooLong { at } => Self::NumberTooLong { at: before + at },
             Self::GapTooLong { at } => Self::GapTooLong { at: before + at },
             Self::NotForm { at } => Self::NotForm { at: before + at },
+            Self::NotEvents { at } => Self::NotEvents { at: before + at },
+            Self::EventTooLong { at } => Self::EventTooLong { at: before + at },
+            Self::NotCsv { at } => Self::NotCsv { at: before + at },
             Self::FieldTooLong { at } => Self::FieldTooLong { at: before + at },
             Self::Truncated | Self::Gzip | Self::Inflates => self,
         }
@@ -95,8 +114,15 @@ impl fmt::Display for Malformed {
                 write!(f, "more than {} bytes around a key at byte {at}", limits::JSON_HELD_BYTES_MAX)
             }
             Self::NotForm { at } => write!(f, "the body is not a form at byte {at}"),
+            Self::NotEvents { at } => write!(f, "the line before byte {at} is of no server-sent event"),
+            Self::EventTooLong { at } => {
+                write!(f, "an event is longer than {} bytes at byte {at}", limits::EVENT_BYTES_MAX)
+            }
+            Self::NotCsv { at } => {
+                write!(f, "the table has no row whose columns are known and whole at byte {at}")
+            }
             Self::FieldTooLong { at } => {
-                write!(f, "a field is longer than {} bytes at byte {at}", limits::FIELD_BYTES_MAX)
+                write!(f, "a field or row is longer than {} bytes at byte {at}", limits::FIELD_BYTES_MAX)
             }
             Self::Gzip => f.write_str("the gzip stream is broken, cut short, or followed by something else"),
             Self::Inflates => {

@@ -4,6 +4,8 @@
 
 use bytes::Bytes;
 
+use crate::redact::csv::Csv;
+use crate::redact::events::Events;
 use crate::redact::form::Form;
 use crate::redact::malformed::Malformed;
 use crate::redact::plan::Plan;
@@ -30,6 +32,13 @@ pub enum Format {
     Sequence,
     /// The fields of a form (`application/x-www-form-urlencoded`), each like a member of the document.
     Form,
+    /// Server-sent events (`text/event-stream`), the data of each a document.
+    Events,
+    /// A table (RFC 4180), each row like an item of the document.
+    Csv {
+        /// Does the content type say that the first row names the columns? Else it must name one that is classified.
+        is_named: bool,
+    },
 }
 
 /// A body's format and encoding.
@@ -46,8 +55,8 @@ impl Content {
     #[must_use]
     pub const fn is_a_stream(self) -> bool {
         match self.format {
-            Format::Lines | Format::Sequence => true,
-            Format::Json | Format::Form => false,
+            Format::Lines | Format::Sequence | Format::Events => true,
+            Format::Json | Format::Form | Format::Csv { .. } => false,
         }
     }
 }
@@ -65,6 +74,8 @@ pub(super) enum Reader {
     Json(Box<Walk>),
     Records(Box<Records>),
     Form(Box<Form>),
+    Events(Box<Events>),
+    Csv(Box<Csv>),
 }
 
 impl Reader {
@@ -74,6 +85,8 @@ impl Reader {
             Format::Lines => Self::Records(Box::new(Records::lines())),
             Format::Sequence => Self::Records(Box::new(Records::sequence())),
             Format::Form => Self::Form(Box::default()),
+            Format::Events => Self::Events(Box::default()),
+            Format::Csv { is_named } => Self::Csv(Box::new(Csv::new(is_named))),
         }
     }
 
@@ -83,6 +96,8 @@ impl Reader {
             Self::Json(walk) => walk.feed(plan, piece),
             Self::Records(records) => records.feed(plan, piece),
             Self::Form(form) => form.feed(plan, piece),
+            Self::Events(events) => events.feed(plan, piece),
+            Self::Csv(csv) => csv.feed(plan, piece),
         }
     }
 
@@ -92,6 +107,8 @@ impl Reader {
             Self::Json(walk) => walk.finish(plan),
             Self::Records(records) => records.finish(plan),
             Self::Form(form) => form.finish(plan),
+            Self::Events(events) => events.finish(plan),
+            Self::Csv(csv) => csv.finish(plan),
         }
     }
 
@@ -101,6 +118,8 @@ impl Reader {
             Self::Json(walk) => &walk.counts,
             Self::Records(records) => &records.counts,
             Self::Form(form) => &form.counts,
+            Self::Events(events) => &events.counts,
+            Self::Csv(csv) => &csv.counts,
         }
     }
 }

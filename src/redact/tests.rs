@@ -1,6 +1,8 @@
 //! The laws of the redactor, and what they are tested with.
 
+mod csv;
 mod evasions;
+mod events;
 mod form;
 mod gzip;
 mod http;

@@ -49,12 +49,16 @@ fn only_known_formats_in_utf8_plain_or_gzip_can_be_read() {
         ("application/json-seq", Format::Sequence),
         ("application/geo+json-seq", Format::Sequence),
         ("application/x-www-form-urlencoded; charset=UTF-8", Format::Form),
+        ("text/event-stream", Format::Events),
+        ("text/csv", Format::Csv { is_named: false }),
+        ("text/csv; header=present; charset=utf-8", Format::Csv { is_named: true }),
     ];
     for (kind, format) in formats {
         assert_eq!(read(kind, None), Ok(Content { format, encoding: Encoding::Identity }), "{kind}");
     }
     for kind in [
         "text/html",
+        "text/csv; header=absent",
         "application/jsonp",
         "text/plain",
         "application/octet-stream",

@@ -1,0 +1,214 @@
+//! Tables (`text/csv`, RFC 4180): the first row names the columns, each cell is like the member of its column's name.
+//!
+//! A row leaves whole or not at all: one with a cell too many or too few may have them shifted, and is refused.
+//!
+//! Never: passes a row that parsers would take apart differently, or one whose columns have no names.
+
+use bytes::Bytes;
+
+use crate::limits;
+use crate::redact::field::Fate;
+use crate::redact::field::Place;
+use crate::redact::field::is_classified;
+use crate::redact::malformed::Malformed;
+use crate::redact::plan::Plan;
+
+/// What the next byte of a row stands after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum After {
+    /// A comma, or nothing.
+    Start,
+    Bare,
+    /// An open quote.
+    Quoted,
+    /// A quote within quotes, which may be their end.
+    Quote,
+    Return,
+}
+
+#[derive(Debug)]
+pub(super) struct Csv {
+    /// Does the content type say that the first row names the columns?
+    is_named: bool,
+    /// For each column, its place if something in it may have to be hidden. `None` before the first row.
+    columns: Option<Vec<Option<Place>>>,
+    after: After,
+    /// The row so far, as sent.
+    row: Vec<u8>,
+    /// Where its commas stand.
+    commas: Vec<usize>,
+    /// How many bytes came before this piece.
+    before: u64,
+    /// How often a value of each set of classes was hidden.
+    pub(super) counts: Vec<u64>,
+}
+
+impl Csv {
+    pub(super) const fn new(is_named: bool) -> Self {
+        Self {
+            is_named,
+            columns: None,
+            after: After::Start,
+            row: Vec::new(),
+            commas: Vec::new(),
+            before: 0,
+            counts: Vec::new(),
+        }
+    }
+
+    /// Takes the next piece; what may leave. After an error nothing may be asked of it any more.
+    pub(super) fn feed(&mut self, plan: &Plan, piece: &Bytes) -> Result<Bytes, Malformed> {
+        let mut out = Vec::with_capacity(piece.len());
+        for (at, byte) in (self.before..).zip(piece.iter().copied()) {
+            if byte == b',' && self.after != After::Quoted {
+                self.commas.push(self.row.len());
+            }
+            self.row.push(byte);
+            let max = self.columns.as_ref().map_or(limits::CSV_COLUMNS_MAX, Vec::len);
+            if self.commas.len() >= max {
+                return Err(Malformed::NotCsv { at });
+            }
+            if self.row.len() > limits::FIELD_BYTES_MAX {
+                return Err(Malformed::FieldTooLong { at });
+            }
+            self.after = match next(self.after, byte).ok_or(Malformed::NotCsv { at })? {
+                Some(after) => after,
+                None => {
+                    self.row_end(plan, &mut out).ok_or(Malformed::NotCsv { at })?;
+                    After::Start
+                }
+            };
+        }
+        self.before += piece.len() as u64;
+        Ok(out.into())
+    }
+
+    /// The body has ended; what may still leave.
+    pub(super) fn finish(&mut self, plan: &Plan) -> Result<Bytes, Malformed> {
+        let mut out = Vec::new();
+        match self.after {
+            After::Quoted => Err(Malformed::Truncated),
+            After::Return => Err(Malformed::NotCsv { at: self.before }),
+            After::Start | After::Bare | After::Quote => {
+                self.row_end(plan, &mut out).ok_or(Malformed::NotCsv { at: self.before })?;
+                Ok(out.into())
+            }
+        }
+    }
+
+    /// The row is whole. `None` if it cannot be judged.
+    fn row_end(&mut self, plan: &Plan, out: &mut Vec<u8>) -> Option<()> {
+        let row = std::mem::take(&mut self.row);
+        let commas = std::mem::take(&mut self.commas);
+        let text = std::str::from_utf8(&row).ok()?;
+        let line = text.strip_suffix('\n').unwrap_or(text);
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        if line.is_empty() {
+            out.extend_from_slice(&row);
+        } else {
+            let starts = std::iter::once(0).chain(commas.iter().map(|comma| comma + 1));
+            let ends = commas.iter().copied().chain([line.len()]);
+            let cells: Vec<&str> = starts.zip(ends).filter_map(|(from, to)| line.get(from..to)).collect();
+            match &self.columns {
+                None => {
+                    self.columns = Some(columns(plan, &cells, self.is_named)?);
+                    out.extend_from_slice(&row);
+                }
+                Some(columns) => {
+                    masked(plan, columns, &cells, &mut self.counts, out)?;
+                    out.extend_from_slice(row.get(line.len()..)?);
+                }
+            }
+        }
+        // The room is kept for the next row.
+        self.row = row;
+        self.row.clear();
+        self.commas = commas;
+        self.commas.clear();
+        Some(())
+    }
+}
+
+/// What follows a byte: another place in the row, or `None` if the row has ended. No answer where it may not stand.
+const fn next(after: After, byte: u8) -> Option<Option<After>> {
+    match (after, byte) {
+        (_, 0) => None,
+        (After::Quoted, b'"') => Some(Some(After::Quote)),
+        (After::Start | After::Quote, b'"') | (After::Quoted, _) => Some(Some(After::Quoted)),
+        (After::Return, b'\n') => Some(None),
+        (After::Bare, b'"') | (After::Return, _) => None,
+        (After::Start | After::Bare | After::Quote, b',') => Some(Some(After::Start)),
+        (After::Start | After::Bare | After::Quote, b'\n') => Some(None),
+        (After::Start | After::Bare | After::Quote, b'\r') => Some(Some(After::Return)),
+        (After::Quote, _) => None,
+        (After::Start | After::Bare, _) => Some(Some(After::Bare)),
+    }
+}
+
+/// The places of the columns that the first row names. `None` if it cannot be told that it names columns at all.
+fn columns(plan: &Plan, cells: &[&str], is_named: bool) -> Option<Vec<Option<Place>>> {
+    let mut columns = Vec::with_capacity(cells.len());
+    let mut is_known = is_named;
+    for (number, cell) in cells.iter().enumerate() {
+        let cell = if number == 0 { cell.strip_prefix('\u{feff}').unwrap_or(cell) } else { cell };
+        let name = text(cell);
+        // Another delimiter: these are several columns.
+        if name.contains([';', '\t', '|']) {
+            return None;
+        }
+        is_known |= is_classified(plan, &name);
+        columns.push(Place::of(plan, &name).ok()?);
+    }
+    is_known.then_some(columns)
+}
+
+/// Writes a row as it may be seen.
+fn masked(
+    plan: &Plan,
+    columns: &[Option<Place>],
+    cells: &[&str],
+    counts: &mut Vec<u64>,
+    out: &mut Vec<u8>,
+) -> Option<()> {
+    if cells.len() != columns.len() {
+        return None;
+    }
+    for (number, (cell, place)) in cells.iter().zip(columns).enumerate() {
+        if number > 0 {
+            out.push(b',');
+        }
+        let fate = match place {
+            Some(place) => place.judge(plan, &text(cell), counts).ok()?,
+            None => Fate::Stays,
+        };
+        match fate {
+            Fate::Stays => out.extend_from_slice(cell.as_bytes()),
+            // A row of one empty cell would be an empty line, which is no row.
+            Fate::Gone => quote("", columns.len() == 1, out),
+            Fate::Becomes(text) => {
+                let is_odd = text.contains(['"', ',', '\r', '\n']) || text.trim() != text;
+                let is_lost = text.is_empty() && columns.len() == 1;
+                quote(&text, is_odd || is_lost || cell.starts_with('"'), out);
+            }
+        }
+    }
+    Some(())
+}
+
+/// What a cell spells.
+fn text(cell: &str) -> String {
+    match cell.strip_prefix('"').and_then(|cell| cell.strip_suffix('"')) {
+        Some(inside) => inside.replace("\"\"", "\""),
+        None => cell.to_owned(),
+    }
+}
+
+fn quote(text: &str, quotes: bool, out: &mut Vec<u8>) {
+    if quotes {
+        out.push(b'"');
+        out.extend_from_slice(text.replace('"', "\"\"").as_bytes());
+        out.push(b'"');
+    } else {
+        out.extend_from_slice(text.as_bytes());
+    }
+}
