@@ -97,6 +97,8 @@ pub const CSV_COLUMNS_MAX: usize = 4_096;
 pub const SHAPE_STATES_MAX: usize = 65_536;
 /// A compressed body may grow by this factor once [`INFLATE_FREE_BYTES`] are out.
 pub const INFLATE_RATIO_MAX: u64 = 100;
+/// Largest window of a compressed body, in bytes: it is held while the body is decoded. RFC 8878 asks for as much of zstd.
+pub const INFLATE_WINDOW_BYTES_MAX: u32 = 8 << 20;
 /// The bytes that a compressed body may grow to whatever its ratio.
 pub const INFLATE_FREE_BYTES: u64 = 1 << 20;
 /// Largest redacted body that is sent whole with its exact length, in bytes; larger ones are streamed.

@@ -32,11 +32,11 @@
 
 mod automaton;
 mod classes;
+mod coding;
 mod csv;
 mod events;
 mod field;
 mod form;
-mod gzip;
 pub mod http;
 mod malformed;
 mod mask;
@@ -179,7 +179,7 @@ enum Way {
     /// The plan hides nothing: the body is not even read.
     Bypass,
     Plain(Reader),
-    Gzip(Reader, Box<gzip::Inflate>),
+    Coded(Reader, Box<coding::Inflate>),
     /// Nothing leaves after an error.
     Broken(Malformed),
 }
@@ -189,10 +189,14 @@ impl Redactor {
     #[must_use]
     pub fn new(plan: Arc<Plan>, content: impl Into<Content>) -> Self {
         let Content { format, encoding } = content.into();
-        let way = match encoding {
-            _ if plan.hides_nothing() => Way::Bypass,
-            Encoding::Identity => Way::Plain(Reader::new(format, &plan)),
-            Encoding::Gzip => Way::Gzip(Reader::new(format, &plan), Box::default()),
+        let way = if plan.hides_nothing() {
+            Way::Bypass
+        } else {
+            let reader = Reader::new(format, &plan);
+            match coding::Inflate::new(encoding) {
+                None => Way::Plain(reader),
+                Some(inflate) => Way::Coded(reader, Box::new(inflate)),
+            }
         };
         Self { plan, way }
     }
@@ -206,7 +210,7 @@ impl Redactor {
         let result = match &mut self.way {
             Way::Bypass => Ok(chunk),
             Way::Plain(reader) => reader.feed(&self.plan, &chunk),
-            Way::Gzip(reader, inflate) => inflate.feed(&chunk, |piece| reader.feed(&self.plan, &piece)),
+            Way::Coded(reader, inflate) => inflate.feed(&chunk, |piece| reader.feed(&self.plan, &piece)),
             Way::Broken(error) => Err(*error),
         };
         if let Err(error) = &result {
@@ -224,7 +228,7 @@ impl Redactor {
         match self.way {
             Way::Bypass => Ok((Redacted(Bytes::new()), Hidden::new(plan, &[]))),
             Way::Plain(mut reader) => finish(&mut reader, plan, Vec::new()),
-            Way::Gzip(mut reader, inflate) => {
+            Way::Coded(mut reader, inflate) => {
                 let out = inflate.finish(|piece| reader.feed(plan, &piece))?;
                 finish(&mut reader, plan, out)
             }

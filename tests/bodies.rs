@@ -111,3 +111,33 @@ fn the_columns_of_a_table_are_redacted() {
     assert_eq!(seen("text/csv", "1,SECRET\r\n2,SECRET\r\n").status, 502);
     assert_eq!(seen("text/csv", "name,ssn\r\nDoe, John,SECRET\r\n").status, 502);
 }
+
+#[test]
+fn a_body_may_arrive_by_any_known_encoding_and_leaves_plain() {
+    let body = b"{\"name\":\"Ada\",\"ssn\":\"SECRET\"}";
+    let upstream = Upstream::start(|head, _| {
+        let encoding = head.split(' ').nth(1).unwrap().rsplit('/').next().unwrap().to_owned();
+        let coded = match &*encoding {
+            "zstd" => zstd::encode_all(&body[..], 1).unwrap(),
+            "br" => {
+                let mut out = Vec::new();
+                brotli::CompressorWriter::new(&mut out, 4096, 5, 20).write_all(body).unwrap();
+                out
+            }
+            _ => {
+                let mut out = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+                out.write_all(body).unwrap();
+                out.finish().unwrap()
+            }
+        };
+        answer(&format!("application/json\r\ncontent-encoding: {encoding}"), &coded)
+    });
+    let (_folder, sidecar) = start(&upstream);
+    for encoding in ["deflate", "br", "zstd"] {
+        let answer = get(&sidecar, "des", &format!("/patients/{encoding}"));
+        assert_eq!(answer.text(), "{\"name\":\"Ada\",\"ssn\":\"[redacted]\"}", "{encoding}");
+        assert!(!answer.headers.contains_key("content-encoding"));
+        let all = get(&sidecar, "ann", &format!("/patients/{encoding}"));
+        assert_eq!(all.headers["content-encoding"], encoding);
+    }
+}

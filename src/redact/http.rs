@@ -25,7 +25,7 @@ pub enum Unreadable {
     ContentType,
     /// The charset is not UTF-8.
     Charset,
-    /// A content encoding other than gzip, or several.
+    /// A content encoding that is not known, or several.
     Encoding,
 }
 
@@ -35,7 +35,7 @@ impl fmt::Display for Unreadable {
             Self::NoContentType => "the body has no content type, or more than one",
             Self::ContentType => "the content type is of no format that can be redacted",
             Self::Charset => "the charset is not UTF-8",
-            Self::Encoding => "the content encoding is neither identity nor gzip",
+            Self::Encoding => "the content encoding is not known, or there are several",
         })
     }
 }
@@ -62,7 +62,7 @@ const OF_THE_BYTES: [&str; 14] = [
 /// Headers that describe the bytes of a body, by how they begin.
 const CHECKSUM_PREFIX: &str = "x-amz-checksum-";
 
-/// Can a body with these headers be read? In UTF-8, as it is or by gzip. One value each: see [`readable_body`].
+/// Can a body with these headers be read? In UTF-8, as it is or compressed. One value each: see [`readable_body`].
 ///
 /// # Errors
 /// Says why not.
@@ -97,6 +97,9 @@ pub fn readable(
     let encoding = match &*encoding.trim().to_ascii_lowercase() {
         "" | "identity" => Encoding::Identity,
         "gzip" | "x-gzip" => Encoding::Gzip,
+        "deflate" => Encoding::Deflate,
+        "br" => Encoding::Brotli,
+        "zstd" => Encoding::Zstd,
         _ => return Err(Unreadable::Encoding),
     };
     Ok(Content { format, encoding })

@@ -67,9 +67,10 @@ pub enum Malformed {
         /// Where.
         at: u64,
     },
-    /// The gzip stream is broken, cut short, or followed by something else.
-    Gzip,
-    /// The gzip stream grows by more than [`limits::INFLATE_RATIO_MAX`].
+    /// The compressed stream is broken, cut short, followed by something else, or needs a larger window than
+    /// [`limits::INFLATE_WINDOW_BYTES_MAX`].
+    Encoding,
+    /// The compressed stream grows by more than [`limits::INFLATE_RATIO_MAX`].
     Inflates,
 }
 
@@ -88,7 +89,7 @@ impl Malformed {
             Self::EventTooLong { at } => Self::EventTooLong { at: before + at },
             Self::NotCsv { at } => Self::NotCsv { at: before + at },
             Self::FieldTooLong { at } => Self::FieldTooLong { at: before + at },
-            Self::Truncated | Self::Gzip | Self::Inflates => self,
+            Self::Truncated | Self::Encoding | Self::Inflates => self,
         }
     }
 }
@@ -124,9 +125,11 @@ impl fmt::Display for Malformed {
             Self::FieldTooLong { at } => {
                 write!(f, "a field or row is longer than {} bytes at byte {at}", limits::FIELD_BYTES_MAX)
             }
-            Self::Gzip => f.write_str("the gzip stream is broken, cut short, or followed by something else"),
+            Self::Encoding => f.write_str(
+                "the compressed stream is broken, cut short, followed by something else, or too wide",
+            ),
             Self::Inflates => {
-                write!(f, "the gzip stream inflates by more than {}", limits::INFLATE_RATIO_MAX)
+                write!(f, "the compressed stream inflates by more than {}", limits::INFLATE_RATIO_MAX)
             }
         }
     }

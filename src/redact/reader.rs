@@ -19,6 +19,12 @@ pub enum Encoding {
     Identity,
     /// gzip (RFC 1952).
     Gzip,
+    /// deflate within zlib (RFC 1950).
+    Deflate,
+    /// Brotli (RFC 7932).
+    Brotli,
+    /// Zstandard (RFC 8878).
+    Zstd,
 }
 
 /// How a body is written, once its encoding is undone.

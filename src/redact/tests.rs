@@ -1,5 +1,6 @@
 //! The laws of the redactor, and what they are tested with.
 
+mod coding;
 mod csv;
 mod evasions;
 mod events;

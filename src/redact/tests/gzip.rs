@@ -50,8 +50,16 @@ fn a_stream_that_is_cut_short_or_followed_by_junk_is_refused() {
     }
     for junk in [&b"x"[..], b"\0", b"\0\0\0\0\0\0\0\0\0\0\0\0", b"\x1f\x8b", b"\x1f\x8b\x08", b"{\"a\":1}"] {
         let followed = [&body, junk].concat();
-        assert_eq!(run(&plan, Encoding::Gzip, &[&followed]).map(|_| ()), Err(Malformed::Gzip), "{junk:?}");
-        assert_eq!(run(&plan, Encoding::Gzip, &[&body, junk]).map(|_| ()), Err(Malformed::Gzip), "{junk:?}");
+        assert_eq!(
+            run(&plan, Encoding::Gzip, &[&followed]).map(|_| ()),
+            Err(Malformed::Encoding),
+            "{junk:?}"
+        );
+        assert_eq!(
+            run(&plan, Encoding::Gzip, &[&body, junk]).map(|_| ()),
+            Err(Malformed::Encoding),
+            "{junk:?}"
+        );
     }
     for at in 0..body.len() {
         let mut spoilt = body.clone();

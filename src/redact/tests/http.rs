@@ -29,7 +29,7 @@ fn listed(map: &HeaderMap) -> Vec<(&str, &str)> {
 }
 
 #[test]
-fn only_known_formats_in_utf8_plain_or_gzip_can_be_read() {
+fn only_known_formats_and_encodings_in_utf8_can_be_read() {
     let read = |kind: &'static str, encoding: Option<&'static str>| {
         readable(Some(&HeaderValue::from_static(kind)), encoding.map(HeaderValue::from_static).as_ref())
     };
@@ -78,7 +78,12 @@ fn only_known_formats_in_utf8_plain_or_gzip_can_be_read() {
     }
     assert_eq!(read("text/json", Some("GZIP")), Ok(Encoding::Gzip.into()));
     assert_eq!(read("text/json", Some("identity")), Ok(Encoding::Identity.into()));
-    for encoding in ["br", "deflate", "zstd", "gzip, gzip", "gzip, br", "identity, gzip", "x"] {
+    for (name, encoding) in
+        [("br", Encoding::Brotli), ("deflate", Encoding::Deflate), ("ZSTD", Encoding::Zstd)]
+    {
+        assert_eq!(read("text/json", Some(name)), Ok(encoding.into()));
+    }
+    for encoding in ["compress", "x-deflate", "dcb", "gzip, gzip", "gzip, br", "identity, gzip", "x"] {
         assert_eq!(read("text/json", Some(encoding)), Err(Unreadable::Encoding), "{encoding}");
     }
     assert_eq!(readable(None, None), Err(Unreadable::NoContentType));
