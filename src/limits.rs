@@ -85,7 +85,7 @@ pub const JSON_DEPTH_MAX: usize = 128;
 pub const JSON_KEY_BYTES_MAX: usize = 1 << 10;
 /// Longest number of a JSON body, in bytes.
 pub const JSON_NUMBER_BYTES_MAX: usize = 1 << 10;
-/// Longest value that a mask looks at (keep last n, pseudonym), in bytes; a longer one is masked whole.
+/// Longest value that a mask looks at, in bytes; a longer one is masked whole.
 pub const MASKED_VALUE_BYTES_MAX: usize = 64 << 10;
 /// Longest field of a form that may have to be hidden, and longest row of a table, in bytes as sent: it is held to its end.
 pub const FIELD_BYTES_MAX: usize = 1 << 20;
@@ -93,6 +93,12 @@ pub const FIELD_BYTES_MAX: usize = 1 << 20;
 pub const EVENT_BYTES_MAX: usize = 1 << 20;
 /// Most columns of a table.
 pub const CSV_COLUMNS_MAX: usize = 4_096;
+/// Widest bucket that a mask puts numbers into.
+pub const BUCKET_MAX: u32 = 1_000_000_000;
+/// Longest text that a mask takes for a postcode, in bytes.
+pub const POSTCODE_BYTES_MAX: usize = 12;
+/// Most letters and digits that a mask keeps of a postcode.
+pub const POSTCODE_PREFIX_MAX: u8 = 8;
 /// Most states of one compiled body shape.
 pub const SHAPE_STATES_MAX: usize = 65_536;
 /// A compressed body may grow by this factor once [`INFLATE_FREE_BYTES`] are out.

@@ -12,8 +12,6 @@ use crate::problem::Problem;
 use crate::redact::ClassIx;
 use crate::redact::Mask;
 
-const MASKS: [&str; 6] = ["drop", "null", "fixed", "fixed(\"[hidden]\")", "keep-last(4)", "pseudonym"];
-
 const KIND: forest::Kind = forest::Kind {
     noun: "data class",
     children: "classes",
@@ -146,12 +144,14 @@ fn parse_mask(reader: &mut Reader, at: crate::model::tree::At, text: &str) -> Op
     match Mask::parse(text) {
         Ok(mask) => Some(mask),
         Err(message) => {
-            let near = crate::problem::nearest(text, MASKS);
-            let hint = near.map_or_else(
-                || format!("a mask is one of {}", MASKS.map(|mask| format!("`{mask}`")).join(", ")),
-                |near| format!("did you mean `{near}`?"),
-            );
-            reader.add(at, |place| Problem::error("bad-mask", place, message).hint(hint));
+            let near = crate::problem::nearest(text, Mask::WRITTEN);
+            reader.add(at, |place| {
+                let problem = Problem::error("bad-mask", place, message);
+                match near {
+                    Some(near) => problem.hint(format!("did you mean `{near}`?")),
+                    None => problem,
+                }
+            });
             None
         }
     }

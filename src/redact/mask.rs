@@ -1,24 +1,46 @@
 //! What replaces a hidden value, and how it is written in files.
 //!
-//! Never: returns the value that it was given to hide.
+//! Never: returns the value that it was given to hide, but where a value is its own generalisation.
+
+mod general;
+mod made;
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::limits;
-use crate::redact::plan::PseudonymKey;
+
+pub(super) use made::Made;
+pub(super) use made::quoted;
+pub(super) use made::typed;
 
 /// The text of a fixed mask that names none, and of every mask that cannot be applied to a value.
 pub(super) const REDACTED: &str = "[redacted]";
 
 /// What replaces a hidden value. Ordered by how much it hides; when two apply the greater wins.
+///
+/// A value that a mask does not fit (another type, no such form, too long) is masked whole: by the fixed text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Mask {
+    /// A date or date-time becomes the first moment of its year: `1984-01-01`, `1984-01-01T00:00:00Z`.
+    Year,
+    /// A number becomes the lower bound of its bucket, of so many bounds apart: 47 becomes 40 in `bucket(10)`.
+    Bucket(u32),
+    /// Of a postcode so many letters and digits stay; digits after them become `0`, letters `A`.
+    Prefix(u8),
+    /// An IP address becomes that of its network: IPv4 of 24 bits, IPv6 of 48.
+    Network,
+    /// The first so many characters of a string stay, if they are at most a third of it; else the fixed text.
+    KeepFirst(u8),
     /// The last so many characters of a string stay, if they are at most a third of it; else the fixed text.
     KeepLast(u8),
     /// The same value of the same class and tenant always becomes the same pseudonym.
     Pseudonym,
+    /// What is nothing in the value's own type: the fixed text, 0, `false`, `[]`, `{}`; `null` stays.
+    Typed,
     /// This text, whatever the value was.
     Fixed(Arc<str>),
     /// `null`.
@@ -28,7 +50,23 @@ pub enum Mask {
 }
 
 impl Mask {
-    /// Parses `drop`, `null`, `fixed`, `fixed("[hidden]")`, `keep-last(4)` or `pseudonym`.
+    /// One of each kind as it is written, from the one that hides most to the one that hides least.
+    pub const WRITTEN: [&str; 12] = [
+        "drop",
+        "null",
+        "fixed",
+        "fixed(\"[hidden]\")",
+        "typed",
+        "pseudonym",
+        "keep-last(4)",
+        "keep-first(4)",
+        "network",
+        "prefix(3)",
+        "bucket(10)",
+        "year",
+    ];
+
+    /// Parses what is written as in [`Mask::WRITTEN`].
     ///
     /// # Errors
     /// A message for the author of the file when the text is none of these.
@@ -40,27 +78,27 @@ impl Mask {
                 None => return Err(format!("`{text}` has no closing parenthesis")),
             },
         };
-        match (name, argument) {
-            ("drop", None) => Ok(Self::Drop),
-            ("null", None) => Ok(Self::Null),
-            ("pseudonym", None) => Ok(Self::Pseudonym),
-            ("fixed", None) => Ok(Self::default()),
-            ("fixed", Some(quoted)) => match serde_json::from_str::<String>(quoted) {
-                Ok(fixed) if fixed.len() > limits::FIXED_TEXT_BYTES_MAX => {
-                    Err(format!("a fixed text has at most {} bytes", limits::FIXED_TEXT_BYTES_MAX))
-                }
-                Ok(fixed) => Ok(Self::Fixed(fixed.into())),
-                Err(_) => Err(format!("`{quoted}` is no quoted text, as in `fixed(\"[hidden]\")`")),
-            },
-            ("keep-last", Some(count)) => match count.parse::<u8>() {
-                Ok(count) if count > 0 => Ok(Self::KeepLast(count)),
-                Ok(_) | Err(_) => Err(format!("`{count}` is no count from 1 to 255, as in `keep-last(4)`")),
-            },
-            ("keep-last", None) => Err("`keep-last` needs a count, as in `keep-last(4)`".to_owned()),
-            ("drop" | "null" | "pseudonym", Some(_)) => Err(format!("`{name}` takes nothing in parentheses")),
-            _ => Err(format!(
-                "`{text}` is no mask: use `drop`, `null`, `fixed`, `fixed(\"[hidden]\")`, `keep-last(4)` or `pseudonym`"
-            )),
+        let plain = |mask: Self| match argument {
+            None => Ok(mask),
+            Some(_) => Err(format!("`{name}` takes nothing in parentheses")),
+        };
+        match name {
+            "drop" => plain(Self::Drop),
+            "null" => plain(Self::Null),
+            "typed" => plain(Self::Typed),
+            "pseudonym" => plain(Self::Pseudonym),
+            "network" => plain(Self::Network),
+            "year" => plain(Self::Year),
+            "fixed" => argument.map_or_else(|| Ok(Self::default()), fixed),
+            "keep-first" => Ok(Self::KeepFirst(number(name, argument, 1..=u8::MAX, 4)?)),
+            "keep-last" => Ok(Self::KeepLast(number(name, argument, 1..=u8::MAX, 4)?)),
+            "prefix" => Ok(Self::Prefix(number(name, argument, 1..=limits::POSTCODE_PREFIX_MAX, 3)?)),
+            "bucket" => Ok(Self::Bucket(number(name, argument, 2..=limits::BUCKET_MAX, 10)?)),
+            "hash" => Err("`hash` is no mask: the keyed hash of a value is `pseudonym`".to_owned()),
+            _ => {
+                let known = Self::WRITTEN.map(|mask| format!("`{mask}`"));
+                Err(format!("`{text}` is no mask: use {}", known.join(", ")))
+            }
         }
     }
 
@@ -68,23 +106,80 @@ impl Mask {
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
+            Self::Year => "year",
+            Self::Bucket(_) => "bucket",
+            Self::Prefix(_) => "prefix",
+            Self::Network => "network",
+            Self::KeepFirst(_) => "keep-first",
             Self::KeepLast(_) => "keep-last",
             Self::Pseudonym => "pseudonym",
+            Self::Typed => "typed",
             Self::Fixed(_) => "fixed",
             Self::Null => "null",
             Self::Drop => "drop",
         }
     }
 
-    const fn rank(&self) -> u8 {
+    /// Is it made with the tenant's key? Without one it becomes the fixed text.
+    #[must_use]
+    pub const fn needs_key(&self) -> bool {
         match self {
-            Self::KeepLast(_) => 0,
-            Self::Pseudonym => 1,
-            Self::Fixed(_) => 2,
-            Self::Null => 3,
-            Self::Drop => 4,
+            Self::Pseudonym => true,
+            Self::Year
+            | Self::Bucket(_)
+            | Self::Prefix(_)
+            | Self::Network
+            | Self::KeepFirst(_)
+            | Self::KeepLast(_)
+            | Self::Typed
+            | Self::Fixed(_)
+            | Self::Null
+            | Self::Drop => false,
         }
     }
+
+    /// By what two masks are compared: the kind, how much one of that kind hides, and then what only has to be the same
+    /// on every day.
+    fn order(&self) -> (u8, u32, &str) {
+        // Fewer characters kept is more hidden; of as many at either end one has to win.
+        let kept = |count: u8| u32::from(u8::MAX - count) * 2;
+        match self {
+            Self::Year => (0, 0, ""),
+            Self::Bucket(width) => (1, *width, ""),
+            Self::Prefix(count) => (2, kept(*count), ""),
+            Self::Network => (3, 0, ""),
+            Self::KeepFirst(count) => (4, kept(*count), ""),
+            Self::KeepLast(count) => (4, kept(*count) + 1, ""),
+            Self::Pseudonym => (6, 0, ""),
+            Self::Typed => (7, 0, ""),
+            Self::Fixed(text) => (8, 0, text),
+            Self::Null => (9, 0, ""),
+            Self::Drop => (10, 0, ""),
+        }
+    }
+}
+
+fn fixed(quoted: &str) -> Result<Mask, String> {
+    match serde_json::from_str::<String>(quoted) {
+        Ok(fixed) if fixed.len() > limits::FIXED_TEXT_BYTES_MAX => {
+            Err(format!("a fixed text has at most {} bytes", limits::FIXED_TEXT_BYTES_MAX))
+        }
+        Ok(fixed) => Ok(Mask::Fixed(fixed.into())),
+        Err(_) => Err(format!("`{quoted}` is no quoted text, as in `fixed(\"[hidden]\")`")),
+    }
+}
+
+/// The number that a mask has in parentheses.
+fn number<N>(name: &str, argument: Option<&str>, within: RangeInclusive<N>, example: u8) -> Result<N, String>
+where
+    N: FromStr + PartialOrd + fmt::Display,
+{
+    let text = argument.ok_or_else(|| format!("`{name}` needs a count, as in `{name}({example})`"))?;
+    let number = text.parse::<N>().ok().filter(|number| within.contains(number));
+    number.ok_or_else(|| {
+        let (least, most) = (within.start(), within.end());
+        format!("`{text}` is no count from {least} to {most}, as in `{name}({example})`")
+    })
 }
 
 impl Default for Mask {
@@ -101,69 +196,30 @@ impl PartialOrd for Mask {
 
 impl Ord for Mask {
     fn cmp(&self, other: &Self) -> Ordering {
-        match (self, other) {
-            // Fewer characters kept is more hidden.
-            (Self::KeepLast(mine), Self::KeepLast(theirs)) => theirs.cmp(mine),
-            // Two texts hide alike; the order only has to be the same on every day.
-            (Self::Fixed(mine), Self::Fixed(theirs)) => mine.cmp(theirs),
-            _ => self.rank().cmp(&other.rank()),
-        }
+        self.order().cmp(&other.order())
     }
 }
 
 impl fmt::Display for Mask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = self.kind();
         match self {
-            Self::KeepLast(count) => write!(f, "keep-last({count})"),
-            Self::Fixed(text) if &**text != REDACTED => {
-                write!(f, "fixed({})", String::from_utf8_lossy(&quoted(text)))
+            Self::KeepFirst(count) | Self::KeepLast(count) | Self::Prefix(count) => {
+                write!(f, "{kind}({count})")
             }
-            Self::Pseudonym | Self::Fixed(_) | Self::Null | Self::Drop => f.write_str(self.kind()),
+            Self::Bucket(width) => write!(f, "{kind}({width})"),
+            Self::Fixed(text) if &**text != REDACTED => {
+                write!(f, "{kind}({})", String::from_utf8_lossy(&quoted(text)))
+            }
+            Self::Year
+            | Self::Network
+            | Self::Pseudonym
+            | Self::Typed
+            | Self::Fixed(_)
+            | Self::Null
+            | Self::Drop => f.write_str(kind),
         }
     }
-}
-
-/// The text as a JSON string, quotes included.
-pub(super) fn quoted(text: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len() + 2);
-    quote(text.chars(), &mut out);
-    out
-}
-
-/// Writes characters as a JSON string, quotes included.
-fn quote(text: impl Iterator<Item = char>, out: &mut Vec<u8>) {
-    out.push(b'"');
-    for c in text {
-        match c {
-            '"' | '\\' => out.extend([b'\\', if c == '"' { b'"' } else { b'\\' }]),
-            '\0'..='\x1f' | '\x7f' => out.extend(format!("\\u{:04x}", u32::from(c)).bytes()),
-            _ => out.extend(c.encode_utf8(&mut [0; 4]).bytes()),
-        }
-    }
-    out.push(b'"');
-}
-
-/// Writes stars and the last `count` characters; the fixed text where they would be more than a third of the value.
-pub(super) fn keep_last(text: &str, count: u8, out: &mut Vec<u8>) {
-    let count = usize::from(count);
-    let characters = text.chars().count();
-    if count > characters / 3 {
-        quote(REDACTED.chars(), out);
-    } else {
-        let hidden = characters - count;
-        quote(std::iter::repeat_n('*', hidden).chain(text.chars().skip(hidden)), out);
-    }
-}
-
-/// Writes `ps_` and 128 bits of the keyed hash of the class and the value's text.
-pub(super) fn pseudonym(key: &PseudonymKey, class: &str, text: &[u8], out: &mut Vec<u8>) {
-    const HEX: [u8; 16] = *b"0123456789abcdef";
-    out.extend(b"\"ps_");
-    for byte in key.sign(class, text) {
-        let digits = [byte >> 4, byte & 15].map(|digit| HEX.get(usize::from(digit)).copied().unwrap_or(b'0'));
-        out.extend(digits);
-    }
-    out.push(b'"');
 }
 
 #[cfg(test)]
@@ -173,35 +229,61 @@ mod tests {
     #[test]
     fn a_mask_is_read_back_from_what_it_prints() {
         for text in
-            ["drop", "null", "fixed", "fixed(\"[hidden]\")", "fixed(\"a\\\"b\")", "keep-last(4)", "pseudonym"]
+            ["fixed(\"a\\\"b\")", "keep-first(255)", "bucket(1000000000)"].iter().chain(&Mask::WRITTEN)
         {
-            assert_eq!(Mask::parse(text).map(|mask| mask.to_string()), Ok(text.to_owned()));
+            assert_eq!(Mask::parse(text).map(|mask| mask.to_string()), Ok((*text).to_owned()));
         }
-        for text in
-            ["", "Drop", "keep-last", "keep-last(0)", "keep-last(256)", "fixed(x)", "drop()", "null(", "hide"]
-        {
+        for text in [
+            "",
+            "Drop",
+            "keep-last",
+            "keep-last(0)",
+            "keep-last(256)",
+            "fixed(x)",
+            "drop()",
+            "null(",
+            "hide",
+            "keep-first",
+            "keep-first(0)",
+            "year(1)",
+            "bucket",
+            "bucket(1)",
+            "bucket(-2)",
+            "bucket(1000000001)",
+            "prefix(0)",
+            "prefix(9)",
+            "network(24)",
+            "typed()",
+            "hash",
+            "hash()",
+        ] {
             assert!(Mask::parse(text).is_err(), "{text}");
         }
+        assert!(Mask::parse("hash").unwrap_err().contains("`pseudonym`"));
     }
 
     #[test]
     fn the_mask_that_hides_more_is_the_greater() {
-        let ordered = ["keep-last(8)", "keep-last(4)", "pseudonym", "fixed", "null", "drop"];
+        let ordered = [
+            "year",
+            "bucket(10)",
+            "bucket(100)",
+            "prefix(3)",
+            "prefix(2)",
+            "network",
+            "keep-first(8)",
+            "keep-last(8)",
+            "keep-first(4)",
+            "keep-last(4)",
+            "pseudonym",
+            "typed",
+            "fixed",
+            "null",
+            "drop",
+        ];
         let masks: Vec<_> = ordered.iter().map(|text| Mask::parse(text).unwrap()).collect();
         assert!(masks.is_sorted_by(|a, b| a < b));
-    }
-
-    #[test]
-    fn keep_last_shows_at_most_a_third_and_counts_characters() {
-        let kept = |text: &str, count| {
-            let mut out = Vec::new();
-            keep_last(text, count, &mut out);
-            String::from_utf8(out).unwrap()
-        };
-        assert_eq!(kept("123456789012", 4), "\"********9012\"");
-        assert_eq!(kept("12345678901", 4), "\"[redacted]\"");
-        assert_eq!(kept("äöüäöü", 2), "\"****öü\"");
-        assert_eq!(kept("aaaa\"\n", 2), "\"****\\\"\\u000a\"");
-        assert_eq!(kept("", 1), "\"[redacted]\"");
+        let written: Vec<_> = Mask::WRITTEN.iter().map(|text| Mask::parse(text).unwrap()).collect();
+        assert!(written.is_sorted_by(|a, b| a > b));
     }
 }

@@ -11,6 +11,7 @@ use aws_lc_rs::hmac;
 use crate::ids::Digest;
 use crate::redact::automaton::Shape;
 use crate::redact::mask;
+use crate::redact::mask::Made;
 use crate::redact::mask::Mask;
 use crate::redact::shape::ClassIx;
 
@@ -50,9 +51,10 @@ pub(super) enum Rule {
     Drop,
     /// These bytes, which are JSON.
     Text(Vec<u8>),
-    KeepLast(u8),
-    /// With the name of the class that the pseudonym is of.
-    Pseudonym(Box<str>),
+    /// What is nothing in the value's own type.
+    Typed,
+    /// What is made from the value.
+    Made(Made),
 }
 
 /// What one caller may not see in one body.
@@ -93,9 +95,15 @@ impl Plan {
                 Mask::Drop => Rule::Drop,
                 Mask::Null => Rule::Text(b"null".to_vec()),
                 Mask::Fixed(text) => Rule::Text(mask::quoted(text)),
-                Mask::KeepLast(count) => Rule::KeepLast(*count),
-                Mask::Pseudonym if key.is_some() => Rule::Pseudonym(shape.name(class)),
-                Mask::Pseudonym => Rule::Text(mask::quoted(mask::REDACTED)),
+                Mask::Typed => Rule::Typed,
+                Mask::Pseudonym if key.is_none() => Rule::Text(mask::quoted(mask::REDACTED)),
+                Mask::Pseudonym => Rule::Made(Made::Pseudonym(shape.name(class))),
+                Mask::KeepFirst(count) => Rule::Made(Made::KeepFirst(*count)),
+                Mask::KeepLast(count) => Rule::Made(Made::KeepLast(*count)),
+                Mask::Year => Rule::Made(Made::Year),
+                Mask::Bucket(width) => Rule::Made(Made::Bucket(*width)),
+                Mask::Prefix(count) => Rule::Made(Made::Prefix(*count)),
+                Mask::Network => Rule::Made(Made::Network),
             };
             let at = rules.iter().position(|known| *known == rule).unwrap_or_else(|| {
                 rules.push(rule);

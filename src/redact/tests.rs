@@ -8,6 +8,7 @@ mod form;
 mod gzip;
 mod http;
 mod laws;
+mod masks;
 mod oracle;
 mod records;
 mod shapes;

@@ -268,18 +268,15 @@ impl Walk {
         self.keep_member(bytes, at)?;
         self.output.hide(bytes, at);
         let first = bytes.get(at).copied().unwrap_or_default();
-        let is_text = first == b'"';
-        let is_number = matches!(first, b'-' | b'0'..=b'9');
         match kind {
             Rule::Drop => self.output.replacement(bytes).extend(b"null"),
             Rule::Text(text) => self.output.replacement(bytes).extend_from_slice(text),
-            Rule::KeepLast(_) | Rule::Pseudonym(_) => {
-                if is_text || is_number && matches!(kind, Rule::Pseudonym(_)) {
-                    self.captured = Some(Captured { rule, is_text, is_long: false, raw: Vec::new() });
-                } else {
-                    self.output.replacement(bytes).extend(mask::quoted(mask::REDACTED));
-                }
+            Rule::Typed => self.output.replacement(bytes).extend(mask::typed(first)),
+            Rule::Made(made) if made.looks_at(first) => {
+                let is_text = first == b'"';
+                self.captured = Some(Captured { rule, is_text, is_long: false, raw: Vec::new() });
             }
+            Rule::Made(_) => self.output.replacement(bytes).extend(mask::quoted(mask::REDACTED)),
         }
         Ok(())
     }
@@ -383,11 +380,8 @@ impl Captured {
     /// Writes what replaces the value. One that is too long, or no text, is hidden whole.
     fn replace(self, plan: &Plan, out: &mut Vec<u8>) {
         let text = if self.is_text { text::unescape(&self.raw) } else { String::from_utf8(self.raw).ok() };
-        match (plan.rule(self.rule), text.filter(|_| !self.is_long), &plan.key) {
-            (Rule::KeepLast(count), Some(text), _) => mask::keep_last(&text, *count, out),
-            (Rule::Pseudonym(class), Some(text), Some(key)) => {
-                mask::pseudonym(key, class, text.as_bytes(), out)
-            }
+        match (plan.rule(self.rule), text.filter(|_| !self.is_long)) {
+            (Rule::Made(made), Some(text)) => made.write(plan.key.as_ref(), &text, out),
             _ => out.extend(mask::quoted(mask::REDACTED)),
         }
     }

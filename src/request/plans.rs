@@ -67,12 +67,12 @@ impl Plans {
             self.generation = snapshot.generation();
             self.kept.clear();
         }
-        let pseudonyms = hidden.iter().any(|(_, mask)| matches!(mask, Mask::Pseudonym));
-        let key = (route.ix, pseudonyms.then_some(target), hidden.into());
+        let keyed = hidden.iter().any(|(_, mask)| mask.needs_key());
+        let key = (route.ix, keyed.then_some(target), hidden.into());
         if let Some(both) = self.kept.get(&key) {
             return both.clone();
         }
-        let secret = snapshot.pseudonym_secret().filter(|_| pseudonyms);
+        let secret = snapshot.pseudonym_secret().filter(|_| keyed);
         let pseudonym = secret
             .map(|secret| PseudonymKey::new(secret, snapshot.model().tenants.get(target).path.as_str()));
         let dropped = hidden.iter().map(|(class, _)| (*class, Mask::Drop));

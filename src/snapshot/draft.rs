@@ -19,7 +19,6 @@ use crate::policy::Policies;
 use crate::problem::Place;
 use crate::problem::Problem;
 use crate::problem::Severity;
-use crate::redact::Mask;
 
 use super::Role;
 use super::Settings;
@@ -277,15 +276,14 @@ impl Draft {
 
     /// A class whose mask needs the secret must have one.
     fn masks(&self, model: &Model, secret: bool, found: &mut Vec<Problem>) {
-        let wants = |mask: &Mask| matches!(mask, Mask::Pseudonym);
-        let class = model.classes.iter().map(|(_, class)| class).find(|class| wants(&class.mask));
+        let class = model.classes.iter().map(|(_, class)| class).find(|class| class.mask.needs_key());
         let secret = secret || !self.sources.is_whole(&Role::PseudonymKey);
         if let Some(class) = class.filter(|_| !secret) {
             let file =
                 self.files(&Role::Classes).next().map_or("classes".into(), |source| Arc::clone(&source.file));
             let message = format!(
-                "class `{}` is masked by pseudonyms, but there is no secret to make them with",
-                class.name
+                "class `{}` is masked by `{}`, but there is no secret to make it with",
+                class.name, class.mask
             );
             let problem = Problem::error("no-secret", Place::file(file), message);
             found.push(problem.hint("name a file in `redaction.pseudonym_key_file`"));

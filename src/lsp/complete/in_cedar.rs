@@ -5,6 +5,7 @@
 use std::ops::Range;
 
 use crate::policy::lint::RULES;
+use crate::redact::Mask;
 
 use super::Icon;
 use super::Offered;
@@ -22,7 +23,6 @@ use crate::lsp::words::Kind;
 use crate::lsp::words::Word;
 use crate::lsp::words::words;
 
-const MASKS: [&str; 5] = ["drop", "null", "fixed(\"[hidden]\")", "pseudonym", "keep-last(4)"];
 const OPERATORS: [&str; 3] = ["in", "is", "=="];
 const CONDITION: [&str; 15] = [
     "principal",
@@ -137,7 +137,7 @@ fn texts(desk: &Desk<'_>, page: &Page, policy: &Policy<'_>, before: usize) -> Ve
     let names = |names: Names| names.all(desk, page);
     if word(2).is_some_and(|word| word.is("@")) {
         let values: Vec<(String, String)> = match word(1).map_or("", |word| word.text) {
-            "mask" => MASKS.map(|mask| (mask.to_owned(), String::new())).to_vec(),
+            "mask" => Mask::WRITTEN.map(|mask| (mask.to_owned(), String::new())).to_vec(),
             "mode" => plain_words(&["shadow", "enforce"]),
             "lint_allow" => {
                 RULES.iter().map(|rule| (format!("{}: ", rule.code), rule.finds.to_owned())).collect()

@@ -52,7 +52,20 @@ const ROUTE: Keys = &[
 ];
 const STATUSES: &[&str] = &["active", "maintenance", "suspended", "quarantined"];
 const ISOLATIONS: &[&str] = &["shared", "strict"];
-const MASKS: &[&str] = &["drop", "\"null\"", "'fixed(\"[hidden]\")'", "pseudonym", "keep-last(4)"];
+const MASKS: &[&str] = &[
+    "drop",
+    "\"null\"",
+    "fixed",
+    "'fixed(\"[hidden]\")'",
+    "typed",
+    "pseudonym",
+    "keep-last(4)",
+    "keep-first(4)",
+    "network",
+    "prefix(3)",
+    "bucket(10)",
+    "year",
+];
 const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 pub(super) fn offers(desk: &Desk<'_>, page: &Page, byte: usize) -> Option<Offers> {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::lsp::lines::Lines;
+use crate::redact::Mask;
 
 /// Asks about the place of `^` in a file whose text is this; the file is opened, the world is as it was.
 fn at(name: &str, marked: &str, method: &str) -> Json {
@@ -192,7 +193,7 @@ fn names_are_offered_where_they_fit() {
         "permit (principal, action == Action::\"reveal\""
     );
     assert_eq!(taken(ROLES, "permit (principal in Te^", "Tenant"), "permit (principal in Tenant::");
-    assert_eq!(offered(ROLES, "@mask(\"keep^\")"), ["keep-last(4)"]);
+    assert_eq!(offered(ROLES, "@mask(\"keep^\")"), ["keep-last(4)", "keep-first(4)"]);
     assert_eq!(offered(ROLES, "@^"), ["id", "pathway", "mask", "mode", "lint_allow"]);
     assert_eq!(offered(ROLES, "@mode(\"sh^\")"), ["shadow"]);
     assert!(offered(ROLES, "@lint_allow(\"wide^").contains(&"wide-permit: ".to_owned()));
@@ -252,6 +253,9 @@ fn keys_and_names_are_offered_in_yaml() {
     assert_eq!(offered("tenants.yaml", "tenants:\n  acme:\n    status: active\n    ^\n").len(), 7);
     assert_eq!(offered("tenants.yaml", "tenants:\n  ^\n"), Vec::<String>::new());
     assert_eq!(offered("classes.yaml", "classes:\n  pii: {ma^}"), ["mask"]);
+    let masks = offered("classes.yaml", "classes:\n  pii: {mask: ^}");
+    let bare = |mask: &String| mask.trim_matches(['\'', '"']).to_owned();
+    assert_eq!(masks.iter().map(bare).collect::<Vec<_>>(), Mask::WRITTEN);
 }
 
 #[test]

@@ -16,9 +16,25 @@ use crate::redact::Mask;
 use crate::redact::Plan;
 use crate::redact::PseudonymKey;
 use crate::redact::ShapeBuilder;
-use crate::redact::mask;
+use crate::redact::mask::Made;
 
 const KEYS: [&str; 5] = ["a", "b", "ssn", "é", "longer-key-name"];
+
+/// Values that generalise, and some that nearly do.
+const SHAPED: [&str; 12] = [
+    "\"1984-06-05\"",
+    "\"1984-06-05T12:34:56Z\"",
+    "\"1984\\u002d06-05T12:34:56.5\"",
+    "\"1984-06-31\"",
+    "\"94103\"",
+    "\"EC1A 1BB\"",
+    "\"192.0.2.77\"",
+    "\"192.0.2.777\"",
+    "47",
+    "-47.25",
+    "40",
+    "-40.0",
+];
 
 fn space() -> impl Strategy<Value = String> {
     prop_oneof![6 => Just(String::new()), 1 => "[ \n\r\t]{1,3}", 1 => Just(" ".repeat(19))]
@@ -49,6 +65,7 @@ fn scalar() -> impl Strategy<Value = String> {
         (100_000_u32..999_999).prop_map(|n| format!("-{n}.5e+3")),
         proptest::sample::select(&["true", "false", "null", "0", "\"\"", "1E400", "\"\\ud800\""][..])
             .prop_map(str::to_owned),
+        proptest::sample::select(&SHAPED[..]).prop_map(str::to_owned),
     ]
 }
 
@@ -83,8 +100,10 @@ fn path() -> impl Strategy<Value = Path> {
 }
 
 fn rules() -> impl Strategy<Value = Vec<(Path, Mask)>> {
-    const MASKS: [&str; 6] = ["drop", "null", "fixed", "fixed(\"x\")", "keep-last(2)", "pseudonym"];
-    let mask = proptest::sample::select(&MASKS[..]).prop_map(|text| Mask::parse(text).unwrap());
+    const MASKS: [&str; 2] = ["fixed(\"x\")", "keep-last(2)"];
+    let written = proptest::sample::select(&Mask::WRITTEN[..]);
+    let mask = prop_oneof![3 => written, 1 => proptest::sample::select(&MASKS[..])];
+    let mask = mask.prop_map(|text| Mask::parse(text).unwrap());
     proptest::collection::vec((path(), mask), 1..5)
 }
 
@@ -103,19 +122,19 @@ fn plan_of(rules: &[(Path, Mask)]) -> Arc<Plan> {
 
 fn pseudonym(class: usize, text: &str) -> String {
     let mut out = Vec::new();
-    mask::pseudonym(&key_of_acme(), &class.to_string(), text.as_bytes(), &mut out);
+    Made::Pseudonym(class.to_string().into()).write(Some(&key_of_acme()), text, &mut out);
     String::from_utf8(out).unwrap()
 }
 
-/// What the oracle lets out, and the raw texts that it hid.
-fn expected(rules: &[(Path, Mask)], body: &str) -> (String, Vec<String>) {
+/// What the oracle lets out, the raw texts that it hid, and how many values they were in.
+fn expected(rules: &[(Path, Mask)], body: &str) -> (String, Vec<String>, usize) {
     let mut reader = Reader(body);
     let mut out = reader.space().to_owned();
     let tree = reader.value();
     let mut oracle = Oracle::new(rules, &pseudonym);
     oracle.write(&tree, &mut out);
     out.push_str(reader.space());
-    (out, oracle.hidden)
+    (out, oracle.hidden, oracle.count)
 }
 
 /// `LAW_CASES` asks for more.
@@ -153,8 +172,8 @@ proptest! {
         let again = run(&super::plan(&[("never-there", "drop")]), Encoding::Identity, &[out.as_bytes()]);
         prop_assert_eq!(again.map(|(same, _)| same), Ok(out.clone().into_bytes()));
 
-        let (_, secrets) = expected(&rules, &body);
-        prop_assert_eq!(hidden.is_empty(), secrets.is_empty() && out == body);
+        let (_, secrets, count) = expected(&rules, &body);
+        prop_assert_eq!(hidden.is_empty(), count == 0);
         for secret in secrets {
             let digits: String = secret.chars().filter(char::is_ascii_digit).take(6).collect();
             let elsewhere = expected(&rules, &body).0.contains(&digits);
@@ -209,6 +228,9 @@ fn every_cut_in_three_of_a_body_gives_the_same() {
         ("tags[*]", "drop"),
         ("o", "fixed"),
         ("z", "null"),
+        ("born", "year"),
+        ("age", "bucket(10)"),
+        ("any", "typed"),
     ];
     let plan = super::plan(&rules);
     let bodies = [
@@ -218,6 +240,7 @@ fn every_cut_in_three_of_a_body_gives_the_same() {
         "\u{feff} {\"tags\":[1, [2] ,{}],\"o\":{\"ssn\":[]},\"p\":{ }} ",
         r#"[{"ssn":{"a":[1,2]}},{"ssn":0,"ssn":1},null,false]"#,
         " -0.1e-7 ",
+        r#"{"born":"1984\u002d06-05","age":47.5,"any":[1,{"a":"]"}]}"#,
     ];
     for body in bodies.map(str::as_bytes) {
         let (whole, _) = run(&plan, Encoding::Identity, &[body]).unwrap();

@@ -1,0 +1,144 @@
+//! The masks, through the whole redactor: what becomes of each kind of value, and that none gives back what it hides.
+
+use proptest::prelude::*;
+use serde_json::Value as Json;
+use serde_json::json;
+
+use super::seen;
+use crate::redact::Mask;
+
+const GENERAL: [&str; 5] = ["year", "bucket(10)", "bucket(7)", "prefix(3)", "network"];
+const WHOLE: &str = "[redacted]";
+
+/// What becomes of one value.
+fn masked(mask: &str, value: &Json) -> Json {
+    let body = json!({ "v": value }).to_string();
+    let out: Json = serde_json::from_str(&seen(&[("v", mask)], &body)).unwrap();
+    out.get("v").cloned().unwrap_or(Json::Null)
+}
+
+#[test]
+fn typed_leaves_nothing_but_the_type() {
+    for (value, nothing) in [
+        (json!("Ada"), json!(WHOLE)),
+        (json!(-4.5), json!(0)),
+        (json!(7), json!(0)),
+        (json!(true), json!(false)),
+        (json!(false), json!(false)),
+        (json!(null), json!(null)),
+        (json!([1, [2]]), json!([])),
+        (json!({"a": {"b": 1}}), json!({})),
+    ] {
+        assert_eq!(masked("typed", &value), nothing);
+    }
+}
+
+#[test]
+fn a_general_value_keeps_its_json_type() {
+    for (mask, value, general) in [
+        ("year", json!("1984-06-05"), json!("1984-01-01")),
+        ("year", json!("1984-06-05T12:34:56.7+02:00"), json!("1984-01-01T00:00:00Z")),
+        ("bucket(10)", json!(47), json!(40)),
+        ("bucket(10)", json!(-0.5), json!(-10)),
+        ("prefix(3)", json!("94103"), json!("94100")),
+        ("network", json!("192.0.2.77"), json!("192.0.2.0")),
+        ("network", json!("2001:db8:1:2::3"), json!("2001:db8:1::")),
+    ] {
+        assert_eq!(masked(mask, &value), general);
+    }
+}
+
+#[test]
+fn what_a_mask_does_not_fit_is_masked_whole() {
+    let whole = json!(WHOLE);
+    let of_no_form = [json!(true), json!(null), json!([1]), json!({"a": "1984-06-05"}), json!("")];
+    for mask in ["year", "bucket(10)", "prefix(3)", "network", "keep-first(2)", "keep-last(2)"] {
+        for value in &of_no_form {
+            assert_eq!(masked(mask, value), whole, "{mask} of {value}");
+        }
+        let long = json!("1984-06-05 ".repeat(7_000));
+        assert_eq!(masked(mask, &long), whole, "{mask} of what is too long");
+    }
+    for (mask, value) in [
+        ("year", json!(1984)),
+        ("year", json!("1984")),
+        ("bucket(10)", json!("47")),
+        ("prefix(3)", json!(94103)),
+        ("prefix(3)", json!("Ada Lovelace")),
+        ("network", json!(3_221_226_061_u64)),
+        ("keep-first(2)", json!(123_456_789)),
+    ] {
+        assert_eq!(masked(mask, &value), whole, "{mask} of {value}");
+    }
+    // Serde would print these otherwise than they are sent.
+    for number in ["1e400", "4.7e1", "1234567890123456789"] {
+        assert_eq!(seen(&[("v", "bucket(10)")], &format!("{{\"v\":{number}}}")), "{\"v\":\"[redacted]\"}");
+    }
+}
+
+#[test]
+fn an_escaped_value_is_the_value_that_it_stands_for() {
+    assert_eq!(seen(&[("v", "year")], r#"{"v":"1984\u002d06-05"}"#), r#"{"v":"1984-01-01"}"#);
+    assert_eq!(seen(&[("v", "network")], r#"{"v":"192\u002e0.2.77"}"#), r#"{"v":"192.0.2.0"}"#);
+    assert_eq!(seen(&[("v", "keep-first(1)")], r#"{"v":"\u0041da"}"#), r#"{"v":"A**"}"#);
+}
+
+fn value() -> impl Strategy<Value = Json> {
+    prop_oneof![
+        any::<String>().prop_map(Json::from),
+        "[0-9]{4}-[01][0-9]-[0-3][0-9](T[0-2][0-9]:[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,3})?(Z|[+-][01][0-9]:00)?)?"
+            .prop_map(Json::from),
+        "[0-9]{5}(-[0-9]{4})?|[A-Z]{1,2}[0-9][0-9A-Z]? [0-9][A-Z]{2}".prop_map(Json::from),
+        any::<std::net::IpAddr>().prop_map(|address| address.to_string().into()),
+        "[0-9*]{0,3}\\*{0,9}[0-9*]{0,3}".prop_map(Json::from),
+        any::<i32>().prop_map(Json::from),
+        (-1000_i32..1000).prop_map(Json::from),
+        any::<bool>().prop_map(Json::from),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_mask_gives_back_what_it_was_given(value in value(), mask in proptest::sample::select(&Mask::WRITTEN[..])) {
+        let looks = !matches!(mask, "drop" | "null" | "fixed" | "fixed(\"[hidden]\")" | "typed");
+        let out = masked(mask, &value);
+        if looks && !GENERAL.contains(&mask) {
+            prop_assert_ne!(&out, &value, "{}", mask);
+        } else if !looks && value.is_string() {
+            // What does not look gives the same for all: here for two of one type.
+            prop_assert_eq!(&out, &masked(mask, &json!("another")), "{}", mask);
+        }
+    }
+
+    #[test]
+    fn what_is_general_stays_so_and_its_whole_class_becomes_it(
+        value in value(),
+        mask in proptest::sample::select(&GENERAL[..]),
+    ) {
+        let general = masked(mask, &value);
+        if general != WHOLE {
+            prop_assert_eq!(masked(mask, &general), general.clone(), "{} of {}", mask, &value);
+            prop_assert_eq!(general.is_number(), value.is_number());
+        }
+        // What comes out as it went in is the least of its class, and others become it.
+        let other = match (&value, mask) {
+            (Json::Number(number), _) => number.as_i64().map(|n| json!(n + 1)),
+            (Json::String(text), "year") => text.strip_suffix("01-01").map(|year| json!(format!("{year}06-05"))),
+            (Json::String(text), "prefix(3)") => text.strip_suffix('0').map(|rest| json!(format!("{rest}7"))),
+            (Json::String(text), "network") => text.strip_suffix(".0").map(|rest| json!(format!("{rest}.7"))),
+            _ => None,
+        };
+        if let Some(other) = other.filter(|_| general == value && general != WHOLE) {
+            prop_assert_eq!(masked(mask, &other), general, "{} of {}", mask, &other);
+        }
+    }
+
+    #[test]
+    fn buckets_are_as_wide_as_they_say_and_hold_their_values(n in -100_000_i64..100_000, width in 2_u32..5_000) {
+        let bound = masked(&format!("bucket({width})"), &json!(n)).as_i64().unwrap();
+        let width = i64::from(width);
+        prop_assert!(bound % width == 0 && bound <= n && n < bound + width, "{} in {}", n, bound);
+    }
+}
