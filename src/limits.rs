@@ -93,6 +93,10 @@ pub const FIELD_BYTES_MAX: usize = 1 << 20;
 pub const EVENT_BYTES_MAX: usize = 1 << 20;
 /// Most columns of a table.
 pub const CSV_COLUMNS_MAX: usize = 4_096;
+/// Fewest digits of a text that is encrypted in its form: a million texts, which NIST SP 800-38G asks for.
+pub const FORMAT_DIGITS_MIN: usize = 6;
+/// Most digits of a text that is encrypted in its form.
+pub const FORMAT_DIGITS_MAX: usize = 38;
 /// Widest bucket that a mask puts numbers into.
 pub const BUCKET_MAX: u32 = 1_000_000_000;
 /// Longest text that a mask takes for a postcode, in bytes.

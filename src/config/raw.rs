@@ -280,7 +280,7 @@ pub(super) struct Tenancy {
 #[serde(default, deny_unknown_fields)]
 #[schemars(inline)]
 pub(super) struct Redaction {
-    /// File with the secret, at least 32 bytes, from which each tenant's key for pseudonyms is made.
+    /// File with the secret, at least 32 bytes, from which each tenant's keys for the masks `pseudonym` and `format` are made.
     pub(super) pseudonym_key_file: Option<String>,
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Never: returns the value that it was given to hide, but where a value is its own generalisation.
 
+mod format;
 mod general;
 mod made;
 
@@ -13,6 +14,8 @@ use std::sync::Arc;
 
 use crate::limits;
 
+pub(super) use format::FormatKey;
+pub(super) use format::Way;
 pub(super) use made::Made;
 pub(super) use made::quoted;
 pub(super) use made::typed;
@@ -37,6 +40,9 @@ pub enum Mask {
     KeepFirst(u8),
     /// The last so many characters of a string stay, if they are at most a third of it; else the fixed text.
     KeepLast(u8),
+    /// A string of digits becomes another of the same form, one to one within a class and tenant; whoever has the key can
+    /// turn it back.
+    Format,
     /// The same value of the same class and tenant always becomes the same pseudonym.
     Pseudonym,
     /// What is nothing in the value's own type: the fixed text, 0, `false`, `[]`, `{}`; `null` stays.
@@ -51,13 +57,14 @@ pub enum Mask {
 
 impl Mask {
     /// One of each kind as it is written, from the one that hides most to the one that hides least.
-    pub const WRITTEN: [&str; 12] = [
+    pub const WRITTEN: [&str; 13] = [
         "drop",
         "null",
         "fixed",
         "fixed(\"[hidden]\")",
         "typed",
         "pseudonym",
+        "format",
         "keep-last(4)",
         "keep-first(4)",
         "network",
@@ -87,6 +94,7 @@ impl Mask {
             "null" => plain(Self::Null),
             "typed" => plain(Self::Typed),
             "pseudonym" => plain(Self::Pseudonym),
+            "format" => plain(Self::Format),
             "network" => plain(Self::Network),
             "year" => plain(Self::Year),
             "fixed" => argument.map_or_else(|| Ok(Self::default()), fixed),
@@ -112,6 +120,7 @@ impl Mask {
             Self::Network => "network",
             Self::KeepFirst(_) => "keep-first",
             Self::KeepLast(_) => "keep-last",
+            Self::Format => "format",
             Self::Pseudonym => "pseudonym",
             Self::Typed => "typed",
             Self::Fixed(_) => "fixed",
@@ -124,7 +133,7 @@ impl Mask {
     #[must_use]
     pub const fn needs_key(&self) -> bool {
         match self {
-            Self::Pseudonym => true,
+            Self::Pseudonym | Self::Format => true,
             Self::Year
             | Self::Bucket(_)
             | Self::Prefix(_)
@@ -150,6 +159,7 @@ impl Mask {
             Self::Network => (3, 0, ""),
             Self::KeepFirst(count) => (4, kept(*count), ""),
             Self::KeepLast(count) => (4, kept(*count) + 1, ""),
+            Self::Format => (5, 0, ""),
             Self::Pseudonym => (6, 0, ""),
             Self::Typed => (7, 0, ""),
             Self::Fixed(text) => (8, 0, text),
@@ -213,6 +223,7 @@ impl fmt::Display for Mask {
             }
             Self::Year
             | Self::Network
+            | Self::Format
             | Self::Pseudonym
             | Self::Typed
             | Self::Fixed(_)
@@ -275,6 +286,7 @@ mod tests {
             "keep-last(8)",
             "keep-first(4)",
             "keep-last(4)",
+            "format",
             "pseudonym",
             "typed",
             "fixed",

@@ -1,49 +1,17 @@
 //! What one caller may not see in one body. Fixed before the first byte of the body is looked at.
 //!
-//! Never: changes after it is made, or prints a key.
+//! Never: changes after it is made.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
-
-use aws_lc_rs::hmac;
 
 use crate::ids::Digest;
 use crate::redact::automaton::Shape;
+use crate::redact::key::PseudonymKey;
 use crate::redact::mask;
 use crate::redact::mask::Made;
 use crate::redact::mask::Mask;
 use crate::redact::shape::ClassIx;
-
-/// The key of one tenant's pseudonyms (HMAC-SHA-256, FIPS 198-1).
-#[derive(Clone)]
-pub struct PseudonymKey(hmac::Key);
-
-impl PseudonymKey {
-    /// Derives a tenant's key, so that pseudonyms of two tenants never join.
-    #[must_use]
-    pub fn new(secret: &[u8], tenant: &str) -> Self {
-        let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, secret));
-        context.update(b"palisade pseudonym v1\0");
-        context.update(tenant.as_bytes());
-        Self(hmac::Key::new(hmac::HMAC_SHA256, context.sign().as_ref()))
-    }
-
-    /// The first 128 bits of the keyed hash of a class and a value.
-    pub(super) fn sign(&self, class: &str, text: &[u8]) -> [u8; 16] {
-        let mut context = hmac::Context::with_key(&self.0);
-        context.update(class.as_bytes());
-        context.update(&[0]);
-        context.update(text);
-        context.sign().as_ref().first_chunk().copied().unwrap_or_default()
-    }
-}
-
-impl fmt::Debug for PseudonymKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PseudonymKey(…)")
-    }
-}
 
 /// How a hidden value is replaced.
 #[derive(Debug, PartialEq, Eq)]
@@ -96,7 +64,8 @@ impl Plan {
                 Mask::Null => Rule::Text(b"null".to_vec()),
                 Mask::Fixed(text) => Rule::Text(mask::quoted(text)),
                 Mask::Typed => Rule::Typed,
-                Mask::Pseudonym if key.is_none() => Rule::Text(mask::quoted(mask::REDACTED)),
+                Mask::Pseudonym | Mask::Format if key.is_none() => Rule::Text(mask::quoted(mask::REDACTED)),
+                Mask::Format => Rule::Made(Made::Format(shape.name(class))),
                 Mask::Pseudonym => Rule::Made(Made::Pseudonym(shape.name(class))),
                 Mask::KeepFirst(count) => Rule::Made(Made::KeepFirst(*count)),
                 Mask::KeepLast(count) => Rule::Made(Made::KeepLast(*count)),

@@ -59,6 +59,7 @@ const MASKS: &[&str] = &[
     "'fixed(\"[hidden]\")'",
     "typed",
     "pseudonym",
+    "format",
     "keep-last(4)",
     "keep-first(4)",
     "network",

@@ -6,7 +6,7 @@
 
 use super::REDACTED;
 use super::general;
-use crate::redact::plan::PseudonymKey;
+use crate::redact::key::PseudonymKey;
 
 /// A mask that looks at the value.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub(in crate::redact) enum Made {
     KeepLast(u8),
     /// With the name of the class that the pseudonym is of.
     Pseudonym(Box<str>),
+    /// With the name of the class that the encryption is bound to.
+    Format(Box<str>),
     Year,
     Bucket(u32),
     Prefix(u8),
@@ -26,9 +28,12 @@ impl Made {
     pub(in crate::redact) const fn looks_at(&self, first: u8) -> bool {
         let is_number = matches!(first, b'-' | b'0'..=b'9');
         match self {
-            Self::KeepFirst(_) | Self::KeepLast(_) | Self::Year | Self::Prefix(_) | Self::Network => {
-                first == b'"'
-            }
+            Self::KeepFirst(_)
+            | Self::KeepLast(_)
+            | Self::Format(_)
+            | Self::Year
+            | Self::Prefix(_)
+            | Self::Network => first == b'"',
             Self::Pseudonym(_) => first == b'"' || is_number,
             Self::Bucket(_) => is_number,
         }
@@ -41,6 +46,9 @@ impl Made {
             Self::KeepFirst(count) => keep_first(value, *count, out),
             Self::KeepLast(count) => keep_last(value, *count, out),
             Self::Pseudonym(class) => key.map(|key| pseudonym(key, class, value, out)),
+            Self::Format(class) => {
+                key.and_then(|key| key.formatted(class, value)).map(|made| quote(made.chars(), out))
+            }
             Self::Year => general::year(value).map(|year| quote(year.chars(), out)),
             Self::Bucket(width) => general::bucket(value, *width).map(|bound| out.extend(bound.bytes())),
             Self::Prefix(count) => general::prefix(value, *count).map(|prefix| quote(prefix.chars(), out)),
@@ -153,5 +161,6 @@ mod tests {
     #[test]
     fn without_its_key_a_mask_hides_whole() {
         assert_eq!(made(&Made::Pseudonym("pii".into()), "Ada"), "\"[redacted]\"");
+        assert_eq!(made(&Made::Format("pii".into()), "123456"), "\"[redacted]\"");
     }
 }

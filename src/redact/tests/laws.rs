@@ -120,9 +120,10 @@ fn plan_of(rules: &[(Path, Mask)]) -> Arc<Plan> {
     Arc::new(Plan::new(&Arc::new(shape.build().unwrap()), hidden, Some(key_of_acme())))
 }
 
-fn pseudonym(class: usize, text: &str) -> String {
-    let mut out = Vec::new();
-    Made::Pseudonym(class.to_string().into()).write(Some(&key_of_acme()), text, &mut out);
+fn keyed(mask: &Mask, class: usize, text: &str) -> String {
+    let (class, mut out) = (class.to_string().into(), Vec::new());
+    let made = if *mask == Mask::Format { Made::Format(class) } else { Made::Pseudonym(class) };
+    made.write(Some(&key_of_acme()), text, &mut out);
     String::from_utf8(out).unwrap()
 }
 
@@ -131,7 +132,7 @@ fn expected(rules: &[(Path, Mask)], body: &str) -> (String, Vec<String>, usize) 
     let mut reader = Reader(body);
     let mut out = reader.space().to_owned();
     let tree = reader.value();
-    let mut oracle = Oracle::new(rules, &pseudonym);
+    let mut oracle = Oracle::new(rules, &keyed);
     oracle.write(&tree, &mut out);
     out.push_str(reader.space());
     (out, oracle.hidden, oracle.count)

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::seen;
 use crate::redact::Mask;
+use crate::redact::PseudonymKey;
 
 const GENERAL: [&str; 5] = ["year", "bucket(10)", "bucket(7)", "prefix(3)", "network"];
 const WHOLE: &str = "[redacted]";
@@ -83,11 +84,32 @@ fn an_escaped_value_is_the_value_that_it_stands_for() {
     assert_eq!(seen(&[("v", "keep-first(1)")], r#"{"v":"\u0041da"}"#), r#"{"v":"A**"}"#);
 }
 
+#[test]
+fn digits_become_others_of_the_same_form_which_only_that_tenant_and_class_turns_back() {
+    let key = PseudonymKey::new(b"secret", "acme");
+    for text in ["4111-1111-1111-1111", "+1 (555) 010-9999", "078051120"] {
+        let made = masked("format", &json!(text));
+        let made = made.as_str().unwrap();
+        let form = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "0");
+        assert!(made != text && form(made) == form(text), "{made}");
+        assert_eq!(key.unformatted("0", made).as_deref(), Some(text));
+        assert_ne!(key.unformatted("1", made).as_deref(), Some(text));
+        assert_ne!(PseudonymKey::new(b"secret", "globex").unformatted("0", made).as_deref(), Some(text));
+        assert_ne!(PseudonymKey::new(b"other", "acme").unformatted("0", made).as_deref(), Some(text));
+    }
+    for value in
+        [json!("12345"), json!(4_111_111_111_111_111_u64), json!("DE89 3704 0044"), json!("7".repeat(39))]
+    {
+        assert_eq!(masked("format", &value), WHOLE, "{value}");
+    }
+}
+
 fn value() -> impl Strategy<Value = Json> {
     prop_oneof![
         any::<String>().prop_map(Json::from),
         "[0-9]{4}-[01][0-9]-[0-3][0-9](T[0-2][0-9]:[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,3})?(Z|[+-][01][0-9]:00)?)?"
             .prop_map(Json::from),
+        "[0-9]{6,20}|[0-9]{4}(-[0-9]{4}){1,3}".prop_map(Json::from),
         "[0-9]{5}(-[0-9]{4})?|[A-Z]{1,2}[0-9][0-9A-Z]? [0-9][A-Z]{2}".prop_map(Json::from),
         any::<std::net::IpAddr>().prop_map(|address| address.to_string().into()),
         "[0-9*]{0,3}\\*{0,9}[0-9*]{0,3}".prop_map(Json::from),

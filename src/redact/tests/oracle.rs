@@ -132,7 +132,7 @@ fn selects(path: &[Step], at: &[At], is_array: bool) -> bool {
 }
 
 /// What replaces a value, given its raw text. `pseudonyms` says what the engine's key makes of class and text.
-type Pseudonyms<'a> = &'a dyn Fn(usize, &str) -> String;
+type Pseudonyms<'a> = &'a dyn Fn(&Mask, usize, &str) -> String;
 
 fn replaced(class: usize, mask: &Mask, tree: &Tree<'_>, pseudonyms: Pseudonyms<'_>) -> String {
     let full = || "\"[redacted]\"".to_owned();
@@ -171,10 +171,18 @@ fn replaced(class: usize, mask: &Mask, tree: &Tree<'_>, pseudonyms: Pseudonyms<'
             _ => full(),
         },
         Mask::Pseudonym => match text {
-            Some(text) => pseudonyms(class, &text),
-            None if is_number => pseudonyms(class, raw),
+            Some(text) => pseudonyms(mask, class, &text),
+            None if is_number => pseudonyms(mask, class, raw),
             None => full(),
         },
+        Mask::Format => {
+            let digits = |text: &str| text.chars().filter(char::is_ascii_digit).count();
+            let is_form = |text: &str| text.chars().all(|c| c.is_ascii_digit() || " -./()+".contains(c));
+            match text.filter(|text| is_form(text) && (6..=38).contains(&digits(text))) {
+                Some(text) => pseudonyms(mask, class, &text),
+                None => full(),
+            }
+        }
         Mask::Bucket(width) if is_number && !raw.contains(['e', 'E']) => {
             let width = f64::from(*width);
             format!("{:.0}", (raw.parse::<f64>().unwrap() / width).floor() * width + 0.0)
