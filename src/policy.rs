@@ -264,12 +264,21 @@ impl Policies {
         self.one(policy)?.mask.as_ref()
     }
 
-    /// What hides a class that may not be seen: of the class's own mask and those of the policies that forbade it, the
-    /// one that hides most.
+    /// What hides a class that may not be seen: of the class's own mask and those of the policies that forbade it or
+    /// erred, the one that hides most.
     #[must_use]
     pub fn hiding(&self, refused: &Verdict, class: &DataClass) -> Mask {
-        let named = refused.reasons.iter().filter_map(|policy| self.mask(*policy));
+        let hid = refused.reasons.iter().chain(&refused.errors);
+        let named = hid.filter_map(|policy| self.mask(*policy));
         named.chain([&class.mask]).max().unwrap_or(&class.mask).clone()
+    }
+
+    /// The first policy by its id whose mask is made with a tenant's key.
+    #[must_use]
+    pub fn masks_with_key(&self) -> Option<(&Mask, &Place)> {
+        let all = self.with_shadow.as_deref().unwrap_or(self);
+        let masked = all.compiled.iter().filter_map(|one| Some((one.mask.as_ref()?, &one.place)));
+        masked.into_iter().find(|(mask, _)| mask.needs_key())
     }
 
     /// Where a policy stands.

@@ -126,6 +126,11 @@ fn name(
                     .hint("say who shares what with whom: `@pathway(\"acme claims to globex\")`"),
             ),
             "pathway" => pathway = Some(Arc::from(value.val.as_str())),
+            // Whoever writes this expects a mask, and the value would be shown as it is.
+            "mask" if template.effect() == Effect::Permit => problems.push(
+                Problem::error("mask-permits", place(), "only a `forbid` can have a mask")
+                    .hint("a `permit` of `reveal` shows the value; leave `@mask` out, or forbid `reveal`"),
+            ),
             "mask" => match Mask::parse(&value.val) {
                 Ok(parsed) => mask = Some(parsed),
                 Err(why) => problems.push(Problem::error("bad-mask", place(), why)),

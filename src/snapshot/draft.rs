@@ -115,8 +115,9 @@ impl Draft {
         let Found { all: mut found, of_tenants } = found;
         let policies = match &model {
             Some(model) => {
-                self.masks(model, secret.is_some(), &mut found);
-                self.policies(model, after, &mut found)
+                let policies = self.policies(model, after, &mut found);
+                self.masks(model, policies.as_ref(), secret.is_some(), &mut found);
+                policies
             }
             None => {
                 self.policies_alone(after, &mut found);
@@ -274,18 +275,18 @@ impl Draft {
         (self.sources.is_whole(&Role::Routes) && self.sources.is_whole(&Role::OpenApi)).then_some(routes)
     }
 
-    /// A class whose mask needs the secret must have one.
-    fn masks(&self, model: &Model, secret: bool, found: &mut Vec<Problem>) {
+    /// Where the mask of a class or of a policy needs the secret there must be one.
+    fn masks(&self, model: &Model, policies: Option<&Policies>, secret: bool, found: &mut Vec<Problem>) {
+        if secret || !self.sources.is_whole(&Role::PseudonymKey) {
+            return;
+        }
         let class = model.classes.iter().map(|(_, class)| class).find(|class| class.mask.needs_key());
-        let secret = secret || !self.sources.is_whole(&Role::PseudonymKey);
-        if let Some(class) = class.filter(|_| !secret) {
-            let file =
-                self.files(&Role::Classes).next().map_or("classes".into(), |source| Arc::clone(&source.file));
-            let message = format!(
-                "class `{}` is masked by `{}`, but there is no secret to make it with",
-                class.name, class.mask
-            );
-            let problem = Problem::error("no-secret", Place::file(file), message);
+        let of_class = class.map(|class| (format!("class `{}`", class.name), &class.mask, &class.place));
+        let of_policy = policies.and_then(Policies::masks_with_key);
+        let of_policy = of_policy.map(|(mask, place)| ("what this policy hides".to_owned(), mask, place));
+        for (what, mask, place) in of_class.into_iter().chain(of_policy) {
+            let message = format!("{what} is masked by `{mask}`, but there is no secret to make it with");
+            let problem = Problem::error("no-secret", place.clone(), message);
             found.push(problem.hint("name a file in `redaction.pseudonym_key_file`"));
         }
     }

@@ -28,6 +28,7 @@ const OURS: &[&str] = &[
     "bad-mask",
     "bad-mode",
     "bad-policy-id",
+    "mask-permits",
     "pathway-forbids",
     "pathway-open",
     "pathway-unnamed",

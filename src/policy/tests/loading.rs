@@ -282,10 +282,18 @@ fn a_schema_that_palisade_does_not_fit_into_is_refused_with_the_reason() {
 #[test]
 fn masks_are_read_from_their_annotation() {
     let text =
-        "@id(\"m\") @mask(\"keep-last(4)\") permit(principal, action == Action::\"reveal\", resource);";
+        "@id(\"m\") @mask(\"keep-last(4)\") forbid(principal, action == Action::\"reveal\", resource);";
     let policies = policies(&model(TENANTS), text);
     assert_eq!(policies.mask(policies.find("m").unwrap()), Some(&Mask::KeepLast(4)));
-    assert_eq!(codes(&text.replace("keep-last(4)", "hide")), ["bad-mask"]);
+    for unknown in ["hide", "", "keep-last", "bucket(1)", "hash"] {
+        assert_eq!(codes(&text.replace("keep-last(4)", unknown)), ["bad-mask"], "{unknown}");
+    }
+    let hidden = text.replace("keep-last(4)", "hide").replace(" @mask", "\n  @mask");
+    let found = Policies::compile(&source("s", SCHEMA), &[source("p.cedar", &hidden)], &model(TENANTS));
+    let place = &found.unwrap_err()[0].place;
+    assert_eq!((&*place.file, place.line, place.column), ("p.cedar", 2, 3));
+    // A permit with a mask would show the value as it is.
+    assert_eq!(codes(&text.replace("forbid", "permit")), ["mask-permits"]);
 }
 
 #[test]
