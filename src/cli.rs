@@ -36,6 +36,7 @@ mod out;
 mod policies;
 mod progress;
 mod reach;
+mod redact;
 mod report;
 mod run;
 mod schema;
@@ -80,7 +81,7 @@ pub enum Exit {
     Threshold = 5,
     /// The audit log does not verify.
     Audit = 6,
-    /// `eval --exit-code`: denied.
+    /// `eval --exit-code`, `redact`: denied.
     Denied = 10,
 }
 
@@ -94,7 +95,7 @@ Examples:
   palisade explain -c demo/palisade.yaml --principal dana --tenant acme --roles clinician --action delete
 
 Exit codes: 0 ok, 1 internal, 2 usage, 3 invalid config or policy, 4 tests failed, 5 threshold or regression,
-6 audit verification failed; `eval --exit-code`: 10 denied.";
+6 audit verification failed; `eval --exit-code` and `redact`: 10 denied.";
 
 /// Policy-as-code enforcement sidecar for multi-tenant services.
 #[derive(Debug, clap::Parser)]
@@ -197,6 +198,9 @@ enum Verb {
     /// Explain one decision: what every policy said to it and why, and what would change it.
     #[command(after_help = explain::AFTER)]
     Explain(Box<explain::Arguments>),
+    /// Show a body as one caller would see it, or what of it would be hidden.
+    #[command(after_help = redact::AFTER)]
+    Redact(Box<redact::Arguments>),
     /// Everyone whom the policies let do an action on some data.
     #[command(after_help = who_can::AFTER)]
     WhoCan(who_can::Arguments),
@@ -269,6 +273,7 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
         | Verb::Shadow(_)
         | Verb::Policies(_)
         | Verb::Explain(_)
+        | Verb::Redact(_)
         | Verb::Fmt(_)
         | Verb::Bundle(_)
         | Verb::Init(_)
@@ -292,6 +297,7 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
         Verb::Lint(arguments) => lint::lint(global, arguments, world, out),
         Verb::Lsp => lsp::lsp(global, world, out),
         Verb::Explain(arguments) => explain::explain(global, arguments, world, out),
+        Verb::Redact(arguments) => redact::redact(global, arguments, world, out),
         Verb::WhoCan(arguments) => who_can::who_can(global, arguments, world, out),
         Verb::WhatCan(arguments) => what_can::what_can(global, arguments, world, out),
         Verb::Graph(arguments) => graph::graph(global, arguments, world, out),

@@ -93,6 +93,8 @@ pub const FIELD_BYTES_MAX: usize = 1 << 20;
 pub const EVENT_BYTES_MAX: usize = 1 << 20;
 /// Most columns of a table.
 pub const CSV_COLUMNS_MAX: usize = 4_096;
+/// Largest body of which `redact --diff` tells what would be hidden, in bytes.
+pub const COMPARED_BODY_BYTES_MAX: u64 = 64 << 20;
 /// Fewest digits of a text that is encrypted in its form: a million texts, which NIST SP 800-38G asks for.
 pub const FORMAT_DIGITS_MIN: usize = 6;
 /// Most digits of a text that is encrypted in its form.

@@ -342,6 +342,7 @@ fn the_schemas_and_completions_can_be_printed_and_every_help_has_examples() {
         "run",
         "check",
         "eval",
+        "redact",
         "test",
         "diff",
         "fmt",

@@ -1,4 +1,4 @@
-//! What `eval` and `explain` are asked: from flags, from JSON, flags over JSON.
+//! What `eval`, `explain` and `redact` are asked: from flags, from JSON, flags over JSON.
 //!
 //! Never: decides anything.
 
@@ -33,7 +33,7 @@ const REQUEST_BYTES_MAX: u64 = 1 << 20;
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Asking {
     /// Who calls.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, visible_alias = "as", value_name = "ID")]
     pub(super) principal: Option<String>,
     /// What the caller is: `user` (default) or `service`.
     #[arg(long, value_name = "KIND")]

@@ -1,0 +1,177 @@
+//! `palisade redact`: a body as one caller would see it, by the plan that a request of that caller would get.
+//!
+//! Never: decides or redacts in a way of its own, or prints a value with `--diff`.
+
+mod hidden;
+
+use std::io::Read as _;
+use std::sync::Arc;
+
+use bytes::Buf as _;
+use bytes::Bytes;
+use http::HeaderValue;
+
+use crate::limits;
+use crate::policy::Facts;
+use crate::redact::Content;
+use crate::redact::Plan;
+use crate::redact::Redactor;
+use crate::redact::Shape;
+use crate::redact::http::readable;
+use crate::request::question;
+use crate::request::question::Put;
+use crate::snapshot::Snapshot;
+
+use super::Exit;
+use super::Global;
+use super::Out;
+use super::World;
+use super::check;
+use super::check::Ready;
+use super::facts;
+use super::facts::Asking;
+use super::formats;
+
+pub(super) const AFTER: &str = "\
+Examples:
+  palisade redact --as dana --tenant acme --roles clinician --route getPatient < body.json
+  palisade redact --as gus --tenant globex --roles auditor --target acme --purpose audit --route listClaims --diff < body.json
+  palisade redact --as dana --tenant acme --path /patients/7 --of request < body.json
+  palisade redact --as dana --tenant acme --route exportPatients --content-type text/csv < body.csv
+
+The principal and the route are told as to `eval`. `--diff` prints the places, classes and masks of what would be hidden,
+never a value; keys of objects are shown.
+
+Exit codes: 0 redacted; 2 what is asked makes no sense; 3 the configuration is invalid; 10 the caller may not make the call;
+1 the body cannot be read, and would not be passed on.";
+
+/// Which body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Of {
+    /// The app's, on its way to the client.
+    Response,
+    /// The client's, on its way to the app: what is hidden there is dropped.
+    Request,
+}
+
+/// What `redact` takes.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Arguments {
+    /// Print what would be hidden, in place of the body.
+    #[arg(long)]
+    diff: bool,
+    /// Which body it is.
+    #[arg(long, value_enum, value_name = "BODY", default_value_t = Of::Response)]
+    of: Of,
+    /// How the body is written, as its header would say it.
+    #[arg(long, value_name = "TYPE", default_value = "application/json")]
+    content_type: String,
+    #[command(flatten)]
+    asking: Asking,
+}
+
+/// What becomes of the body of one call.
+struct Seen {
+    plan: Arc<Plan>,
+    /// `None` where nothing in the body is classified.
+    shape: Option<Arc<Shape>>,
+}
+
+pub(super) fn redact(
+    global: &Global,
+    arguments: &Arguments,
+    world: &World<'_>,
+    out: &mut Out,
+) -> Result<Exit, String> {
+    let Some(Ready { checked, .. }) = check::ready(global, world, out) else { return Ok(Exit::Invalid) };
+    let snapshot = checked.snapshot();
+    let content_type = HeaderValue::from_str(&arguments.content_type).ok();
+    let Ok(content) = readable(content_type.as_ref(), None) else {
+        out.error(&format!("a body of the type `{}` cannot be redacted", arguments.content_type));
+        return Ok(Exit::Usage);
+    };
+    let put = facts::question(&arguments.asking).and_then(|question| {
+        let put = question.put(snapshot, |facts| seen(snapshot, facts, arguments.of));
+        put.map_err(|why| facts::unasked(snapshot.model(), &why))
+    });
+    let seen = match put {
+        Ok(Put::Asked(Ok(seen))) => seen,
+        Ok(Put::Public(_)) => Seen { plan: Arc::new(Plan::nothing()), shape: None },
+        Ok(Put::Asked(Err(code))) => return Ok(refused(code, out)),
+        Ok(Put::Refused(refusal)) => return Ok(refused(refusal.row().code, out)),
+        Err(why) => {
+            out.error(&why);
+            return Ok(Exit::Usage);
+        }
+    };
+    if arguments.diff {
+        difference(global, snapshot, &seen, content, out)?
+    } else {
+        stream(&seen.plan, content, out)?
+    }
+    Ok(Exit::Ok)
+}
+
+fn refused(code: &str, out: &mut Out) -> Exit {
+    out.error(&format!("the caller would see no body: the call is refused with `{code}`; `eval` says why"));
+    Exit::Denied
+}
+
+/// The plan of a call's body, or the code of its refusal.
+fn seen(snapshot: &Snapshot, facts: &Facts<'_>, of: Of) -> Result<Seen, &'static str> {
+    let judgement = question::judge(snapshot, facts);
+    if let Some(refusal) = judgement.refusal() {
+        return Err(refusal.row().code);
+    }
+    let (request, response) = judgement.plans(snapshot, facts);
+    Ok(match of {
+        Of::Request => Seen { plan: request, shape: facts.route.request.clone() },
+        Of::Response => Seen { plan: response, shape: facts.route.response.clone() },
+    })
+}
+
+/// Prints the standard input as the caller would see it, piece by piece.
+fn stream(plan: &Arc<Plan>, content: Content, out: &mut Out) -> Result<(), String> {
+    let mut redactor = Redactor::new(Arc::clone(plan), content);
+    let mut input = std::io::stdin().lock();
+    loop {
+        let mut piece = vec![0; limits::WHOLE_BODY_BYTES_MAX];
+        let read = input.read(&mut piece).map_err(|error| format!("the body cannot be read: {error}"))?;
+        if read == 0 {
+            break;
+        }
+        piece.truncate(read);
+        let mut made = redactor.feed(Bytes::from(piece)).map_err(|why| why.to_string())?;
+        out.raw(&made.copy_to_bytes(made.remaining()));
+    }
+    let (mut last, _) = redactor.finish().map_err(|why| why.to_string())?;
+    out.raw(&last.copy_to_bytes(last.remaining()));
+    Ok(())
+}
+
+/// Prints what would be hidden of the standard input.
+fn difference(
+    global: &Global,
+    snapshot: &Snapshot,
+    seen: &Seen,
+    content: Content,
+    out: &mut Out,
+) -> Result<(), String> {
+    let mut body = Vec::new();
+    let most = limits::COMPARED_BODY_BYTES_MAX;
+    let read = std::io::stdin().lock().take(most + 1).read_to_end(&mut body);
+    read.map_err(|error| format!("the body cannot be read: {error}"))?;
+    if u64::try_from(body.len()).is_ok_and(|bytes| bytes > most) {
+        return Err(format!("a body with more than {most} bytes is not compared"));
+    }
+    let found = match &seen.shape {
+        Some(shape) => hidden::hidden(snapshot.model(), &seen.plan, shape, content, &Bytes::from(body))?,
+        None => Vec::new(),
+    };
+    if global.output.is_json() {
+        out.raw(formats::pretty(&serde_json::json!({ "hidden": found })).as_bytes());
+    } else {
+        out.line(hidden::pretty(&found).trim_end());
+    }
+    Ok(())
+}
