@@ -91,6 +91,8 @@ pub const MASKED_VALUE_BYTES_MAX: usize = 64 << 10;
 pub const FIELD_BYTES_MAX: usize = 1 << 20;
 /// Longest server-sent event, in bytes as sent: its lines are one text, and are held to its end.
 pub const EVENT_BYTES_MAX: usize = 1 << 20;
+/// Longest head of a part of `multipart/form-data`, in bytes.
+pub const PART_HEAD_BYTES_MAX: usize = 8 << 10;
 /// Most columns of a table.
 pub const CSV_COLUMNS_MAX: usize = 4_096;
 /// Largest body of which `redact --diff` tells what would be hidden, in bytes.

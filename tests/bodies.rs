@@ -141,3 +141,22 @@ fn a_body_may_arrive_by_any_known_encoding_and_leaves_plain() {
         assert_eq!(all.headers["content-encoding"], encoding);
     }
 }
+
+#[test]
+fn the_parts_of_a_form_are_redacted_and_a_file_is_refused() {
+    let upstream = Upstream::start(|_, body| answer_of(body));
+    let (_folder, sidecar) = start(&upstream);
+    let post = |who: &str, body: &str| {
+        let head = "POST /patients HTTP/1.1\r\ncontent-type: multipart/form-data; boundary=xyz\r\n";
+        Client::connect(sidecar.data).ask(&format!("{head}{}", key(who)), body.as_bytes())
+    };
+    let part =
+        |more: &str, text: &str| format!("--xyz\r\ncontent-disposition: form-data; {more}\r\n\r\n{text}\r\n");
+    let [name, ssn] = [part("name=\"name\"", "Ada"), part("name=\"ssn\"", "SECRET")];
+    assert_eq!(post("des", &format!("{ssn}{name}--xyz--\r\n")).text(), format!("{name}--xyz--\r\n"));
+    let file = part("name=\"photo\"; filename=\"a.png\"\r\ncontent-type: image/png", "SECRET");
+    let refused = post("des", &format!("{name}{file}--xyz--\r\n"));
+    assert_eq!((refused.status, refused.code().as_str()), (415, "unreadable_body"));
+    let all = format!("{name}{ssn}{file}--xyz--\r\n");
+    assert_eq!(post("ann", &all).text(), all);
+}

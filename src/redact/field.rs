@@ -78,6 +78,49 @@ impl Place {
     /// # Errors
     /// When it looks like JSON in which something may have to be hidden, and is not.
     pub(super) fn judge(&self, plan: &Plan, text: &str, counts: &mut Vec<u64>) -> Result<Fate, Malformed> {
+        self.judge_by(text, |path, now| {
+            let seen = if self.is_here {
+                walked(plan, path, &mask::quoted(now), counts)?
+            } else if now.trim_start().starts_with(['{', '[', '\u{feff}']) {
+                walked(plan, path, now.as_bytes(), counts)?
+            } else {
+                Seen::Same
+            };
+            Ok(match seen {
+                Seen::Same => Fate::Stays,
+                Seen::Inside(raw) => plain(&raw),
+                Seen::Outer(fate) => fate,
+            })
+        })
+    }
+
+    /// What becomes of a JSON document that stands here.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub(super) fn judge_json(
+        &self,
+        plan: &Plan,
+        text: &str,
+        counts: &mut Vec<u64>,
+    ) -> Result<Fate, Malformed> {
+        self.judge_by(text, |path, now| {
+            let raw = match walked(plan, path, now.as_bytes(), counts)? {
+                Seen::Same => return Ok(Fate::Stays),
+                Seen::Inside(raw) => raw,
+                Seen::Outer(Fate::Becomes(text)) => mask::quoted(&text),
+                Seen::Outer(fate @ (Fate::Gone | Fate::Stays)) => return Ok(fate),
+            };
+            // What the walk lets out of UTF-8 is UTF-8.
+            Ok(String::from_utf8(raw).map_or(Fate::Gone, Fate::Becomes))
+        })
+    }
+
+    fn judge_by(
+        &self,
+        text: &str,
+        mut one: impl FnMut(&[Step], &str) -> Result<Fate, Malformed>,
+    ) -> Result<Fate, Malformed> {
         let mut fate = Fate::Stays;
         for path in &self.paths {
             let now = match &fate {
@@ -85,19 +128,22 @@ impl Place {
                 Fate::Becomes(text) => text,
                 Fate::Gone => return Ok(fate),
             };
-            let next = if self.is_here {
-                walked(plan, path, &mask::quoted(now), counts)?
-            } else if now.trim_start().starts_with(['{', '[', '\u{feff}']) {
-                walked(plan, path, now.as_bytes(), counts)?
-            } else {
-                Fate::Stays
-            };
+            let next = one(path, now)?;
             if next != Fate::Stays {
                 fate = next;
             }
         }
         Ok(fate)
     }
+}
+
+/// What a walk makes of a value at a path.
+enum Seen {
+    Same,
+    /// This JSON stands there now.
+    Inside(Vec<u8>),
+    /// What stood around it was hidden.
+    Outer(Fate),
 }
 
 /// A name that is too long, too deep, or holds a NUL, after which some would not read on.
@@ -174,7 +220,7 @@ pub(super) fn is_classified(plan: &Plan, name: &str) -> bool {
 }
 
 /// Writes the document in which `value`, which is JSON, stands at the path; walks it; and reads what stands there then.
-fn walked(plan: &Plan, path: &[Step], value: &[u8], counts: &mut Vec<u64>) -> Result<Fate, Malformed> {
+fn walked(plan: &Plan, path: &[Step], value: &[u8], counts: &mut Vec<u64>) -> Result<Seen, Malformed> {
     let mut document = Vec::with_capacity(value.len() + 64);
     let mut close = Vec::new();
     for step in path {
@@ -201,15 +247,15 @@ fn walked(plan: &Plan, path: &[Step], value: &[u8], counts: &mut Vec<u64>) -> Re
     out.extend_from_slice(&walk.finish(plan)?);
     add_counts(counts, &walk.counts);
     if out == document {
-        return Ok(Fate::Stays);
+        return Ok(Seen::Same);
     }
     let inside = document
         .get(..open)
         .and_then(|open| out.strip_prefix(open))
         .and_then(|inside| inside.strip_suffix(&*close));
     Ok(match inside {
-        Some(raw) => plain(raw),
-        None => outer(&out, path),
+        Some(raw) => Seen::Inside(raw.to_vec()),
+        None => Seen::Outer(outer(&out, path)),
     })
 }
 

@@ -11,6 +11,7 @@ use ::http::HeaderName;
 use ::http::HeaderValue;
 use ::http::header;
 
+use crate::redact::Boundary;
 use crate::redact::Content;
 use crate::redact::Encoding;
 use crate::redact::Format;
@@ -72,27 +73,7 @@ pub fn readable(
 ) -> Result<Content, Unreadable> {
     let content_type =
         content_type.ok_or(Unreadable::NoContentType)?.to_str().map_err(|_| Unreadable::ContentType)?;
-    let mut parts = content_type.split(';').map(str::trim);
-    let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
-    let mut format = format(&media_type).ok_or(Unreadable::ContentType)?;
-    for part in parts.filter(|part| !part.is_empty()) {
-        let (name, value) = part.split_once('=').ok_or(Unreadable::ContentType)?;
-        if name.trim().eq_ignore_ascii_case("charset") {
-            let value = value.trim();
-            let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
-            if !value.eq_ignore_ascii_case("utf-8") && !value.eq_ignore_ascii_case("utf8") {
-                return Err(Unreadable::Charset);
-            }
-        }
-        if let Format::Csv { is_named } = &mut format
-            && name.trim().eq_ignore_ascii_case("header")
-        {
-            *is_named = value.trim().eq_ignore_ascii_case("present");
-            if !*is_named {
-                return Err(Unreadable::ContentType);
-            }
-        }
-    }
+    let format = format(&said(content_type)?).ok_or(Unreadable::ContentType)?;
     let encoding = content_encoding.map_or(Ok(""), HeaderValue::to_str).map_err(|_| Unreadable::Encoding)?;
     let encoding = match &*encoding.trim().to_ascii_lowercase() {
         "" | "identity" => Encoding::Identity,
@@ -105,9 +86,42 @@ pub fn readable(
     Ok(Content { format, encoding })
 }
 
-/// The format that a media type, in lower case, names.
-fn format(media_type: &str) -> Option<Format> {
-    match media_type {
+/// What a content type says.
+struct Said {
+    /// In lower case.
+    media_type: String,
+    /// Of a table: does the first row name the columns?
+    is_named: Option<bool>,
+    boundary: Option<Boundary>,
+}
+
+fn said(content_type: &str) -> Result<Said, Unreadable> {
+    let mut parts = content_type.split(';').map(str::trim);
+    let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
+    let mut said = Said { media_type, is_named: None, boundary: None };
+    for part in parts.filter(|part| !part.is_empty()) {
+        let (name, value) = part.split_once('=').ok_or(Unreadable::ContentType)?;
+        let value = value.trim();
+        let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
+        match &*name.trim().to_ascii_lowercase() {
+            "charset" if !["utf-8", "utf8"].iter().any(|utf8| value.eq_ignore_ascii_case(utf8)) => {
+                return Err(Unreadable::Charset);
+            }
+            "header" => said.is_named = Some(value.eq_ignore_ascii_case("present")),
+            "boundary" => {
+                let boundary = Boundary::new(value).ok_or(Unreadable::ContentType)?;
+                if said.boundary.replace(boundary).is_some() {
+                    return Err(Unreadable::ContentType);
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(said)
+}
+
+fn format(said: &Said) -> Option<Format> {
+    match &*said.media_type {
         "application/json" | "text/json" => return Some(Format::Json),
         "application/x-ndjson"
         | "application/ndjson"
@@ -118,11 +132,13 @@ fn format(media_type: &str) -> Option<Format> {
         | "text/x-ndjson" => return Some(Format::Lines),
         "application/json-seq" => return Some(Format::Sequence),
         "application/x-www-form-urlencoded" => return Some(Format::Form),
+        "multipart/form-data" => return said.boundary.map(Format::Multipart),
         "text/event-stream" => return Some(Format::Events),
-        "text/csv" => return Some(Format::Csv { is_named: false }),
+        "text/csv" if said.is_named == Some(false) => return None,
+        "text/csv" => return Some(Format::Csv { is_named: said.is_named.is_some() }),
         _ => {}
     }
-    let (_, sub) = media_type.split_once('/').filter(|(kind, _)| !kind.is_empty())?;
+    let (_, sub) = said.media_type.split_once('/').filter(|(kind, _)| !kind.is_empty())?;
     if sub.ends_with("+json") {
         Some(Format::Json)
     } else if sub.ends_with("+json-seq") {
@@ -130,6 +146,24 @@ fn format(media_type: &str) -> Option<Format> {
     } else {
         None
     }
+}
+
+/// What a part of a form may hold, if something in the form may have to be hidden.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PartType {
+    /// Text.
+    Text,
+    /// One JSON document.
+    Json,
+}
+
+/// The type of a part with this content type; `None` for any other.
+pub(super) fn part_type(content_type: &str) -> Option<PartType> {
+    let said = said(content_type).ok()?;
+    if said.media_type == "text/plain" {
+        return Some(PartType::Text);
+    }
+    (format(&said) == Some(Format::Json)).then_some(PartType::Json)
 }
 
 /// [`readable`] for a whole header map: a second line of either header is unreadable, whatever it says.

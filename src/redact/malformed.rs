@@ -62,6 +62,11 @@ pub enum Malformed {
         /// Where.
         at: u64,
     },
+    /// What stands there is no sound part, or delimiter of parts (RFC 7578), or the part that ends there cannot be judged.
+    NotMultipart {
+        /// Where.
+        at: u64,
+    },
     /// More than [`limits::FIELD_BYTES_MAX`] of one field that may have to be hidden, of its name, or of a row.
     FieldTooLong {
         /// Where.
@@ -85,6 +90,7 @@ impl Malformed {
             Self::NumberTooLong { at } => Self::NumberTooLong { at: before + at },
             Self::GapTooLong { at } => Self::GapTooLong { at: before + at },
             Self::NotForm { at } => Self::NotForm { at: before + at },
+            Self::NotMultipart { at } => Self::NotMultipart { at: before + at },
             Self::NotEvents { at } => Self::NotEvents { at: before + at },
             Self::EventTooLong { at } => Self::EventTooLong { at: before + at },
             Self::NotCsv { at } => Self::NotCsv { at: before + at },
@@ -115,6 +121,7 @@ impl fmt::Display for Malformed {
                 write!(f, "more than {} bytes around a key at byte {at}", limits::JSON_HELD_BYTES_MAX)
             }
             Self::NotForm { at } => write!(f, "the body is not a form at byte {at}"),
+            Self::NotMultipart { at } => write!(f, "the body has no sound part at byte {at}"),
             Self::NotEvents { at } => write!(f, "the line before byte {at} is of no server-sent event"),
             Self::EventTooLong { at } => {
                 write!(f, "an event is longer than {} bytes at byte {at}", limits::EVENT_BYTES_MAX)

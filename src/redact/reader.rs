@@ -8,6 +8,8 @@ use crate::redact::csv::Csv;
 use crate::redact::events::Events;
 use crate::redact::form::Form;
 use crate::redact::malformed::Malformed;
+use crate::redact::multipart::Boundary;
+use crate::redact::multipart::Multipart;
 use crate::redact::plan::Plan;
 use crate::redact::records::Records;
 use crate::redact::walk::Walk;
@@ -38,6 +40,8 @@ pub enum Format {
     Sequence,
     /// The fields of a form (`application/x-www-form-urlencoded`), each like a member of the document.
     Form,
+    /// The parts of a form (`multipart/form-data`), each like a member of the document.
+    Multipart(Boundary),
     /// Server-sent events (`text/event-stream`), the data of each a document.
     Events,
     /// A table (RFC 4180), each row like an item of the document.
@@ -62,7 +66,7 @@ impl Content {
     pub const fn is_a_stream(self) -> bool {
         match self.format {
             Format::Lines | Format::Sequence | Format::Events => true,
-            Format::Json | Format::Form | Format::Csv { .. } => false,
+            Format::Json | Format::Form | Format::Multipart(_) | Format::Csv { .. } => false,
         }
     }
 }
@@ -80,6 +84,7 @@ pub(super) enum Reader {
     Json(Box<Walk>),
     Records(Box<Records>),
     Form(Box<Form>),
+    Multipart(Box<Multipart>),
     Events(Box<Events>),
     Csv(Box<Csv>),
 }
@@ -91,6 +96,7 @@ impl Reader {
             Format::Lines => Self::Records(Box::new(Records::lines())),
             Format::Sequence => Self::Records(Box::new(Records::sequence())),
             Format::Form => Self::Form(Box::default()),
+            Format::Multipart(boundary) => Self::Multipart(Box::new(Multipart::new(&boundary))),
             Format::Events => Self::Events(Box::default()),
             Format::Csv { is_named } => Self::Csv(Box::new(Csv::new(is_named))),
         }
@@ -102,6 +108,7 @@ impl Reader {
             Self::Json(walk) => walk.feed(plan, piece),
             Self::Records(records) => records.feed(plan, piece),
             Self::Form(form) => form.feed(plan, piece),
+            Self::Multipart(parts) => parts.feed(plan, piece),
             Self::Events(events) => events.feed(plan, piece),
             Self::Csv(csv) => csv.feed(plan, piece),
         }
@@ -113,6 +120,7 @@ impl Reader {
             Self::Json(walk) => walk.finish(plan),
             Self::Records(records) => records.finish(plan),
             Self::Form(form) => form.finish(plan),
+            Self::Multipart(parts) => parts.finish(),
             Self::Events(events) => events.finish(plan),
             Self::Csv(csv) => csv.finish(plan),
         }
@@ -124,6 +132,7 @@ impl Reader {
             Self::Json(walk) => &walk.counts,
             Self::Records(records) => &records.counts,
             Self::Form(form) => &form.counts,
+            Self::Multipart(parts) => &parts.counts,
             Self::Events(events) => &events.counts,
             Self::Csv(csv) => &csv.counts,
         }

@@ -9,6 +9,7 @@ mod gzip;
 mod http;
 mod laws;
 mod masks;
+mod multipart;
 mod oracle;
 mod records;
 mod shapes;

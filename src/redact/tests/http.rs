@@ -5,6 +5,7 @@ use ::http::HeaderName;
 use ::http::HeaderValue;
 
 use super::plan;
+use crate::redact::Boundary;
 use crate::redact::Content;
 use crate::redact::Encoding;
 use crate::redact::Format;
@@ -53,12 +54,21 @@ fn only_known_formats_and_encodings_in_utf8_can_be_read() {
         ("text/csv", Format::Csv { is_named: false }),
         ("text/csv; header=present; charset=utf-8", Format::Csv { is_named: true }),
     ];
-    for (kind, format) in formats {
+    let boundary = |text| Format::Multipart(Boundary::new(text).unwrap());
+    for (kind, format) in formats.into_iter().chain([
+        ("multipart/form-data; boundary=a-b", boundary("a-b")),
+        ("multipart/form-data; charset=utf-8; boundary=\"a:b=\"", boundary("a:b=")),
+    ]) {
         assert_eq!(read(kind, None), Ok(Content { format, encoding: Encoding::Identity }), "{kind}");
     }
     for kind in [
         "text/html",
         "text/csv; header=absent",
+        "multipart/form-data",
+        "multipart/form-data; boundary=",
+        "multipart/form-data; boundary=\"a b\"",
+        "multipart/form-data; boundary=a; boundary=b",
+        "multipart/mixed; boundary=a",
         "application/jsonp",
         "text/plain",
         "application/octet-stream",
