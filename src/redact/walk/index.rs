@@ -51,6 +51,8 @@ impl Index {
         bits::dispatch(Build { index: self, bytes, from });
     }
 
+    // Part of the function that may use the instructions that `classify` does.
+    #[inline(always)]
     fn built(&mut self, classify: impl Classify, bytes: &[u8], from: usize) {
         let rest = bytes.get(from..).unwrap_or_default();
         let mut window = rest.get(..WINDOW).unwrap_or(rest);

@@ -129,23 +129,31 @@ mod avx2 {
         pulp::cast([half, half])
     }
 
+    // Whatever is not part of the one function that may use these instructions calls them one by one, at many times the
+    // cost: hence no closures, and `inline(always)` all the way.
+    #[inline(always)]
+    fn mask(simd: V3, bytes: __m256i) -> u32 {
+        simd.avx2._mm256_movemask_epi8(bytes).cast_unsigned()
+    }
+
+    #[inline(always)]
+    fn equal(simd: V3, a: __m256i, b: __m256i) -> u32 {
+        mask(simd, simd.avx2._mm256_cmpeq_epi8(a, b))
+    }
+
     #[inline(always)]
     pub(super) fn half(simd: V3, bytes: &[u8]) -> Half {
         let bytes: __m256i = pulp::cast(*bytes.first_chunk::<32>().unwrap_or(&[b' '; 32]));
         let avx2 = simd.avx2;
-        let mask = |bytes| avx2._mm256_movemask_epi8(bytes).cast_unsigned();
-        let equal = |a, b| mask(avx2._mm256_cmpeq_epi8(a, b));
         let small = avx2._mm256_min_epu8(bytes, splat(0x1f));
+        let operators = avx2._mm256_shuffle_epi8(twice(OPERATORS), bytes);
         Half {
-            quote: equal(bytes, splat(b'"')),
-            backslash: equal(bytes, splat(b'\\')),
-            operator: equal(
-                avx2._mm256_or_si256(bytes, splat(0x20)),
-                avx2._mm256_shuffle_epi8(twice(OPERATORS), bytes),
-            ),
-            space: equal(bytes, avx2._mm256_shuffle_epi8(twice(SPACES), bytes)),
-            control: equal(bytes, small),
-            high: mask(bytes),
+            quote: equal(simd, bytes, splat(b'"')),
+            backslash: equal(simd, bytes, splat(b'\\')),
+            operator: equal(simd, avx2._mm256_or_si256(bytes, splat(0x20)), operators),
+            space: equal(simd, bytes, avx2._mm256_shuffle_epi8(twice(SPACES), bytes)),
+            control: equal(simd, bytes, small),
+            high: mask(simd, bytes),
         }
     }
 }
