@@ -96,6 +96,7 @@ fn what_parsers_would_take_apart_differently_is_refused() {
             "{}--xyz--",
             part("a", "", "1\n--xyz\nContent-Disposition: form-data; name=\"ssn\"\n\nsecret")
         ),
+        format!("{}--xyz--", part("a", "", &format!("1\n{}", part("b", "", "2").trim_end()))),
         format!("{}--xyz--", part("a", "", "1--xyz")),
         format!("{}--xyz--", part("a", "", "1\r\n--xyzz")),
         format!("{}--xyz--", part("a", "; name=\"ssn\"", "1")),
