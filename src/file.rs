@@ -34,7 +34,7 @@ pub fn bytes(path: &Path, most: usize) -> io::Result<Vec<u8>> {
 /// All text of a file.
 ///
 /// # Errors
-/// As for [`bytes`], and when it is not UTF-8.
+/// As for [`bytes()`], and when it is not UTF-8.
 pub fn text(path: &Path, most: usize) -> io::Result<String> {
     String::from_utf8(bytes(path, most)?).map_err(|_| io::Error::other("it is not text"))
 }

@@ -19,7 +19,7 @@
 //! | [`request`] | the five states of a request, and every way it can be refused |
 //! | [`cases`] | test files beside the policies: read, and held against the answers |
 //! | [`compare`] | two snapshots side by side: their policies' text, and their effect on many requests |
-//! | [`file`] | a file of this machine, read whole within a bound |
+//! | [`mod@file`] | a file of this machine, read whole within a bound |
 //! | [`remote`] | where bundles are published: a web server, an S3-compatible store, an OCI registry |
 //! | [`config`] | `palisade.yaml`, checked whole before anything starts |
 //! | [`telemetry`] | log lines and metrics |
