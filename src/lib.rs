@@ -19,7 +19,7 @@
 //! | [`request`] | the five states of a request, and every way it can be refused |
 //! | [`cases`] | test files beside the policies: read, and held against the answers |
 //! | [`compare`] | two snapshots side by side: their policies' text, and their effect on many requests |
-//! | [`mod@file`] | a file of this machine, read whole within a bound |
+//! | [`file`] | a file of this machine, read whole within a bound |
 //! | [`remote`] | where bundles are published: a web server, an S3-compatible store, an OCI registry |
 //! | [`config`] | `palisade.yaml`, checked whole before anything starts |
 //! | [`telemetry`] | log lines and metrics |
@@ -32,6 +32,8 @@
 //! | [`admin`] | health, metrics, what each policy did, and version, on a listener of their own |
 //! | [`cli`] | the command line, one file a verb |
 //! | [`manual`] | the chapters for people |
+//!
+//! [`file`]: mod@file
 
 pub mod ids;
 pub mod limits;
