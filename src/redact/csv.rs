@@ -152,6 +152,10 @@ fn columns(plan: &Plan, cells: &[&str], is_named: bool) -> Option<Vec<Option<Pla
     for (number, cell) in cells.iter().enumerate() {
         let cell = if number == 0 { cell.strip_prefix('\u{feff}').unwrap_or(cell) } else { cell };
         let name = text(cell);
+        // Spreadsheets take `sep=,` for a line that says the delimiter, and the next one for the header.
+        if number == 0 && name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("sep=")) {
+            return None;
+        }
         // Another delimiter: these are several columns.
         if name.contains([';', '\t', '|']) {
             return None;

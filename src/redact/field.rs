@@ -167,6 +167,17 @@ fn readings(name: &str) -> Vec<Path> {
         }
     }
     add(vec![Step::Member(trimmed.replace(['.', ' ', '['], "_"))]);
+    // PHP changes the name before its first bracket only, and many take `[]` for an item where it stands.
+    let (base, brackets) =
+        trimmed.split_at_checked(trimmed.find('[').unwrap_or(trimmed.len())).unwrap_or_default();
+    let php = format!("{}{brackets}", base.replace(['.', ' '], "_"));
+    for name in [trimmed, &php] {
+        for numbers in [false, true] {
+            add(split(name, false, numbers));
+        }
+        add(split(&name.replace("[]", "[0]"), false, false));
+        add(split(&name.replace("[]", "[0]"), true, false));
+    }
     all
 }
 

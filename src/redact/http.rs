@@ -104,6 +104,8 @@ fn said(content_type: &str) -> Result<Said, Unreadable> {
         let value = value.trim();
         let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
         match &*name.trim().to_ascii_lowercase() {
+            // RFC 2231: some readers take `boundary*` or `charset*0` for the parameter itself, and the last one said.
+            name if name.contains('*') => return Err(Unreadable::ContentType),
             "charset" if !["utf-8", "utf8"].iter().any(|utf8| value.eq_ignore_ascii_case(utf8)) => {
                 return Err(Unreadable::Charset);
             }

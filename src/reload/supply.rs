@@ -260,7 +260,11 @@ impl Supply {
             return;
         }
         let Some(keep) = &self.keep else { return };
-        let stored = keep.store(|| self.state().good.clone());
+        // What was read again meanwhile may forbid what is live; the floor on the disk never falls either.
+        let stored = keep.store(|| {
+            let state = self.state();
+            state.good.clone().filter(|good| state.floor.allows(good, None).is_ok())
+        });
         if let Err(why) = &stored {
             tracing::error!(why, "the bundle cannot be kept; a start without its source would not have it");
         }

@@ -77,6 +77,23 @@ fn a_table_without_names_or_with_another_delimiter_is_refused() {
 }
 
 #[test]
+fn a_line_that_names_the_delimiter_is_not_taken_for_the_header() {
+    let named = Content { format: Format::Csv { is_named: true }, ..CSV };
+    let body = b"sep=,\r\nname,ssn\r\nAda,078-05-1120\r\n";
+    assert!(run(&plan(&[("ssn", "drop")]), named, &[&body[..]]).is_err());
+}
+
+#[test]
+fn a_name_with_brackets_is_read_as_php_and_rails_read_it() {
+    let seen = |path: &str, header: &str| {
+        csv(&[(path, "drop"), ("known", "drop")], &format!("known,{header}\r\n1,078-05\r\n"))
+    };
+    for (path, header) in [("$.users.*.ssn", "users[][ssn]"), ("$.my_user.ssn", "my.user[ssn]")] {
+        assert!(!seen(path, header).unwrap().contains("078-05"), "{path} {header}");
+    }
+}
+
+#[test]
 fn a_row_with_shifted_cells_does_not_leave() {
     let rules = [("ssn", "drop")];
     for row in [
