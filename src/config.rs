@@ -13,6 +13,7 @@ use http::HeaderName;
 
 use crate::problem::Place;
 use crate::problem::Problem;
+use crate::redact::Encoding;
 use crate::remote::Access;
 use crate::remote::Remote;
 use crate::snapshot::Settings;
@@ -22,6 +23,7 @@ mod check;
 mod expand;
 mod issuers;
 mod raw;
+mod redaction;
 mod shadow;
 mod tree;
 mod units;
@@ -47,6 +49,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// How large and how many things may be.
     pub limits: Limits,
+    /// The content codings, the best first, in which redacted bodies leave that the app sent plain.
+    pub encode: Arc<[Encoding]>,
     /// Are decisions kept for the next request that asks the same?
     pub decision_cache: bool,
     /// The files that a snapshot is made from.

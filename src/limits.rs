@@ -115,6 +115,10 @@ pub const INFLATE_RATIO_MAX: u64 = 100;
 pub const INFLATE_WINDOW_BYTES_MAX: u32 = 8 << 20;
 /// The bytes that a compressed body may grow to whatever its ratio.
 pub const INFLATE_FREE_BYTES: u64 = 1 << 20;
+/// Largest body that leaves plain whatever the client takes, in bytes: it fits a packet, and codings add to it.
+pub const ENCODED_BODY_BYTES_MIN: usize = 1 << 10;
+/// Window of a body that leaves compressed by br or zstd, in bytes: so much is held of each.
+pub const DEFLATE_WINDOW_BYTES: usize = 256 << 10;
 /// Largest redacted body that is sent whole with its exact length, in bytes; larger ones are streamed.
 pub const WHOLE_BODY_BYTES_MAX: usize = 64 << 10;
 

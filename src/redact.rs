@@ -30,10 +30,12 @@
 //!
 //! Never: performs I/O, reads a clock, passes on a body that it cannot read while its plan hides something.
 
+mod accepts;
 mod automaton;
 mod classes;
 mod coding;
 mod csv;
+mod encode;
 mod events;
 mod field;
 mod form;
@@ -62,7 +64,10 @@ use bytes::Bytes;
 
 use crate::redact::reader::Reader;
 
+pub use accepts::Accepts;
 pub use automaton::Shape;
+pub use encode::Encoder;
+pub use encode::NotEncoded;
 pub use key::PseudonymKey;
 pub use malformed::Malformed;
 pub use mask::Mask;

@@ -71,6 +71,7 @@ use crate::ids::DecisionId;
 use crate::model::RouteIx;
 use crate::policy::Memory;
 use crate::redact::ClassIx;
+use crate::redact::Encoding;
 use crate::request::plans::Plans;
 use crate::snapshot::Live;
 use crate::snapshot::Snapshot;
@@ -99,6 +100,8 @@ pub struct Settings {
     pub purpose_header: HeaderName,
     /// Does the app get the caller's credential?
     pub forward_credential: bool,
+    /// The content codings, the best first, in which redacted bodies leave that the app sent plain.
+    pub encode: Arc<[Encoding]>,
     /// Are decisions kept for the next request that asks the same?
     pub decision_cache: bool,
 }

@@ -349,6 +349,7 @@ fn request_settings(config: &Config) -> request::Settings {
         api_key_header: config.settings.api_key_header.clone(),
         purpose_header: config.settings.purpose_header.clone(),
         forward_credential: config.upstream.forward_credential,
+        encode: Arc::clone(&config.encode),
         decision_cache: config.decision_cache,
     }
 }

@@ -29,6 +29,7 @@ use super::Upstream;
 use super::bundle;
 use super::issuers;
 use super::raw;
+use super::redaction;
 use super::shadow;
 use super::tree::Node;
 use super::units;
@@ -190,6 +191,7 @@ pub(super) fn check(
         upstream,
         timeouts,
         limits,
+        encode: redaction::encode(&mut c, &raw.redaction),
         decision_cache: raw.policies.decision_cache.unwrap_or(true),
         files,
         settings: Arc::new(settings),

@@ -282,6 +282,9 @@ pub(super) struct Tenancy {
 pub(super) struct Redaction {
     /// File with the secret, at least 32 bytes, from which each tenant's keys for the masks `pseudonym` and `format` are made.
     pub(super) pseudonym_key_file: Option<String>,
+    /// Content codings (`zstd`, `gzip`, `br`, `deflate`), the best first, in which redacted bodies of more than 1 KiB leave
+    /// although the app sent them plain, to clients that take one of them. Default: none.
+    pub(super) encode: Vec<String>,
 }
 
 /// Where decision records go.

@@ -74,16 +74,21 @@ pub fn readable(
     let content_type =
         content_type.ok_or(Unreadable::NoContentType)?.to_str().map_err(|_| Unreadable::ContentType)?;
     let format = format(&said(content_type)?).ok_or(Unreadable::ContentType)?;
-    let encoding = content_encoding.map_or(Ok(""), HeaderValue::to_str).map_err(|_| Unreadable::Encoding)?;
-    let encoding = match &*encoding.trim().to_ascii_lowercase() {
-        "" | "identity" => Encoding::Identity,
-        "gzip" | "x-gzip" => Encoding::Gzip,
-        "deflate" => Encoding::Deflate,
-        "br" => Encoding::Brotli,
-        "zstd" => Encoding::Zstd,
-        _ => return Err(Unreadable::Encoding),
-    };
-    Ok(Content { format, encoding })
+    Ok(Content { format, encoding: encoding(content_encoding).ok_or(Unreadable::Encoding)? })
+}
+
+/// The one encoding that a header names; `None` for any other, or several.
+fn encoding(content_encoding: Option<&HeaderValue>) -> Option<Encoding> {
+    match &*content_encoding.map_or(Ok(""), HeaderValue::to_str).ok()?.trim().to_ascii_lowercase() {
+        "" => Some(Encoding::Identity),
+        name => Encoding::named(name),
+    }
+}
+
+/// The encoding of a body that the headers of an answer to `HEAD` describe; a body of an unknown one would be refused.
+#[must_use]
+pub fn described_encoding(headers: &HeaderMap) -> Encoding {
+    encoding(headers.get(header::CONTENT_ENCODING)).unwrap_or(Encoding::Identity)
 }
 
 /// What a content type says.
@@ -285,11 +290,10 @@ fn keep_own_view(headers: &mut HeaderMap, name: &HeaderName, suffix: &str) -> bo
     if lines.is_empty() || lines.iter().any(|line| line.trim() == "*") {
         return true;
     }
-    let end = format!("{suffix}\"");
     let tags: Vec<String> = lines
         .iter()
         .flat_map(|line| entity_tags(line))
-        .filter_map(|tag| tag.strip_suffix(&*end).map(|open| format!("{open}\"")))
+        .filter_map(|tag| own_view(tag, suffix).map(|(tag, _)| tag))
         .collect();
     match HeaderValue::from_str(&tags.join(", ")) {
         Ok(value) if !tags.is_empty() => {
@@ -297,6 +301,36 @@ fn keep_own_view(headers: &mut HeaderMap, name: &HeaderName, suffix: &str) -> bo
             true
         }
         Ok(_) | Err(_) => false,
+    }
+}
+
+/// The tag as the app knows it, and the coding that it was given for; `None` if it is of another view.
+fn own_view(tag: &str, suffix: &str) -> Option<(String, Encoding)> {
+    let inner = tag.strip_suffix('"')?;
+    if let Some(open) = inner.strip_suffix(suffix) {
+        return Some((format!("{open}\""), Encoding::Identity));
+    }
+    let (inner, coding) = inner.rsplit_once('.')?;
+    let coding = Encoding::CODED.into_iter().find(|known| known.name() == coding)?;
+    Some((format!("{}\"", inner.strip_suffix(suffix)?), coding))
+}
+
+/// The entity tags of this view in `If-None-Match` that are of coded bodies, as the app knows them.
+pub(super) fn known_codings(headers: &HeaderMap, plan: &Plan) -> Vec<(String, Encoding)> {
+    if !headers.contains_key(header::IF_NONE_MATCH) {
+        return Vec::new();
+    }
+    let suffix = suffix(plan);
+    let lines = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
+    let own = lines.flat_map(entity_tags).filter_map(|tag| own_view(tag, &suffix));
+    own.filter(|(_, coding)| *coding != Encoding::Identity).collect()
+}
+
+/// Makes the entity tag of a view that of the view in this coding.
+pub(super) fn tag_coding(headers: &mut HeaderMap, coding: Encoding) {
+    let tag = headers.get(header::ETAG).and_then(|tag| with_view(tag, &format!(".{}", coding.name())));
+    if let Some(tag) = tag {
+        headers.insert(header::ETAG, tag);
     }
 }
 

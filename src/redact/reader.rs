@@ -14,7 +14,7 @@ use crate::redact::plan::Plan;
 use crate::redact::records::Records;
 use crate::redact::walk::Walk;
 
-/// How a body is encoded on its way in. What leaves is never compressed, unless the plan hides nothing.
+/// How a body is encoded, on its way in or out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
     /// As it is.
@@ -27,6 +27,34 @@ pub enum Encoding {
     Brotli,
     /// Zstandard (RFC 8878).
     Zstd,
+}
+
+impl Encoding {
+    /// Every one that compresses.
+    pub const CODED: [Self; 4] = [Self::Zstd, Self::Gzip, Self::Brotli, Self::Deflate];
+
+    /// Its name in `Content-Encoding`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Identity => "identity",
+            Self::Gzip => "gzip",
+            Self::Deflate => "deflate",
+            Self::Brotli => "br",
+            Self::Zstd => "zstd",
+        }
+    }
+
+    /// The one of that name, in lower case.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            // RFC 9110, section 8.4.1.3.
+            "x-gzip" => Some(Self::Gzip),
+            "identity" => Some(Self::Identity),
+            _ => Self::CODED.into_iter().find(|encoding| encoding.name() == name),
+        }
+    }
 }
 
 /// How a body is written, once its encoding is undone.

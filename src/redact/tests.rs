@@ -2,6 +2,7 @@
 
 mod coding;
 mod csv;
+mod encode;
 mod evasions;
 mod events;
 mod form;

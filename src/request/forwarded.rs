@@ -17,6 +17,7 @@ use http_body::Body;
 
 use crate::audit::Receipt;
 use crate::redact;
+use crate::redact::Accepts;
 use crate::redact::Redactor;
 use crate::request::Moment;
 use crate::request::Worker;
@@ -92,6 +93,8 @@ pub struct Forwarded<U> {
     pub(super) head_only: bool,
     /// Microseconds from sending to the head of the answer.
     pub(super) upstream_us: u64,
+    /// The content codings that the client takes; `None` where nothing is hidden.
+    pub(super) accepts: Option<Box<Accepts>>,
 }
 
 impl<B: Body<Data = Bytes> + Unpin + 'static> Authorized<B> {
@@ -115,6 +118,9 @@ impl<B: Body<Data = Bytes> + Unpin + 'static> Authorized<B> {
         let sent = permit.ending.body();
         let mut head = head;
         identity_headers(&mut head, parties.as_ref(), worker, snapshot, moment);
+        let plan = &permit.plans.response;
+        let accepts = (!plan.hides_nothing())
+            .then(|| Box::new(Accepts::of(&head.headers, plan, &worker.settings.encode)));
         let outbound = match outbound(head, body, &permit, &receipt, worker, &sent) {
             Ok(outbound) => outbound,
             Err(refusal) => return Err(permit.ending.refused(refusal)),
@@ -123,7 +129,7 @@ impl<B: Body<Data = Bytes> + Unpin + 'static> Authorized<B> {
         match worker.origin.call(outbound).await {
             Ok(response) => {
                 let upstream_us = worker.clock.micros().saturating_sub(started);
-                Ok(Forwarded { response, permit, head_only, upstream_us })
+                Ok(Forwarded { response, permit, head_only, upstream_us, accepts })
             }
             Err(failure) => Err(permit.ending.refused(failed(failure, &sent))),
         }

@@ -20,8 +20,14 @@ use http_body::Body;
 
 use crate::limits;
 use crate::redact;
+use crate::redact::Accepts;
+use crate::redact::Content;
+use crate::redact::Encoder;
+use crate::redact::Encoding;
 use crate::redact::Gathered;
+use crate::redact::NotEncoded;
 use crate::redact::Plan;
+use crate::redact::Redacted;
 use crate::redact::Redactor;
 use crate::request::ending::Ended;
 use crate::request::ending::Ending;
@@ -76,7 +82,7 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Forwarded<U> {
     /// # Errors
     /// The answer's head is not sound; its body cannot be read although something in it must be hidden.
     pub async fn release(self) -> Result<Released<U>, Refused> {
-        let Self { response, permit, head_only, upstream_us } = self;
+        let Self { response, permit, head_only, upstream_us, accepts } = self;
         let mut ending = permit.ending;
         ending.answered(response.status().as_u16(), upstream_us);
         let (mut parts, body) = response.into_parts();
@@ -100,8 +106,10 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Forwarded<U> {
             if bodiless {
                 ending.end(Ended::Complete);
             }
-            let redactor = Redactor::new(plan, redact::Encoding::Identity);
-            let answer = Answer::Stream { body, redactor: Some(redactor), first: None, passes: true, ending };
+            let redactor = Redactor::new(plan, Encoding::Identity);
+            let (first, encoder) = (None, None);
+            let answer =
+                Answer::Stream { body, redactor: Some(redactor), first, encoder, passes: true, ending };
             return Ok(Released { response: http::Response::from_parts(parts, answer) });
         }
         let mut body = body;
@@ -111,15 +119,40 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Forwarded<U> {
             Ok(found) => found,
             Err(refusal) => return Err(ending.refused(refusal)),
         };
-        redact::http::response_headers(&mut parts.headers, &plan);
+        let accepts = accepts.unwrap_or_default();
         let Some(first) = first else {
+            bodiless_headers(&mut parts, &plan, &accepts, head_only, head_length.as_ref());
             ending.end(Ended::Complete);
             let answer = Answer::Whole { body: None };
             return Ok(Released { response: http::Response::from_parts(parts, answer) });
         };
-        let answer =
-            redacted(first, body, Redactor::new(plan, content), content.is_a_stream(), ending).await?;
+        redact::http::response_headers(&mut parts.headers, &plan);
+        let way = Way { accepts: &accepts, headers: &parts.headers, content };
+        let (answer, leaves) = redacted(first, body, Redactor::new(plan, content), way, ending).await?;
+        accepts.response_headers(&mut parts.headers, content.encoding, leaves);
         Ok(Released { response: http::Response::from_parts(parts, answer) })
+    }
+}
+
+/// Makes the headers of an answer without a body fit what the same request would get with one.
+fn bodiless_headers(
+    parts: &mut http::response::Parts,
+    plan: &Plan,
+    accepts: &Accepts,
+    head_only: bool,
+    length: Option<&HeaderValue>,
+) {
+    let headers = &mut parts.headers;
+    let tag = headers.get(header::ETAG).cloned();
+    let arrived = redact::http::described_encoding(headers);
+    redact::http::response_headers(headers, plan);
+    if parts.status == StatusCode::NOT_MODIFIED {
+        accepts.unmodified_headers(headers, tag.as_ref());
+    } else if head_only {
+        let bytes = length.and_then(|length| length.to_str().ok()?.parse().ok());
+        let bytes = bytes.filter(|_| arrived == Encoding::Identity);
+        let leaves = accepts.coding(headers, arrived, bytes);
+        accepts.response_headers(headers, arrived, leaves);
     }
 }
 
@@ -131,7 +164,7 @@ pub(super) fn refused<U>(refusal: &Refusal, id: crate::ids::DecisionId, plan: Ar
         "{{\"type\":\"about:blank\",\"title\":\"{}\",\"status\":{},\"code\":\"{}\",\"decision_id\":\"{id}\"}}\n",
         row.title, row.status, row.code
     );
-    let body = Redactor::new(plan, redact::Encoding::Identity).feed(Bytes::from(text)).ok();
+    let body = Redactor::new(plan, Encoding::Identity).feed(Bytes::from(text)).ok();
     let mut response = http::Response::new(Answer::Whole { body });
     *response.status_mut() = StatusCode::from_u16(row.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
@@ -195,13 +228,13 @@ fn is_ours(name: &HeaderName) -> bool {
     name.as_str().starts_with(OURS)
 }
 
-fn readable(parts: &http::response::Parts, bodiless: bool) -> Result<redact::Content, Refusal> {
+fn readable(parts: &http::response::Parts, bodiless: bool) -> Result<Content, Refusal> {
     // A part of a body cannot be judged: what hides a field may stand in the part that is missing.
     if parts.status == StatusCode::PARTIAL_CONTENT {
         return Err(Refusal::Unredactable);
     }
     if bodiless {
-        return Ok(redact::Encoding::Identity.into());
+        return Ok(Encoding::Identity.into());
     }
     redact::http::readable_body(&parts.headers).map_err(|_| Refusal::Unredactable)
 }
@@ -221,15 +254,34 @@ async fn next<U: Body<Data = Bytes, Error = Broken> + Unpin>(body: &mut U) -> Re
     }
 }
 
+/// What decides how a body leaves.
+struct Way<'a> {
+    accepts: &'a Accepts,
+    headers: &'a HeaderMap,
+    content: Content,
+}
+
+impl Way<'_> {
+    /// The encoder of a body of so many bytes, and its encoding.
+    fn encoder(&self, bytes: Option<usize>) -> (Option<Encoder>, Encoding) {
+        let encoding = self.accepts.coding(self.headers, self.content.encoding, bytes);
+        match Encoder::new(encoding) {
+            Some(encoder) => (Some(encoder), encoding),
+            None => (None, Encoding::Identity),
+        }
+    }
+}
+
 /// Redacts up to a buffer's worth before the head leaves, so that a body that cannot be read still gets a clean 502. Of a
-/// stream of records without a length it is the first piece: the next one may be long in coming.
+/// stream of records without a length it is the first piece: the next one may be long in coming. With the answer comes the
+/// encoding that it is in.
 async fn redacted<U: Body<Data = Bytes, Error = Broken> + Unpin>(
     first: Bytes,
     mut body: U,
     mut redactor: Redactor,
-    is_a_stream: bool,
+    way: Way<'_>,
     mut ending: Box<Ending>,
-) -> Result<Answer<U>, Refused> {
+) -> Result<(Answer<U>, Encoding), Refused> {
     let mut whole = Gathered::default();
     let mut data = first;
     loop {
@@ -238,10 +290,14 @@ async fn redacted<U: Body<Data = Bytes, Error = Broken> + Unpin>(
             Err(_) => return Err(ending.refused(Refusal::Unredactable)),
         }
         let length = body.size_hint().exact();
-        let is_open = length.is_none() && is_a_stream;
+        let is_open = length.is_none() && way.content.is_a_stream();
         if is_open || whole.len() > limits::WHOLE_BODY_BYTES_MAX || !length.is_none_or(fits) {
-            let first = Some(whole.into_redacted());
-            return Ok(Answer::Stream { body, redactor: Some(redactor), first, passes: false, ending });
+            let (mut encoder, encoding) = way.encoder(None);
+            let Ok(first) = ending.timed(|| encoded(encoder.as_mut(), whole.into_redacted())) else {
+                return Err(ending.refused(Refusal::Unredactable));
+            };
+            let (first, redactor, encoder) = (Some(first), Some(redactor), encoder.map(Box::new));
+            return Ok((Answer::Stream { body, redactor, first, encoder, passes: false, ending }, encoding));
         }
         data = match next(&mut body).await {
             Ok(Some(data)) => data,
@@ -253,10 +309,27 @@ async fn redacted<U: Body<Data = Bytes, Error = Broken> + Unpin>(
         return Err(ending.refused(Refusal::Unredactable));
     };
     whole.push(last);
+    let (encoder, encoding) = way.encoder(Some(whole.len()));
+    let whole = whole.into_redacted();
+    let whole = ending.timed(|| match encoder {
+        Some(encoder) => encoder.finish(&whole),
+        None => Ok(whole),
+    });
+    let Ok(whole) = whole else {
+        return Err(ending.refused(Refusal::Unredactable));
+    };
     ending.hid(hidden);
     ending.sent(whole.len());
     ending.end(Ended::Complete);
-    Ok(Answer::Whole { body: Some(whole.into_redacted()) })
+    Ok((Answer::Whole { body: Some(whole) }, encoding))
+}
+
+/// The piece as it leaves.
+fn encoded(encoder: Option<&mut Encoder>, piece: Redacted) -> Result<Redacted, NotEncoded> {
+    match encoder {
+        Some(encoder) => encoder.feed(&piece),
+        None => Ok(piece),
+    }
 }
 
 fn fits(length: u64) -> bool {

@@ -12,6 +12,7 @@ use http_body::Body;
 use http_body::Frame;
 use http_body::SizeHint;
 
+use crate::redact::Encoder;
 use crate::redact::Redacted;
 use crate::redact::Redactor;
 use crate::request::ending::Ended;
@@ -19,6 +20,7 @@ use crate::request::ending::Ending;
 use crate::request::forwarded::Broken;
 use crate::request::forwarded::remove;
 use crate::request::released::Cut;
+use crate::request::released::encoded;
 use crate::request::released::is_ours;
 
 /// The one body type that a connection is given.
@@ -37,6 +39,8 @@ pub enum Answer<U> {
         redactor: Option<Redactor>,
         /// What was redacted before the head left, until it is sent.
         first: Option<Redacted>,
+        /// Encodes what was redacted, where the client takes that.
+        encoder: Option<Box<Encoder>>,
         /// Nothing is hidden, so length and trailers pass as well.
         passes: bool,
         /// How it ended is told to this.
@@ -53,12 +57,12 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Body for Answer<U> {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Next {
         match self.get_mut() {
             Self::Whole { body } => Poll::Ready(body.take().map(|body| Ok(Frame::data(body)))),
-            Self::Stream { body, redactor, first, passes, ending } => {
+            Self::Stream { body, redactor, first, encoder, passes, ending } => {
                 if let Some(piece) = first.take().filter(|piece| !piece.is_empty()) {
                     ending.sent(piece.len());
                     return Poll::Ready(Some(Ok(Frame::data(piece))));
                 }
-                stream(body, redactor, *passes, ending, cx)
+                stream(body, (redactor, encoder), *passes, ending, cx)
             }
         }
     }
@@ -81,7 +85,7 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Body for Answer<U> {
 
 fn stream<U: Body<Data = Bytes, Error = Broken> + Unpin>(
     body: &mut U,
-    redactor: &mut Option<Redactor>,
+    (redactor, encoder): (&mut Option<Redactor>, &mut Option<Box<Encoder>>),
     passes: bool,
     ending: &mut Ending,
     cx: &mut Context<'_>,
@@ -107,9 +111,16 @@ fn stream<U: Body<Data = Bytes, Error = Broken> + Unpin>(
                 ending.end(Ended::UpstreamBroken);
                 return Poll::Ready(Some(Err(Cut::Upstream(broken))));
             }
-            None => return last(redactor, ending),
+            None => return last(redactor, encoder, ending),
         };
-        let fed = if passes { open.feed(data) } else { ending.timed(|| open.feed(data)) };
+        let fed = if passes {
+            open.feed(data).map_err(drop)
+        } else {
+            ending.timed(|| {
+                let piece = open.feed(data).map_err(drop)?;
+                encoded(encoder.as_deref_mut(), piece).map_err(drop)
+            })
+        };
         match fed {
             Ok(piece) if piece.is_empty() => {}
             Ok(piece) => {
@@ -120,7 +131,7 @@ fn stream<U: Body<Data = Bytes, Error = Broken> + Unpin>(
                 }
                 return Poll::Ready(Some(Ok(Frame::data(piece))));
             }
-            Err(_) => {
+            Err(()) => {
                 *redactor = None;
                 ending.end(Ended::Unredactable);
                 return Poll::Ready(Some(Err(Cut::Unredactable)));
@@ -129,18 +140,26 @@ fn stream<U: Body<Data = Bytes, Error = Broken> + Unpin>(
     }
 }
 
-fn last(redactor: &mut Option<Redactor>, ending: &mut Ending) -> Next {
-    match redactor.take().map(Redactor::finish) {
-        Some(Ok((piece, hidden))) => {
+fn last(redactor: &mut Option<Redactor>, encoder: &mut Option<Box<Encoder>>, ending: &mut Ending) -> Next {
+    let Some(redactor) = redactor.take() else { return Poll::Ready(None) };
+    let ended = ending.timed(|| {
+        let (piece, hidden) = redactor.finish().map_err(drop)?;
+        let piece = match encoder.take() {
+            Some(encoder) => encoder.finish(&piece).map_err(drop)?,
+            None => piece,
+        };
+        Ok::<_, ()>((piece, hidden))
+    });
+    match ended {
+        Ok((piece, hidden)) => {
             ending.hid(hidden);
             ending.sent(piece.len());
             ending.end(Ended::Complete);
             Poll::Ready((!piece.is_empty()).then(|| Ok(Frame::data(piece))))
         }
-        Some(Err(_)) => {
+        Err(()) => {
             ending.end(Ended::Unredactable);
             Poll::Ready(Some(Err(Cut::Unredactable)))
         }
-        None => Poll::Ready(None),
     }
 }
