@@ -95,6 +95,12 @@ pub const EVENT_BYTES_MAX: usize = 1 << 20;
 pub const PART_HEAD_BYTES_MAX: usize = 8 << 10;
 /// Most columns of a table.
 pub const CSV_COLUMNS_MAX: usize = 4_096;
+/// Longest tag of an XML body with its attributes, in bytes: it is held to its end.
+pub const XML_TAG_BYTES_MAX: usize = 64 << 10;
+/// Longest declaration of an XML body, in bytes.
+pub const XML_DECLARATION_BYTES_MAX: usize = 256;
+/// Most readings of one place of a body that is not JSON, as member or item.
+pub const READINGS_MAX: usize = 64;
 /// Largest body of which `redact --diff` tells what would be hidden, in bytes.
 pub const COMPARED_BODY_BYTES_MAX: u64 = 64 << 20;
 /// Fewest digits of a text that is encrypted in its form: a million texts, which NIST SP 800-38G asks for.

@@ -1,4 +1,4 @@
-//! Redaction: bodies of JSON, events, forms and tables stream through, and what the caller may not see is replaced on the way.
+//! Redaction: bodies of JSON, XML, events, forms and tables stream through, and what the caller may not see is replaced on the way.
 //!
 //! A [`Shape`] says which data class stands where in a kind of body; it is compiled once per snapshot. A [`Plan`] says
 //! which of those classes one caller may not see; it is fixed before the first byte. A [`Redactor`] walks one body:
@@ -46,6 +46,7 @@ mod mask;
 mod multipart;
 mod output;
 mod path;
+mod places;
 mod plan;
 mod reader;
 mod records;
@@ -53,6 +54,7 @@ mod shape;
 mod symbols;
 mod text;
 mod walk;
+mod xml;
 
 #[cfg(test)]
 mod tests;

@@ -160,3 +160,27 @@ fn the_parts_of_a_form_are_redacted_and_a_file_is_refused() {
     let all = format!("{name}{ssn}{file}--xyz--\r\n");
     assert_eq!(post("ann", &all).text(), all);
 }
+
+#[test]
+fn the_elements_of_xml_are_redacted_both_ways() {
+    let body = "<?xml version=\"1.0\"?><patient email=\"SECRET\"><name>Ada</name><x:ssn xmlns:x=\"u\">SECRET</x:ssn><!-- SECRET --></patient>";
+    let upstream = Upstream::start(move |_, sent| {
+        if sent.is_empty() {
+            answer("application/fhir+xml", body.as_bytes())
+        } else {
+            answer("text/plain", sent)
+        }
+    });
+    let (_folder, sidecar) = start(&upstream);
+    assert_eq!(get(&sidecar, "ann", "/patients/1").text(), body);
+    let left =
+        "<?xml version=\"1.0\"?><patient><name>Ada</name><x:ssn xmlns:x=\"u\">[redacted]</x:ssn></patient>";
+    assert_eq!(get(&sidecar, "des", "/patients/1").text(), left);
+    let post = |body: &str| {
+        let head = "POST /patients HTTP/1.1\r\ncontent-type: text/xml\r\n";
+        Client::connect(sidecar.data).ask(&format!("{head}{}", key("des")), body.as_bytes())
+    };
+    assert_eq!(post("<p><ssn>SECRET</ssn><a ssn='SECRET'/></p>").text(), "<p><a ssn='SECRET'/></p>");
+    let refused = post("<!DOCTYPE p><p/>");
+    assert_eq!((refused.status, refused.code().as_str()), (415, "unreadable_body"));
+}

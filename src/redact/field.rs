@@ -270,15 +270,19 @@ fn walked(plan: &Plan, path: &[Step], value: &[u8], counts: &mut Vec<u64>) -> Re
     })
 }
 
-/// The text of a JSON value: of a string what it spells, of `null` nothing, of any other the value itself.
 fn plain(raw: &[u8]) -> Fate {
+    Fate::Becomes(spelled(raw))
+}
+
+/// The text of a JSON value: of a string what it spells, of `null` nothing, of any other the value itself.
+pub(super) fn spelled(raw: &[u8]) -> String {
     let inside = raw.strip_prefix(b"\"").and_then(|raw| raw.strip_suffix(b"\""));
     let text = match inside {
         Some(inside) => text::unescape(inside),
         None if raw == b"null" => Some(String::new()),
         None => String::from_utf8(raw.to_vec()).ok(),
     };
-    Fate::Becomes(text.unwrap_or_else(|| mask::REDACTED.to_owned()))
+    text.unwrap_or_else(|| mask::REDACTED.to_owned())
 }
 
 /// What a mask around the value has left of it.

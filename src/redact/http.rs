@@ -141,6 +141,7 @@ fn format(said: &Said) -> Option<Format> {
         "application/x-www-form-urlencoded" => return Some(Format::Form),
         "multipart/form-data" => return said.boundary.map(Format::Multipart),
         "text/event-stream" => return Some(Format::Events),
+        "application/xml" | "text/xml" => return Some(Format::Xml),
         "text/csv" if said.is_named == Some(false) => return None,
         "text/csv" => return Some(Format::Csv { is_named: said.is_named.is_some() }),
         _ => {}
@@ -150,6 +151,8 @@ fn format(said: &Said) -> Option<Format> {
         Some(Format::Json)
     } else if sub.ends_with("+json-seq") {
         Some(Format::Sequence)
+    } else if sub.ends_with("+xml") {
+        Some(Format::Xml)
     } else {
         None
     }

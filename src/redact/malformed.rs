@@ -67,6 +67,17 @@ pub enum Malformed {
         /// Where.
         at: u64,
     },
+    /// What stands there may not stand in XML, or in XML that can be judged: a document type, a processing instruction, an
+    /// unknown entity.
+    NotXml {
+        /// Where.
+        at: u64,
+    },
+    /// A tag of XML longer than [`limits::XML_TAG_BYTES_MAX`].
+    TagTooLong {
+        /// Where.
+        at: u64,
+    },
     /// More than [`limits::FIELD_BYTES_MAX`] of one field that may have to be hidden, of its name, or of a row.
     FieldTooLong {
         /// Where.
@@ -95,6 +106,8 @@ impl Malformed {
             Self::EventTooLong { at } => Self::EventTooLong { at: before + at },
             Self::NotCsv { at } => Self::NotCsv { at: before + at },
             Self::FieldTooLong { at } => Self::FieldTooLong { at: before + at },
+            Self::NotXml { at } => Self::NotXml { at: before + at },
+            Self::TagTooLong { at } => Self::TagTooLong { at: before + at },
             Self::Truncated | Self::Encoding | Self::Inflates => self,
         }
     }
@@ -131,6 +144,10 @@ impl fmt::Display for Malformed {
             }
             Self::FieldTooLong { at } => {
                 write!(f, "a field or row is longer than {} bytes at byte {at}", limits::FIELD_BYTES_MAX)
+            }
+            Self::NotXml { at } => write!(f, "the body is not XML that can be judged at byte {at}"),
+            Self::TagTooLong { at } => {
+                write!(f, "a tag is longer than {} bytes at byte {at}", limits::XML_TAG_BYTES_MAX)
             }
             Self::Encoding => f.write_str(
                 "the compressed stream is broken, cut short, followed by something else, or too wide",

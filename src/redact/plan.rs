@@ -135,6 +135,18 @@ impl Plan {
         self.rule_of_set.get(usize::from(set)).copied().unwrap_or(u16::MAX)
     }
 
+    /// Of these sets the one that hides most, with the number of its rule; nothing where none of them hides.
+    pub(super) fn strongest(&self, sets: impl Iterator<Item = u16>) -> Option<(u16, u16)> {
+        let mask = |set: u16| {
+            // A set that is not there hides.
+            let classes = self.shape.sets.get(usize::from(set));
+            let masks = classes.map(|classes| self.hidden().filter(|(class, _)| classes.contains(*class)));
+            masks.map_or(Some(&Mask::Drop), |masks| masks.map(|(_, mask)| mask).max())
+        };
+        let hiding = sets.map(|set| (self.hides(set), set)).filter(|(rule, _)| *rule != 0);
+        hiding.reduce(|most, next| if mask(next.1) > mask(most.1) { next } else { most })
+    }
+
     /// The rule of that number.
     pub(super) fn rule(&self, number: u16) -> &Rule {
         usize::from(number).checked_sub(1).and_then(|at| self.rules.get(at)).unwrap_or(&Rule::Drop)

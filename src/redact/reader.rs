@@ -13,6 +13,7 @@ use crate::redact::multipart::Multipart;
 use crate::redact::plan::Plan;
 use crate::redact::records::Records;
 use crate::redact::walk::Walk;
+use crate::redact::xml::Xml;
 
 /// How a body is encoded, on its way in or out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +78,8 @@ pub enum Format {
         /// Does the content type say that the first row names the columns? Else it must name one that is classified.
         is_named: bool,
     },
+    /// One XML document, its elements and attributes like members.
+    Xml,
 }
 
 /// A body's format and encoding.
@@ -94,7 +97,7 @@ impl Content {
     pub const fn is_a_stream(self) -> bool {
         match self.format {
             Format::Lines | Format::Sequence | Format::Events => true,
-            Format::Json | Format::Form | Format::Multipart(_) | Format::Csv { .. } => false,
+            Format::Json | Format::Form | Format::Multipart(_) | Format::Csv { .. } | Format::Xml => false,
         }
     }
 }
@@ -115,6 +118,7 @@ pub(super) enum Reader {
     Multipart(Box<Multipart>),
     Events(Box<Events>),
     Csv(Box<Csv>),
+    Xml(Box<Xml>),
 }
 
 impl Reader {
@@ -127,6 +131,7 @@ impl Reader {
             Format::Multipart(boundary) => Self::Multipart(Box::new(Multipart::new(&boundary))),
             Format::Events => Self::Events(Box::default()),
             Format::Csv { is_named } => Self::Csv(Box::new(Csv::new(is_named))),
+            Format::Xml => Self::Xml(Box::default()),
         }
     }
 
@@ -139,6 +144,7 @@ impl Reader {
             Self::Multipart(parts) => parts.feed(plan, piece),
             Self::Events(events) => events.feed(plan, piece),
             Self::Csv(csv) => csv.feed(plan, piece),
+            Self::Xml(xml) => xml.feed(plan, piece),
         }
     }
 
@@ -151,6 +157,7 @@ impl Reader {
             Self::Multipart(parts) => parts.finish(),
             Self::Events(events) => events.finish(plan),
             Self::Csv(csv) => csv.finish(plan),
+            Self::Xml(xml) => xml.finish(),
         }
     }
 
@@ -163,6 +170,7 @@ impl Reader {
             Self::Multipart(parts) => &parts.counts,
             Self::Events(events) => &events.counts,
             Self::Csv(csv) => &csv.counts,
+            Self::Xml(xml) => &xml.counts,
         }
     }
 }

@@ -15,6 +15,7 @@ mod oracle;
 mod records;
 mod shapes;
 mod suite;
+mod xml;
 
 use std::sync::Arc;
 

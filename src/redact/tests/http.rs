@@ -77,7 +77,7 @@ fn only_known_formats_and_encodings_in_utf8_can_be_read() {
         "application/octet-stream",
         "json",
         "",
-        "application/json+xml",
+        "application/json+yaml",
         "application/json, text/html",
     ] {
         assert_eq!(read(kind, None), Err(Unreadable::ContentType), "{kind}");
@@ -100,6 +100,16 @@ fn only_known_formats_and_encodings_in_utf8_can_be_read() {
         assert_eq!(read("text/json", Some(encoding)), Err(Unreadable::Encoding), "{encoding}");
     }
     assert_eq!(readable(None, None), Err(Unreadable::NoContentType));
+}
+
+#[test]
+fn xml_is_told_by_its_type_and_must_be_utf8() {
+    let read = |kind: &'static str| readable(Some(&HeaderValue::from_static(kind)), None);
+    for kind in ["application/xml", "text/xml; charset=utf-8", "application/fhir+xml"] {
+        assert_eq!(read(kind), Ok(Content { format: Format::Xml, encoding: Encoding::Identity }), "{kind}");
+    }
+    assert_eq!(read("text/xml; charset=iso-8859-1"), Err(Unreadable::Charset));
+    assert_eq!(read("text/xml-external-parsed-entity"), Err(Unreadable::ContentType));
 }
 
 #[test]

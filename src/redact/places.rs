@@ -1,0 +1,83 @@
+//! Where something stands in the shape that may be read in several ways: what is hidden in one reading is hidden.
+//!
+//! Never: forgets a reading, or looks at a value.
+
+use crate::redact::automaton::DEAD;
+use crate::redact::automaton::StateIx;
+use crate::redact::plan::Plan;
+
+/// The states of all readings.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Places {
+    states: Vec<StateIx>,
+}
+
+impl Places {
+    /// The document.
+    pub(super) fn document(plan: &Plan) -> Self {
+        let mut places = Self::default();
+        places.add(plan, plan.shape.start);
+        places
+    }
+
+    /// How many readings there are.
+    pub(super) const fn len(&self) -> usize {
+        self.states.len()
+    }
+
+    /// The members of any of these names, of an object that stands here.
+    pub(super) fn members(&self, plan: &Plan, names: &[&str]) -> Self {
+        let mut places = Self::default();
+        for state in &self.states {
+            let object = plan.shape.state(*state).object;
+            for name in names {
+                places.add(plan, plan.shape.member(object, name.as_bytes()));
+            }
+        }
+        places
+    }
+
+    /// The items of an array that stands here, without those that are only the value itself.
+    pub(super) fn own_items(&self, plan: &Plan) -> Self {
+        let mut places = Self::default();
+        for state in &self.states {
+            let item = plan.shape.state(*state).item;
+            if item != *state {
+                places.add(plan, item);
+            }
+        }
+        places
+    }
+
+    /// Both.
+    pub(super) fn or(mut self, other: &Self) -> Self {
+        for state in &other.states {
+            if !self.states.contains(state) {
+                self.states.push(*state);
+            }
+        }
+        self
+    }
+
+    /// The rule that hides most of a value that stands here, with the set of classes that it is for.
+    pub(super) fn hidden(&self, plan: &Plan) -> Option<(u16, u16)> {
+        plan.strongest(self.states.iter().map(|state| plan.shape.state(*state).other))
+    }
+
+    fn add(&mut self, plan: &Plan, state: StateIx) {
+        let is_useful = state != DEAD && plan.hides(plan.shape.state(state).below) != 0;
+        if is_useful && !self.states.contains(&state) {
+            self.states.push(state);
+        }
+    }
+}
+
+/// Counts a hidden value.
+pub(super) fn count(counts: &mut Vec<u64>, plan: &Plan, set: u16) {
+    if counts.is_empty() {
+        counts.resize(plan.shape.sets.len(), 0);
+    }
+    if let Some(count) = counts.get_mut(usize::from(set)) {
+        *count += 1;
+    }
+}

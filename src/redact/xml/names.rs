@@ -1,0 +1,96 @@
+//! Where elements and attributes stand in the shape, and what becomes of those that are hidden.
+//!
+//! Never: writes markup.
+
+use crate::limits;
+use crate::redact::field;
+use crate::redact::mask;
+use crate::redact::places;
+use crate::redact::places::Places;
+use crate::redact::plan::Plan;
+use crate::redact::plan::Rule;
+
+use super::tag::Start;
+use super::text;
+
+/// A name and its local part.
+fn both(name: &str) -> [&str; 2] {
+    [name, name.split_once(':').map_or(name, |(_, local)| local)]
+}
+
+/// The places of an element in one at these; without one it is the root. `None` if there are too many.
+pub(super) fn of_element(plan: &Plan, around: Option<&Places>, name: &str) -> Option<Places> {
+    let places = match around {
+        // The root is the document, and the only member of it.
+        None => {
+            let document = Places::document(plan);
+            document.members(plan, &both(name)).or(&document.own_items(plan)).or(&document)
+        }
+        // The items of a list that is wrapped in an element are its elements, whatever they are called.
+        Some(around) => around.members(plan, &both(name)).or(&around.own_items(plan)),
+    };
+    (places.len() <= limits::READINGS_MAX).then_some(places)
+}
+
+/// The places of an attribute of an element.
+fn of_attribute(plan: &Plan, places: &Places, name: &str) -> Places {
+    let [whole, local] = both(name);
+    places.members(plan, &[whole, local, &format!("@{whole}"), &format!("@{local}")])
+}
+
+/// Does the mask look at a text?
+pub(super) fn is_looked_at(plan: &Plan, rule: u16) -> bool {
+    matches!(plan.rule(rule), Rule::Made(made) if made.looks_at(b'"'))
+}
+
+/// What a hidden value becomes; `None` where nothing is left of it.
+pub(super) fn masked(plan: &Plan, rule: u16, text: Option<&str>, has_elements: bool) -> Option<String> {
+    let hidden = || Some(mask::REDACTED.to_owned());
+    match plan.rule(rule) {
+        Rule::Drop => None,
+        Rule::Text(json) => Some(field::spelled(json)),
+        Rule::Typed if has_elements => Some(String::new()),
+        Rule::Typed => hidden(),
+        Rule::Made(made) => match text.filter(|_| !has_elements && made.looks_at(b'"')) {
+            Some(text) => {
+                let mut json = Vec::new();
+                made.write(plan.key.as_ref(), text.trim_matches(super::tag::is_space), &mut json);
+                Some(field::spelled(&json))
+            }
+            None => hidden(),
+        },
+    }
+}
+
+/// The start tag as it may be seen; `None` if that is as it was.
+pub(super) fn attributes(
+    plan: &Plan,
+    places: &Places,
+    start: &Start<'_>,
+    counts: &mut Vec<u64>,
+) -> Option<String> {
+    let mut tag = format!("<{}", start.name);
+    let mut is_changed = false;
+    for attribute in &start.attributes {
+        let hidden = if attribute.is_declaration() {
+            None
+        } else {
+            of_attribute(plan, places, attribute.name).hidden(plan)
+        };
+        let Some((rule, set)) = hidden else {
+            tag.push_str(attribute.raw);
+            continue;
+        };
+        is_changed = true;
+        places::count(counts, plan, set);
+        let value = Some(&*attribute.value).filter(|value| value.len() <= limits::MASKED_VALUE_BYTES_MAX);
+        if let Some(value) = masked(plan, rule, value, false) {
+            tag.push_str(attribute.before);
+            text::encode(&value, &mut tag);
+            tag.extend(attribute.before.chars().last());
+        }
+    }
+    tag.push_str(start.tail);
+    tag.push_str(if start.is_empty { "/>" } else { ">" });
+    is_changed.then_some(tag)
+}
