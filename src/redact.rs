@@ -35,6 +35,7 @@ mod automaton;
 mod classes;
 mod coding;
 mod csv;
+pub mod detect;
 mod encode;
 mod events;
 mod field;

@@ -1,0 +1,99 @@
+//! Dates and UUIDs, which are most of the digits in bodies and are none of what is looked for.
+//!
+//! Never: calls anything so that is not wholly of the form.
+
+use super::byte;
+use super::part;
+
+/// Where the date ends that begins here as RFC 3339 writes them: `2026-11-21`, with its time of day if it has one.
+#[inline]
+pub(super) fn date(text: &[u8], from: usize) -> Option<usize> {
+    if byte(text, from + 4) != b'-' || byte(text, from + 7) != b'-' {
+        return None;
+    }
+    let date = text.get(from..from + 10)?;
+    let [a, b, c, d, b'-', month @ .., b'-', e, f] = date else { return None };
+    let digits = [a, b, c, d, e, f].into_iter().chain(month).all(u8::is_ascii_digit);
+    let month = part(month, 0, 2);
+    let is_date = digits
+        && matches!((a, b), (b'1', b'8' | b'9') | (b'2', b'0' | b'1'))
+        && month <= b"12".as_slice()
+        && *e <= b'3';
+    if !is_date || byte(text, from + 10).is_ascii_digit() {
+        return None;
+    }
+    Some(
+        time(text, from + 11)
+            .filter(|_| matches!(byte(text, from + 10), b'T' | b't' | b' '))
+            .unwrap_or(from + 10),
+    )
+}
+
+/// Where the time of day ends that begins here: `12:34:56.789`. The zone is left.
+fn time(text: &[u8], from: usize) -> Option<usize> {
+    let [a, b, b':', c, d, b':', e, f] = text.get(from..from + 8)? else { return None };
+    if ![a, b, c, d, e, f].into_iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let mut at = from + 8;
+    if byte(text, at) == b'.' {
+        let rest = part(text, at + 1, text.len().min(at + 10));
+        at += 1 + rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    }
+    (!byte(text, at).is_ascii_digit()).then_some(at)
+}
+
+/// Where the UUID ends that begins here.
+#[inline]
+pub(super) fn uuid(text: &[u8], from: usize) -> Option<usize> {
+    if byte(text, from + 8) != b'-' {
+        return None;
+    }
+    let uuid: &[u8; 36] = text.get(from..)?.first_chunk()?;
+    let hyphens = [13, 18, 23].into_iter().all(|at| uuid.get(at) == Some(&b'-'));
+    // Nothing but these is no digit.
+    let others = uuid.iter().fold(0, |others, byte| others + u32::from(!byte.is_ascii_hexdigit()));
+    let is_uuid = hyphens && others == 4;
+    (is_uuid && !byte(text, from + 36).is_ascii_alphanumeric()).then_some(from + 36)
+}
+
+/// Are these six digits the year (without its century), month and day of a date?
+pub(super) fn is_short(digits: &[u8]) -> bool {
+    matches!(digits, [_, _, m, mm, d, dd] if is_month(m * 10 + mm) && is_day(d * 10 + dd))
+}
+
+/// Are these six digits the day, month and year of a date?
+pub(super) fn is_day_first(digits: &[u8]) -> bool {
+    matches!(digits, [d, dd, m, mm, _, _] if is_month(m * 10 + mm) && is_day(d * 10 + dd))
+}
+
+pub(super) const fn is_month(month: u8) -> bool {
+    matches!(month, 1..=12)
+}
+
+pub(super) const fn is_day(day: u8) -> bool {
+    matches!(day, 1..=31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_ends_with_its_time_of_day() {
+        for (text, end) in [
+            ("2026-11-21", 10),
+            ("2026-11-21T12:34:56Z", 19),
+            ("2026-11-21T12:34:56.789123+01:00", 26),
+            ("2026-11-21 12:34", 10),
+            ("1984-06-05, then", 10),
+        ] {
+            assert_eq!(date(text.as_bytes(), 0), Some(end), "{text}");
+        }
+        for text in ["2026-13-21", "2026-11-211", "4026-11-21", "2026-11", "26-11-2021"] {
+            assert_eq!(date(text.as_bytes(), 0), None, "{text}");
+        }
+        assert_eq!(uuid(b"550e8400-e29b-41d4-a716-446655440000", 0), Some(36));
+        assert_eq!(uuid(b"550e8400-e29b-41d4-a716-4466554400001", 0), None);
+    }
+}
