@@ -100,6 +100,10 @@ pub struct Expect {
     pub pathway: Option<String>,
     /// The classes that are shown.
     pub reveal: Wanted,
+    /// Classes of the request's body that may be set.
+    pub settable: Vec<String>,
+    /// Classes of the request's body that may not be set.
+    pub unsettable: Vec<String>,
     /// The classes that are hidden, each with its mask where that matters.
     pub hide: Wanted,
     /// What a body becomes.

@@ -113,6 +113,15 @@ pub const BUCKET_MAX: u32 = 1_000_000_000;
 pub const POSTCODE_BYTES_MAX: usize = 12;
 /// Most letters and digits that a mask keeps of a postcode.
 pub const POSTCODE_PREFIX_MAX: u8 = 8;
+/// Most bytes of a request's body that is held whole, because something must be known of all of it before its first byte
+/// leaves; a lower bound of the configuration holds too.
+pub const HELD_REQUEST_BYTES_MAX: u64 = 8 << 20;
+/// Most places in a request's body that a refusal names.
+pub const TOLD_PLACES_MAX: usize = 16;
+/// Longest key that such a place names.
+pub const TOLD_KEY_BYTES_MAX: usize = 64;
+/// Longest pointer to such a place, in bytes; one that is longer is told as that of what stands around it.
+pub const TOLD_POINTER_BYTES_MAX: usize = 512;
 /// Most states of one compiled body shape.
 pub const SHAPE_STATES_MAX: usize = 65_536;
 /// A compressed body may grow by this factor once [`INFLATE_FREE_BYTES`] are out.

@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
+mod body_schema;
 mod classes;
+mod denied;
 mod forest;
 mod key_template;
 mod openapi;
@@ -16,8 +18,11 @@ mod template;
 mod tenants;
 pub(crate) mod tree;
 
+pub use body_schema::BodySchema;
+pub use body_schema::Fault;
 pub use classes::Classes;
 pub use classes::DataClass;
+pub use denied::Denied;
 pub use key_template::KeyTemplate;
 pub use key_template::KeyUnresolved;
 pub use routes::Found;

@@ -74,6 +74,8 @@ use world::World;
 
 /// The action that is asked for each class of data, after the request's own.
 pub const REVEAL: &str = "reveal";
+/// The action that is asked for each class of data that the request's body may carry.
+pub const WRITE: &str = "write";
 
 /// The schema that ships, for operators who have none of their own.
 pub const SCHEMA: &str = include_str!("../schemas/palisade.cedarschema");

@@ -40,6 +40,7 @@ mod encode;
 mod events;
 mod field;
 mod form;
+pub mod held;
 pub mod http;
 mod key;
 mod malformed;

@@ -66,6 +66,10 @@ pub struct Decision<'a> {
     pub revealed: &'a [&'a str],
     /// The data classes that may not.
     pub hidden: &'a [Hidden<'a>],
+    /// Of the data classes that the request's body may carry, those that the caller may set.
+    pub settable: &'a [&'a str],
+    /// And those that it may not.
+    pub unsettable: &'a [&'a str],
 }
 
 /// How a request was answered.
@@ -280,6 +284,14 @@ impl Decision<'_> {
                     line.text(key!("mask"), hidden.mask);
                 });
             });
+            if self.settable.is_empty() && self.unsettable.is_empty() {
+                return;
+            }
+            for (key, classes) in [(key!("settable"), self.settable), (key!("unsettable"), self.unsettable)] {
+                line.list(key, limits::CLASSES_MAX, classes, |line, class| {
+                    line.text_value(key.name, class.as_bytes());
+                });
+            }
         });
     }
 }

@@ -222,6 +222,13 @@ pub struct ClassesLine {
     pub revealed: Vec<String>,
     /// Those that may not.
     pub hidden: Vec<HiddenLine>,
+    /// Of those that the request's body may carry, those that the caller may set.
+    /// Absent where it carries none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settable: Option<Vec<String>>,
+    /// And those that it may not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsettable: Option<Vec<String>>,
 }
 
 /// A data class that may not be seen.

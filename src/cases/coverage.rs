@@ -94,7 +94,9 @@ impl Coverage {
         let asked = policies.ask(snapshot.model(), facts, &mut memory);
         for (ix, covered) in numbers(policies).zip(&mut self.policies) {
             let of_classes = judgement.classes.iter().filter_map(|shown| asked.trace_reveal(shown.class, ix));
-            for trace in asked.trace(ix).into_iter().chain(of_classes) {
+            let set = judgement.classes.iter().filter(|shown| shown.set.is_some());
+            let of_sets = set.filter_map(|shown| asked.trace_write(shown.class, ix));
+            for trace in asked.trace(ix).into_iter().chain(of_classes).chain(of_sets) {
                 covered.applied += u64::from(trace.fate == Fate::Applies);
                 for (part, branch) in tests(&trace).zip(&mut covered.branches) {
                     branch.held += u64::from(part.value == Seen::True);

@@ -52,7 +52,14 @@ pub(super) fn expect(file: &mut File, node: &Node) -> Option<Expect> {
     });
     let mut shown = |key| node.get(key).map(|node| wanted(file, node, key == "hide"));
     let (reveal, hide) = (shown("reveal"), shown("hide"));
-    for (of_allow, key) in [(true, "code"), (false, "reveal"), (false, "hide"), (false, "pathway")] {
+    for (of_allow, key) in [
+        (true, "code"),
+        (false, "reveal"),
+        (false, "hide"),
+        (false, "settable"),
+        (false, "unsettable"),
+        (false, "pathway"),
+    ] {
         if of_allow == allowed
             && let Some(node) = node.get(key)
         {
@@ -64,7 +71,11 @@ pub(super) fn expect(file: &mut File, node: &Node) -> Option<Expect> {
     if reveal.others && hide.others {
         file.reader.error("contradiction", node.at, "only one of `reveal` and `hide` can have all others");
     }
-    Some(Expect { allowed, code, policies, pathway, reveal, hide, body: None })
+    let [settable, unsettable] = ["settable", "unsettable"].map(|key| {
+        let found = node.get(key).map(|node| wanted(file, node, false));
+        found.map_or_else(Vec::new, |found| found.classes.into_iter().map(|(name, _)| name).collect())
+    });
+    Some(Expect { allowed, code, policies, pathway, reveal, hide, settable, unsettable, body: None })
 }
 
 /// A word of a table: `allow`, `deny`, a code, or nothing, which asks nothing. `None` where it is none of these.

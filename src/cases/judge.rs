@@ -18,8 +18,10 @@ use crate::redact::Gathered;
 use crate::redact::Mask;
 use crate::redact::Redactor;
 use crate::request::Body;
+use crate::request::Inbound;
 use crate::request::question;
 use crate::request::question::Judgement;
+use crate::request::question::MaySet;
 use crate::request::question::Put;
 use crate::request::question::Shown;
 use crate::request::question::Unasked;
@@ -147,13 +149,15 @@ fn asked(snapshot: &Snapshot, expect: &Expect, facts: &Facts<'_>, judgement: &Ju
             failures.push(format!("allowed by {got}, expected the pathway `{wanted}`"));
         }
         classes(model, policies, expect, &judgement.classes, &mut failures);
+        sets(model, policies, expect, &judgement.classes, &mut failures);
         if let Some(becomes) = &expect.body {
-            let (request, response) = judgement.plans(snapshot, facts);
-            let plan = match becomes.of {
-                Body::Request => request,
-                Body::Response => response,
-            };
-            body(becomes, Redactor::new(plan, Encoding::Identity), &mut failures);
+            let (inbound, response) = judgement.bodies(snapshot, facts);
+            match becomes.of {
+                Body::Request => request(becomes, &inbound, &mut failures),
+                Body::Response => {
+                    body(becomes, Redactor::new(response, Encoding::Identity), &mut failures);
+                }
+            }
         }
     }
     Ran { allowed: verdict.allowed, code, failures }
@@ -184,6 +188,8 @@ fn ticked<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
 impl Expect {
     fn asks_for_classes(&self) -> bool {
         [&self.reveal, &self.hide].iter().any(|wanted| wanted.others || !wanted.classes.is_empty())
+            || !self.settable.is_empty()
+            || !self.unsettable.is_empty()
     }
 }
 
@@ -208,7 +214,7 @@ fn classes(model: &Model, policies: &Policies, expect: &Expect, shown: &[Shown],
         let neither = reveal.is_none() && hide.is_none();
         let hidden = depth(&hide) >= depth(&reveal) && (hide.is_some() || expect.hide.others && neither);
         let revealed = !hidden && (reveal.is_some() || expect.reveal.others && neither);
-        let because = because(policies, one);
+        let because = because(policies, &one.verdict);
         match &one.mask {
             Some(mask) if revealed => {
                 failures.push(format!("`{name}` is hidden by {mask}{because}, expected it revealed"));
@@ -227,12 +233,45 @@ fn classes(model: &Model, policies: &Policies, expect: &Expect, shown: &[Shown],
     }
 }
 
-fn because(policies: &Policies, one: &Shown) -> String {
-    let verdict = &one.verdict;
+fn sets(model: &Model, policies: &Policies, expect: &Expect, shown: &[Shown], failures: &mut Vec<String>) {
+    let all = [(true, &expect.settable), (false, &expect.unsettable)];
+    for (wanted, name) in all.into_iter().flat_map(|(wanted, all)| all.iter().map(move |name| (wanted, name)))
+    {
+        let outer = model.classes.find(name);
+        let carried: Vec<(&Shown, &MaySet)> = shown
+            .iter()
+            .filter(|one| outer.is_some_and(|outer| model.classes.is_within(one.class, outer)))
+            .filter_map(|one| Some((one, one.set.as_ref()?)))
+            .collect();
+        if carried.is_empty() {
+            failures.push(format!("the request's body carries no data of `{name}`"));
+        }
+        for (one, set) in carried.into_iter().filter(|(_, set)| set.may != wanted) {
+            let name = model.classes.get(one.class).map_or("", |class| class.name.as_str());
+            let because = because(policies, &set.verdict);
+            let (is, expected) =
+                if set.may { ("may", "that it may not") } else { ("may not", "that it may") };
+            failures.push(format!("`{name}` {is} be set{because}, expected {expected}"));
+        }
+    }
+}
+
+fn because(policies: &Policies, verdict: &Verdict) -> String {
     match (verdict.errors.is_empty(), verdict.reasons.is_empty()) {
         (false, _) => format!(" ({} failed)", listed(policies, &verdict.errors)),
         (true, false) => format!(" ({})", listed(policies, &verdict.reasons)),
         (true, true) => String::new(),
+    }
+}
+
+/// Judges the body of a request whole, and compares what arrives at the app.
+fn request(becomes: &Becomes, inbound: &Inbound, failures: &mut Vec<String>) {
+    match inbound.judge(Encoding::Identity.into(), &Bytes::from(becomes.given.to_string())) {
+        Ok(mut whole) => arrived(becomes, &whole.body.copy_to_bytes(whole.body.len()), failures),
+        Err(refusal) => {
+            let places = refusal.errors().map_or(String::new(), |errors| format!(": {errors}"));
+            failures.push(format!("the body is refused with `{}`{places}", refusal.row().code));
+        }
     }
 }
 
@@ -245,11 +284,14 @@ fn body(becomes: &Becomes, mut redactor: Redactor, failures: &mut Vec<String>) {
         gathered.push(last);
         Ok(gathered.into_redacted())
     });
-    let arrived = match fed {
-        Ok(mut arrived) => arrived.copy_to_bytes(arrived.len()),
-        Err(why) => return failures.push(format!("the body cannot be redacted: {why}")),
-    };
-    match serde_json::from_slice::<Json>(&arrived) {
+    match fed {
+        Ok(mut out) => arrived(becomes, &out.copy_to_bytes(out.len()), failures),
+        Err(why) => failures.push(format!("the body cannot be redacted: {why}")),
+    }
+}
+
+fn arrived(becomes: &Becomes, body: &Bytes, failures: &mut Vec<String>) {
+    match serde_json::from_slice::<Json>(body) {
         Ok(arrived) => {
             let before = failures.len();
             differences("$", &becomes.wanted, &arrived, failures);

@@ -123,6 +123,8 @@ pub(super) const EXPECT: &[Key] = &[
         Form::Classes,
         "The data classes that are hidden, in a map each with its mask; `others`: all that `reveal` does not name.",
     ),
+    key("settable", Form::Texts, "Data classes of the request's body that the caller may set."),
+    key("unsettable", Form::Texts, "Data classes of the request's body that the caller may not set."),
 ];
 
 pub(super) const TEST: &[Key] = &[

@@ -43,6 +43,20 @@ struct Class {
     mask: Option<String>,
     reasons: Vec<Reason>,
     errors: Vec<Reason>,
+    /// May the caller set it? Only where the request's body may carry it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    set: Option<Set>,
+}
+
+/// May one class of data be set?
+#[derive(Debug, serde::Serialize)]
+struct Set {
+    settable: bool,
+    /// What becomes of a body that sets it all the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    denied: Option<&'static str>,
+    reasons: Vec<Reason>,
+    errors: Vec<Reason>,
 }
 
 /// The answer to one question.
@@ -138,6 +152,12 @@ fn explain(snapshot: &Snapshot, facts: &Facts<'_>) -> Answer {
             mask: shown.mask.as_ref().map(ToString::to_string),
             reasons: reasons(policies, &shown.verdict.reasons),
             errors: reasons(policies, &shown.verdict.errors),
+            set: shown.set.as_ref().map(|set| Set {
+                settable: set.may,
+                denied: (!set.may).then(|| facts.route.denied.as_str()),
+                reasons: reasons(policies, &set.verdict.reasons),
+                errors: reasons(policies, &set.verdict.errors),
+            }),
         })
     });
     let tenant = |tenant| model.tenants.get(tenant).path.to_string();
@@ -231,6 +251,30 @@ pub(super) fn pretty(answer: &Answer) -> String {
                 paint(DIM, why)
             );
         }
+    }
+    out += &sets(&answer.classes);
+    out
+}
+
+/// What of the request's body may be set.
+fn sets(classes: &[Class]) -> String {
+    let carried: Vec<(&Class, &Set)> =
+        classes.iter().filter_map(|class| Some((class, class.set.as_ref()?))).collect();
+    let width = carried.iter().map(|(class, _)| class.class.len()).max().unwrap_or(0);
+    let mut out = String::new();
+    if !carried.is_empty() {
+        out += &format!("\n{}\n", paint(BOLD, "data classes in the request"));
+    }
+    for (class, set) in carried {
+        let why: Vec<&str> = set.reasons.iter().chain(&set.errors).map(|reason| &*reason.policy_id).collect();
+        let why = if why.is_empty() { "no policy lets it be set".to_owned() } else { why.join(", ") };
+        let (style, state) = match set.denied {
+            None => (GOOD, "may be set"),
+            Some("refuse") => (WARN, "may not be set, refused"),
+            Some(_) => (WARN, "may not be set, dropped"),
+        };
+        let name = format!("{:<width$}", class.class);
+        out += &format!("  {name}  {:<24}  {}\n", paint(style, state), paint(DIM, why));
     }
     out
 }

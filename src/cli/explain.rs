@@ -86,6 +86,9 @@ struct Explanation {
     said: Option<Said>,
     /// What they said to `reveal` of each class.
     reveal: Vec<Revealed>,
+    /// What they said to `write` of each class that the request's body may carry.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    write: Vec<Settable>,
     /// What the policies in shadow mode said, which decided nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     in_shadow: Option<InShadow>,
@@ -106,7 +109,18 @@ struct Looked {
     relation: &'static str,
     said: Said,
     reveal: Vec<Revealed>,
+    write: Vec<Settable>,
     in_shadow: Option<InShadow>,
+}
+
+/// What the policies said to setting one class of data.
+#[derive(Debug, serde::Serialize)]
+struct Settable {
+    class: String,
+    settable: bool,
+    /// No policy says anything to it, so whoever may see it may set it.
+    as_revealed: bool,
+    said: Said,
 }
 
 /// What the policies said to one class of data.
@@ -166,23 +180,30 @@ fn explained(
             Put::Refused(_) | Put::Public(_) => None,
         };
     let hints = (!answer.allowed).then(|| hints::hints(snapshot, settings, &question));
-    let (relation, said, reveal, in_shadow) = match looked {
-        Some(Looked { relation, said, reveal, in_shadow }) => (Some(relation), Some(said), reveal, in_shadow),
-        None => (relation_named(snapshot, &question), None, Vec::new(), None),
-    };
     let logged = logged.map(|logged| logged.compared(answer.allowed));
-    Ok(Explanation { logged, answer: Some(answer), relation, said, reveal, in_shadow, hints })
+    let told = Explanation { logged, answer: Some(answer), hints, ..Explanation::nothing() };
+    Ok(match looked {
+        Some(Looked { relation, said, reveal, write, in_shadow }) => {
+            Explanation { relation: Some(relation), said: Some(said), reveal, write, in_shadow, ..told }
+        }
+        None => Explanation { relation: relation_named(snapshot, &question), ..told },
+    })
 }
 
 impl Explanation {
     /// Nothing but what the log says.
     fn on_record(logged: Logged) -> Self {
+        Self { logged: Some(logged), ..Self::nothing() }
+    }
+
+    const fn nothing() -> Self {
         Self {
-            logged: Some(logged),
+            logged: None,
             answer: None,
             relation: None,
             said: None,
             reveal: Vec::new(),
+            write: Vec::new(),
             in_shadow: None,
             hints: None,
         }
@@ -201,13 +222,23 @@ fn look(snapshot: &Snapshot, facts: &Facts<'_>, allowed: bool) -> Looked {
         Some(Revealed { class: known.name.to_string(), hidden: !asked.reveal(*class).allowed, said })
     });
     let reveal = reveal.collect();
+    let carried = facts.route.request_classes.iter().filter(|_| allowed);
+    let write = carried.filter_map(|class| {
+        let known = model.classes.get(*class)?;
+        let verdict = asked.write(*class);
+        let as_revealed = !verdict.allowed && verdict.reasons.is_empty() && verdict.errors.is_empty();
+        let said = told::said(policies, |policy| asked.trace_write(*class, policy));
+        let settable = asked.set(*class).allowed;
+        Some(Settable { class: known.name.to_string(), settable, as_revealed, said })
+    });
+    let write = write.collect();
     let in_shadow = policies.with_shadow().map(|all| {
         let mut memory = Memory::new();
         let asked = all.ask(model, facts, &mut memory);
         let of_shadow = |policy| if all.is_shadow(policy) { asked.trace(policy) } else { None };
         InShadow { allowed: asked.decide().allowed, said: told::said(all, of_shadow) }
     });
-    Looked { relation: relation(snapshot, facts.caller, facts.target), said, reveal, in_shadow }
+    Looked { relation: relation(snapshot, facts.caller, facts.target), said, reveal, write, in_shadow }
 }
 
 /// How the tenant of the data stands to the caller's.
@@ -266,6 +297,11 @@ fn pretty(explanation: &Explanation) -> String {
     for Revealed { class, hidden, said } in &explanation.reveal {
         if *hidden {
             out += &format!("\n{}", told::pretty_of_class(said, class));
+        }
+    }
+    for Settable { class, settable, as_revealed, said } in &explanation.write {
+        if !settable {
+            out += &format!("\n{}", told::pretty_of_setting(said, class, *as_revealed));
         }
     }
     if let Some(hints) = &explanation.hints {

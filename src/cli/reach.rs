@@ -208,6 +208,12 @@ pub(super) struct May {
     pub(super) shown: Vec<String>,
     /// The classes hidden, each with its mask.
     pub(super) hidden: Vec<String>,
+    /// Of those that the request's body may carry, the classes that may be set.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) settable: Vec<String>,
+    /// And those that may not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) unsettable: Vec<String>,
 }
 
 /// Counts the questions of a report, up to the bound.
@@ -233,6 +239,10 @@ impl Count {
             let name = |shown: &Shown| classes.get(shown.class).map(|class| class.name.to_string());
             let (shown, hidden): (Vec<&Shown>, Vec<&Shown>) =
                 judgement.classes.iter().partition(|shown| shown.verdict.allowed);
+            let set = |may: bool| {
+                let of = move |one: &&Shown| one.set.as_ref().is_some_and(|set| set.may == may);
+                judgement.classes.iter().filter(of).filter_map(name).collect()
+            };
             verdict.allowed.then(|| {
                 let may = May {
                     by: verdict.reasons.iter().map(|policy| policies.id(*policy).to_owned()).collect(),
@@ -242,6 +252,8 @@ impl Count {
                         .into_iter()
                         .filter_map(|one| Some(format!("{} by {}", name(one)?, one.mask.as_ref()?)))
                         .collect(),
+                    settable: set(true),
+                    unsettable: set(false),
                 };
                 (facts.data_key.to_string(), may)
             })
@@ -295,7 +307,8 @@ pub(super) fn routes(
 pub(super) fn pretty(may: &May) -> String {
     let pathway = may.pathway.as_ref().map_or(String::new(), |name| format!(" (pathway `{name}`)"));
     let mut lines = vec![format!("by {}{pathway}", may.by.join(", "))];
-    for (word, classes) in [("shown", &may.shown), ("hidden", &may.hidden)] {
+    let of_request = [("may be set", &may.settable), ("may not be set", &may.unsettable)];
+    for (word, classes) in [("shown", &may.shown), ("hidden", &may.hidden)].into_iter().chain(of_request) {
         if !classes.is_empty() {
             lines.push(format!("{word}: {}", classes.join(", ")));
         }

@@ -18,6 +18,7 @@ use crate::redact::Plan;
 use crate::redact::Redactor;
 use crate::redact::Shape;
 use crate::redact::http::readable;
+use crate::request::Inbound;
 use crate::request::question;
 use crate::request::question::Put;
 use crate::snapshot::Snapshot;
@@ -50,7 +51,7 @@ Exit codes: 0 redacted; 2 what is asked makes no sense; 3 the configuration is i
 enum Of {
     /// The app's, on its way to the client.
     Response,
-    /// The client's, on its way to the app: what is hidden there is dropped.
+    /// The client's, on its way to the app: without what the caller may not set.
     Request,
 }
 
@@ -72,6 +73,8 @@ pub(super) struct Arguments {
 
 /// What becomes of the body of one call.
 struct Seen {
+    /// Of a request's body.
+    inbound: Option<Inbound>,
     plan: Arc<Plan>,
     /// `None` where nothing in the body is classified.
     shape: Option<Arc<Shape>>,
@@ -91,12 +94,12 @@ pub(super) fn redact(
         return Ok(Exit::Usage);
     };
     let put = facts::question(&arguments.asking).and_then(|question| {
-        let put = question.put(snapshot, |facts| seen(snapshot, facts, arguments.of));
+        let put = question.put(snapshot, |facts| seen(snapshot, facts, arguments.of, content));
         put.map_err(|why| facts::unasked(snapshot.model(), &why))
     });
     let seen = match put {
         Ok(Put::Asked(Ok(seen))) => seen,
-        Ok(Put::Public(_)) => Seen { plan: Arc::new(Plan::nothing()), shape: None },
+        Ok(Put::Public(_)) => Seen { inbound: None, plan: Arc::new(Plan::nothing()), shape: None },
         Ok(Put::Asked(Err(code))) => return Ok(refused(code, out)),
         Ok(Put::Refused(refusal)) => return Ok(refused(refusal.row().code, out)),
         Err(why) => {
@@ -106,10 +109,40 @@ pub(super) fn redact(
     };
     if arguments.diff {
         difference(global, snapshot, &seen, content, out)?
+    } else if let Some(inbound) = seen.inbound.filter(|inbound| inbound.is_whole(content.format)) {
+        return whole(&inbound, content, out);
     } else {
         stream(&seen.plan, content, out)?
     }
     Ok(Exit::Ok)
+}
+
+/// Prints a request's body as the app would get it, or why it would not.
+fn whole(inbound: &Inbound, content: Content, out: &mut Out) -> Result<Exit, String> {
+    let body = input(limits::HELD_REQUEST_BYTES_MAX, "sent on")?;
+    match inbound.judge(content, &body) {
+        Ok(mut whole) => {
+            out.raw(&whole.body.copy_to_bytes(whole.body.remaining()));
+            Ok(Exit::Ok)
+        }
+        Err(refusal) => {
+            let code = refusal.row().code;
+            let places = refusal.errors().map_or(String::new(), |errors| format!(": {errors}"));
+            out.error(&format!("the request would be refused with `{code}`{places}"));
+            Ok(Exit::Denied)
+        }
+    }
+}
+
+/// The standard input, if it is no longer than that.
+fn input(most: u64, what: &str) -> Result<Bytes, String> {
+    let mut body = Vec::new();
+    let read = std::io::stdin().lock().take(most + 1).read_to_end(&mut body);
+    read.map_err(|error| format!("the body cannot be read: {error}"))?;
+    if u64::try_from(body.len()).is_ok_and(|bytes| bytes > most) {
+        return Err(format!("a body with more than {most} bytes is not {what}"));
+    }
+    Ok(body.into())
 }
 
 fn refused(code: &str, out: &mut Out) -> Exit {
@@ -118,15 +151,18 @@ fn refused(code: &str, out: &mut Out) -> Exit {
 }
 
 /// The plan of a call's body, or the code of its refusal.
-fn seen(snapshot: &Snapshot, facts: &Facts<'_>, of: Of) -> Result<Seen, &'static str> {
+fn seen(snapshot: &Snapshot, facts: &Facts<'_>, of: Of, content: Content) -> Result<Seen, &'static str> {
     let judgement = question::judge(snapshot, facts);
     if let Some(refusal) = judgement.refusal() {
         return Err(refusal.row().code);
     }
-    let (request, response) = judgement.plans(snapshot, facts);
+    let (inbound, response) = judgement.bodies(snapshot, facts);
     Ok(match of {
-        Of::Request => Seen { plan: request, shape: facts.route.request.clone() },
-        Of::Response => Seen { plan: response, shape: facts.route.response.clone() },
+        Of::Request => {
+            let plan = Arc::clone(inbound.plan(content.format));
+            Seen { inbound: Some(inbound), plan, shape: facts.route.request.clone() }
+        }
+        Of::Response => Seen { inbound: None, plan: response, shape: facts.route.response.clone() },
     })
 }
 
@@ -157,15 +193,9 @@ fn difference(
     content: Content,
     out: &mut Out,
 ) -> Result<(), String> {
-    let mut body = Vec::new();
-    let most = limits::COMPARED_BODY_BYTES_MAX;
-    let read = std::io::stdin().lock().take(most + 1).read_to_end(&mut body);
-    read.map_err(|error| format!("the body cannot be read: {error}"))?;
-    if u64::try_from(body.len()).is_ok_and(|bytes| bytes > most) {
-        return Err(format!("a body with more than {most} bytes is not compared"));
-    }
+    let body = input(limits::COMPARED_BODY_BYTES_MAX, "compared")?;
     let found = match &seen.shape {
-        Some(shape) => hidden::hidden(snapshot.model(), &seen.plan, shape, content, &Bytes::from(body))?,
+        Some(shape) => hidden::hidden(snapshot.model(), &seen.plan, shape, content, &body)?,
         None => Vec::new(),
     };
     if global.output.is_json() {

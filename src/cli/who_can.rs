@@ -14,6 +14,7 @@ use crate::limits;
 use crate::model::TenantIx;
 use crate::policy::Mentions;
 use crate::policy::REVEAL;
+use crate::policy::WRITE;
 use crate::redact::ClassIx;
 use crate::request::question::Call;
 use crate::request::question::Question;
@@ -41,9 +42,10 @@ Examples:
   palisade who-can list listClaims                   the route, for the data of every tenant
   palisade who-can list listClaims --data-key acme/claims
   palisade who-can reveal pii.contact --data-key acme/west
+  palisade who-can write pii.contact --data-key acme/west
   palisade who-can read acme/west --principals people.json -o json
 
-RESOURCE is a DataKey, the id of a route, or for `reveal` a data class. Callers are one of each kind that policies tell
+RESOURCE is a DataKey, the id of a route, or for `reveal` and `write` a data class. Callers are one of each kind that policies tell
 apart, in every tenant: anybody, each role, group and scope by itself, users and services that are named; the callers of
 the test files; and those of --principals: a JSON array with the names of `eval`'s flags. What was not gone through is
 told with the answer.";
@@ -51,10 +53,10 @@ told with the answer.";
 /// What `who-can` takes.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Arguments {
-    /// What is attempted: an action, or `reveal`.
+    /// What is attempted: an action, or `reveal`, or `write` (to set a class).
     #[arg(value_name = "ACTION")]
     action: String,
-    /// A DataKey, the id of a route, or for `reveal` a data class.
+    /// A DataKey, the id of a route, or for `reveal` and `write` a data class.
     #[arg(value_name = "RESOURCE")]
     resource: String,
     /// The DataKey, where RESOURCE is a route or a class. Default: that of every tenant.
@@ -78,8 +80,15 @@ pub(super) struct Arguments {
 struct About {
     /// Each route by its id, with the DataKeys that its requests can be about; an action alone where no route leads there.
     calls: Vec<(String, Call, Vec<DataKey>)>,
-    /// The class that must be shown.
-    class: Option<ClassIx>,
+    /// The class that must be shown, or settable.
+    class: Option<(ClassIx, Wanted)>,
+}
+
+/// What one must be able to do with a class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    See,
+    Set,
 }
 
 /// One line of the answer: who, on which route, about which data.
@@ -184,15 +193,19 @@ fn about(snapshot: &Snapshot, arguments: &Arguments) -> Result<About, String> {
     let model = snapshot.model();
     let resource = arguments.resource.as_str();
     let given = arguments.data_key.as_deref().map(|text| data_key(snapshot, text)).transpose()?;
-    if arguments.action == REVEAL {
+    let wanted = [(REVEAL, Wanted::See), (WRITE, Wanted::Set)];
+    if let Some((_, wanted)) = wanted.into_iter().find(|(action, _)| arguments.action == *action) {
         let names = || model.classes.iter().map(|(_, class)| class.name.as_str());
         let class = model.classes.find(resource);
         let class = class.ok_or_else(|| facts::unknown("data class", resource, names()))?;
-        let calls = reach::routes(snapshot, given.as_ref(), |route| route.classes.contains(&class));
-        return Ok(About { calls, class: Some(class) });
+        let calls = reach::routes(snapshot, given.as_ref(), |route| match wanted {
+            Wanted::See => route.classes.contains(&class),
+            Wanted::Set => route.request_classes.contains(&class),
+        });
+        return Ok(About { calls, class: Some((class, wanted)) });
     }
     let action = Action::ALL.into_iter().find(|action| action.as_str() == arguments.action);
-    let names = || Action::ALL.map(Action::as_str).into_iter().chain([REVEAL]);
+    let names = || Action::ALL.map(Action::as_str).into_iter().chain([REVEAL, WRITE]);
     let action = action.ok_or_else(|| facts::unknown("action", &arguments.action, names()))?;
     if let Some((_, route)) = model.routes.iter().find(|(_, route)| &*route.id == resource) {
         if route.action != action {
@@ -272,7 +285,8 @@ impl Through<'_> {
         let (route, call) = on;
         let kind = person.principal.kind.as_str();
         let tenant = person.principal.tenant.as_ref().map_or(String::new(), ToString::to_string);
-        let class = self.about.class.and_then(|class| self.snapshot.model().classes.get(class));
+        let classes = &self.snapshot.model().classes;
+        let class = self.about.class.and_then(|(class, wanted)| Some((classes.get(class)?, wanted)));
         for purpose in &self.purposes {
             if self.count.is_full() {
                 return;
@@ -289,7 +303,14 @@ impl Through<'_> {
                 now_ms: self.now_ms,
             };
             let Some((_, may)) = self.count.ask(self.snapshot, &question) else { continue };
-            if class.is_some_and(|class| !may.shown.iter().any(|shown| *shown == *class.name.as_str())) {
+            let may_not = class.is_some_and(|(class, wanted)| {
+                let those = match wanted {
+                    Wanted::See => &may.shown,
+                    Wanted::Set => &may.settable,
+                };
+                !those.iter().any(|one| *one == *class.name.as_str())
+            });
+            if may_not {
                 continue;
             }
             let same = (kind, person.principal.auth.clone(), purpose.clone(), may.clone());

@@ -35,14 +35,26 @@ pub enum Direction {
     ShowsLess,
     /// A class of data is hidden, and would be hidden by another mask.
     OtherMask,
+    /// A class of data may not be set, and could be.
+    SetsMore,
+    /// A class of data may be set, and could not be.
+    SetsLess,
     /// A policy could not be evaluated, and none failed when it was decided.
     Error,
 }
 
 impl Direction {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::NewDenial, Self::NewAllow, Self::ShowsMore, Self::ShowsLess, Self::OtherMask, Self::Error];
+    pub const ALL: [Self; 8] = [
+        Self::NewDenial,
+        Self::NewAllow,
+        Self::ShowsMore,
+        Self::ShowsLess,
+        Self::OtherMask,
+        Self::SetsMore,
+        Self::SetsLess,
+        Self::Error,
+    ];
 
     /// Its word in records and metrics.
     #[must_use]
@@ -53,6 +65,8 @@ impl Direction {
             Self::ShowsMore => "shows_more",
             Self::ShowsLess => "shows_less",
             Self::OtherMask => "other_mask",
+            Self::SetsMore => "sets_more",
+            Self::SetsLess => "sets_less",
             Self::Error => "error",
         }
     }
@@ -68,6 +82,17 @@ pub struct ClassDiffers {
     /// What would hide it; `None`: it would be shown.
     pub beside: Option<Mask>,
     /// The policies that would have it so.
+    pub policies: Vec<PolicyIx>,
+}
+
+/// A class of data that could be set where it may not, or the other way round.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetDiffers {
+    /// The class.
+    pub class: ClassIx,
+    /// May it be set, as was decided?
+    pub enforced: bool,
+    /// The policies that would have it otherwise.
     pub policies: Vec<PolicyIx>,
 }
 
@@ -88,6 +113,8 @@ pub struct Disagreement {
     pub tenant: TenantPath,
     /// The classes of data that would be seen otherwise.
     pub classes: Vec<ClassDiffers>,
+    /// The classes of data of which another one could set them.
+    pub sets: Vec<SetDiffers>,
 }
 
 /// What becomes of a decision with other policies.
@@ -176,6 +203,23 @@ fn judge(job: &Job, beside: &Snapshot, facts: &Facts<'_>, memory: &mut Memory) -
         let policies = [answer.reasons, answer.errors].concat();
         classes.push(ClassDiffers { class: *class, enforced, beside: mask, policies });
     }
+    let mut sets = Vec::new();
+    for class in facts.route.request_classes.iter().filter(|_| was_allowed && verdict.allowed) {
+        let enforced = !job.unsettable.contains(class);
+        let answer = asked.set(*class);
+        let mask = || {
+            let known = model.classes.get(*class)?;
+            let shown = asked.reveal(*class);
+            (!shown.allowed).then(|| policies.hiding(&shown, known))
+        };
+        let beside = answer.allowed && mask().is_none_or(|mask| mask.is_known_by_sight());
+        if enforced != beside {
+            erred |= !answer.errors.is_empty();
+            directions.push(if beside { Direction::SetsMore } else { Direction::SetsLess });
+            let policies = [answer.reasons, answer.errors].concat();
+            sets.push(SetDiffers { class: *class, enforced, policies });
+        }
+    }
     if erred {
         directions.push(Direction::Error);
     }
@@ -192,6 +236,7 @@ fn judge(job: &Job, beside: &Snapshot, facts: &Facts<'_>, memory: &mut Memory) -
         route: facts.route.id.clone(),
         tenant: model.tenants.get(facts.target).path.clone(),
         classes,
+        sets,
     })
 }
 
@@ -212,7 +257,8 @@ impl Disagreement {
                 all.extend(verdict.reasons.iter().map(|policy| policies.id(*policy)));
             }
         }
-        let of_classes = self.classes.iter().flat_map(|class| &class.policies);
+        let of_sets = self.sets.iter().flat_map(|set| &set.policies);
+        let of_classes = self.classes.iter().flat_map(|class| &class.policies).chain(of_sets);
         all.extend(of_classes.map(|policy| beside.policies().id(*policy)));
         if self.directions.contains(&Direction::Error) {
             all.extend(self.verdict.errors.iter().map(|policy| beside.policies().id(*policy)));

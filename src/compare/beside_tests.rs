@@ -87,6 +87,7 @@ pub(crate) fn job(snapshot: &Arc<Snapshot>, tenant: &str, data_key: &str, roles:
         verdict: crate::policy::Verdict::default(),
         revealed: Vec::new(),
         hidden: Vec::new(),
+        unsettable: Vec::new(),
     };
     let facts = crate::policy::Facts {
         principal: &job.principal,
@@ -105,6 +106,9 @@ pub(crate) fn job(snapshot: &Arc<Snapshot>, tenant: &str, data_key: &str, roles:
     let judged = question::judge(snapshot, &facts);
     job.code = judged.refusal().map_or("allowed", |refusal| refusal.row().code);
     for shown in judged.classes {
+        if shown.set.is_some_and(|set| !set.may) {
+            job.unsettable.push(shown.class);
+        }
         match shown.mask {
             Some(mask) => job.hidden.push((shown.class, mask)),
             None => job.revealed.push(shown.class),

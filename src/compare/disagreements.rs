@@ -195,7 +195,11 @@ impl Group {
         let fits = |class: &&ShadowClassLine| match direction {
             ShadowDirection::ShowsMore => class.shadow == "shown",
             ShadowDirection::ShowsLess => class.enforced == "shown",
-            ShadowDirection::OtherMask => class.enforced != "shown" && class.shadow != "shown",
+            ShadowDirection::OtherMask => {
+                !["shown", "settable", "unsettable"].contains(&&*class.enforced) && class.shadow != "shown"
+            }
+            ShadowDirection::SetsMore => class.shadow == "settable",
+            ShadowDirection::SetsLess => class.enforced == "settable",
             ShadowDirection::NewDenial | ShadowDirection::NewAllow | ShadowDirection::Error => false,
         };
         let classes: Vec<ShadowClassLine> = line.classes.iter().filter(fits).cloned().collect();

@@ -26,6 +26,12 @@ pub struct Outcome {
     pub shown: BTreeMap<String, Vec<String>>,
     /// The classes that its bodies may carry and the caller does not see, each with the policies that forbid it.
     pub hidden: BTreeMap<String, Vec<String>>,
+    /// Of those that the request's body may carry, the classes that the caller may set, each with the policies that say so.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub settable: BTreeMap<String, Vec<String>>,
+    /// And those that it may not, each with the policies that forbid it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub unsettable: BTreeMap<String, Vec<String>>,
     /// The tenant whose data is meant, where that was found out.
     pub tenant: Option<String>,
     /// The action, where there is a route.
@@ -51,6 +57,10 @@ impl Outcome {
                 let Some(known) = snapshot.model().classes.get(class.class) else { continue };
                 let to = if class.verdict.allowed { &mut outcome.shown } else { &mut outcome.hidden };
                 to.insert(known.name.to_string(), names(&class.verdict));
+                if let Some(set) = &class.set {
+                    let to = if set.may { &mut outcome.settable } else { &mut outcome.unsettable };
+                    to.insert(known.name.to_string(), names(&set.verdict));
+                }
             }
             outcome
         });
@@ -119,6 +129,10 @@ pub struct Effects {
     pub newly_shown: Group,
     /// Classes of data that a caller sees only in the older one.
     pub newly_hidden: Group,
+    /// Classes of data that a caller may set only in the newer one.
+    pub newly_settable: Group,
+    /// Classes of data that a caller may set only in the older one.
+    pub newly_unsettable: Group,
 }
 
 impl Effects {
@@ -150,37 +164,59 @@ impl Effects {
             }
             (true, true) | (false, false) => {}
         }
-        let none = Vec::new();
-        for (class, by) in new.shown.iter().filter(|(class, _)| !old.shown.contains_key(*class)) {
-            let policies = if old.allowed {
-                deciding(old.hidden.get(class).unwrap_or(&none), by, by)
-            } else {
-                deciding(&old.policies, &new.policies, &new.policies)
-            };
-            self.newly_shown.add(policies, || example(Some(class)));
+        let of = |may: fn(&Outcome) -> &Classes, may_not: fn(&Outcome) -> &Classes| {
+            let more = gained((old, may_not(old), may(old)), (new, may(new)));
+            let less = gained((new, may_not(new), may(new)), (old, may(old)));
+            (more, less)
+        };
+        let (shown, hidden) = of(|one| &one.shown, |one| &one.hidden);
+        let (settable, unsettable) = of(|one| &one.settable, |one| &one.unsettable);
+        for (group, found) in [(&mut self.newly_shown, shown), (&mut self.newly_settable, settable)] {
+            for (class, forbids, permits) in found {
+                let now = if old.allowed { &permits } else { &new.policies };
+                group.add(deciding(&forbids, &permits, now), || example(Some(class)));
+            }
         }
-        for (class, by) in old.shown.iter().filter(|(class, _)| !new.shown.contains_key(*class)) {
-            let policies = if new.allowed {
-                let now = new.hidden.get(class).unwrap_or(&none);
-                deciding(now, by, now)
-            } else {
-                deciding(&new.policies, &old.policies, &new.policies)
-            };
-            self.newly_hidden.add(policies, || example(Some(class)));
+        for (group, found) in [(&mut self.newly_hidden, hidden), (&mut self.newly_unsettable, unsettable)] {
+            for (class, forbids, permits) in found {
+                let now = if new.allowed { &forbids } else { &new.policies };
+                group.add(deciding(&forbids, &permits, now), || example(Some(class)));
+            }
         }
     }
 
     /// Did anything become possible, or visible, that was not?
     #[must_use]
     pub fn is_wider(&self) -> bool {
-        self.newly_allowed.count + self.newly_shown.count > 0
+        self.newly_allowed.count + self.newly_shown.count + self.newly_settable.count > 0
     }
 
     /// Is anything not as it was?
     #[must_use]
     pub fn is_other(&self) -> bool {
-        self.is_wider() || self.newly_denied.count + self.newly_hidden.count > 0
+        let less = [&self.newly_denied, &self.newly_hidden, &self.newly_unsettable];
+        self.is_wider() || less.iter().any(|group| group.count > 0)
     }
+}
+
+/// Classes of data with the policies that decide over each.
+type Classes = BTreeMap<String, Vec<String>>;
+
+/// The classes that a caller may see, or set, on one side only: each with the forbids of the other side and the permits of
+/// this one.
+fn gained<'a>(
+    (other, denied, allowed): (&'a Outcome, &'a Classes, &'a Classes),
+    (this, gained): (&'a Outcome, &'a Classes),
+) -> Vec<(&'a String, Vec<String>, Vec<String>)> {
+    let new = gained.iter().filter(|(class, _)| !allowed.contains_key(*class));
+    let with = |(class, by): (&'a String, &'a Vec<String>)| {
+        if other.allowed {
+            (class, denied.get(class).cloned().unwrap_or_default(), by.clone())
+        } else {
+            (class, other.policies.clone(), this.policies.clone())
+        }
+    };
+    new.map(with).collect()
 }
 
 /// The policies that make a difference: the forbids of the denying side where there are any, and else the permits of

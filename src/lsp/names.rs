@@ -83,7 +83,7 @@ impl Names {
                 ["principals"] | ["tables", "expect"] => Some(Self::Principals),
                 ["requests"] => Some(Self::Requests),
                 _ if last == "tenants" => Some(Self::Tenants),
-                _ if ["reveal", "hide"].contains(&last) => Some(Self::Classes),
+                _ if ["reveal", "hide", "settable", "unsettable"].contains(&last) => Some(Self::Classes),
                 ["tables", "expect", _] => Some(Self::DataKeys),
                 _ => None,
             };
@@ -91,7 +91,7 @@ impl Names {
         match last {
             "tenant" | "target" => Some(Self::Tenants),
             "data_key" | "data_keys" => Some(Self::DataKeys),
-            "classes" | "reveal" | "hide" => Some(Self::Classes),
+            "classes" | "reveal" | "hide" | "settable" | "unsettable" => Some(Self::Classes),
             "route" | "routes" => Some(Self::Routes),
             "policies" => Some(Self::Policies),
             "pathway" => Some(Self::Pathways),

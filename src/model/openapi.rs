@@ -1,17 +1,23 @@
-//! Reads the routes of an OpenAPI 3.0 or 3.1 document, with the extensions `x-palisade-action`, `x-palisade-data-key`
-//! and `x-palisade-groups` (on an operation, its path item, or the whole document), `x-palisade-public` (on an
-//! operation) and `x-palisade-class` (on a schema).
+//! Reads the routes of an OpenAPI 3.0 or 3.1 document, with the extensions `x-palisade-action`, `x-palisade-data-key`,
+//! `x-palisade-groups`, `x-palisade-denied` and `x-palisade-validate` (on an operation, its path item, or the whole document),
+//! `x-palisade-public` (on an operation) and `x-palisade-class` (on a schema).
 //!
 //! Never: skips what it cannot follow. A reference that leads nowhere could have led to a class.
+
+use std::sync::Arc;
 
 use http::Method;
 
 use crate::ids::Action;
+use crate::model::body_schema::BodySchema;
+use crate::model::body_schema::dialect;
 use crate::model::classes::Classes;
 use crate::model::routes::Draft;
 use crate::model::routes_file::METHODS;
 use crate::model::routes_file::action;
 use crate::model::routes_file::action_of;
+use crate::model::routes_file::compiled;
+use crate::model::routes_file::denied;
 use crate::model::routes_file::groups;
 use crate::model::schema::Document;
 use crate::model::schema::Graph;
@@ -25,6 +31,8 @@ const ACTION: &str = "x-palisade-action";
 const DATA_KEY: &str = "x-palisade-data-key";
 const GROUPS: &str = "x-palisade-groups";
 const PUBLIC: &str = "x-palisade-public";
+const DENIED: &str = "x-palisade-denied";
+const VALIDATE: &str = "x-palisade-validate";
 const CLASS: &str = "x-palisade-class";
 
 /// One operation, with the places of its bodies in the graph.
@@ -51,7 +59,7 @@ pub(super) fn read(reader: &mut Reader, root: &Node, classes: &Classes) -> Vec<D
     graph.expand(&mut document, reader, classes);
     operations
         .into_iter()
-        .filter_map(|operation| draft(reader, root, classes, &mut graph, operation))
+        .filter_map(|operation| draft(reader, &mut document, classes, &mut graph, operation))
         .collect()
 }
 
@@ -93,9 +101,9 @@ fn check_extensions(reader: &mut Reader, root: &Node, classes: &Classes) {
                     }
                 }
             } else if key.text.starts_with("x-palisade")
-                && ![ACTION, DATA_KEY, GROUPS, PUBLIC].contains(&key.text.as_str())
+                && ![ACTION, DATA_KEY, GROUPS, PUBLIC, DENIED, VALIDATE].contains(&key.text.as_str())
             {
-                let known = [ACTION, DATA_KEY, GROUPS, PUBLIC, CLASS];
+                let known = [ACTION, DATA_KEY, GROUPS, PUBLIC, DENIED, VALIDATE, CLASS];
                 reader.unknown("unknown-key", key.at, "an extension of Palisade", &key.text, known);
             }
         }
@@ -206,13 +214,14 @@ fn content<'n>(
     (places, is_array)
 }
 
-fn draft(
+fn draft<'n>(
     reader: &mut Reader,
-    root: &Node,
+    document: &mut Document<'n>,
     classes: &Classes,
-    graph: &mut Graph<'_>,
-    operation: Operation<'_>,
+    graph: &mut Graph<'n>,
+    operation: Operation<'n>,
 ) -> Option<Draft> {
+    let root = document.root;
     let Operation { node, item, method, template, path_key, request, response, answers_array } = operation;
     let extension = |key: &str| node.get(key).or_else(|| item.get(key)).or_else(|| root.get(key));
     let action = match extension(ACTION) {
@@ -222,6 +231,9 @@ fn draft(
     let data_key = extension(DATA_KEY).and_then(|written| {
         Some((reader.text(written, &format!("`{DATA_KEY}`"))?.to_owned(), reader.place(written.at)))
     });
+    let schema = extension(VALIDATE)
+        .filter(|written| reader.flag(written, &format!("`{VALIDATE}`")))
+        .and_then(|_| schema(reader, document, node));
     let id = node.get("operationId").and_then(|id| reader.text(id, "`operationId`"));
     Some(Draft {
         place: reader.place(node.get("operationId").map_or(node.at, |id| id.at)),
@@ -232,11 +244,52 @@ fn draft(
         response: graph.shape(reader, classes, node, response),
         // Said of one operation only: a whole document that is public by one line would be too easily made.
         public: node.get(PUBLIC).is_some_and(|node| reader.flag(node, &format!("`{PUBLIC}`"))),
+        denied: extension(DENIED).and_then(|written| denied(reader, written)).unwrap_or_default(),
+        schema,
         action: action?,
         method,
         template,
         data_key,
     })
+}
+
+/// What the bodies of an operation's requests are validated against; nothing where it takes none.
+fn schema<'n>(
+    reader: &mut Reader,
+    document: &mut Document<'n>,
+    operation: &'n Node,
+) -> Option<Arc<BodySchema>> {
+    let body = operation.get("requestBody").and_then(|body| document.follow(reader, body))?;
+    let is_required = body.get("required").is_some_and(|node| reader.flag(node, "`required`"));
+    let content = body.get("content").map_or(&[][..], Node::entries);
+    let mut schemas = Vec::new();
+    for (kind, media) in content.iter().filter(|(kind, _)| is_json(&kind.text)) {
+        let Some(media) = document.follow(reader, media) else { continue };
+        match media.get("schema") {
+            Some(schema) => schemas.push(schema),
+            None => reader.error("missing-key", kind.at, "without a `schema` nothing can be validated"),
+        }
+    }
+    if schemas.is_empty() {
+        let message = "the body of this operation cannot be validated: it describes none in JSON";
+        reader.add(body.at, |place| {
+            Problem::error("cannot-validate", place, message).hint(format!(
+                "describe its content as `application/json`, or write `{VALIDATE}: false` here"
+            ))
+        });
+        return None;
+    }
+    let is_3_0 =
+        document.root.get("openapi").and_then(Node::as_text).is_some_and(|text| text.starts_with("3.0"));
+    let bundled = dialect::bundled(document, reader, &schemas, is_3_0);
+    compiled(reader, body, &bundled, is_required)
+}
+
+/// Is it a media type of JSON documents?
+fn is_json(media_type: &str) -> bool {
+    let media_type = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    matches!(&*media_type, "application/json" | "text/json" | "application/*" | "*/*")
+        || media_type.ends_with("+json")
 }
 
 fn default_action(

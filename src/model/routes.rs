@@ -10,7 +10,9 @@ use http::Method;
 
 use crate::ids::Action;
 use crate::limits;
+use crate::model::body_schema::BodySchema;
 use crate::model::classes::Classes;
+use crate::model::denied::Denied;
 use crate::model::key_template::KeyTemplate;
 use crate::model::openapi;
 use crate::model::routes_file;
@@ -58,6 +60,10 @@ pub struct Route {
     pub request_classes: Vec<ClassIx>,
     /// The highest level of those classes; 0 where there is none.
     pub level: u8,
+    /// What becomes of a request whose body sets what its caller may not set.
+    pub denied: Denied,
+    /// What its request bodies are validated against; `None` where they are not.
+    pub schema: Option<Arc<BodySchema>>,
 }
 
 /// The parameters of a path, by the names that the route's template gives them.
@@ -179,6 +185,8 @@ pub(super) struct Draft {
     pub(super) groups: Vec<Box<str>>,
     pub(super) request: Option<Arc<Shape>>,
     pub(super) response: Option<Arc<Shape>>,
+    pub(super) denied: Denied,
+    pub(super) schema: Option<Arc<BodySchema>>,
 }
 
 /// Collects routes, and what is wrong with them, from any number of files.
@@ -276,6 +284,8 @@ impl RoutesBuilder {
             response_classes,
             request_classes,
             level,
+            denied: draft.denied,
+            schema: draft.schema,
         };
         self.routes.push((route, template, draft.place));
     }

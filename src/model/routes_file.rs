@@ -6,7 +6,10 @@ use http::Method;
 
 use crate::ids::Action;
 use crate::limits;
+use crate::model::body_schema::BodySchema;
+use crate::model::body_schema::dialect;
 use crate::model::classes::Classes;
+use crate::model::denied::Denied;
 use crate::model::routes::Draft;
 use crate::model::tree::Node;
 use crate::model::tree::Reader;
@@ -37,8 +40,11 @@ fn read_route(reader: &mut Reader, node: &Node, classes: &Classes) -> Option<Dra
     let data_key = node.get("data_key").and_then(|node| Some((reader.text(node, "`data_key`")?, node.at)));
     let public = node.get("public").is_some_and(|node| reader.flag(node, "`public`"));
     let groups = node.get("groups").map(|node| groups(reader, node)).unwrap_or_default();
-    let request = node.get("request").and_then(|body| read_body(reader, body, classes));
-    let response = node.get("response").and_then(|body| read_body(reader, body, classes));
+    let of_request = node.get("request");
+    let request = of_request.and_then(|body| read_body(reader, body, classes, &OF_REQUEST));
+    let response = node.get("response").and_then(|body| read_body(reader, body, classes, &OF_RESPONSE));
+    let denied = of_request.and_then(|body| body.get("denied")).and_then(|node| denied(reader, node));
+    let schema = of_request.and_then(|body| body.get("schema")).and_then(|node| schema(reader, node));
     let (method, (template, template_node)) = (method?, path?);
     let action = if written.is_some() { action } else { default_action(reader, node, &method) };
     Some(Draft {
@@ -53,6 +59,8 @@ fn read_route(reader: &mut Reader, node: &Node, classes: &Classes) -> Option<Dra
         groups,
         request,
         response,
+        denied: denied.unwrap_or_default(),
+        schema,
     })
 }
 
@@ -130,8 +138,52 @@ pub(super) fn groups(reader: &mut Reader, node: &Node) -> Vec<Box<str>> {
     groups
 }
 
-fn read_body(reader: &mut Reader, body: &Node, classes: &Classes) -> Option<Arc<Shape>> {
-    reader.fields(body, "a body", &["classes"]);
+/// What becomes of a request that sets what it may not.
+pub(super) fn denied(reader: &mut Reader, node: &Node) -> Option<Denied> {
+    let text = reader.text(node, "what becomes of a denied field")?;
+    let found = Denied::WORDS.into_iter().find(|(word, _)| *word == text);
+    if found.is_none() {
+        reader.unknown(
+            "unknown-word",
+            node.at,
+            "`drop` or `refuse`",
+            text,
+            Denied::WORDS.map(|(word, _)| word),
+        );
+    }
+    found.map(|(_, denied)| denied)
+}
+
+fn schema(reader: &mut Reader, node: &Node) -> Option<Arc<BodySchema>> {
+    reader.map(node, "`schema`");
+    compiled(reader, node, &dialect::json(node), true)
+}
+
+/// A schema that can be validated against.
+pub(super) fn compiled(
+    reader: &mut Reader,
+    node: &Node,
+    schema: &serde_json::Value,
+    is_required: bool,
+) -> Option<Arc<BodySchema>> {
+    match BodySchema::new(schema, is_required) {
+        Ok(schema) => Some(Arc::new(schema)),
+        Err(why) => {
+            let message = format!("bodies cannot be validated against this schema: {why}");
+            reader.add(node.at, |place| {
+                Problem::error("bad-schema", place, message)
+                    .hint("a pattern is without look-around and back-references, a reference stays within the document")
+            });
+            None
+        }
+    }
+}
+
+const OF_REQUEST: [&str; 3] = ["classes", "denied", "schema"];
+const OF_RESPONSE: [&str; 1] = ["classes"];
+
+fn read_body(reader: &mut Reader, body: &Node, classes: &Classes, keys: &[&str]) -> Option<Arc<Shape>> {
+    reader.fields(body, "a body", keys);
     let paths = body.get("classes")?;
     let mut shape = ShapeBuilder::new();
     for (key, node) in reader.map(paths, "`classes`") {

@@ -83,6 +83,8 @@ pub struct Asked<'a> {
     answers: Rc<Answers>,
     /// The answers to what may be seen, once that is asked.
     reveals: OnceCell<Rc<Answers>>,
+    /// The answers to what may be set, once that is asked.
+    writes: OnceCell<Rc<Answers>>,
     memory: RefCell<&'a mut Memory>,
     /// Only made where a policy reads it and its answer is not known yet.
     context: OnceCell<Context>,
@@ -108,8 +110,9 @@ impl<'a> Asked<'a> {
         let now_ms = context::cut(facts.now_ms);
         let answers = ground.request.kept.answers(&read(&facts, now_ms));
         memory.tally.give(&answers);
-        let (memory, context, reveals) = (RefCell::new(memory), OnceCell::new(), OnceCell::new());
-        Self { policies, model, facts, ground, answers, reveals, memory, context, now_ms }
+        let (memory, context) = (RefCell::new(memory), OnceCell::new());
+        let (reveals, writes) = (OnceCell::new(), OnceCell::new());
+        Self { policies, model, facts, ground, answers, reveals, writes, memory, context, now_ms }
     }
 
     fn context(&self) -> Context {
@@ -149,20 +152,49 @@ impl<'a> Asked<'a> {
     /// May the caller see data of this class? A class that the route's bodies do not carry is never revealed.
     #[must_use]
     pub fn reveal(&self, class: ClassIx) -> Verdict {
-        let part = self.reveals();
-        let Some((at, question)) = field(part, class) else { return Verdict::default() };
-        let answers = self.reveals.get_or_init(|| {
+        self.field(self.reveals(), Of::Class(class), &self.reveals, self.policies.world.reveal())
+    }
+
+    /// What the policies say to setting data of this class. A class that the route's request does not carry is never set.
+    #[must_use]
+    pub fn write(&self, class: ClassIx) -> Verdict {
+        self.field(self.writes(), Of::Set(class), &self.writes, self.policies.world.write())
+    }
+
+    /// May the caller set data of this class? Where no policy says anything about setting it, whoever may see it may.
+    #[must_use]
+    pub fn set(&self, class: ClassIx) -> Verdict {
+        let said = self.write(class);
+        let is_silent = !said.allowed && said.reasons.is_empty() && said.errors.is_empty();
+        if is_silent && self.facts.route.request_classes.contains(&class) {
+            return self.reveal(class);
+        }
+        said
+    }
+
+    fn field(&self, part: &Part, of: Of, answers: &OnceCell<Rc<Answers>>, asking: &Asking) -> Verdict {
+        let Some((at, question)) = field(part, of) else { return Verdict::default() };
+        let answers = answers.get_or_init(|| {
             let answers = part.kept.answers(&read(&self.facts, self.now_ms));
             self.memory.borrow_mut().tally.give(&answers);
             answers
         });
-        answers.get(at, || self.ask(self.policies.world.reveal(), part, question))
+        answers.get(at, || self.ask(asking, part, question))
     }
 
     fn reveals(&self) -> &Part {
         self.ground.reveals(|| {
             self.site(|site| {
                 let drafts = site.reveals();
+                Part::new(site, drafts)
+            })
+        })
+    }
+
+    fn writes(&self) -> &Part {
+        self.ground.writes(|| {
+            self.site(|site| {
+                let drafts = site.writes();
                 Part::new(site, drafts)
             })
         })
@@ -188,8 +220,15 @@ impl<'a> Asked<'a> {
     /// The same for the question whether a class may be seen. Nothing for a class that the route's bodies do not carry.
     #[must_use]
     pub fn trace_reveal(&self, class: ClassIx, policy: PolicyIx) -> Option<Trace> {
-        let (_, field) = field(self.reveals(), class)?;
+        let (_, field) = field(self.reveals(), Of::Class(class))?;
         self.traced(self.policies.world.reveal(), field, policy)
+    }
+
+    /// The same for the question whether a class may be set. Nothing for a class that the route's request does not carry.
+    #[must_use]
+    pub fn trace_write(&self, class: ClassIx, policy: PolicyIx) -> Option<Trace> {
+        let (_, field) = field(self.writes(), Of::Set(class))?;
+        self.traced(self.policies.world.write(), field, policy)
     }
 
     /// On all of the request's entities, whatever the policy looks into: a trace tells the values of what it does not.
@@ -199,6 +238,7 @@ impl<'a> Asked<'a> {
             let drafts = match question.of {
                 Of::Request => site.request().into_iter().collect(),
                 Of::Class(_) => site.reveals(),
+                Of::Set(_) => site.writes(),
             };
             let mut looked_into = Vec::new();
             site.policies.world.looked_into(policy.0, &mut looked_into);
@@ -270,14 +310,14 @@ impl<'a> Asked<'a> {
     pub(super) fn said_of(&self, class: ClassIx) -> Outcome {
         let part = self.reveals();
         let reveal = self.policies.world.reveal();
-        field(part, class)
+        field(part, Of::Class(class))
             .map_or_else(Outcome::default, |(_, field)| self.outcome(reveal, part.slice.as_ref(), field))
     }
 }
 
 /// The question about one class, and its place.
-fn field(part: &Part, class: ClassIx) -> Option<(usize, &Question)> {
-    part.questions.iter().enumerate().find(|(_, question)| question.of == Of::Class(class))
+fn field(part: &Part, of: Of) -> Option<(usize, &Question)> {
+    part.questions.iter().enumerate().find(|(_, question)| question.of == of)
 }
 
 /// What of a request's context can be read.

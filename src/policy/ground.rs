@@ -39,6 +39,8 @@ pub(crate) struct Ground {
     pub(super) request: Part,
     /// What may be seen, once it is asked: a refused request never asks.
     reveals: OnceCell<Part>,
+    /// What may be set, once it is asked.
+    writes: OnceCell<Part>,
 }
 
 /// Questions that are asked together, on one slice.
@@ -72,8 +74,10 @@ enum Closed {
 pub(super) enum Of {
     /// The request itself.
     Request,
-    /// Data of one class.
+    /// Seeing data of one class.
     Class(ClassIx),
+    /// Setting data of one class.
+    Set(ClassIx),
 }
 
 /// A request as the policies and the model know it, and what a worker keeps of earlier ones.
@@ -93,12 +97,18 @@ impl Ground {
             principal: caller.entity.uid,
             actor: caller.entity.actors.first().map(|actor| Arc::new(actor.uid().clone())),
             reveals: OnceCell::new(),
+            writes: OnceCell::new(),
         }
     }
 
     /// The questions what may be seen, in the order of the route's classes.
     pub(super) fn reveals(&self, site: impl FnOnce() -> Part) -> &Part {
         self.reveals.get_or_init(site)
+    }
+
+    /// The questions what may be set, in the order of the classes that the route's request may carry.
+    pub(super) fn writes(&self, site: impl FnOnce() -> Part) -> &Part {
+        self.writes.get_or_init(site)
     }
 }
 
@@ -185,19 +195,28 @@ impl<'s> Site<'s> {
 
     /// The questions what may be seen.
     pub(super) fn reveals(&mut self) -> Vec<Draft<'s>> {
+        self.fields(&self.facts.route.classes, self.policies.world.reveal(), Of::Class)
+    }
+
+    /// The questions what may be set.
+    pub(super) fn writes(&mut self) -> Vec<Draft<'s>> {
+        self.fields(&self.facts.route.request_classes, self.policies.world.write(), Of::Set)
+    }
+
+    fn fields(
+        &mut self,
+        classes: &[ClassIx],
+        asking: &'s Asking,
+        of: impl Fn(ClassIx) -> Of,
+    ) -> Vec<Draft<'s>> {
         let (policies, facts) = (self.policies, self.facts);
         let keys = (&policies.world.types, &policies.world.index.resources);
         let draft = |class: &ClassIx| {
             let found = self.memory.field(keys, self.model, *class, facts.data_key, facts.target);
             let (resource, named) = found?;
-            Some(Draft {
-                of: Of::Class(*class),
-                asking: policies.world.reveal(),
-                resource,
-                class: Some(named),
-            })
+            Some(Draft { of: of(*class), asking, resource, class: Some(named) })
         };
-        facts.route.classes.iter().filter_map(draft).collect()
+        classes.iter().filter_map(draft).collect()
     }
 
     /// The entities that these questions' policies look into; nothing where they cannot be put together. That is not the

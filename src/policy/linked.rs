@@ -7,7 +7,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use cedar_policy_core::ast::Effect as CedarEffect;
 use cedar_policy_core::ast::PolicySet;
 
 use crate::problem::Problem;
@@ -66,9 +65,10 @@ impl Linked {
             if is_pathway {
                 problems.extend(sheet::open(&as_written, &link.place));
             }
-            let of_template = Guard::of(template.template.effect(), is_pathway, written.confined_to.as_ref());
+            let confined_to = written.confined_to.as_ref();
+            let of_template = Guard::of(&template.template, is_pathway, confined_to, ready.1);
             // A template from one tenant's folder, linked in another's, is confined to both.
-            let of_link = Guard::of(CedarEffect::Forbid, true, source.confined_to.as_ref());
+            let of_link = Guard::of_link(source.confined_to.as_ref());
             let effective = of_link.put_before(&of_template.put_before(&as_written));
             let guards = of_link.parts() + of_template.parts();
             let policy =
@@ -108,7 +108,8 @@ fn validate(
             continue;
         }
         if set.get_template(template.id()).is_none() {
-            let added = set.add_template(template.clone());
+            let template = Guard::of_calls(template, &checker.actions).put_before(template);
+            let added = set.add_template(template);
             let told = |why: String| Problem::error("policy-id-twice", link.place.clone(), why);
             problems.extend(added.err().map(|why| told(why.to_string())));
         }

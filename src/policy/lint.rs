@@ -117,6 +117,7 @@ pub fn lint(policies: &Policies, sources: &[Source], model: &Model, looked: &Loo
         checks::tenant_unscoped(one, &mut found);
         checks::untested(one, looked.tested, &mut found);
         checks::in_shadow(one, &mut found);
+        reach::sets_nothing(model, one, &mut found);
     }
     names::templates(&named, &subjects, &mut found);
     // What decides nothing covers nothing, and nothing is covered by it.

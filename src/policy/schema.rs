@@ -40,6 +40,7 @@ use crate::problem::Severity;
 
 use super::REVEAL;
 use super::Source;
+use super::WRITE;
 use super::engine::context::Functions;
 use super::engine::context::Parts;
 use super::engine::entities::Caller;
@@ -55,7 +56,7 @@ pub(super) struct Checker {
     pub(super) source: Source,
     pub(super) schema: Schema,
     pub(super) validator: Validator,
-    /// The entities of the actions that Palisade asks for, in the order of [`Action::ALL`], then `reveal`.
+    /// The entities of the actions that Palisade asks for, in the order of [`Action::ALL`], then `reveal` and `write`.
     pub(super) actions: Vec<Arc<Entity>>,
     pub(super) warnings: Vec<Problem>,
 }
@@ -110,7 +111,7 @@ fn actions(schema: &ValidatorSchema, types: &Types) -> Result<Vec<Arc<Entity>>, 
             Err(format!("the schema has no action `{name}`"))
         }
     };
-    Action::ALL.map(Action::as_str).into_iter().chain([REVEAL]).map(of).collect()
+    Action::ALL.map(Action::as_str).into_iter().chain([REVEAL, WRITE]).map(of).collect()
 }
 
 /// One of everything that Palisade makes, with and without what is optional, held against the schema.
@@ -128,9 +129,9 @@ fn misfits(schema: &ValidatorSchema, types: &Types, functions: &Functions) -> Ve
         );
         misfits.extend(checked.err().map(|error| chain(&error)));
     }
-    let actions = Action::ALL.map(Action::as_str).into_iter().chain([REVEAL]);
+    let actions = Action::ALL.map(Action::as_str).into_iter().chain([REVEAL, WRITE]);
     for action in actions {
-        let resource = if action == REVEAL { &sample.field } else { &sample.resource };
+        let resource = if [REVEAL, WRITE].contains(&action) { &sample.field } else { &sample.resource };
         for caller in &sample.callers {
             for parts in [sample.least(functions), sample.most(functions, caller)] {
                 let request = Request::new_unchecked(

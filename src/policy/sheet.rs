@@ -62,7 +62,8 @@ impl Sheet {
             named.into_iter().partition(|one| one.template.is_static());
         let actions = checker.map_or(&[][..], |checker| &checker.actions);
         let compiled = |one: Named| {
-            let guard = Guard::of(one.template.effect(), one.pathway.is_some(), source.confined_to.as_ref());
+            let confined_to = source.confined_to.as_ref();
+            let guard = Guard::of(&one.template, one.pathway.is_some(), confined_to, actions);
             let template = guard.put_before(&one.template);
             let ready = (functions, actions);
             Arc::new(compiled(template, one.place.clone(), &one, &source.file, guard.parts(), ready))
@@ -116,7 +117,8 @@ pub(super) fn open(template: &Template, place: &Place) -> Vec<Problem> {
         .collect()
 }
 
-/// Cedar's strict validation of policies as written, so that every place is the author's.
+/// Cedar's strict validation of policies as written, so that every place is the author's. Of the guard only that stands
+/// before it which says what is asked: a policy of calls may read what a field does not have.
 fn validate(checker: &Checker, source: &Source, named: &[Named], problems: &mut Vec<Problem>) {
     let mut set = PolicySet::new();
     let mut from: HashMap<&str, &Named> = HashMap::with_capacity(named.len());
@@ -125,7 +127,7 @@ fn validate(checker: &Checker, source: &Source, named: &[Named], problems: &mut 
         if from.insert(one.id(), one).is_some() {
             continue;
         }
-        let template = one.template.clone();
+        let template = Guard::of_calls(&one.template, &checker.actions).put_before(&one.template);
         let added = if template.is_static() {
             match Template::try_as_policy(Arc::new(template)) {
                 Ok(policy) => set.add(policy).map_err(|error| error.to_string()),

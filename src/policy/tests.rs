@@ -14,6 +14,7 @@ mod loading;
 mod modes;
 mod mutations;
 mod reloading;
+mod setting;
 mod speed;
 mod tenants_apart;
 mod tracing;
@@ -51,7 +52,7 @@ classes:
 ";
 pub(super) const ROUTES: &str = "
 routes:
-  - {method: GET, path: '/patients/{id}', id: getPatient, groups: [clinical], response: {classes: {'$.name': pii.name, '$.email': pii.contact.email, '$.contact': pii.contact, '$.person': pii, '$.bill': billing}}}
+  - {method: GET, path: '/patients/{id}', id: getPatient, groups: [clinical], request: {classes: {'$.email': pii.contact.email, '$.bill': billing}}, response: {classes: {'$.name': pii.name, '$.email': pii.contact.email, '$.contact': pii.contact, '$.person': pii, '$.bill': billing}}}
   - {method: GET, path: /health, id: getHealth, response: {classes: {'$.name': pii.name, '$.email': pii.contact.email, '$.contact': pii.contact, '$.person': pii, '$.bill': billing}}}
 ";
 

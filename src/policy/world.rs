@@ -18,6 +18,7 @@ use crate::model::TenantIx;
 
 use super::Compiled;
 use super::REVEAL;
+use super::WRITE;
 use super::engine::context::Functions;
 use super::engine::entities::Types;
 use super::engine::entities::uid;
@@ -32,6 +33,7 @@ pub(super) struct World {
     /// In the order of [`Action::ALL`].
     actions: Vec<Asking>,
     reveal: Asking,
+    write: Asking,
     /// By the number of each policy: the entities of the model that it names and looks into. Most look into none.
     looked_into: Vec<Box<[Arc<Entity>]>>,
 }
@@ -69,7 +71,8 @@ impl World {
         };
         let all: Result<Vec<Asking>, String> =
             Action::ALL.map(Action::as_str).into_iter().enumerate().map(asking).collect();
-        let (actions, reveal) = (all?, asking((Action::ALL.len(), REVEAL))?);
+        let reveal = asking((Action::ALL.len(), REVEAL))?;
+        let (actions, write) = (all?, asking((Action::ALL.len() + 1, WRITE))?);
         let mut found: HashMap<&EntityUID, Vec<Arc<Entity>>> = HashMap::new();
         let looked_into = compiled.iter().map(|one| {
             let mut all: Vec<Arc<Entity>> = Vec::new();
@@ -80,7 +83,7 @@ impl World {
             all.into_boxed_slice()
         });
         let looked_into = looked_into.collect();
-        Ok(Self { actions, reveal, types, functions, index, looked_into })
+        Ok(Self { actions, reveal, write, types, functions, index, looked_into })
     }
 
     /// Adds what a policy looks into beyond the request's own entities, each once.
@@ -98,8 +101,14 @@ impl World {
         self.actions.get(at)
     }
 
+    /// May a class be seen?
     pub(super) fn reveal(&self) -> &Asking {
         &self.reveal
+    }
+
+    /// May a class be set?
+    pub(super) fn write(&self) -> &Asking {
+        &self.write
     }
 }
 

@@ -224,10 +224,8 @@ pub fn request_headers(headers: &mut HeaderMap, plan: &Plan) -> Result<(), ViewC
 }
 
 /// Takes what describes the old bytes out of the headers of a request whose body is redacted.
-pub fn request_body_headers(headers: &mut HeaderMap, plan: &Plan) {
-    if !plan.hides_nothing() {
-        remove_descriptions(headers);
-    }
+pub fn new_body_headers(headers: &mut HeaderMap) {
+    remove_descriptions(headers);
 }
 
 /// Makes the headers of a response fit its redacted body. Its trailers must be dropped as well.

@@ -129,6 +129,40 @@ impl Mask {
         }
     }
 
+    /// Can what it makes be told from a value? Not what is encrypted in its form: any digits may be that.
+    #[must_use]
+    pub fn is_known_by_sight(&self) -> bool {
+        *self != Self::Format
+    }
+
+    /// Is this JSON value what the mask makes of another one, or of itself? What masks a value whole makes counts with each.
+    pub(super) fn may_have_made(&self, raw: &[u8]) -> bool {
+        let Some(first) = raw.first().copied() else { return false };
+        let text = raw.strip_prefix(b"\"").and_then(|raw| raw.strip_suffix(b"\""));
+        let text = text.map_or_else(|| String::from_utf8(raw.to_vec()).ok(), super::text::unescape);
+        // What cannot be read must not overwrite anything.
+        let Some(text) = text else { return true };
+        if first == b'"' && (text == REDACTED || made::is_pseudonym(&text)) {
+            return true;
+        }
+        let made = match self {
+            Self::Drop | Self::Pseudonym => return false,
+            Self::Format => return true,
+            Self::Null => return raw == b"null",
+            Self::Fixed(fixed) => return first == b'"' && text == **fixed,
+            Self::Typed => return squeezed(raw) == typed(first),
+            Self::KeepFirst(count) => return first == b'"' && made::is_starred(text.chars().rev(), *count),
+            Self::KeepLast(count) => return first == b'"' && made::is_starred(text.chars(), *count),
+            Self::Year => Made::Year,
+            Self::Bucket(width) => Made::Bucket(*width),
+            Self::Prefix(count) => Made::Prefix(*count),
+            Self::Network => Made::Network,
+        };
+        let mut again = Vec::new();
+        made.write(None, &text, &mut again);
+        made.looks_at(first) && again == if first == b'"' { quoted(&text) } else { raw.to_vec() }
+    }
+
     /// Is it made with the tenant's key? Without one it becomes the fixed text.
     #[must_use]
     pub const fn needs_key(&self) -> bool {
@@ -166,6 +200,16 @@ impl Mask {
             Self::Null => (9, 0, ""),
             Self::Drop => (10, 0, ""),
         }
+    }
+}
+
+/// Without its white space, of what is a single value or an empty container.
+fn squeezed(raw: &[u8]) -> Vec<u8> {
+    match raw {
+        [open @ (b'[' | b'{'), inside @ .., close] if inside.iter().all(u8::is_ascii_whitespace) => {
+            vec![*open, *close]
+        }
+        _ => raw.to_vec(),
     }
 }
 

@@ -173,6 +173,14 @@ impl Hidden {
         Self { counts }
     }
 
+    /// One more value of a class was hidden.
+    pub fn add(&mut self, class: ClassIx, mask: &Mask) {
+        match self.counts.iter_mut().find(|(known, by, _)| *known == class && by == mask) {
+            Some((_, _, count)) => *count += 1,
+            None => self.counts.push((class, mask.clone(), 1)),
+        }
+    }
+
     /// The classes of which a value was hidden, the mask that the plan has for each, and how many values.
     /// A value of several hidden classes counts for each; only the mask that hides most was applied to it.
     pub fn iter(&self) -> impl Iterator<Item = (ClassIx, &Mask, u64)> {

@@ -15,6 +15,7 @@ use crate::model::Params;
 use crate::model::Route;
 use crate::model::TenantIx;
 use crate::model::Tenants;
+use crate::policy::Asked;
 use crate::policy::Facts;
 use crate::policy::PolicyIx;
 use crate::policy::Verdict;
@@ -25,6 +26,7 @@ use crate::request::Worker;
 use crate::request::beside;
 use crate::request::ending::Ending;
 use crate::request::identified::Identified;
+use crate::request::inbound::Inbound;
 use crate::request::known::Known;
 use crate::request::known::Refused;
 use crate::request::plans::Both;
@@ -40,6 +42,8 @@ use crate::tenancy::Tenancy;
 #[derive(Debug)]
 pub struct Permit {
     pub(super) plans: Both,
+    /// What becomes of the request's body.
+    pub(super) inbound: Inbound,
     pub(super) written: Written,
     pub(super) ending: Box<Ending>,
 }
@@ -95,7 +99,8 @@ impl<B> Received<B> {
                 worker.counts.decided(true, "public", None);
                 let ending = Ending::new(worker, snapshot, moment, route.ix);
                 let plans = worker.plans.borrow().nothing();
-                let permit = Permit { plans, written, ending };
+                let inbound = Inbound::new(&plans, route.schema.as_ref());
+                let permit = Permit { plans, inbound, written, ending };
                 Ok(Gate::Open(Authorized { head: self.head, body: self.body, parties: None, permit }))
             }
             Err(_) => {
@@ -115,6 +120,10 @@ pub(super) struct Judged<'a> {
     pub(super) now_ms: u64,
     pub(super) revealed: Vec<ClassIx>,
     pub(super) hidden: Vec<(ClassIx, Mask)>,
+    /// Of the classes that the request's body may carry, those that the caller may set.
+    pub(super) settable: Vec<ClassIx>,
+    /// And those that it may not.
+    pub(super) unsettable: Vec<ClassIx>,
     /// Policies that erred when a class was asked for. Their class is hidden.
     pub(super) reveal_errors: Vec<PolicyIx>,
 }
@@ -144,7 +153,9 @@ impl<B> Identified<B> {
         if let Some(refusal) = refusal(&judged.verdict) {
             return Err(self.refuse(refusal, judged.known(latency)));
         }
-        let plans = worker.plans.borrow_mut().hiding(&judged.hidden, judged.route, judged.target, snapshot);
+        let (hidden, unsettable) = (&judged.hidden, &judged.unsettable);
+        let plans =
+            worker.plans.borrow_mut().hiding(hidden, unsettable, judged.route, judged.target, snapshot);
         let appended =
             worker.journal.append(&mut |line| report::allow(line, &self, &judged, snapshot, moment, latency));
         match appended {
@@ -158,7 +169,8 @@ impl<B> Identified<B> {
                 }
                 let Judged { route, data_key, target, .. } = judged;
                 let ending = Ending::new(worker, snapshot, moment, route.ix);
-                let permit = Permit { plans, written, ending };
+                let inbound = Inbound::new(&plans, route.schema.as_ref());
+                let permit = Permit { plans, inbound, written, ending };
                 let Self { head, body, principal, tenancy, .. } = self;
                 let parties = Parties { principal, caller: tenancy.caller, target, data_key };
                 Ok(Authorized { head, body, parties: Some(parties), permit })
@@ -289,6 +301,14 @@ fn judge<'a, B, O>(
     let asked = snapshot.policies().ask(model, &facts, &mut memory);
     let verdict = asked.decide();
     let (mut revealed, mut hidden, mut reveal_errors) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut settable, mut unsettable) = (Vec::new(), Vec::new());
+    let mut note = |errors: Vec<PolicyIx>| {
+        for error in errors {
+            if !reveal_errors.contains(&error) {
+                reveal_errors.push(error);
+            }
+        }
+    };
     if verdict.allowed {
         for class in &route.classes {
             let answer = asked.reveal(*class);
@@ -300,14 +320,25 @@ fn judge<'a, B, O>(
                 hidden.push((*class, mask));
             }
             // An error hides its class, and it must not go unseen.
-            for error in answer.errors {
-                if !reveal_errors.contains(&error) {
-                    reveal_errors.push(error);
-                }
-            }
+            note(answer.errors);
+        }
+        for class in &route.request_classes {
+            let mask = hidden.iter().find(|(one, _)| one == class).map(|(_, mask)| mask);
+            let (answer, is_settable) = may_set(&asked, *class, mask);
+            let to = if is_settable { &mut settable } else { &mut unsettable };
+            to.push(*class);
+            note(answer.errors);
         }
     }
     let now_ms = asked.now_ms();
     drop(asked);
-    Judged { route, data_key, target, verdict, now_ms, revealed, hidden, reveal_errors }
+    Judged { route, data_key, target, verdict, now_ms, revealed, hidden, settable, unsettable, reveal_errors }
+}
+
+/// May the caller set a class that is hidden from it by this mask, or shown? What the mask makes must be told from a
+/// value, so that a body which repeats what was shown does not overwrite what was hidden.
+pub(super) fn may_set(asked: &Asked<'_>, class: ClassIx, mask: Option<&Mask>) -> (Verdict, bool) {
+    let answer = asked.set(class);
+    let is_settable = answer.allowed && mask.is_none_or(Mask::is_known_by_sight);
+    (answer, is_settable)
 }

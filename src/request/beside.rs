@@ -58,6 +58,8 @@ pub struct Job {
     pub revealed: Vec<ClassIx>,
     /// The classes that are hidden, and by what.
     pub hidden: Vec<(ClassIx, Mask)>,
+    /// The classes that the request's body may carry and the caller may not set.
+    pub unsettable: Vec<ClassIx>,
 }
 
 /// What a decision is about.
@@ -110,6 +112,7 @@ pub(super) fn allowed<B, O>(
         verdict: judged.verdict.clone(),
         revealed: judged.revealed.clone(),
         hidden: judged.hidden.clone(),
+        unsettable: judged.unsettable.clone(),
         ..job(&request.head, Arc::clone(&request.principal), about, worker, snapshot, moment)
     });
 }
@@ -179,5 +182,6 @@ fn job<O>(
         verdict: Verdict::default(),
         revealed: Vec::new(),
         hidden: Vec::new(),
+        unsettable: Vec::new(),
     }
 }

@@ -5,6 +5,7 @@
 //! Never: sends a byte before the record is written, or copies a framing header.
 
 mod outbound;
+mod whole;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use http::header;
 use http_body::Body;
 
 use crate::audit::Receipt;
+use crate::model::BodySchema;
 use crate::redact;
 use crate::redact::Accepts;
 use crate::redact::Redactor;
@@ -24,6 +26,7 @@ use crate::request::Worker;
 use crate::request::authorized::Authorized;
 use crate::request::authorized::Parties;
 use crate::request::authorized::Permit;
+use crate::request::inbound::Whole;
 use crate::request::known::Refused;
 use crate::request::received::Head;
 use crate::request::refusal::Refusal;
@@ -109,7 +112,7 @@ impl<B: Body<Data = Bytes> + Unpin + 'static> Authorized<B> {
         worker: &Worker<O>,
         moment: &Moment,
     ) -> Result<Forwarded<O::Body>, Refused> {
-        let Self { head, body, parties, mut permit } = self;
+        let Self { head, mut body, parties, mut permit } = self;
         let receipt = match (&mut permit.written).await {
             Ok(receipt) => receipt,
             Err(_) => return Err(permit.ending.refused(Refusal::AuditUnavailable)),
@@ -121,7 +124,9 @@ impl<B: Body<Data = Bytes> + Unpin + 'static> Authorized<B> {
         let plan = &permit.plans.response;
         let accepts = (!plan.hides_nothing())
             .then(|| Box::new(Accepts::of(&head.headers, plan, &worker.settings.encode)));
-        let outbound = match outbound(head, body, &permit, &receipt, worker, &sent) {
+        let taken = taken(&head, &mut body, &permit, worker, &sent).await;
+        let outbound = taken.and_then(|taken| outbound(head, body, taken, &permit, &receipt, worker, &sent));
+        let outbound = match outbound {
             Ok(outbound) => outbound,
             Err(refusal) => return Err(permit.ending.refused(refusal)),
         };
@@ -149,10 +154,40 @@ fn failed(failure: Failure, sent: &Sent) -> Refusal {
     }
 }
 
+/// Holds the client's body whole and judges it, where something must be known of all of it before a byte is sent.
+async fn taken<B: Body<Data = Bytes> + Unpin, O>(
+    head: &Head,
+    body: &mut B,
+    permit: &Permit,
+    worker: &Worker<O>,
+    sent: &Sent,
+) -> Result<Option<Whole>, Refusal> {
+    let inbound = &permit.inbound;
+    if inbound.is_free() {
+        return Ok(None);
+    }
+    let missing = || {
+        let faults = BodySchema::missing();
+        if inbound.is_required() { Err(Refusal::InvalidBody(faults.into())) } else { Ok(None) }
+    };
+    if body.is_end_stream() {
+        return missing();
+    }
+    let content = redact::http::readable_body(&head.headers).map_err(|_| Refusal::UnreadableBody)?;
+    if !inbound.is_whole(content.format) {
+        return Ok(None);
+    }
+    match whole::take(body, content, inbound, worker.settings.bounds.body_bytes, sent).await? {
+        Some(whole) => Ok(Some(whole)),
+        None => missing(),
+    }
+}
+
 /// What an origin is given. It takes a permit and the receipt of its record to make one.
 fn outbound<B: Body<Data = Bytes> + Unpin, O>(
     mut head: Box<Head>,
     body: B,
+    taken: Option<Whole>,
     permit: &Permit,
     _receipt: &Receipt,
     worker: &Worker<O>,
@@ -162,23 +197,36 @@ fn outbound<B: Body<Data = Bytes> + Unpin, O>(
     if size.lower() > worker.settings.bounds.body_bytes {
         return Err(Refusal::BodyTooLarge);
     }
-    let has_body = !body.is_end_stream();
-    let plan = &permit.plans.request;
-    let content = if plan.hides_nothing() || !has_body {
-        redact::Encoding::Identity.into()
-    } else {
-        let content = redact::http::readable_body(&head.headers).map_err(|_| Refusal::UnreadableBody)?;
-        head.headers.remove(header::CONTENT_ENCODING);
-        redact::http::request_body_headers(&mut head.headers, plan);
-        content
+    let has_body = taken.is_some() || !body.is_end_stream();
+    let (mut redactor, mut length) = (None, None);
+    let whole = match taken {
+        Some(Whole { body, hidden, is_as_sent }) => {
+            if !is_as_sent {
+                redact::http::new_body_headers(&mut head.headers);
+            }
+            sent.hid(hidden);
+            Some(Box::new(body))
+        }
+        None if has_body && permit.inbound.is_free() => {
+            // What hides nothing passes bytes through, so the length that the client gave still holds.
+            length = size.exact();
+            let plan = Arc::clone(&permit.plans.request);
+            redactor = Some(Redactor::new(plan, redact::Encoding::Identity));
+            None
+        }
+        None if has_body => {
+            let content = redact::http::readable_body(&head.headers).map_err(|_| Refusal::UnreadableBody)?;
+            redact::http::new_body_headers(&mut head.headers);
+            redactor = Some(Redactor::new(Arc::clone(permit.inbound.plan(content.format)), content));
+            None
+        }
+        None => None,
     };
     redact::http::request_headers(&mut head.headers, &permit.plans.response)
         .map_err(|_| Refusal::ViewChanged)?;
-    // A plan that hides nothing passes bytes through, so the length that the client gave still holds.
-    let length = if plan.hides_nothing() { size.exact() } else { None };
-    let redactor = has_body.then(|| Redactor::new(Arc::clone(plan), content));
     let body = Outbound {
         body,
+        whole,
         redactor,
         ended: !has_body,
         sent: sent.clone(),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use quick_cache::unsync::Cache;
 
 use crate::limits;
+use crate::model::Denied;
 use crate::model::Route;
 use crate::model::RouteIx;
 use crate::model::TenantIx;
@@ -21,14 +22,28 @@ use crate::snapshot::Snapshot;
 /// The plans for both bodies of one request.
 #[derive(Debug, Clone)]
 pub(super) struct Both {
+    /// Takes out what the caller may not set.
     pub(super) request: Arc<Plan>,
     pub(super) response: Arc<Plan>,
+    /// What the caller may set and does not see, where there is such: a value that is only its mask must not be set.
+    pub(super) unseen: Option<Unseen>,
+    /// A request that sets what it may not is refused.
+    pub(super) refuses: bool,
     /// The response was decided for this caller, and no cache may give it to another.
     pub(super) by_caller: bool,
 }
 
-/// The route, the tenant where its key matters, and what is hidden by what.
-type Key = (RouteIx, Option<TenantIx>, Box<[(ClassIx, Mask)]>);
+/// What the caller may set and does not see.
+#[derive(Debug, Clone)]
+pub(super) struct Unseen {
+    /// Hides those classes as they are hidden on the way out.
+    pub(super) masks: Arc<Plan>,
+    /// Takes them out with all others that may not be set, for bodies in which a mask cannot be told from a value.
+    pub(super) strict: Arc<Plan>,
+}
+
+/// The route, the tenant where its key matters, what is hidden by what, and what may not be set.
+type Key = (RouteIx, Option<TenantIx>, Box<[(ClassIx, Mask)]>, Box<[ClassIx]>);
 
 /// One worker's plans. Not shared between threads.
 pub(super) struct Plans {
@@ -40,7 +55,13 @@ pub(super) struct Plans {
 impl Default for Plans {
     fn default() -> Self {
         let nothing = Arc::new(Plan::nothing());
-        let nothing = Both { request: Arc::clone(&nothing), response: nothing, by_caller: false };
+        let nothing = Both {
+            request: Arc::clone(&nothing),
+            response: nothing,
+            unseen: None,
+            refuses: false,
+            by_caller: false,
+        };
         Self { generation: 0, nothing, kept: Cache::new(limits::PLANS_KEPT_MAX) }
     }
 }
@@ -51,16 +72,17 @@ impl Plans {
         self.nothing.clone()
     }
 
-    /// The plans that hide these classes. What the caller may not see, the caller may not set: on the way in every
-    /// hidden field is dropped, because a mask written into the app's database would destroy data.
+    /// The plans that hide these classes on the way out, and take those out on the way in that may not be set: a mask
+    /// written into the app's database would destroy data.
     pub(super) fn hiding(
         &mut self,
         hidden: &[(ClassIx, Mask)],
+        unsettable: &[ClassIx],
         route: &Route,
         target: TenantIx,
         snapshot: &Snapshot,
     ) -> Both {
-        if hidden.is_empty() {
+        if hidden.is_empty() && unsettable.is_empty() {
             return Both { by_caller: true, ..self.nothing() };
         }
         if self.generation != snapshot.generation() {
@@ -68,21 +90,35 @@ impl Plans {
             self.kept.clear();
         }
         let keyed = hidden.iter().any(|(_, mask)| mask.needs_key());
-        let key = (route.ix, keyed.then_some(target), hidden.into());
+        let key = (route.ix, keyed.then_some(target), hidden.into(), unsettable.into());
         if let Some(both) = self.kept.get(&key) {
             return both.clone();
         }
         let secret = snapshot.pseudonym_secret().filter(|_| keyed);
         let pseudonym = secret
             .map(|secret| PseudonymKey::new(secret, snapshot.model().tenants.get(target).path.as_str()));
-        let dropped = hidden.iter().map(|(class, _)| (*class, Mask::Drop));
+        let dropped = unsettable.iter().map(|class| (*class, Mask::Drop));
         let both = Both {
             request: self.plan(route.request.as_ref(), dropped, None),
             response: self.plan(route.response.as_ref(), hidden.iter().cloned(), pseudonym),
+            unseen: self.unseen(hidden, unsettable, route),
+            refuses: route.denied == Denied::Refuse,
             by_caller: true,
         };
         self.kept.insert(key, both.clone());
         both
+    }
+
+    fn unseen(&self, hidden: &[(ClassIx, Mask)], unsettable: &[ClassIx], route: &Route) -> Option<Unseen> {
+        let masks = hidden.iter().filter(|(class, _)| !unsettable.contains(class)).cloned();
+        let masks = self.plan(route.request.as_ref(), masks, None);
+        if masks.hides_nothing() {
+            return None;
+        }
+        let unseen = masks.hidden().map(|(class, _)| class);
+        let all = unseen.chain(unsettable.iter().copied()).map(|class| (class, Mask::Drop));
+        let strict = self.plan(route.request.as_ref(), all, None);
+        Some(Unseen { masks, strict })
     }
 
     fn plan(

@@ -16,6 +16,7 @@ use crate::identity::Principal;
 use crate::ids::Action;
 use crate::ids::DataKey;
 use crate::ids::TenantPath;
+use crate::model::Denied;
 use crate::model::Found;
 use crate::model::KeyTemplate;
 use crate::model::Model;
@@ -30,6 +31,7 @@ use crate::redact::ClassIx;
 use crate::redact::Mask;
 use crate::redact::Plan;
 use crate::request::authorized;
+use crate::request::inbound::Inbound;
 use crate::request::plans::Plans;
 use crate::request::refusal::Refusal;
 use crate::request::target;
@@ -115,6 +117,17 @@ pub struct Shown {
     pub verdict: Verdict,
     /// What stands in its place, if not.
     pub mask: Option<Mask>,
+    /// May the caller set it? `None` where the request's body does not carry it.
+    pub set: Option<MaySet>,
+}
+
+/// May a caller set data of one class?
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MaySet {
+    /// What the policies say.
+    pub verdict: Verdict,
+    /// It may: they allow it, and the class is not hidden by a mask that cannot be told from a value.
+    pub may: bool,
 }
 
 impl Judgement {
@@ -124,13 +137,15 @@ impl Judgement {
         refused(&self.verdict)
     }
 
-    /// The plans for its request's and its response's body.
+    /// What becomes of its request's body, and the plan for that of its response.
     #[must_use]
-    pub fn plans(&self, snapshot: &Snapshot, facts: &Facts<'_>) -> (Arc<Plan>, Arc<Plan>) {
+    pub fn bodies(&self, snapshot: &Snapshot, facts: &Facts<'_>) -> (Inbound, Arc<Plan>) {
         let masked = |shown: &Shown| Some((shown.class, shown.mask.clone()?));
         let hidden: Vec<(ClassIx, Mask)> = self.classes.iter().filter_map(masked).collect();
-        let both = Plans::default().hiding(&hidden, facts.route, facts.target, snapshot);
-        (both.request, both.response)
+        let denied = |shown: &&Shown| shown.set.as_ref().is_some_and(|set| !set.may);
+        let denied: Vec<ClassIx> = self.classes.iter().filter(denied).map(|shown| shown.class).collect();
+        let both = Plans::default().hiding(&hidden, &denied, facts.route, facts.target, snapshot);
+        (Inbound::new(&both, facts.route.schema.as_ref()), both.response)
     }
 }
 
@@ -153,7 +168,11 @@ pub fn judge(snapshot: &Snapshot, facts: &Facts<'_>) -> Judgement {
         let known = model.classes.get(*class)?;
         let verdict = asked.reveal(*class);
         let mask = (!verdict.allowed).then(|| policies.hiding(&verdict, known));
-        Some(Shown { class: *class, verdict, mask })
+        let set = facts.route.request_classes.contains(class).then(|| {
+            let (verdict, may) = authorized::may_set(&asked, *class, mask.as_ref());
+            MaySet { verdict, may }
+        });
+        Some(Shown { class: *class, verdict, mask, set })
     });
     let classes = shown.collect();
     drop(asked);
@@ -357,5 +376,7 @@ fn made(model: &Model, action: Action, names: &[String]) -> Result<Box<Route>, U
         request_classes: Vec::new(),
         classes,
         level: level.unwrap_or(0),
+        denied: Denied::default(),
+        schema: None,
     }))
 }

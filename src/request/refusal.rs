@@ -4,6 +4,7 @@
 //! decision id; the record sees the code and its detail; neither sees a secret or a hidden value.
 
 use crate::identity::Rejected;
+use crate::model::Fault;
 use crate::request::guard::Flaw;
 use crate::request::target::Unclear;
 use crate::tenancy::Disagreement;
@@ -43,6 +44,10 @@ pub enum Refusal {
     PolicyError,
     /// The body of the request cannot be read although something in it would have to be hidden.
     UnreadableBody,
+    /// The body sets what its caller may not set, at these places (JSON pointers) where they can be named.
+    FieldDenied(Box<[Box<str>]>),
+    /// The body of the request is not as its route's schema says.
+    InvalidBody(Box<[Fault]>),
     /// The caller holds a version of the answer as another view of it: what it would overwrite is not what it saw.
     ViewChanged,
     /// The body of the request is larger than allowed.
@@ -112,6 +117,8 @@ impl Refusal {
             Self::Denied => row(403, "denied", "Policy does not allow this."),
             Self::PolicyError => row(403, "policy_error", "Policy could not be evaluated for this."),
             Self::UnreadableBody => row(415, "unreadable_body", "The body cannot be read as its type says."),
+            Self::FieldDenied(_) => row(403, "field_denied", "The body sets what the caller may not set."),
+            Self::InvalidBody(_) => row(422, "invalid_body", "The body is not as its schema says."),
             Self::ViewChanged => {
                 row(412, "view_changed", "The entity tag belongs to another view of this data.")
             }
@@ -153,6 +160,8 @@ impl Refusal {
             | Self::Denied
             | Self::PolicyError
             | Self::UnreadableBody
+            | Self::FieldDenied(_)
+            | Self::InvalidBody(_)
             | Self::ViewChanged
             | Self::BodyTooLarge
             | Self::BodyBroken
@@ -163,6 +172,23 @@ impl Refusal {
             | Self::Unredactable
             | Self::Overloaded => None,
         }
+    }
+
+    /// Where in the body it lies, and by what, as the client is told it: a JSON array. Never a value.
+    #[must_use]
+    pub fn errors(&self) -> Option<String> {
+        // A pointer has the characters of names, digits and slashes; a keyword is a schema's word.
+        let path = |pointer: &str| format!("\"path\":{}", serde_json::Value::from(pointer));
+        let all: Vec<String> = if let Self::FieldDenied(places) = self {
+            places.iter().map(|place| format!("{{{}}}", path(place))).collect()
+        } else if let Self::InvalidBody(faults) = self {
+            let keyword = |fault: &Fault| serde_json::Value::from(&*fault.keyword);
+            let told = faults.iter();
+            told.map(|fault| format!("{{{},\"keyword\":{}}}", path(&fault.pointer), keyword(fault))).collect()
+        } else {
+            return None;
+        };
+        Some(format!("[{}]", all.join(",")))
     }
 
     /// What `Allow` says, where the method was the reason.

@@ -160,8 +160,9 @@ fn bodiless_headers(
 pub(super) fn refused<U>(refusal: &Refusal, id: crate::ids::DecisionId, plan: Arc<Plan>) -> Released<U> {
     let row = refusal.row();
     let id = id.to_string();
+    let errors = refusal.errors().map_or(String::new(), |errors| format!(",\"errors\":{errors}"));
     let text = format!(
-        "{{\"type\":\"about:blank\",\"title\":\"{}\",\"status\":{},\"code\":\"{}\",\"decision_id\":\"{id}\"}}\n",
+        "{{\"type\":\"about:blank\",\"title\":\"{}\",\"status\":{},\"code\":\"{}\",\"decision_id\":\"{id}\"{errors}}}\n",
         row.title, row.status, row.code
     );
     let body = Redactor::new(plan, Encoding::Identity).feed(Bytes::from(text)).ok();

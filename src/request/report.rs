@@ -47,6 +47,8 @@ pub(super) fn allow<B>(
     let revealed: Vec<&str> = judged.revealed.iter().map(|ix| name(*ix)).collect();
     let hidden: Vec<_> =
         judged.hidden.iter().map(|(ix, mask)| Hidden { class: name(*ix), mask: mask.kind() }).collect();
+    let [settable, unsettable] = [&judged.settable, &judged.unsettable]
+        .map(|classes| classes.iter().map(|ix| name(*ix)).collect::<Vec<&str>>());
     let mut said = Said::new(snapshot, Some(&judged.verdict));
     said.errors.extend(judged.reveal_errors.iter().map(|ix| snapshot.policies().id(*ix)));
     let sources = sources(&request.named);
@@ -69,6 +71,8 @@ pub(super) fn allow<B>(
         pathway: said.pathway,
         revealed: &revealed,
         hidden: &hidden,
+        settable: &settable,
+        unsettable: &unsettable,
         ..blank(snapshot, moment)
     };
     record.encode(line);
@@ -181,6 +185,8 @@ fn blank<'a>(snapshot: &'a Snapshot, moment: &'a Moment) -> Decision<'a> {
         pathway: None,
         revealed: &[],
         hidden: &[],
+        settable: &[],
+        unsettable: &[],
     }
 }
 

@@ -30,6 +30,11 @@ pub(super) fn record(job: &Job, one: &Shadowed, found: &Disagreement, now_ms: u6
             enforced: seen(differs.enforced.as_ref()),
             shadow: seen(differs.beside.as_ref()),
         })
+        .chain(found.sets.iter().map(|differs| Class {
+            class: model.classes.get(differs.class).map_or("", |class| class.name.as_str()),
+            enforced: set(differs.enforced),
+            shadow: set(!differs.enforced),
+        }))
         .collect();
     let (snapshot, candidate) = (job.snapshot.digest(), one.snapshot.digest());
     Record {
@@ -64,6 +69,10 @@ pub(super) fn record(job: &Job, one: &Shadowed, found: &Disagreement, now_ms: u6
 
 fn seen(mask: Option<&Mask>) -> &'static str {
     mask.map_or("shown", Mask::kind)
+}
+
+const fn set(may: bool) -> &'static str {
+    if may { "settable" } else { "unsettable" }
 }
 
 fn ids<'s>(policies: &'s Policies, verdict: &Verdict) -> (Vec<&'s str>, Vec<&'s str>) {

@@ -77,6 +77,10 @@ pub enum ShadowDirection {
     ShowsLess,
     /// A class of data is hidden, and would be hidden by another mask.
     OtherMask,
+    /// A class of data may not be set, and could be.
+    SetsMore,
+    /// A class of data may be set, and could not be.
+    SetsLess,
     /// A policy could not be evaluated, and none failed when it was decided.
     Error,
 }
@@ -103,7 +107,7 @@ pub struct ShadowSideLine {
 pub struct ShadowClassLine {
     /// Its name.
     pub class: String,
-    /// `shown`, or the kind of mask.
+    /// `shown`, or the kind of mask; `settable` or `unsettable` where it is about setting it.
     pub enforced: String,
     /// The same, as it would be.
     pub shadow: String,

@@ -147,6 +147,8 @@ fn decision(facts: &Facts) -> (DecisionLine, DecisionLine) {
         pathway: maybe(0),
         revealed: &names,
         hidden: &hidden,
+        settable: &names,
+        unsettable: &[],
     }
     .encode(&mut line);
     let RecordLine::Decision(read) = read(&line) else { panic!("not a decision") };
@@ -206,6 +208,8 @@ fn expected(facts: &Facts, id: DecisionId, trace: &Trace, snapshot: &Digest) -> 
         classes: ClassesLine {
             revealed: facts.names.clone(),
             hidden: each().map(|class| HiddenLine { class, mask: text(9) }).collect(),
+            settable: (!facts.names.is_empty()).then(|| facts.names.clone()),
+            unsettable: (!facts.names.is_empty()).then(Vec::new),
         },
         cut: Vec::new(),
         not_utf8: Vec::new(),
@@ -367,7 +371,7 @@ fn many_classes_and_policies_are_cut_and_marked() {
     });
     assert_eq!(read.reasons.len(), limits::RECORD_REASONS_MAX);
     assert!(
-        ["tenant_sources", "reasons", "errors", "revealed", "hidden"]
+        ["tenant_sources", "reasons", "errors", "revealed", "hidden", "settable"]
             .iter()
             .all(|name| read.cut.iter().any(|cut| cut == name))
     );

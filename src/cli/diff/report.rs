@@ -109,6 +109,8 @@ fn effects_json(effects: &Effects) -> Json {
         "newly_denied": group_json(&effects.newly_denied),
         "newly_shown": group_json(&effects.newly_shown),
         "newly_hidden": group_json(&effects.newly_hidden),
+        "newly_settable": group_json(&effects.newly_settable),
+        "newly_unsettable": group_json(&effects.newly_unsettable),
     })
 }
 
@@ -219,8 +221,12 @@ fn effects(effects: &Effects, out: &mut Out) {
         ("newly denied", &effects.newly_denied, BAD),
         ("classes newly shown", &effects.newly_shown, WARN),
         ("classes newly hidden", &effects.newly_hidden, BAD),
+        ("classes newly settable", &effects.newly_settable, WARN),
+        ("classes newly not settable", &effects.newly_unsettable, BAD),
     ];
-    for (what, group, style) in all {
+    // Most routes take no classified data, and what is the same of them need not be told.
+    let told = all.into_iter().filter(|(what, group, _)| group.count > 0 || !what.contains("settable"));
+    for (what, group, style) in told {
         if group.count == 0 {
             out.line(&format!("  {what}: none"));
             continue;

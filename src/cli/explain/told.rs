@@ -181,6 +181,18 @@ pub(super) fn pretty_of_class(said: &Said, class: &str) -> String {
     out
 }
 
+/// The same for setting one class, where policies say anything to it.
+pub(super) fn pretty_of_setting(said: &Said, class: &str, as_revealed: bool) -> String {
+    let head = format!("why {} may not be set", printable(class));
+    if as_revealed {
+        return format!(
+            "{}\n  no policy says so, and who may not see it may not set it\n",
+            paint(BOLD, head)
+        );
+    }
+    listed(said, &head, |told| told.fate != "stopped" || told.effect == "forbid")
+}
+
 /// The same of the policies in shadow mode; with them it would be allowed or not.
 pub(super) fn pretty_of_shadow(said: &Said, allowed: bool) -> String {
     let word = if allowed { "allowed" } else { "denied" };

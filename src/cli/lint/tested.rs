@@ -63,5 +63,12 @@ fn decided(snapshot: &Snapshot, case: &Case, judgement: &Judgement, policies: &m
             let deciding = shown.verdict.reasons.iter().chain(&shown.verdict.errors);
             policies.extend(deciding.map(|policy| snapshot.policies().id(*policy).to_owned()));
         }
+        let of_sets = case.expect.settable.iter().chain(&case.expect.unsettable);
+        if let Some(set) = &shown.set
+            && (case.expect.body.is_some() || of_sets.into_iter().any(|name| is_named(name)))
+        {
+            let deciding = set.verdict.reasons.iter().chain(&set.verdict.errors);
+            policies.extend(deciding.map(|policy| snapshot.policies().id(*policy).to_owned()));
+        }
     }
 }

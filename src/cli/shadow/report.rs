@@ -38,12 +38,14 @@ use crate::limits;
 use super::FailOn;
 use super::Report;
 
-const DIRECTIONS: [(ShadowDirection, &str); 6] = [
+const DIRECTIONS: [(ShadowDirection, &str); 8] = [
     (ShadowDirection::NewDenial, "new denial"),
     (ShadowDirection::NewAllow, "new allow"),
     (ShadowDirection::ShowsMore, "shows more"),
     (ShadowDirection::ShowsLess, "shows less"),
     (ShadowDirection::OtherMask, "other mask"),
+    (ShadowDirection::SetsMore, "sets more"),
+    (ShadowDirection::SetsLess, "sets less"),
     (ShadowDirection::Error, "error"),
 ];
 
@@ -121,7 +123,9 @@ fn chosen<'s>(stories: &'s [(Whose, Story)], candidate: Option<&str>) -> Vec<&'s
 fn fails(stories: &[&(Whose, Story)], on: FailOn) -> bool {
     let kinds: &[ShadowDirection] = match on {
         FailOn::NewDenial => &[ShadowDirection::NewDenial],
-        FailOn::Widening => &[ShadowDirection::NewAllow, ShadowDirection::ShowsMore],
+        FailOn::Widening => {
+            &[ShadowDirection::NewAllow, ShadowDirection::ShowsMore, ShadowDirection::SetsMore]
+        }
         FailOn::Any => &DIRECTIONS.map(|(direction, _)| direction),
     };
     stories.iter().any(|(_, story)| kinds.iter().any(|kind| story.count(*kind) > 0))
@@ -207,8 +211,8 @@ fn head(story: &Story, out: &mut Out) {
 fn told(direction: ShadowDirection, name: &str, group: &Group, out: &mut Out) {
     let style = match direction {
         ShadowDirection::NewDenial | ShadowDirection::Error => BAD,
-        ShadowDirection::NewAllow | ShadowDirection::ShowsMore => WARN,
-        ShadowDirection::ShowsLess | ShadowDirection::OtherMask => BOLD,
+        ShadowDirection::NewAllow | ShadowDirection::ShowsMore | ShadowDirection::SetsMore => WARN,
+        ShadowDirection::ShowsLess | ShadowDirection::OtherMask | ShadowDirection::SetsLess => BOLD,
     };
     out.line(&format!("  {name:<11} {}", paint(style, group.count)));
     counts("policy", &group.by_policy, out);

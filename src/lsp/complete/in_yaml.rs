@@ -87,7 +87,9 @@ pub(super) fn offers(desk: &Desk<'_>, page: &Page, byte: usize) -> Option<Offers
         for (name, says) in names.all(desk, page) {
             found.push(Offered::new(Icon::Value, &name, says).writing(in_quotes(&name)));
         }
-        if names == Names::Classes && ["reveal", "hide"].contains(word.keys().last()?) {
+        if names == Names::Classes
+            && ["reveal", "hide", "settable", "unsettable"].contains(word.keys().last()?)
+        {
             found.push(Offered::new(Icon::Keyword, "others", "all that are not named"));
         }
     } else if let Some(names) = as_key.filter(|_| page.kind == Kind::Tests) {

@@ -263,7 +263,7 @@ fn definitions_lead_to_the_line_that_says_it() {
     assert_eq!(defined(SHARING, &marked(SHARING, "Tenant::\"glo^bex\"")), ["tenants.yaml:11 globex"]);
     assert_eq!(defined(SHARING, &marked(SHARING, "DataKey::\"acme/cl^aims\"")), ["tenants.yaml:2 acme"]);
     assert_eq!(defined(ROLES, &marked(ROLES, "DataClass::\"pii.identifier.s^sn\"")), ["classes.yaml:23 ssn"]);
-    assert_eq!(defined(ROLES, &marked(ROLES, "Action::\"li^st\"")), ["palisade.cedarschema:74 \"list\""]);
+    assert_eq!(defined(ROLES, &marked(ROLES, "Action::\"li^st\"")), ["palisade.cedarschema:77 \"list\""]);
     assert_eq!(defined(ROLES, &marked(ROLES, "Rol^e::")), ["palisade.cedarschema:23 Role"]);
     assert_eq!(defined(ROLES, &marked(ROLES, "resource.lev^el")), ["palisade.cedarschema:58 level"]);
     assert_eq!(

@@ -8,6 +8,7 @@ use cedar_policy_core::ast::EntityUID;
 use cedar_policy_core::ast::PrincipalOrResourceConstraint as Constraint;
 
 use crate::model::Model;
+use crate::redact::ClassIx;
 
 use super::super::Effect;
 use super::Finding;
@@ -43,6 +44,12 @@ impl Asked {
                 asked.any = asked.any.and(Actions::reveal());
                 for name in class.name.and_enclosing() {
                     add(&mut asked.by_class, name.as_str().to_owned(), action.and(Actions::reveal()));
+                }
+            }
+            for class in route.request_classes.iter().filter_map(|class| model.classes.get(*class)) {
+                asked.any = asked.any.and(Actions::write());
+                for name in class.name.and_enclosing() {
+                    add(&mut asked.by_class, name.as_str().to_owned(), Actions::write());
                 }
             }
         }
@@ -87,5 +94,30 @@ pub(super) fn check(model: &Model, subjects: &[Subject], found: &mut Vec<Finding
                 "a route says its action and its data classes in the OpenAPI document or in `routes.yaml`",
             ));
         }
+    }
+}
+
+/// Policies that read as if they said who may set a class, and do not.
+pub(super) fn sets_nothing(model: &Model, one: &Subject, found: &mut Vec<Finding>) {
+    let named = match one.resource() {
+        Constraint::In(_) | Constraint::IsIn(_, _) => one.resource().get_euid(),
+        Constraint::Any | Constraint::Is(_) | Constraint::Eq(_) => None,
+    };
+    let class = named.filter(|uid| one.by_group && uid.entity_type().to_string() == "DataClass");
+    let Some(class) = class.and_then(|uid| model.classes.find(AsRef::<str>::as_ref(uid.eid()))) else {
+        return;
+    };
+    let is_sent = |class| {
+        let carried = |carried: &ClassIx| model.classes.is_within(*carried, class);
+        model.routes.iter().any(|(_, route)| route.request_classes.iter().any(carried))
+    };
+    if is_sent(class) {
+        let name = model.classes.get(class).map_or("", |class| class.name.as_str());
+        let message = format!(
+            "`{}` is about calls that create, update or delete, and says nothing about who may set `{name}`",
+            one.id
+        );
+        let hint = "to say that, name the action itself: `action == Action::\"write\"`";
+        found.push(Finding::of(&rules::SETS_NOTHING, one, message).hint(hint));
     }
 }

@@ -49,6 +49,10 @@ pub(super) const TENANT_UNSCOPED: Rule = warning(
     "tenant-unscoped",
     "a policy in a tenant's folder that names nobody and nothing in its scope: it is looked at for every request of every tenant",
 );
+pub(super) const SETS_NOTHING: Rule = warning(
+    "sets-nothing",
+    "a policy about a class of data by `action in Action::\"write\"`, which says nothing about who may set it",
+);
 pub(super) const UNUSED_CLASS: Rule =
     warning("unused-class", "a data class that no route carries and no policy names");
 pub(super) const UNHELD_ROLE: Rule =
@@ -64,7 +68,7 @@ pub(super) const ALLOW_UNNEEDED: Rule =
     warning("allow-unneeded", "`@lint_allow` of a rule that finds nothing in this policy");
 
 /// Every rule.
-pub const RULES: [Rule; 19] = [
+pub const RULES: [Rule; 20] = [
     NEVER_APPLIES,
     FORBIDS_NOTHING,
     EXPIRED,
@@ -77,6 +81,7 @@ pub const RULES: [Rule; 19] = [
     PATHWAY_WITHOUT_CEILING,
     ARITHMETIC,
     TENANT_UNSCOPED,
+    SETS_NOTHING,
     UNUSED_CLASS,
     UNHELD_ROLE,
     UNTESTED,

@@ -15,18 +15,21 @@ use crate::problem::Place;
 use super::super::Effect;
 use super::super::Policies;
 use super::super::Source;
+use super::super::guard::Guard;
 use super::super::links;
 use super::super::parse;
 use super::super::parse::Named;
 use super::known::Known;
 use super::truth;
 
-/// A set of actions, `reveal` among them: one bit each, in the order of [`Action::ALL`].
+/// A set of actions, `reveal` and `write` (to set a class) among them: one bit each, in the order of [`Action::ALL`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Actions(u16);
 
 /// The bit of `reveal`, after those of all others.
 const REVEAL: u16 = 1 << Action::ALL.len();
+/// The bit of `write`, after that.
+const WRITE: u16 = REVEAL << 1;
 
 impl Actions {
     pub(super) fn one(action: Action) -> Self {
@@ -35,6 +38,10 @@ impl Actions {
 
     pub(super) const fn reveal() -> Self {
         Self(REVEAL)
+    }
+
+    pub(super) const fn write() -> Self {
+        Self(WRITE)
     }
 
     pub(super) const fn and(self, more: Self) -> Self {
@@ -55,7 +62,8 @@ impl Actions {
 
     /// Their names.
     pub(super) fn names(self) -> Vec<&'static str> {
-        let all = Action::ALL.map(Action::as_str).into_iter().chain([super::super::REVEAL]);
+        let all =
+            Action::ALL.map(Action::as_str).into_iter().chain([super::super::REVEAL, super::super::WRITE]);
         all.enumerate().filter(|(at, _)| self.0 >> at & 1 == 1).map(|(_, name)| name).collect()
     }
 }
@@ -79,6 +87,8 @@ pub(super) struct Subject {
     /// The tenants that the loader confines it to.
     pub(super) confined_to: Vec<TenantPath>,
     pub(super) actions: Actions,
+    /// Does its scope mean `write` as the group of calls that change data?
+    pub(super) by_group: bool,
     /// Is it in shadow mode? Then it says nothing of what others can do.
     pub(super) shadow: bool,
 }
@@ -169,6 +179,7 @@ fn subject(
     confined_to: Vec<TenantPath>,
 ) -> Subject {
     let id = template.id().to_string();
+    let by_group = Guard::of_calls(&template, &policies.checker.actions).parts() > 0;
     Subject {
         place,
         source: one.source,
@@ -177,7 +188,8 @@ fn subject(
         is_pathway: one.pathway.is_some(),
         mask: one.mask.as_ref().map(ToString::to_string),
         confined_to,
-        actions: actions(policies, &id),
+        actions: actions(policies, &id, by_group),
+        by_group,
         shadow: one.shadow,
         id,
         template,
@@ -185,7 +197,7 @@ fn subject(
 }
 
 /// The actions that a policy's scope lets in.
-fn actions(policies: &Policies, id: &str) -> Actions {
+fn actions(policies: &Policies, id: &str, by_group: bool) -> Actions {
     let Some(compiled) = policies.find(id).and_then(|policy| policies.one(policy)) else {
         return Actions::default();
     };
@@ -196,5 +208,9 @@ fn actions(policies: &Policies, id: &str) -> Actions {
             actions = actions.and(Actions::one(action));
         }
     }
-    if rule.applies_to(&world.reveal().entity) { actions.and(Actions::reveal()) } else { actions }
+    if rule.applies_to(&world.reveal().entity) {
+        actions = actions.and(Actions::reveal());
+    }
+    // A scope that means `write` as a group says nothing about who may set a class.
+    if rule.applies_to(&world.write().entity) && !by_group { actions.and(Actions::write()) } else { actions }
 }

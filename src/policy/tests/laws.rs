@@ -47,9 +47,10 @@ pub(super) fn principal_scope() -> impl Strategy<Value = String> {
 pub(super) fn action_scope() -> impl Strategy<Value = String> {
     prop_oneof![
         3 => Just("action".to_owned()),
-        2 => select(vec!["read", "update", "export", "reveal"]).prop_map(|a| format!("action == Action::\"{a}\"")),
+        2 => select(vec!["read", "update", "export", "reveal", "write"]).prop_map(|a| format!("action == Action::\"{a}\"")),
         1 => Just("action in Action::\"write\"".to_owned()),
         1 => Just("action in [Action::\"read\", Action::\"transfer\", Action::\"reveal\"]".to_owned()),
+        1 => Just("action in [Action::\"write\", Action::\"reveal\"]".to_owned()),
     ]
 }
 
@@ -108,6 +109,7 @@ fn condition() -> impl Strategy<Value = String> {
         "principal has issuer",
         "action in Action::\"write\"",
         "action == Action::\"reveal\"",
+        "action == Action::\"write\"",
         "User::\"u0\" in Role::\"r0\"",
         "User::\"u0\" has issuer",
         "Service::\"u1\" in Tenant::\"acme\"",
@@ -275,7 +277,7 @@ fn reference(
         let id = format!("{}:{}", actor.kind.as_str(), actor.id);
         ("actor".to_owned(), Value::new_entity_uid(uid("Actor", &id)))
     }));
-    let kind = if action == REVEAL { "Field" } else { "Resource" };
+    let kind = if [REVEAL, WRITE].contains(&action) { "Field" } else { "Resource" };
     let principal = uid(asks.principal.kind.as_str(), &asks.principal.id);
     let context = Context::from_pairs(pairs).unwrap();
     cedar_policy::Request::new(principal, uid("Action", action), uid(kind, resource), context, Some(schema))
@@ -361,7 +363,11 @@ proptest! {
                 };
                 same(&policies, &asked.decide(), &cedars(asks.action.as_str(), format!("{}#{}", asks.key, asks.route)))?;
                 for (class, named) in model.classes.iter() {
-                    same(&policies, &asked.reveal(class), &cedars(REVEAL, format!("{}#{}", asks.key, named.name)))?;
+                    let field = || format!("{}#{}", asks.key, named.name);
+                    same(&policies, &asked.reveal(class), &cedars(REVEAL, field()))?;
+                    if facts.route.request_classes.contains(&class) {
+                        same(&policies, &asked.write(class), &cedars(WRITE, field()))?;
+                    }
                 }
             }
         }

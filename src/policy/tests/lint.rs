@@ -19,7 +19,7 @@ fn looked<'a>() -> Looked<'a> {
 }
 
 /// Code and line of what is found in one platform file. The test's model has classes that no policy needs.
-fn found(text: &str) -> Vec<(&'static str, u32)> {
+pub(super) fn found(text: &str) -> Vec<(&'static str, u32)> {
     let found = findings(&[source("p.cedar", text)], &looked());
     found.into_iter().map(|one| (one.code, one.place.line)).collect()
 }
@@ -371,7 +371,7 @@ fn a_finding_is_allowed_with_a_reason_and_an_allowance_that_is_not_right_is_a_fi
 
 #[test]
 fn every_rule_has_a_test_that_names_it() {
-    let tests = include_str!("lint.rs");
+    let tests = [include_str!("lint.rs"), include_str!("setting.rs")].concat();
     for rule in RULES {
         assert!(tests.contains(&format!("\"{}\"", rule.code)), "{}", rule.code);
     }

@@ -99,6 +99,19 @@ fn hidden(value: &str, kept: u8) -> Option<usize> {
     (kept <= characters / 3).then(|| characters - kept)
 }
 
+/// Does a text look as if all but so many of its characters, which come last here, had become stars?
+pub(super) fn is_starred(characters: impl Iterator<Item = char> + Clone, kept: u8) -> bool {
+    let count = characters.clone().count();
+    let hidden = count.saturating_sub(usize::from(kept));
+    usize::from(kept) <= count / 3 && characters.take(hidden).all(|c| c == '*')
+}
+
+/// Is a text a pseudonym by its form?
+pub(super) fn is_pseudonym(text: &str) -> bool {
+    let code = text.strip_prefix("ps_");
+    code.is_some_and(|code| code.len() == 32 && code.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
 /// Writes the first `count` characters, and a star for each other. Nothing where the others were stars already.
 fn keep_first(value: &str, count: u8, out: &mut Vec<u8>) -> Option<()> {
     let hidden = hidden(value, count)?;

@@ -64,6 +64,16 @@ impl Sent {
         self.0.bytes.get()
     }
 
+    /// So many bytes of the body have been read by now.
+    pub(super) fn count(&self, bytes: u64) {
+        self.0.bytes.set(bytes);
+    }
+
+    /// What was taken out of a body that was held whole.
+    pub(super) fn hid(&self, hidden: Hidden) {
+        self.0.hidden.set(Some(hidden));
+    }
+
     pub(super) fn flaw(&self) -> Option<Flawed> {
         self.0.flaw.get()
     }
@@ -94,6 +104,8 @@ impl Read {
 #[derive(Debug)]
 pub struct Outbound<B> {
     pub(super) body: B,
+    /// All of it, where it was held whole: then nothing else is sent.
+    pub(super) whole: Option<Box<Redacted>>,
     pub(super) redactor: Option<Redactor>,
     pub(super) ended: bool,
     pub(super) sent: Sent,
@@ -151,6 +163,10 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Outbound<B> {
             if self.ended {
                 return Poll::Ready(None);
             }
+            if let Some(whole) = self.whole.take() {
+                self.ended = true;
+                return Poll::Ready(Some(Ok(Frame::data(*whole))));
+            }
             let data = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
                 None => return self.finish(),
                 Some(Err(_)) => return self.flawed(Flawed::Broken),
@@ -179,6 +195,9 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Outbound<B> {
     }
 
     fn size_hint(&self) -> SizeHint {
+        if let Some(whole) = &self.whole {
+            return SizeHint::with_exact(whole.len() as u64);
+        }
         match (self.ended, self.length) {
             (true, _) => SizeHint::with_exact(0),
             (false, Some(length)) => SizeHint::with_exact(length.saturating_sub(self.sent.bytes())),

@@ -293,6 +293,8 @@ pub(super) fn record(count: u64) -> Outcome {
             record::Hidden { class: "pii.contact.email", mask: "fixed" },
             record::Hidden { class: "pii.id.ssn", mask: "keep-last" },
         ],
+        settable: &[],
+        unsettable: &[],
     };
     let mut line = Vec::with_capacity(4_096);
     for _ in 0..count {
