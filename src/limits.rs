@@ -85,6 +85,10 @@ pub const JSON_DEPTH_MAX: usize = 128;
 pub const JSON_KEY_BYTES_MAX: usize = 1 << 10;
 /// Longest number of a JSON body, in bytes.
 pub const JSON_NUMBER_BYTES_MAX: usize = 1 << 10;
+/// Most strings that a JSON document stands in, each within the one before, of which something is to be hidden.
+pub const JSON_IN_STRINGS_MAX: u8 = 3;
+/// Most bytes of one row of which it is to be known whose it is, as it leaves: they are held until then.
+pub const ROW_BYTES_MAX: usize = 1 << 20;
 /// Longest value that a mask looks at, in bytes; a longer one is masked whole.
 pub const MASKED_VALUE_BYTES_MAX: usize = 64 << 10;
 /// Longest field of a form that may have to be hidden, and longest row of a table, in bytes as sent: it is held to its end.

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+mod body;
 mod body_schema;
 mod classes;
 mod denied;

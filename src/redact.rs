@@ -39,6 +39,7 @@ pub mod detect;
 mod encode;
 mod events;
 mod field;
+mod fold;
 mod form;
 pub mod held;
 pub mod http;
@@ -83,9 +84,12 @@ pub use reader::Content;
 pub use reader::Encoding;
 pub use reader::Format;
 pub use shape::ClassIx;
+pub use shape::Foreign;
+pub use shape::Mode;
 pub use shape::NodeIx;
 pub use shape::ShapeBuilder;
 pub use shape::TooLarge;
+pub use walk::Owns;
 
 /// Bytes that have been through a [`Redactor`]. There is no other way to make one.
 #[derive(Debug)]
@@ -179,6 +183,16 @@ impl Gathered {
     }
 }
 
+/// Whose rows stay where nobody says whose may.
+#[derive(Debug)]
+struct Nobody;
+
+impl Owns for Nobody {
+    fn owns(&self, _text: &str) -> bool {
+        false
+    }
+}
+
 /// The redaction of one body, of a response or of a request.
 #[derive(Debug)]
 pub struct Redactor {
@@ -200,11 +214,23 @@ impl Redactor {
     /// The redaction of one body by this plan. An [`Encoding`] alone is JSON in that encoding.
     #[must_use]
     pub fn new(plan: Arc<Plan>, content: impl Into<Content>) -> Self {
-        let Content { format, encoding } = content.into();
+        Self::with(plan, content.into(), &(Arc::new(Nobody) as Arc<dyn Owns>))
+    }
+
+    /// The redaction of one body of which only this owner's rows may stay. Without an owner no row may.
+    #[must_use]
+    pub fn of_owner(plan: Arc<Plan>, content: impl Into<Content>, owner: &Arc<dyn Owns>) -> Self {
+        Self::with(plan, content.into(), owner)
+    }
+
+    fn with(plan: Arc<Plan>, content: Content, owner: &Arc<dyn Owns>) -> Self {
+        let Content { format, encoding } = content;
         let way = if plan.hides_nothing() {
             Way::Bypass
+        } else if plan.has_rows() && !format.has_rows() {
+            Way::Broken(Malformed::ForeignRow { at: 0 })
         } else {
-            let reader = Reader::new(format, &plan);
+            let reader = Reader::new(format, &plan, plan.has_rows().then_some(owner));
             match coding::Inflate::new(encoding) {
                 None => Way::Plain(reader),
                 Some(inflate) => Way::Coded(reader, Box::new(inflate)),
@@ -238,7 +264,7 @@ impl Redactor {
     pub fn finish(self) -> Result<(Redacted, Hidden), Malformed> {
         let plan = &self.plan;
         match self.way {
-            Way::Bypass => Ok((Redacted(Bytes::new()), Hidden::new(plan, &[]))),
+            Way::Bypass => Ok((Redacted(Bytes::new()), Hidden::new(plan, &[], 0))),
             Way::Plain(mut reader) => finish(&mut reader, plan, Vec::new()),
             Way::Coded(mut reader, inflate) => {
                 let out = inflate.finish(|piece| reader.feed(plan, &piece))?;
@@ -251,7 +277,7 @@ impl Redactor {
 
 fn finish(reader: &mut Reader, plan: &Plan, before: Vec<u8>) -> Result<(Redacted, Hidden), Malformed> {
     let last = reader.finish(plan)?;
-    let hidden = Hidden::new(plan, reader.counts());
+    let hidden = Hidden::new(plan, reader.counts(), reader.foreign());
     if before.is_empty() {
         return Ok((Redacted(last), hidden));
     }

@@ -16,7 +16,7 @@ const KIND: forest::Kind = forest::Kind {
     noun: "data class",
     children: "classes",
     separator: '.',
-    known: &["level", "mask", "description", "classes"],
+    known: &["level", "mask", "unclassified", "description", "classes"],
     check: |path| ClassName::parse(path).map(drop),
     duplicate: "duplicate-class",
 };
@@ -43,6 +43,7 @@ pub struct Classes {
     all: Vec<DataClass>,
     /// One past the last class below each.
     ends: Vec<u16>,
+    unclassified: Option<ClassIx>,
 }
 
 impl Classes {
@@ -91,6 +92,13 @@ impl Classes {
         if let Some(node) = entry.field("description") {
             reader.text(node, "a description");
         }
+        if entry.field("unclassified").is_some_and(|node| reader.flag(node, "`unclassified`")) {
+            let ix = ClassIx(number(self.all.len()));
+            if let Some(other) = self.unclassified.replace(ix).and_then(|other| self.get(other)) {
+                let message = format!("`{}` is already what no class names", other.name);
+                reader.error("duplicate-unclassified", entry.at, message);
+            }
+        }
         // An entry with a problem keeps its index, so that what follows still finds its parent; the whole is refused.
         let level = level.unwrap_or(limits::LEVEL_MAX);
         let (Ok(name), mask) = (ClassName::parse(&entry.path), mask.unwrap_or(Mask::Drop)) else { return };
@@ -110,6 +118,12 @@ impl Classes {
     #[must_use]
     pub fn get(&self, class: ClassIx) -> Option<&DataClass> {
         self.all.get(usize::from(class.0))
+    }
+
+    /// The class of what no class names, in bodies of which the route says so.
+    #[must_use]
+    pub const fn unclassified(&self) -> Option<ClassIx> {
+        self.unclassified
     }
 
     /// All classes, each after those that enclose it.

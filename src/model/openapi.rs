@@ -1,6 +1,7 @@
 //! Reads the routes of an OpenAPI 3.0 or 3.1 document, with the extensions `x-palisade-action`, `x-palisade-data-key`,
 //! `x-palisade-groups`, `x-palisade-denied` and `x-palisade-validate` (on an operation, its path item, or the whole document),
-//! `x-palisade-public` (on an operation) and `x-palisade-class` (on a schema).
+//! `x-palisade-public` (on an operation), `x-palisade-mode` (of all answers, or on a `requestBody`), `x-palisade-class` and
+//! `x-palisade-json` (on a schema).
 //!
 //! Never: skips what it cannot follow. A reference that leads nowhere could have led to a class.
 
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use http::Method;
 
 use crate::ids::Action;
+use crate::model::body;
 use crate::model::body_schema::BodySchema;
 use crate::model::body_schema::dialect;
 use crate::model::classes::Classes;
@@ -21,11 +23,13 @@ use crate::model::routes_file::denied;
 use crate::model::routes_file::groups;
 use crate::model::schema::Document;
 use crate::model::schema::Graph;
+use crate::model::schema::JSON;
 use crate::model::template::Template;
 use crate::model::tree::Node;
 use crate::model::tree::Reader;
 use crate::model::tree::Value;
 use crate::problem::Problem;
+use crate::redact::Mode;
 
 const ACTION: &str = "x-palisade-action";
 const DATA_KEY: &str = "x-palisade-data-key";
@@ -34,6 +38,7 @@ const PUBLIC: &str = "x-palisade-public";
 const DENIED: &str = "x-palisade-denied";
 const VALIDATE: &str = "x-palisade-validate";
 const CLASS: &str = "x-palisade-class";
+const MODE: &str = "x-palisade-mode";
 
 /// One operation, with the places of its bodies in the graph.
 struct Operation<'n> {
@@ -101,9 +106,10 @@ fn check_extensions(reader: &mut Reader, root: &Node, classes: &Classes) {
                     }
                 }
             } else if key.text.starts_with("x-palisade")
-                && ![ACTION, DATA_KEY, GROUPS, PUBLIC, DENIED, VALIDATE].contains(&key.text.as_str())
+                && ![ACTION, DATA_KEY, GROUPS, PUBLIC, DENIED, VALIDATE, MODE, JSON]
+                    .contains(&key.text.as_str())
             {
-                let known = [ACTION, DATA_KEY, GROUPS, PUBLIC, DENIED, VALIDATE, CLASS];
+                let known = [ACTION, DATA_KEY, GROUPS, PUBLIC, DENIED, VALIDATE, CLASS, MODE, JSON];
                 reader.unknown("unknown-key", key.at, "an extension of Palisade", &key.text, known);
             }
         }
@@ -235,15 +241,21 @@ fn draft<'n>(
         .filter(|written| reader.flag(written, &format!("`{VALIDATE}`")))
         .and_then(|_| schema(reader, document, node));
     let id = node.get("operationId").and_then(|id| reader.text(id, "`operationId`"));
+    // Said of one operation only: a whole document that is public by one line would be too easily made.
+    let public = node.get(PUBLIC).is_some_and(|node| reader.flag(node, &format!("`{PUBLIC}`")));
+    // What the document says of all answers is not said of those that anybody may have.
+    let written = if public { node.get(MODE) } else { extension(MODE) };
+    let response_mode = written.map_or(Mode::Open, |node| body::read_mode(reader, node, classes));
+    let written = node.get("requestBody").and_then(|body| body.get(MODE));
+    let request_mode = written.map_or(Mode::Open, |node| body::read_mode(reader, node, classes));
     Some(Draft {
         place: reader.place(node.get("operationId").map_or(node.at, |id| id.at)),
         id: id.map(str::to_owned),
         template_place: reader.place(path_key.at),
         groups: extension(GROUPS).map(|written| groups(reader, written)).unwrap_or_default(),
-        request: graph.shape(reader, classes, node, request),
-        response: graph.shape(reader, classes, node, response),
-        // Said of one operation only: a whole document that is public by one line would be too easily made.
-        public: node.get(PUBLIC).is_some_and(|node| reader.flag(node, &format!("`{PUBLIC}`"))),
+        request: graph.shape(reader, classes, node, request, request_mode),
+        response: graph.shape(reader, classes, node, response, response_mode),
+        public,
         denied: extension(DENIED).and_then(|written| denied(reader, written)).unwrap_or_default(),
         schema,
         action: action?,

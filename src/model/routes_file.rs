@@ -6,6 +6,7 @@ use http::Method;
 
 use crate::ids::Action;
 use crate::limits;
+use crate::model::body;
 use crate::model::body_schema::BodySchema;
 use crate::model::body_schema::dialect;
 use crate::model::classes::Classes;
@@ -14,7 +15,7 @@ use crate::model::routes::Draft;
 use crate::model::tree::Node;
 use crate::model::tree::Reader;
 use crate::problem::Problem;
-use crate::redact::Shape;
+use crate::redact::Mode;
 use crate::redact::ShapeBuilder;
 
 const KEYS: [&str; 9] =
@@ -22,15 +23,20 @@ const KEYS: [&str; 9] =
 pub(super) const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 pub(super) fn read(reader: &mut Reader, root: &Node, classes: &Classes) -> Vec<Draft> {
-    reader.fields(root, "this file", &["routes"]);
+    reader.fields(root, "this file", &["routes", "mode"]);
+    let mode = root.get("mode").map_or(Mode::Open, |node| body::read_mode(reader, node, classes));
     let Some(routes) = root.get("routes") else {
         reader.error("missing-key", root.at, "the file needs a key `routes`");
         return Vec::new();
     };
-    reader.list(routes, "`routes`").iter().filter_map(|node| read_route(reader, node, classes)).collect()
+    reader
+        .list(routes, "`routes`")
+        .iter()
+        .filter_map(|node| read_route(reader, node, classes, mode))
+        .collect()
 }
 
-fn read_route(reader: &mut Reader, node: &Node, classes: &Classes) -> Option<Draft> {
+fn read_route(reader: &mut Reader, node: &Node, classes: &Classes, mode: Mode) -> Option<Draft> {
     reader.fields(node, "a route", &KEYS);
     let method = need(reader, node, "method").and_then(|(text, node)| method(reader, text, node));
     let path = need(reader, node, "path");
@@ -41,10 +47,16 @@ fn read_route(reader: &mut Reader, node: &Node, classes: &Classes) -> Option<Dra
     let public = node.get("public").is_some_and(|node| reader.flag(node, "`public`"));
     let groups = node.get("groups").map(|node| groups(reader, node)).unwrap_or_default();
     let of_request = node.get("request");
-    let request = of_request.and_then(|body| read_body(reader, body, classes, &OF_REQUEST));
-    let response = node.get("response").and_then(|body| read_body(reader, body, classes, &OF_RESPONSE));
+    let request =
+        of_request.and_then(|body| body::read(reader, body, classes, Mode::Open, &body::OF_REQUEST));
     let denied = of_request.and_then(|body| body.get("denied")).and_then(|node| denied(reader, node));
     let schema = of_request.and_then(|body| body.get("schema")).and_then(|node| schema(reader, node));
+    // What the file says of all answers is not said of those that anybody may have.
+    let mode = if public { Mode::Open } else { mode };
+    let response = match node.get("response") {
+        Some(body) => body::read(reader, body, classes, mode, &body::OF_RESPONSE),
+        None => body::finish(reader, classes, node, ShapeBuilder::new(), mode),
+    };
     let (method, (template, template_node)) = (method?, path?);
     let action = if written.is_some() { action } else { default_action(reader, node, &method) };
     Some(Draft {
@@ -173,51 +185,6 @@ pub(super) fn compiled(
             reader.add(node.at, |place| {
                 Problem::error("bad-schema", place, message)
                     .hint("a pattern is without look-around and back-references, a reference stays within the document")
-            });
-            None
-        }
-    }
-}
-
-const OF_REQUEST: [&str; 3] = ["classes", "denied", "schema"];
-const OF_RESPONSE: [&str; 1] = ["classes"];
-
-fn read_body(reader: &mut Reader, body: &Node, classes: &Classes, keys: &[&str]) -> Option<Arc<Shape>> {
-    reader.fields(body, "a body", keys);
-    let paths = body.get("classes")?;
-    let mut shape = ShapeBuilder::new();
-    for (key, node) in reader.map(paths, "`classes`") {
-        let Some(name) = reader.text(node, "a data class") else { continue };
-        let Some(class) = classes.find(name) else {
-            reader.unknown("unknown-class", node.at, "a data class", name, classes.names());
-            continue;
-        };
-        if let Err(error) = shape.path(&key.text, class) {
-            reader.error("bad-body-path", key.at_byte(error.at), error.message);
-        }
-    }
-    finish_shape(reader, classes, body, shape)
-}
-
-/// The finished shape; `None` where no class stands in it.
-pub(super) fn finish_shape(
-    reader: &mut Reader,
-    classes: &Classes,
-    body: &Node,
-    mut shape: ShapeBuilder,
-) -> Option<Arc<Shape>> {
-    // Pseudonyms go by the class's name, so that they outlive a renumbering.
-    for (class, data) in classes.iter() {
-        shape.name_class(class, data.name.as_str());
-    }
-    match shape.build() {
-        Ok(shape) if shape.is_empty() => None,
-        Ok(shape) => Some(Arc::new(shape)),
-        Err(error) => {
-            let message = error.to_string();
-            reader.add(body.at, |place| {
-                Problem::error("shape-too-large", place, message)
-                    .hint("use fewer `..` and `*`, or classify higher up")
             });
             None
         }

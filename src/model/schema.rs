@@ -4,125 +4,28 @@
 //! What a body *may* hold counts: all branches of `oneOf`, all heirs of a schema with a `discriminator`; that arrays are
 //! transparent is the shape's own rule. Never: follows a reference out of the document.
 
+mod document;
+
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use crate::model::body;
 use crate::model::classes::Classes;
-use crate::model::routes_file::finish_shape;
-use crate::model::tree::At;
 use crate::model::tree::Node;
 use crate::model::tree::Reader;
 use crate::model::tree::Value;
 use crate::problem::Problem;
 use crate::redact::ClassIx;
+use crate::redact::Mode;
 use crate::redact::Shape;
 use crate::redact::ShapeBuilder;
+use document::reader_text;
 
-/// How long a chain of references may be.
-const CHAIN_MAX: usize = 32;
-/// Maps of up to this many keys are searched from end to end.
-const SMALL_MAP: usize = 16;
+pub(super) use document::Document;
 
-/// An OpenAPI document whose references can be followed.
-pub(super) struct Document<'n> {
-    pub(super) root: &'n Node,
-    resolved: HashMap<&'n str, Option<&'n Node>>,
-    /// The keys of the large maps that references lead through, by the address of the map.
-    keys: HashMap<*const Node, HashMap<&'n str, &'n Node>>,
-}
-
-impl<'n> Document<'n> {
-    pub(super) fn new(root: &'n Node) -> Self {
-        Self { root, resolved: HashMap::new(), keys: HashMap::new() }
-    }
-
-    /// The node that a reference names.
-    pub(super) fn resolve(&mut self, reader: &mut Reader, text: &'n str, at: At) -> Option<&'n Node> {
-        if let Some(found) = self.resolved.get(text) {
-            return *found;
-        }
-        let found = self.look_up(text);
-        if found.is_none() {
-            let message = format!("`{}` is not in this document", text.escape_debug());
-            let hint = if text.starts_with('#') {
-                "a reference is `#/` and the keys from the top of the document"
-            } else {
-                "only references within the document, `#/...`, are followed: bundle the documents into one"
-            };
-            reader.add(at, |place| Problem::error("bad-reference", place, message).hint(hint));
-        }
-        self.resolved.insert(text, found);
-        found
-    }
-
-    fn look_up(&mut self, text: &str) -> Option<&'n Node> {
-        let pointer = text.strip_prefix('#')?;
-        if pointer.is_empty() {
-            return Some(self.root);
-        }
-        pointer
-            .strip_prefix('/')?
-            .split('/')
-            .try_fold(self.root, |node, token| self.step(node, &unescape(token)))
-    }
-
-    fn step(&mut self, node: &'n Node, token: &str) -> Option<&'n Node> {
-        match &node.value {
-            Value::List(items) => items.get(token.parse::<usize>().ok()?),
-            Value::Map(entries) if entries.len() > SMALL_MAP => {
-                let index = || entries.iter().map(|(key, node)| (key.text.as_str(), node)).collect();
-                self.keys.entry(std::ptr::from_ref(node)).or_insert_with(index).get(token).copied()
-            }
-            Value::Map(_) => node.get(token),
-            Value::Text(_) | Value::Whole(_) | Value::Number(_) | Value::Bool(_) | Value::Null => None,
-        }
-    }
-
-    /// The node itself, or what its `$ref` names.
-    pub(super) fn follow(&mut self, reader: &mut Reader, node: &'n Node) -> Option<&'n Node> {
-        let mut node = node;
-        for _ in 0..CHAIN_MAX {
-            let Some(reference) = node.get("$ref") else { return Some(node) };
-            let text = reader_text(reader, reference)?;
-            node = self.resolve(reader, text, reference.at)?;
-        }
-        reader.error("bad-reference", node.at, "the references go round, or on for too long");
-        None
-    }
-
-    /// Does the schema promise an array?
-    pub(super) fn is_array(&mut self, reader: &mut Reader, schema: &'n Node) -> bool {
-        let is_array = |node: &Node| node.as_text() == Some("array");
-        self.follow(reader, schema)
-            .and_then(|schema| schema.get("type"))
-            .is_some_and(|kind| is_array(kind) || kind.items().iter().any(is_array))
-    }
-}
-
-fn reader_text<'n>(reader: &mut Reader, node: &'n Node) -> Option<&'n str> {
-    reader.text(node, "`$ref`")
-}
-
-/// One token of a JSON pointer in a URI fragment (RFC 6901 section 6).
-fn unescape(token: &str) -> String {
-    let mut bytes = Vec::with_capacity(token.len());
-    let mut rest = token.as_bytes();
-    while let [first, after @ ..] = rest {
-        rest = after;
-        let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        if let (b'%', [high, low, beyond @ ..]) = (first, after)
-            && let (Some(high), Some(low)) = (digit(high), digit(low))
-        {
-            bytes.push(high << 4 | low);
-            rest = beyond;
-        } else {
-            bytes.push(*first);
-        }
-    }
-    String::from_utf8_lossy(&bytes).replace("~1", "/").replace("~0", "~")
-}
-
+/// Says of a schema of strings that each holds a JSON document.
+pub(super) const JSON: &str = "x-palisade-json";
 /// One schema of the document.
 struct Place<'n> {
     schema: &'n Node,
@@ -132,6 +35,8 @@ struct Place<'n> {
     every: Vec<usize>,
     items: Vec<usize>,
     also: Vec<usize>,
+    /// Is it a string that holds a JSON document?
+    is_json: bool,
     /// Can a class be reached from here? Only such places make it into a shape.
     live: bool,
 }
@@ -151,7 +56,7 @@ pub(super) struct Graph<'n> {
     expanded: usize,
     /// Who extends whom by `allOf`, by address.
     heirs: HashMap<*const Node, Vec<&'n Node>>,
-    shapes: HashMap<Vec<usize>, Option<Arc<Shape>>>,
+    shapes: HashMap<(Vec<usize>, Mode), Option<Arc<Shape>>>,
 }
 
 impl<'n> Graph<'n> {
@@ -182,6 +87,7 @@ impl<'n> Graph<'n> {
                 every: Vec::new(),
                 items: Vec::new(),
                 also: Vec::new(),
+                is_json: false,
                 live: false,
             });
             self.places.len() - 1
@@ -222,18 +128,20 @@ impl<'n> Graph<'n> {
         classes: &Classes,
         body: &Node,
         mut roots: Vec<usize>,
+        mode: Mode,
     ) -> Option<Arc<Shape>> {
         roots.retain(|root| self.places.get(*root).is_some_and(|place| place.live));
         roots.sort_unstable();
         roots.dedup();
-        if roots.is_empty() {
+        if roots.is_empty() && mode == Mode::Open {
             return None;
         }
-        if let Some(shape) = self.shapes.get(&roots) {
+        let key = (roots, mode);
+        if let Some(shape) = self.shapes.get(&key) {
             return shape.clone();
         }
-        let shape = finish_shape(reader, classes, body, self.draw(&roots));
-        self.shapes.insert(roots, shape.clone());
+        let shape = body::finish(reader, classes, body, self.draw(&key.0), mode);
+        self.shapes.insert(key, shape.clone());
         shape
     }
 
@@ -260,6 +168,9 @@ impl<'n> Graph<'n> {
             let node = node_of(&mut builder, at);
             for class in &place.classes {
                 builder.class(node, *class);
+            }
+            if place.is_json {
+                builder.json(node);
             }
             for (key, to) in &place.members {
                 // A dead member is drawn only to take its key out of `additionalProperties`.
@@ -300,7 +211,7 @@ impl<'n> Expansion<'_, '_, 'n> {
     fn edges(&mut self, schema: &'n Node, classes: &Classes) -> Place<'n> {
         let (classes, mut also) = (classes_of(schema, classes), Vec::new());
         let (mut members, mut every, mut items) = (Vec::new(), Vec::new(), Vec::new());
-        let mut any = None;
+        let (mut any, mut is_json) = (None, false);
         if !matches!(schema.value, Value::Map(_) | Value::Bool(_)) {
             self.reader.map(schema, "a schema");
         }
@@ -319,6 +230,10 @@ impl<'n> Expansion<'_, '_, 'n> {
                 "items" | "contains" | "unevaluatedItems" | "additionalItems" => {
                     items.extend(self.schema_or_bool(node));
                 }
+                // What the string holds is described as if it stood there itself.
+                "contentSchema" => also.push(self.graph.place(node)),
+                "contentMediaType" => is_json |= node.as_text().is_some_and(is_json_type),
+                JSON => is_json |= self.reader.flag(node, "`x-palisade-json`"),
                 "prefixItems" => items.extend(self.list(node, &key.text)),
                 "$dynamicRef" | "$recursiveRef" => {
                     let message =
@@ -330,7 +245,7 @@ impl<'n> Expansion<'_, '_, 'n> {
                 _ => {}
             }
         }
-        Place { schema, classes, members, any, every, items, also, live: false }
+        Place { schema, classes, members, any, every, items, also, is_json, live: false }
     }
 
     fn reference(&mut self, node: &'n Node) -> Option<usize> {
@@ -376,6 +291,12 @@ impl<'n> Expansion<'_, '_, 'n> {
         }
         also
     }
+}
+
+/// Is it a type of which Palisade reads strings as JSON?
+fn is_json_type(text: &str) -> bool {
+    let text = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    text == "application/json" || text.ends_with("+json")
 }
 
 /// The classes that a schema names itself. A wrong name has been reported for the whole document by then.

@@ -1,4 +1,4 @@
-//! Sets of data classes, each kept once and named by a number.
+//! Sets of data classes, with what else is to be looked at where they stand; each kept once and named by a number.
 //!
 //! Never: forgets a class that does not fit. Too many is an error.
 
@@ -10,28 +10,58 @@ use crate::redact::shape::TooLarge;
 
 const WORDS: usize = limits::CLASSES_MAX / 64;
 
-/// A set of classes.
+/// What is to be looked at in a value, whatever its class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// A string here holds a JSON document, which is read as if it stood here itself.
+    Json = 1,
+    /// A row of the leak guard.
+    Row = 2,
+    /// What says whose a row is.
+    Owner = 4,
+}
+
+/// A set of classes, and of marks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub(super) struct ClassSet([u64; WORDS]);
+pub(super) struct ClassSet {
+    words: [u64; WORDS],
+    marks: u8,
+}
 
 impl ClassSet {
     /// This set with one more class.
     pub(super) fn with(mut self, class: ClassIx) -> Result<Self, TooLarge> {
         let (word, bit) = (usize::from(class.0) / 64, class.0 % 64);
-        let word = self.0.get_mut(word).ok_or(TooLarge { what: "classes", max: limits::CLASSES_MAX })?;
+        let word = self.words.get_mut(word).ok_or(TooLarge { what: "classes", max: limits::CLASSES_MAX })?;
         *word |= 1 << bit;
         Ok(self)
     }
 
     pub(super) fn union(mut self, other: Self) -> Self {
-        for (mine, theirs) in self.0.iter_mut().zip(other.0) {
+        for (mine, theirs) in self.words.iter_mut().zip(other.words) {
             *mine |= theirs;
         }
+        self.marks |= other.marks;
         self
     }
 
+    /// This set with these marks, each a bit.
+    pub(super) const fn marked(mut self, marks: u8) -> Self {
+        self.marks |= marks;
+        self
+    }
+
+    pub(super) const fn has(&self, mark: Mark) -> bool {
+        self.marks & mark as u8 != 0
+    }
+
+    /// Is no class in it?
+    pub(super) fn is_unclassified(&self) -> bool {
+        self.words.iter().all(|word| *word == 0)
+    }
+
     pub(super) fn contains(&self, class: ClassIx) -> bool {
-        self.0.get(usize::from(class.0) / 64).is_some_and(|word| word >> (class.0 % 64) & 1 == 1)
+        self.words.get(usize::from(class.0) / 64).is_some_and(|word| word >> (class.0 % 64) & 1 == 1)
     }
 
     /// The classes, ascending.
@@ -40,7 +70,7 @@ impl ClassSet {
     }
 
     pub(super) fn to_bytes(self) -> impl Iterator<Item = u8> {
-        self.0.into_iter().flat_map(u64::to_be_bytes)
+        self.words.into_iter().flat_map(u64::to_be_bytes).chain([self.marks])
     }
 }
 

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::limits;
+use crate::redact::automaton::DEAD;
 use crate::redact::automaton::State;
 use crate::redact::malformed::Malformed;
 use crate::redact::mask;
@@ -60,7 +61,12 @@ impl Place {
             return Err(BadName);
         }
         let mut below = Vec::new();
-        for path in readings(name) {
+        let mut paths = readings(name);
+        if paths.iter().any(|path| !is_rest(plan, path)) {
+            // Where one reading is described, the others are not what no class names.
+            paths.retain(|path| !is_rest(plan, path));
+        }
+        for path in paths {
             if path.len() >= limits::JSON_DEPTH_MAX {
                 return Err(BadName);
             }
@@ -202,7 +208,7 @@ fn follow(plan: &Plan, path: &[Step]) -> (Vec<u16>, State) {
     for step in path {
         let around = plan.shape.state(state);
         let (set, next) = match step {
-            Step::Member(key) => (around.other, plan.shape.member(around.object, key.as_bytes())),
+            Step::Member(key) => (around.object, plan.shape.member(around.inside, key.as_bytes())),
             Step::Item => (around.array, around.item),
         };
         sets.push(set);
@@ -211,11 +217,25 @@ fn follow(plan: &Plan, path: &[Step]) -> (Vec<u16>, State) {
     (sets, plan.shape.state(state))
 }
 
+/// Does a path lead to what no class names?
+fn is_rest(plan: &Plan, path: &[Step]) -> bool {
+    let mut state = plan.shape.start;
+    plan.shape.rest != DEAD
+        && path.iter().any(|step| {
+            let around = plan.shape.state(state);
+            state = match step {
+                Step::Member(key) => plan.shape.member(around.inside, key.as_bytes()),
+                Step::Item => around.item,
+            };
+            state == plan.shape.rest
+        })
+}
+
 fn reach(plan: &Plan, path: &[Step]) -> Reach {
     let (around, end) = follow(plan, path);
-    if around.into_iter().chain([end.other]).any(|set| plan.hides(set) != 0) {
+    if around.into_iter().chain([end.scalar]).any(|set| plan.hides(set)) {
         Reach::Here
-    } else if plan.hides(end.below) != 0 {
+    } else if plan.hides(end.below) {
         Reach::Below
     } else {
         Reach::Nothing

@@ -142,10 +142,9 @@ impl Scan<'_> {
     fn value(&mut self, next: StateIx, member: Option<Member>) {
         let first = self.peek();
         let state = self.plan.shape.state(next);
-        let (set, inner) =
-            if first == b'[' { (state.array, state.item) } else { (state.other, state.object) };
+        let (set, inner) = state.of(first);
         let start = self.at;
-        let is_hidden = self.plan.hides(set) != 0;
+        let is_hidden = self.plan.hides(set);
         let known = self.found.len();
         self.depth += 1;
         match first {

@@ -41,6 +41,16 @@ pub enum Malformed {
         /// Where.
         at: u64,
     },
+    /// More than [`limits::ROW_BYTES_MAX`] of one row of which it is to be known whose it is.
+    RowTooLong {
+        /// Where.
+        at: u64,
+    },
+    /// The row that ends there is another owner's, or names none, and cannot be taken out.
+    ForeignRow {
+        /// Where.
+        at: u64,
+    },
     /// The byte does not belong there in a form, or the field that ends there has a name or value that cannot be judged.
     NotForm {
         /// Where.
@@ -100,6 +110,8 @@ impl Malformed {
             Self::BadKey { at } => Self::BadKey { at: before + at },
             Self::NumberTooLong { at } => Self::NumberTooLong { at: before + at },
             Self::GapTooLong { at } => Self::GapTooLong { at: before + at },
+            Self::RowTooLong { at } => Self::RowTooLong { at: before + at },
+            Self::ForeignRow { at } => Self::ForeignRow { at: before + at },
             Self::NotForm { at } => Self::NotForm { at: before + at },
             Self::NotMultipart { at } => Self::NotMultipart { at: before + at },
             Self::NotEvents { at } => Self::NotEvents { at: before + at },
@@ -133,6 +145,10 @@ impl fmt::Display for Malformed {
             Self::GapTooLong { at } => {
                 write!(f, "more than {} bytes around a key at byte {at}", limits::JSON_HELD_BYTES_MAX)
             }
+            Self::RowTooLong { at } => {
+                write!(f, "a row is longer than {} bytes at byte {at}", limits::ROW_BYTES_MAX)
+            }
+            Self::ForeignRow { at } => write!(f, "the row before byte {at} is another owner's, or nobody's"),
             Self::NotForm { at } => write!(f, "the body is not a form at byte {at}"),
             Self::NotMultipart { at } => write!(f, "the body has no sound part at byte {at}"),
             Self::NotEvents { at } => write!(f, "the line before byte {at} is of no server-sent event"),

@@ -6,6 +6,15 @@ use bytes::Bytes;
 
 use crate::limits;
 
+/// What there is too much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TooMuch {
+    /// More than [`limits::JSON_HELD_BYTES_MAX`] around a key.
+    Held,
+    /// More than [`limits::ROW_BYTES_MAX`] of one row.
+    Row,
+}
+
 /// The bytes from a comma to the first byte of its member's value, until it is known whether the member stays.
 #[derive(Debug, Clone, Copy)]
 struct Hold {
@@ -17,8 +26,11 @@ struct Hold {
 
 #[derive(Debug)]
 pub(super) struct Output {
-    /// What replaces this piece so far. Empty as long as it is one range of it, which is `range`.
+    /// What replaces this piece so far, once that is more than one range of it.
     out: Vec<u8>,
+    is_spilled: bool,
+    /// Where in `out` a row begins of which nothing leaves until it is known whose it is.
+    pending: Option<usize>,
     range: std::ops::Range<usize>,
     /// Where the range begins that leaves next, if it does.
     from: usize,
@@ -30,7 +42,16 @@ pub(super) struct Output {
 
 impl Output {
     pub(super) const fn new() -> Self {
-        Self { out: Vec::new(), range: 0..0, from: 0, hiding: false, hold: None, held: Vec::new() }
+        Self {
+            out: Vec::new(),
+            is_spilled: false,
+            pending: None,
+            range: 0..0,
+            from: 0,
+            hiding: false,
+            hold: None,
+            held: Vec::new(),
+        }
     }
 
     /// A new piece of input begins.
@@ -42,23 +63,70 @@ impl Output {
         }
     }
 
-    /// The piece ends; what leaves of it. `None` if more is held than may be.
-    pub(super) fn end(&mut self, piece: &Bytes) -> Option<Bytes> {
+    /// The piece ends; what leaves of it.
+    ///
+    /// # Errors
+    /// More is held than may be.
+    pub(super) fn end(&mut self, piece: &Bytes) -> Result<Bytes, TooMuch> {
         match self.hold {
             Some(hold) => {
                 self.take(piece, hold.at);
-                self.held.extend_from_slice(piece.get(hold.at..)?);
+                self.held.extend_from_slice(piece.get(hold.at..).unwrap_or_default());
                 if self.held.len() > limits::JSON_HELD_BYTES_MAX {
-                    return None;
+                    return Err(TooMuch::Held);
                 }
             }
             None if self.hiding => {}
             None => self.take(piece, piece.len()),
         }
-        if self.out.is_empty() {
-            return Some(piece.slice(self.range.clone()));
+        if let Some(pending) = &mut self.pending {
+            let row = self.out.split_off(std::mem::replace(pending, 0));
+            if row.len() > limits::ROW_BYTES_MAX {
+                return Err(TooMuch::Row);
+            }
+            return Ok(std::mem::replace(&mut self.out, row).into());
         }
-        Some(Bytes::from(std::mem::take(&mut self.out)))
+        if !std::mem::take(&mut self.is_spilled) {
+            return Ok(piece.slice(self.range.clone()));
+        }
+        Ok(Bytes::from(std::mem::take(&mut self.out)))
+    }
+
+    /// What follows from `at` on is a row, or the comma before one, and does not leave until [`Self::keep_row`].
+    pub(super) fn pend(&mut self, piece: &[u8], at: usize) {
+        self.take(piece, at);
+        self.spill(piece);
+        self.pending = Some(self.out.len());
+    }
+
+    /// The row ends before `at` and leaves, without the comma before it if no row has left.
+    ///
+    /// # Errors
+    /// It is too long.
+    pub(super) fn keep_row(&mut self, piece: &[u8], at: usize, is_first: bool) -> Result<(), TooMuch> {
+        self.take(piece, at);
+        let Some(from) = self.pending.take() else { return Ok(()) };
+        if self.out.len().saturating_sub(from) > limits::ROW_BYTES_MAX {
+            return Err(TooMuch::Row);
+        }
+        if is_first && self.out.get(from) == Some(&b',') {
+            self.out.remove(from);
+        }
+        Ok(())
+    }
+
+    /// The row ends before `at` and never leaves.
+    ///
+    /// # Errors
+    /// It is too long. Whether it leaves must not depend on how it was cut.
+    pub(super) fn drop_row(&mut self, piece: &[u8], at: usize) -> Result<(), TooMuch> {
+        self.take(piece, at);
+        let Some(from) = self.pending.take() else { return Ok(()) };
+        if self.out.len().saturating_sub(from) > limits::ROW_BYTES_MAX {
+            return Err(TooMuch::Row);
+        }
+        self.out.truncate(from);
+        Ok(())
     }
 
     /// A byte that is neither kept nor replaced.
@@ -77,11 +145,14 @@ impl Output {
         self.hold.is_some()
     }
 
-    /// The held bytes leave, without their comma if no member stands before them. `None` if they are too many.
-    pub(super) fn keep(&mut self, piece: &[u8], at: usize, is_first: bool) -> Option<()> {
-        let hold = self.hold.take()?;
+    /// The held bytes leave, without their comma if no member stands before them.
+    ///
+    /// # Errors
+    /// They are too many.
+    pub(super) fn keep(&mut self, piece: &[u8], at: usize, is_first: bool) -> Result<(), TooMuch> {
+        let Some(hold) = self.hold.take() else { return Ok(()) };
         if self.held.len() + (at - hold.at) > limits::JSON_HELD_BYTES_MAX {
-            return None;
+            return Err(TooMuch::Held);
         }
         let without_comma = hold.comma && is_first;
         if self.held.is_empty() {
@@ -91,21 +162,24 @@ impl Output {
         } else {
             // Nothing else of this piece has left yet.
             self.spill(piece);
-            self.out.extend_from_slice(self.held.get(usize::from(without_comma)..)?);
+            self.out.extend_from_slice(self.held.get(usize::from(without_comma)..).unwrap_or_default());
             self.held.clear();
         }
-        Some(())
+        Ok(())
     }
 
-    /// The held bytes never leave, nor what follows until [`Self::resume`]. `None` if they are too many.
-    pub(super) fn drop_held(&mut self, piece: &[u8], at: usize) -> Option<()> {
-        let hold = self.hold.take()?;
+    /// The held bytes never leave, nor what follows until [`Self::resume`].
+    ///
+    /// # Errors
+    /// They are too many.
+    pub(super) fn drop_held(&mut self, piece: &[u8], at: usize) -> Result<(), TooMuch> {
+        let Some(hold) = self.hold.take() else { return Ok(()) };
         if self.held.len() + (at - hold.at) > limits::JSON_HELD_BYTES_MAX {
-            return None;
+            return Err(TooMuch::Held);
         }
         self.held.clear();
         self.hide(piece, hold.at);
-        Some(())
+        Ok(())
     }
 
     /// What follows from `at` on does not leave, until [`Self::resume`].
@@ -132,9 +206,9 @@ impl Output {
         if range.is_empty() {
             return;
         }
-        if self.out.is_empty() && self.range.is_empty() {
+        if !self.is_spilled && self.range.is_empty() {
             self.range = range;
-        } else if self.out.is_empty() && self.range.end == range.start {
+        } else if !self.is_spilled && self.range.end == range.start {
             self.range.end = range.end;
         } else {
             self.spill(piece);
@@ -144,7 +218,7 @@ impl Output {
 
     /// From now on this piece's output is no longer one range of it.
     fn spill(&mut self, piece: &[u8]) {
-        if self.out.is_empty() {
+        if !std::mem::replace(&mut self.is_spilled, true) {
             self.out.reserve(piece.len() + 64);
             let range = std::mem::replace(&mut self.range, 0..0);
             self.out.extend_from_slice(piece.get(range).unwrap_or_default());

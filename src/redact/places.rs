@@ -29,7 +29,7 @@ impl Places {
     pub(super) fn members(&self, plan: &Plan, names: &[&str]) -> Self {
         let mut places = Self::default();
         for state in &self.states {
-            let object = plan.shape.state(*state).object;
+            let object = plan.shape.state(*state).inside;
             for name in names {
                 places.add(plan, plan.shape.member(object, name.as_bytes()));
             }
@@ -59,13 +59,29 @@ impl Places {
         self
     }
 
-    /// The rule that hides most of a value that stands here, with the set of classes that it is for.
+    /// Without what no class names, if there is any other reading.
+    pub(super) fn described(mut self, plan: &Plan) -> Self {
+        let rest = plan.shape.rest;
+        if rest != DEAD && self.states.iter().any(|state| *state != rest) {
+            self.states.retain(|state| *state != rest);
+        }
+        self
+    }
+
+    /// The act that hides most of an object that stands here, with the set of classes that it is for.
     pub(super) fn hidden(&self, plan: &Plan) -> Option<(u16, u16)> {
-        plan.strongest(self.states.iter().map(|state| plan.shape.state(*state).other))
+        plan.strongest(self.states.iter().map(|state| plan.shape.state(*state).object))
+    }
+
+    /// The act that hides most of a text that stands here, with the set of classes that it is for.
+    pub(super) fn hidden_text(&self, plan: &Plan) -> Option<(u16, u16)> {
+        plan.strongest(self.states.iter().map(|state| plan.shape.state(*state).scalar))
     }
 
     fn add(&mut self, plan: &Plan, state: StateIx) {
-        let is_useful = state != DEAD && plan.hides(plan.shape.state(state).below) != 0;
+        // What is described and shown tells that a value is not what no class names.
+        let is_useful =
+            state != DEAD && (plan.shape.rest != DEAD || plan.hides(plan.shape.state(state).below));
         if is_useful && !self.states.contains(&state) {
             self.states.push(state);
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::ids::Digest;
 use crate::redact::automaton::Shape;
+use crate::redact::classes::Mark;
 use crate::redact::key::PseudonymKey;
 use crate::redact::mask;
 use crate::redact::mask::Made;
@@ -25,16 +26,34 @@ pub(super) enum Rule {
     Made(Made),
 }
 
+/// What is done with a value.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Act {
+    /// It is replaced.
+    pub(super) mask: Option<Rule>,
+    /// A string is read as the JSON document that it holds.
+    pub(super) json: bool,
+    /// It is a row, which stays only if it is the right owner's.
+    pub(super) row: bool,
+    /// It says whose the row is.
+    pub(super) owner: bool,
+}
+
+/// What is done with a value whose number says nothing: it cannot happen, and must not leak if it does.
+static UNKNOWN: Act = Act { mask: Some(Rule::Drop), json: false, row: false, owner: false };
+
 /// What one caller may not see in one body.
 #[derive(Debug)]
 pub struct Plan {
     pub(super) shape: Arc<Shape>,
     hidden: BTreeMap<ClassIx, Mask>,
-    /// For each set of classes of the shape, one more than the place of its rule; 0 where none of them is hidden.
-    rule_of_set: Box<[u16]>,
-    rules: Vec<Rule>,
+    /// For each set of classes of the shape, one more than the place of its act; 0 where there is nothing to do.
+    act_of_set: Box<[u16]>,
+    acts: Vec<Act>,
     /// May a member have to be dropped?
     pub(super) drops: bool,
+    /// Are strings to be looked at that nothing is said of?
+    pub(super) looks: bool,
     pub(super) key: Option<PseudonymKey>,
     tag: [u8; 8],
 }
@@ -57,39 +76,32 @@ impl Plan {
                 }
             }
         }
-        let mut rules = Vec::new();
-        let mut number = |class: ClassIx, mask: &Mask| {
-            let rule = match mask {
-                Mask::Drop => Rule::Drop,
-                Mask::Null => Rule::Text(b"null".to_vec()),
-                Mask::Fixed(text) => Rule::Text(mask::quoted(text)),
-                Mask::Typed => Rule::Typed,
-                Mask::Pseudonym | Mask::Format if key.is_none() => Rule::Text(mask::quoted(mask::REDACTED)),
-                Mask::Format => Rule::Made(Made::Format(shape.name(class))),
-                Mask::Pseudonym => Rule::Made(Made::Pseudonym(shape.name(class))),
-                Mask::KeepFirst(count) => Rule::Made(Made::KeepFirst(*count)),
-                Mask::KeepLast(count) => Rule::Made(Made::KeepLast(*count)),
-                Mask::Year => Rule::Made(Made::Year),
-                Mask::Bucket(width) => Rule::Made(Made::Bucket(*width)),
-                Mask::Prefix(count) => Rule::Made(Made::Prefix(*count)),
-                Mask::Network => Rule::Made(Made::Network),
-            };
-            let at = rules.iter().position(|known| *known == rule).unwrap_or_else(|| {
-                rules.push(rule);
-                rules.len() - 1
-            });
-            u16::try_from(at + 1).unwrap_or(1)
-        };
-        let mut rule_of_set = Vec::with_capacity(shape.sets.len());
+        let mut acts: Vec<Act> = Vec::new();
+        let mut act_of_set = Vec::with_capacity(shape.sets.len());
         for set in &shape.sets {
             let here = masks.iter().filter(|(class, _)| set.contains(**class));
             // Of two classes with the same mask the first lends its name, whatever order they were given in.
             let most = here.reduce(|most, next| if next.1 > most.1 { next } else { most });
-            rule_of_set.push(most.map_or(0, |(class, mask)| number(*class, mask)));
+            let act = Act {
+                mask: most.map(|(class, mask)| rule(shape, *class, mask, key.is_some())),
+                json: set.has(Mark::Json),
+                row: set.has(Mark::Row),
+                owner: set.has(Mark::Owner),
+            };
+            act_of_set.push(if act == Act::default() {
+                0
+            } else {
+                let at = acts.iter().position(|known| *known == act).unwrap_or_else(|| {
+                    acts.push(act);
+                    acts.len() - 1
+                });
+                u16::try_from(at + 1).unwrap_or(u16::MAX)
+            });
         }
         let drops = masks.values().any(|mask| *mask == Mask::Drop);
-        let (shape, rule_of_set) = (Arc::clone(shape), rule_of_set.into());
-        let mut plan = Self { shape, hidden: masks, rule_of_set, rules, drops, key, tag: [0; 8] };
+        let (shape, act_of_set) = (Arc::clone(shape), act_of_set.into());
+        let looks = shape.looks_into_strings && !masks.is_empty();
+        let mut plan = Self { shape, hidden: masks, act_of_set, acts, drops, looks, key, tag: [0; 8] };
         plan.tag = plan.name_view();
         plan
     }
@@ -100,10 +112,16 @@ impl Plan {
         Self::new(&Arc::new(Shape::empty()), [], None)
     }
 
-    /// May the caller see everything? Then bodies pass as they are, and are not even parsed.
+    /// May the caller see everything, whosever it is? Then bodies pass as they are, and are not even parsed.
     #[must_use]
     pub fn hides_nothing(&self) -> bool {
-        self.hidden.is_empty()
+        self.hidden.is_empty() && !self.shape.has_rows
+    }
+
+    /// Are there rows whose owners are to be looked at?
+    #[must_use]
+    pub fn has_rows(&self) -> bool {
+        self.shape.has_rows
     }
 
     /// The hidden classes that a body of this shape may carry, with their masks.
@@ -128,14 +146,15 @@ impl Plan {
         digest.as_bytes().first_chunk().copied().unwrap_or_default()
     }
 
-    /// Is one of the classes of this set hidden? The number of its rule, or 0.
-    #[inline]
-    pub(super) fn hides(&self, set: u16) -> u16 {
-        // A set that is not there hides: it cannot happen, and must not leak if it does.
-        self.rule_of_set.get(usize::from(set)).copied().unwrap_or(u16::MAX)
+    /// Is one of the classes of this set hidden?
+    pub(super) fn hides(&self, set: u16) -> bool {
+        match self.act_of(set) {
+            0 => false,
+            number => self.act(number).mask.is_some(),
+        }
     }
 
-    /// Of these sets the one that hides most, with the number of its rule; nothing where none of them hides.
+    /// Of these sets the one that hides most, with the number of its act; nothing where none of them hides.
     pub(super) fn strongest(&self, sets: impl Iterator<Item = u16>) -> Option<(u16, u16)> {
         let mask = |set: u16| {
             // A set that is not there hides.
@@ -143,13 +162,38 @@ impl Plan {
             let masks = classes.map(|classes| self.hidden().filter(|(class, _)| classes.contains(*class)));
             masks.map_or(Some(&Mask::Drop), |masks| masks.map(|(_, mask)| mask).max())
         };
-        let hiding = sets.map(|set| (self.hides(set), set)).filter(|(rule, _)| *rule != 0);
+        let hiding = sets.filter(|set| self.hides(*set)).map(|set| (self.act_of(set), set));
         hiding.reduce(|most, next| if mask(next.1) > mask(most.1) { next } else { most })
     }
 
-    /// The rule of that number.
-    pub(super) fn rule(&self, number: u16) -> &Rule {
-        usize::from(number).checked_sub(1).and_then(|at| self.rules.get(at)).unwrap_or(&Rule::Drop)
+    /// What is done with a value of these classes, or may have to be done below one: the number of its act, or 0.
+    #[inline]
+    pub(super) fn act_of(&self, set: u16) -> u16 {
+        self.act_of_set.get(usize::from(set)).copied().unwrap_or(u16::MAX)
+    }
+
+    /// The act of that number.
+    pub(super) fn act(&self, number: u16) -> &Act {
+        usize::from(number).checked_sub(1).and_then(|at| self.acts.get(at)).unwrap_or(&UNKNOWN)
+    }
+}
+
+/// How a mask replaces values of a class.
+fn rule(shape: &Shape, class: ClassIx, mask: &Mask, has_key: bool) -> Rule {
+    match mask {
+        Mask::Drop => Rule::Drop,
+        Mask::Null => Rule::Text(b"null".to_vec()),
+        Mask::Fixed(text) => Rule::Text(mask::quoted(text)),
+        Mask::Typed => Rule::Typed,
+        Mask::Pseudonym | Mask::Format if !has_key => Rule::Text(mask::quoted(mask::REDACTED)),
+        Mask::Format => Rule::Made(Made::Format(shape.name(class))),
+        Mask::Pseudonym => Rule::Made(Made::Pseudonym(shape.name(class))),
+        Mask::KeepFirst(count) => Rule::Made(Made::KeepFirst(*count)),
+        Mask::KeepLast(count) => Rule::Made(Made::KeepLast(*count)),
+        Mask::Year => Rule::Made(Made::Year),
+        Mask::Bucket(width) => Rule::Made(Made::Bucket(*width)),
+        Mask::Prefix(count) => Rule::Made(Made::Prefix(*count)),
+        Mask::Network => Rule::Made(Made::Network),
     }
 }
 
@@ -157,11 +201,12 @@ impl Plan {
 #[derive(Debug, Default)]
 pub struct Hidden {
     counts: Vec<(ClassIx, Mask, u64)>,
+    foreign: u64,
 }
 
 impl Hidden {
     /// Sums up, from how often a value of each set of classes was hidden.
-    pub(super) fn new(plan: &Plan, by_set: &[u64]) -> Self {
+    pub(super) fn new(plan: &Plan, by_set: &[u64], foreign: u64) -> Self {
         let mut counts = Vec::new();
         for (class, mask) in plan.hidden() {
             let with = plan.shape.sets.iter().zip(by_set).filter(|(set, _)| set.contains(class));
@@ -170,7 +215,13 @@ impl Hidden {
                 counts.push((class, mask.clone(), count));
             }
         }
-        Self { counts }
+        Self { counts, foreign }
+    }
+
+    /// How many rows were another owner's, and taken out.
+    #[must_use]
+    pub const fn foreign_rows(&self) -> u64 {
+        self.foreign
     }
 
     /// One more value of a class was hidden.
@@ -192,9 +243,9 @@ impl Hidden {
         self.counts.iter().map(|(class, _, count)| (*class, *count))
     }
 
-    /// Was nothing hidden?
+    /// Was nothing hidden, and no row taken out?
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.counts.is_empty()
+        self.counts.is_empty() && self.foreign == 0
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Never: guesses by the bytes, or reads a body as something laxer than what it is called.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::redact::csv::Csv;
@@ -12,6 +14,7 @@ use crate::redact::multipart::Boundary;
 use crate::redact::multipart::Multipart;
 use crate::redact::plan::Plan;
 use crate::redact::records::Records;
+use crate::redact::walk::Owns;
 use crate::redact::walk::Walk;
 use crate::redact::xml::Xml;
 
@@ -91,6 +94,16 @@ pub struct Content {
     pub encoding: Encoding,
 }
 
+impl Format {
+    /// Can rows of another owner be told in such a body? Where they cannot, one that has rows is refused.
+    pub(super) const fn has_rows(self) -> bool {
+        match self {
+            Self::Json | Self::Lines | Self::Sequence => true,
+            Self::Form | Self::Multipart(_) | Self::Events | Self::Csv { .. } | Self::Xml => false,
+        }
+    }
+}
+
 impl Content {
     /// May its records be worth something before the body ends? Then they are not held back for its sake.
     #[must_use]
@@ -122,11 +135,12 @@ pub(super) enum Reader {
 }
 
 impl Reader {
-    pub(super) fn new(format: Format, plan: &Plan) -> Self {
+    /// The reader of one body, of which only those rows stay that are this owner's.
+    pub(super) fn new(format: Format, plan: &Plan, owner: Option<&Arc<dyn Owns>>) -> Self {
         match format {
-            Format::Json => Self::Json(Box::new(Walk::new(plan))),
-            Format::Lines => Self::Records(Box::new(Records::lines())),
-            Format::Sequence => Self::Records(Box::new(Records::sequence())),
+            Format::Json => Self::Json(Box::new(Walk::of_owner(plan, owner))),
+            Format::Lines => Self::Records(Box::new(Records::lines(owner.cloned()))),
+            Format::Sequence => Self::Records(Box::new(Records::sequence(owner.cloned()))),
             Format::Form => Self::Form(Box::default()),
             Format::Multipart(boundary) => Self::Multipart(Box::new(Multipart::new(&boundary))),
             Format::Events => Self::Events(Box::default()),
@@ -151,13 +165,26 @@ impl Reader {
     /// The body has ended; what may still leave.
     pub(super) fn finish(&mut self, plan: &Plan) -> Result<Bytes, Malformed> {
         match self {
-            Self::Json(walk) => walk.finish(plan),
+            Self::Json(walk) => {
+                let last = walk.finish(plan)?;
+                // A body that was one row of another is no empty body.
+                if walk.is_gone { Err(Malformed::ForeignRow { at: 0 }) } else { Ok(last) }
+            }
             Self::Records(records) => records.finish(plan),
             Self::Form(form) => form.finish(plan),
             Self::Multipart(parts) => parts.finish(),
             Self::Events(events) => events.finish(plan),
             Self::Csv(csv) => csv.finish(plan),
             Self::Xml(xml) => xml.finish(),
+        }
+    }
+
+    /// How many rows were another owner's.
+    pub(super) const fn foreign(&self) -> u64 {
+        match self {
+            Self::Json(walk) => walk.foreign,
+            Self::Records(records) => records.foreign,
+            Self::Form(_) | Self::Multipart(_) | Self::Events(_) | Self::Csv(_) | Self::Xml(_) => 0,
         }
     }
 

@@ -4,12 +4,15 @@
 //!
 //! Never: passes anything but white space that is no whole document of its own.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::redact::malformed::Malformed;
 use crate::redact::plan::Plan;
 use crate::redact::reader::add_counts;
 use crate::redact::text;
+use crate::redact::walk::Owns;
 use crate::redact::walk::Walk;
 
 const RECORD_SEPARATOR: u8 = 0x1e;
@@ -27,15 +30,27 @@ pub(super) struct Records {
     before: u64,
     /// How often a value of each set of classes was hidden.
     pub(super) counts: Vec<u64>,
+    /// How many rows were another owner's.
+    pub(super) foreign: u64,
+    owner: Option<Arc<dyn Owns>>,
 }
 
 impl Records {
-    pub(super) const fn lines() -> Self {
-        Self { separator: b'\n', awaits: false, walk: None, began: 0, before: 0, counts: Vec::new() }
+    pub(super) const fn lines(owner: Option<Arc<dyn Owns>>) -> Self {
+        Self {
+            separator: b'\n',
+            awaits: false,
+            walk: None,
+            began: 0,
+            before: 0,
+            counts: Vec::new(),
+            foreign: 0,
+            owner,
+        }
     }
 
-    pub(super) fn sequence() -> Self {
-        Self { separator: RECORD_SEPARATOR, awaits: true, ..Self::lines() }
+    pub(super) fn sequence(owner: Option<Arc<dyn Owns>>) -> Self {
+        Self { separator: RECORD_SEPARATOR, awaits: true, ..Self::lines(owner) }
     }
 
     /// Takes the next piece; what may leave. After an error nothing may be asked of it any more.
@@ -48,8 +63,10 @@ impl Records {
             self.part(plan, piece, at, to, &mut out)?;
             at = to;
             if end.is_some() {
-                self.end(plan, &mut out)?;
-                out.push(self.separator);
+                // With a line goes its end; what is left of a sequence is an empty record, which is none.
+                if self.end(plan, &mut out)? || self.separator == RECORD_SEPARATOR {
+                    out.push(self.separator);
+                }
                 self.awaits = false;
                 at += 1;
             }
@@ -87,7 +104,7 @@ impl Records {
                 if self.awaits {
                     return Err(Malformed::NotJson { at: self.began });
                 }
-                self.walk.insert(Walk::new(plan))
+                self.walk.insert(Walk::of_owner(plan, self.owner.as_ref()))
             }
         };
         let began = self.began;
@@ -95,11 +112,12 @@ impl Records {
         Ok(())
     }
 
-    /// A record has ended, which may be an empty one.
-    fn end(&mut self, plan: &Plan, out: &mut Vec<u8>) -> Result<(), Malformed> {
-        let Some(mut walk) = self.walk.take() else { return Ok(()) };
+    /// A record has ended, which may be an empty one. Has it left?
+    fn end(&mut self, plan: &Plan, out: &mut Vec<u8>) -> Result<bool, Malformed> {
+        let Some(mut walk) = self.walk.take() else { return Ok(true) };
         out.extend_from_slice(&walk.finish(plan).map_err(|error| error.after(self.began))?);
         add_counts(&mut self.counts, &walk.counts);
-        Ok(())
+        self.foreign += walk.foreign;
+        Ok(!walk.is_gone)
     }
 }

@@ -11,6 +11,7 @@ use std::fmt;
 
 use crate::redact::automaton;
 use crate::redact::automaton::Shape;
+use crate::redact::classes::Mark;
 use crate::redact::path;
 use crate::redact::path::PathError;
 use crate::redact::path::Step;
@@ -44,7 +45,11 @@ impl std::error::Error for TooLarge {}
 #[derive(Debug, Default)]
 pub(super) struct Node {
     pub(super) classes: Vec<ClassIx>,
+    /// One bit for each [`Mark`].
+    pub(super) marks: u8,
     pub(super) members: BTreeMap<u32, Vec<u32>>,
+    /// By what the keys of `members` fold to. Filled when the shape is compiled.
+    pub(super) folded: BTreeMap<u32, Vec<u32>>,
     pub(super) other_members: Vec<u32>,
     pub(super) every_member: Vec<u32>,
     pub(super) items: Vec<u32>,
@@ -59,6 +64,31 @@ pub struct ShapeBuilder {
     nodes: Vec<Node>,
     keys: HashMap<Box<str>, u32>,
     names: BTreeMap<ClassIx, Box<str>>,
+    mode: Mode,
+    foreign: Foreign,
+}
+
+/// What becomes of a row that is another owner's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Foreign {
+    /// It goes, if it is an item of an array or a whole document; else the body is refused.
+    Drop,
+    /// The body is refused.
+    #[default]
+    Refuse,
+}
+
+/// What becomes of what no class names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Mode {
+    /// It stays.
+    #[default]
+    Open,
+    /// It stays, but for what is found in it: a string that looks like a JSON document is read as if that stood there.
+    Guarded,
+    /// It is of this class, each value that is neither object nor array for itself. What is found in the rest is hidden
+    /// as where it is guarded.
+    Closed(ClassIx),
 }
 
 impl Default for ShapeBuilder {
@@ -71,7 +101,18 @@ impl ShapeBuilder {
     /// A shape in which nothing is classified.
     #[must_use]
     pub fn new() -> Self {
-        Self { nodes: vec![Node::default()], keys: HashMap::new(), names: BTreeMap::new() }
+        Self {
+            nodes: vec![Node::default()],
+            keys: HashMap::new(),
+            names: BTreeMap::new(),
+            mode: Mode::Open,
+            foreign: Foreign::Refuse,
+        }
+    }
+
+    /// Says what becomes of what no class names.
+    pub const fn mode(&mut self, mode: Mode) {
+        self.mode = mode;
     }
 
     /// The body itself.
@@ -96,6 +137,24 @@ impl ShapeBuilder {
     /// The value at `node` is of this class, with all that it contains.
     pub fn class(&mut self, node: NodeIx, class: ClassIx) {
         self.edit(node, |node| node.classes.push(class));
+    }
+
+    /// A string at `node` holds a JSON document: what is said of `node`, and of what is below it, holds there.
+    pub fn json(&mut self, node: NodeIx) {
+        self.edit(node, |node| node.marks |= Mark::Json as u8);
+    }
+
+    /// The values at `rows` are rows of one owner each, which the texts or numbers at `owner` below each name.
+    ///
+    /// # Errors
+    /// When a text is no path; says at which byte.
+    pub fn rows(&mut self, rows: &str, owner: &str, foreign: Foreign) -> Result<(), PathError> {
+        self.foreign = foreign;
+        let row = self.lead(self.root(), path::parse(rows)?);
+        self.edit(row, |node| node.marks |= Mark::Row as u8);
+        let owner = self.lead(row, path::parse(owner)?);
+        self.edit(owner, |node| node.marks |= Mark::Owner as u8);
+        Ok(())
     }
 
     /// The member `key` of an object at `node` leads to `to`.
@@ -131,8 +190,22 @@ impl ShapeBuilder {
     /// # Errors
     /// When the text is no such path; says at which byte.
     pub fn path(&mut self, path: &str, class: ClassIx) -> Result<(), PathError> {
-        let mut node = self.root();
-        for step in path::parse(path)? {
+        let node = self.select(path)?;
+        self.class(node, class);
+        Ok(())
+    }
+
+    /// The node of what a path selects.
+    ///
+    /// # Errors
+    /// When the text is no path; says at which byte.
+    pub fn select(&mut self, path: &str) -> Result<NodeIx, PathError> {
+        Ok(self.lead(self.root(), path::parse(path)?))
+    }
+
+    fn lead(&mut self, from: NodeIx, steps: Vec<Step>) -> NodeIx {
+        let mut node = from;
+        for step in steps {
             let to = self.node();
             match step {
                 Step::Member(key) => self.member(node, &key, to),
@@ -149,8 +222,7 @@ impl ShapeBuilder {
             }
             node = to;
         }
-        self.class(node, class);
-        Ok(())
+        node
     }
 
     /// Compiles the shape.
@@ -161,7 +233,7 @@ impl ShapeBuilder {
         let mut keys: Vec<(u32, Box<str>)> = self.keys.into_iter().map(|(key, ix)| (ix, key)).collect();
         keys.sort_unstable();
         let keys: Vec<Box<str>> = keys.into_iter().map(|(_, key)| key).collect();
-        automaton::compile(&self.nodes, &keys, self.names)
+        automaton::compile(self.nodes, &keys, self.names, self.mode, self.foreign)
     }
 
     fn edit(&mut self, node: NodeIx, change: impl FnOnce(&mut Node)) {

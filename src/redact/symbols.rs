@@ -1,19 +1,63 @@
-//! From a key's exact bytes to its number: an open hash table that never grows after it is made.
+//! From a key's bytes, as they are and folded, to its number: open hash tables that never grow after they are made.
 //!
-//! The table is fixed by the operator's files, so a hostile body cannot fill it; it can only look up.
+//! The tables are fixed by the operator's files, so a hostile body cannot fill them; it can only look up.
 //!
 //! Never: takes a hash for an answer. All bytes of the key are compared.
 
-#[derive(Debug)]
+use crate::redact::fold::Filter;
+use crate::redact::fold::fold;
+
+/// The keys of a shape.
+#[derive(Debug, Default)]
 pub(super) struct Symbols {
+    exact: Table,
+    folded: Table,
+    filter: Filter,
+}
+
+impl Symbols {
+    /// The numbers of `exact` are their places; those of `folded`, which are folded keys, go on from there.
+    pub(super) fn new(exact: Box<[Box<[u8]>]>, folded: Box<[Box<[u8]>]>) -> Self {
+        let mut filter = Filter::default();
+        for key in folded.iter().filter_map(|key| str::from_utf8(key).ok()) {
+            filter.add(key);
+        }
+        Self { exact: Table::new(exact), folded: Table::new(folded), filter }
+    }
+
+    /// The number of a key.
+    #[inline]
+    pub(super) fn find(&self, key: &[u8]) -> Option<u32> {
+        self.exact.find(key)
+    }
+
+    /// The number of what a key folds to.
+    #[inline]
+    pub(super) fn find_folded(&self, key: &[u8]) -> Option<u32> {
+        if self.filter.may_hold(key) { self.fold(key) } else { None }
+    }
+
+    #[cold]
+    fn fold(&self, key: &[u8]) -> Option<u32> {
+        let number = self.folded.find(fold(str::from_utf8(key).ok()?).as_bytes())?;
+        Some(number + u32::try_from(self.exact.keys.len()).ok()?)
+    }
+
+    pub(super) fn keys(&self) -> impl Iterator<Item = &[u8]> {
+        self.exact.keys.iter().chain(&self.folded.keys).map(|key| &**key)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Table {
     keys: Box<[Box<[u8]>]>,
     /// Number of the key plus one; 0 is empty. A power of two, at least twice as long as `keys`.
     slots: Box<[u32]>,
 }
 
-impl Symbols {
+impl Table {
     /// A table in which each key has the number of its place in `keys`.
-    pub(super) fn new(keys: Box<[Box<[u8]>]>) -> Self {
+    fn new(keys: Box<[Box<[u8]>]>) -> Self {
         let mut slots = vec![0_u32; (keys.len() * 2).next_power_of_two()];
         for (number, key) in (1..).zip(&keys) {
             let mut at = hash(key);
@@ -30,19 +74,15 @@ impl Symbols {
 
     /// The number of a key.
     #[inline]
-    pub(super) fn find(&self, key: &[u8]) -> Option<u32> {
+    fn find(&self, key: &[u8]) -> Option<u32> {
         let mut at = hash(key);
         loop {
-            let number = self.slots.get(at & (self.slots.len() - 1))?.checked_sub(1)?;
+            let number = self.slots.get(at & self.slots.len().wrapping_sub(1))?.checked_sub(1)?;
             if self.keys.get(number as usize).is_some_and(|known| **known == *key) {
                 return Some(number);
             }
             at += 1;
         }
-    }
-
-    pub(super) fn keys(&self) -> impl Iterator<Item = &[u8]> {
-        self.keys.iter().map(|key| &**key)
     }
 }
 
@@ -78,11 +118,14 @@ mod tests {
             .map(|n| format!("prefix-{n}-suffix-of-a-long-key"))
             .chain(["".into(), "a".into()])
             .collect();
-        let symbols = Symbols::new(texts.iter().map(|text| text.as_bytes().into()).collect());
+        let table = Table::new(texts.iter().map(|text| text.as_bytes().into()).collect());
         for (number, text) in (0..).zip(&texts) {
-            assert_eq!(symbols.find(text.as_bytes()), Some(number));
-            assert_eq!(symbols.find(format!("{text}x").as_bytes()), None);
+            assert_eq!(table.find(text.as_bytes()), Some(number));
+            assert_eq!(table.find(format!("{text}x").as_bytes()), None);
         }
-        assert_eq!(Symbols::new(Box::new([])).find(b"a"), None);
+        assert_eq!(Symbols::default().find(b"a"), None);
+        let symbols = Symbols::new([b"SSN".as_slice().into()].into(), [b"ssn".as_slice().into()].into());
+        assert_eq!([symbols.find(b"SSN"), symbols.find(b"ssn")], [Some(0), None]);
+        assert_eq!([symbols.find_folded(b"s_sN"), symbols.find_folded(b"sns")], [Some(1), None]);
     }
 }

@@ -4,9 +4,13 @@
 //!
 //! Never: recurses, buffers more than a key and one masked value, or lets out anything after what is not JSON.
 
+mod act;
 mod index;
+mod rows;
 mod run;
 mod tokens;
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -14,14 +18,17 @@ use crate::limits;
 use crate::redact::automaton::DEAD;
 use crate::redact::automaton::StateIx;
 use crate::redact::malformed::Malformed;
-use crate::redact::mask;
 use crate::redact::output::Output;
+use crate::redact::output::TooMuch;
 use crate::redact::plan::Plan;
-use crate::redact::plan::Rule;
 use crate::redact::text;
 use crate::redact::text::Number;
 use crate::redact::text::Owed;
+use act::Captured;
 use index::Index;
+use rows::Row;
+
+pub use rows::Owns;
 
 /// What the next byte belongs to.
 #[derive(Debug, Clone, Copy)]
@@ -59,20 +66,18 @@ struct Frame {
     state: StateIx,
     /// An object whose members may have to be dropped.
     holds: bool,
-    /// Has a member of the object been kept?
+    /// An array whose items are rows.
+    rows: bool,
+    /// Has a member of the object, or a row of the array, been kept?
     kept: bool,
 }
 
-/// What is kept of a value that its mask has to look at.
-#[derive(Debug)]
-struct Captured {
-    rule: u16,
-    is_text: bool,
-    is_long: bool,
-    raw: Vec<u8>,
+impl Frame {
+    const BODY: Self = Self { kind: Kind::Body, state: DEAD, holds: false, rows: false, kept: false };
 }
 
-const NOT_HIDING: usize = usize::MAX;
+/// No depth.
+const NOWHERE: usize = usize::MAX;
 
 #[derive(Debug)]
 pub(super) struct Walk {
@@ -81,9 +86,22 @@ pub(super) struct Walk {
     around: Vec<Frame>,
     /// The state of the value that comes next.
     next: StateIx,
+    /// How deep the innermost value stands at whose end something is to be done.
+    watched_at: usize,
     /// How deep the value stands that is being hidden.
     hidden_at: usize,
     captured: Option<Captured>,
+    /// Has a string begun of which no byte has been looked at?
+    look_later: bool,
+    /// Whose rows may stay. Without it no row is looked at.
+    owner: Option<Arc<dyn Owns>>,
+    row: Option<Row>,
+    /// How many rows were another's.
+    pub(super) foreign: u64,
+    /// Was the whole document a row of another?
+    pub(super) is_gone: bool,
+    /// In how many strings this document stands.
+    level: u8,
     output: Output,
     /// The key so far, as sent, if it began in an earlier piece.
     key: Vec<u8>,
@@ -98,16 +116,33 @@ pub(super) struct Walk {
 }
 
 impl Walk {
+    /// The walk over a document that looks at no rows.
     pub(super) fn new(plan: &Plan) -> Self {
-        let start = plan.shape.start;
-        let next = if plan.hides(plan.shape.state(start).below) == 0 { DEAD } else { start };
+        Self::at(plan, plan.shape.start)
+    }
+
+    /// The walk over a document of which only those rows stay that are this owner's.
+    pub(super) fn of_owner(plan: &Plan, owner: Option<&Arc<dyn Owns>>) -> Self {
+        Self { owner: owner.cloned(), ..Self::new(plan) }
+    }
+
+    /// The walk over a document that stands where this state is.
+    fn at(plan: &Plan, start: StateIx) -> Self {
+        let next = if plan.act_of(plan.shape.state(start).below) == 0 { DEAD } else { start };
         Self {
             place: Place::Start,
-            top: Frame { kind: Kind::Body, state: DEAD, holds: false, kept: false },
+            top: Frame::BODY,
             around: Vec::with_capacity(16),
             next,
-            hidden_at: NOT_HIDING,
+            watched_at: NOWHERE,
+            hidden_at: NOWHERE,
             captured: None,
+            look_later: false,
+            owner: None,
+            row: None,
+            foreign: 0,
+            is_gone: false,
+            level: 0,
             output: Output::new(),
             key: Vec::new(),
             key_escape: false,
@@ -154,7 +189,7 @@ impl Walk {
                 Place::Mark(rest) => self.mark(bytes, at, rest)?,
             };
         }
-        let out = self.output.end(piece).ok_or(Malformed::GapTooLong { at: self.position(at) })?;
+        let out = self.output.end(piece).map_err(|why| self.too_much(why, at))?;
         self.before += bytes.len() as u64;
         Ok(out)
     }
@@ -163,10 +198,10 @@ impl Walk {
     pub(super) fn finish(&mut self, plan: &Plan) -> Result<Bytes, Malformed> {
         self.output.begin();
         if self.top.kind == Kind::Body && matches!(self.place, Place::InNumber) && self.number.is_whole() {
-            self.value_end(plan, &[], 0);
+            self.value_end(plan, &[], 0)?;
         }
         match (self.place, self.top.kind) {
-            (Place::After, Kind::Body) => self.output.end(&Bytes::new()).ok_or(Malformed::Truncated),
+            (Place::After, Kind::Body) => self.output.end(&Bytes::new()).map_err(|why| self.too_much(why, 0)),
             _ => Err(Malformed::Truncated),
         }
     }
@@ -175,19 +210,16 @@ impl Walk {
         self.before + at as u64
     }
 
-    const fn not_json(&self, at: usize) -> Malformed {
-        Malformed::NotJson { at: self.position(at) }
+    const fn too_much(&self, why: TooMuch, at: usize) -> Malformed {
+        let at = self.position(at);
+        match why {
+            TooMuch::Held => Malformed::GapTooLong { at },
+            TooMuch::Row => Malformed::RowTooLong { at },
+        }
     }
 
-    fn mark(&mut self, bytes: &[u8], at: usize, rest: &'static [u8]) -> Result<usize, Malformed> {
-        match rest.split_first() {
-            Some((first, rest)) if bytes.get(at) == Some(first) => {
-                self.output.skip_byte(bytes, at);
-                self.place = if rest.is_empty() { Place::Value } else { Place::Mark(rest) };
-                Ok(at + 1)
-            }
-            Some(_) | None => Err(self.not_json(at)),
-        }
+    const fn not_json(&self, at: usize) -> Malformed {
+        Malformed::NotJson { at: self.position(at) }
     }
 
     fn value(&mut self, plan: &Plan, bytes: &[u8], at: usize) -> Result<usize, Malformed> {
@@ -206,10 +238,11 @@ impl Walk {
             b'"' => {
                 self.place = Place::InString;
                 self.owed = Owed::Nothing;
+                self.look(plan, bytes, at + 1);
                 self.string(plan, bytes, at + 1)
             }
-            b'{' => self.open(plan, Kind::Object, inner, at),
-            b'[' => self.open(plan, Kind::Array, inner, at),
+            b'{' => self.open(plan, Kind::Object, inner, bytes, at),
+            b'[' => self.open(plan, Kind::Array, inner, bytes, at),
             b'-' | b'0'..=b'9' => {
                 self.place = Place::InNumber;
                 self.number = Number::Start;
@@ -227,15 +260,14 @@ impl Walk {
     #[inline]
     fn enter(&mut self, plan: &Plan, bytes: &[u8], at: usize, first: u8) -> Result<StateIx, Malformed> {
         // The dead state is most of all bodies, and asks no table.
-        let (mut rule, mut set, mut inner) = (0, 0, DEAD);
+        let (mut act, mut set, mut inner) = (0, 0, DEAD);
         if self.next != DEAD {
             let state = plan.shape.state(self.next);
-            (set, inner) =
-                if first == b'[' { (state.array, state.item) } else { (state.other, state.object) };
-            rule = plan.hides(set);
+            (set, inner) = state.of(first);
+            act = plan.act_of(set);
         }
-        if rule != 0 {
-            self.hide(plan, rule, set, bytes, at)?;
+        if act != 0 || self.top.rows {
+            self.act(plan, act, set, bytes, at)?;
         } else if self.output.is_holding() {
             self.keep_member(bytes, at)?;
         }
@@ -246,51 +278,32 @@ impl Walk {
     fn keep_member(&mut self, bytes: &[u8], at: usize) -> Result<(), Malformed> {
         if self.output.is_holding() {
             let is_first = !std::mem::replace(&mut self.top.kept, true);
-            let too_long = Malformed::GapTooLong { at: self.position(at) };
-            return self.output.keep(bytes, at, is_first).ok_or(too_long);
+            return self.output.keep(bytes, at, is_first).map_err(|why| self.too_much(why, at));
         }
         Ok(())
     }
 
-    fn hide(&mut self, plan: &Plan, rule: u16, set: u16, bytes: &[u8], at: usize) -> Result<(), Malformed> {
-        self.hidden_at = self.around.len();
-        if self.counts.is_empty() {
-            self.counts.resize(plan.shape.sets.len(), 0);
-        }
-        if let Some(count) = self.counts.get_mut(usize::from(set)) {
-            *count += 1;
-        }
-        let kind = plan.rule(rule);
-        if *kind == Rule::Drop && self.output.is_holding() {
-            let too_long = Malformed::GapTooLong { at: self.position(at) };
-            return self.output.drop_held(bytes, at).ok_or(too_long);
-        }
-        self.keep_member(bytes, at)?;
-        self.output.hide(bytes, at);
-        let first = bytes.get(at).copied().unwrap_or_default();
-        match kind {
-            Rule::Drop => self.output.replacement(bytes).extend(b"null"),
-            Rule::Text(text) => self.output.replacement(bytes).extend_from_slice(text),
-            Rule::Typed => self.output.replacement(bytes).extend(mask::typed(first)),
-            Rule::Made(made) if made.looks_at(first) => {
-                let is_text = first == b'"';
-                self.captured = Some(Captured { rule, is_text, is_long: false, raw: Vec::new() });
-            }
-            Rule::Made(_) => self.output.replacement(bytes).extend(mask::quoted(mask::REDACTED)),
-        }
-        Ok(())
-    }
-
-    fn open(&mut self, plan: &Plan, kind: Kind, state: StateIx, at: usize) -> Result<usize, Malformed> {
+    fn open(
+        &mut self,
+        plan: &Plan,
+        kind: Kind,
+        state: StateIx,
+        bytes: &[u8],
+        at: usize,
+    ) -> Result<usize, Malformed> {
         if self.around.len() >= limits::JSON_DEPTH_MAX {
             return Err(Malformed::TooDeep { at: self.position(at) });
         }
-        // Within a hidden value, and where nothing below is hidden, there is nothing to look up.
-        let is_dead =
-            state == DEAD || self.hidden_at != NOT_HIDING || plan.hides(plan.shape.state(state).below) == 0;
+        // Within a hidden value only a row's owner is still looked for; and where nothing is below there is nothing to
+        // look up.
+        let is_hidden = self.hidden_at != NOWHERE;
+        let is_dead = state == DEAD
+            || is_hidden && self.row.is_none()
+            || plan.act_of(plan.shape.state(state).below) == 0;
         let state = if is_dead { DEAD } else { state };
-        let holds = kind == Kind::Object && !is_dead && plan.drops;
-        self.around.push(std::mem::replace(&mut self.top, Frame { kind, state, holds, kept: false }));
+        let holds = kind == Kind::Object && !is_dead && !is_hidden && plan.drops;
+        let rows = kind == Kind::Array && !is_dead && !is_hidden && self.are_rows(plan, state);
+        self.around.push(std::mem::replace(&mut self.top, Frame { kind, state, holds, rows, kept: false }));
         if kind == Kind::Object {
             self.place = Place::FirstKey;
             if holds {
@@ -299,6 +312,9 @@ impl Walk {
         } else {
             self.place = Place::FirstItem;
             self.next = state;
+            if rows {
+                self.output.pend(bytes, at + 1);
+            }
         }
         Ok(at + 1)
     }
@@ -306,10 +322,13 @@ impl Walk {
     fn close(&mut self, plan: &Plan, bytes: &[u8], at: usize, kind: Kind) -> Result<usize, Malformed> {
         match self.around.pop() {
             Some(outer) if self.top.kind == kind => {
-                // An object without any member holds the bytes since its brace.
+                // An object without any member, or an array without any row, holds the bytes since its bracket.
                 self.keep_member(bytes, at)?;
+                if self.top.rows && matches!(self.place, Place::FirstItem) {
+                    self.output.keep_row(bytes, at, false).map_err(|why| self.too_much(why, at))?;
+                }
                 self.top = outer;
-                self.value_end(plan, bytes, at + 1);
+                self.value_end(plan, bytes, at + 1)?;
                 Ok(at + 1)
             }
             Some(_) | None => Err(self.not_json(at)),
@@ -318,15 +337,12 @@ impl Walk {
 
     /// A value ends before `at`.
     #[inline]
-    fn value_end(&mut self, plan: &Plan, bytes: &[u8], at: usize) {
+    fn value_end(&mut self, plan: &Plan, bytes: &[u8], at: usize) -> Result<(), Malformed> {
         self.place = Place::After;
-        if self.hidden_at == self.around.len() {
-            self.hidden_at = NOT_HIDING;
-            if let Some(captured) = self.captured.take() {
-                captured.replace(plan, self.output.replacement(bytes));
-            }
-            self.output.resume(at);
+        if self.watched_at == self.around.len() {
+            return self.ended(plan, bytes, at);
         }
+        Ok(())
     }
 
     fn after(&mut self, plan: &Plan, bytes: &[u8], at: usize) -> Result<usize, Malformed> {
@@ -341,6 +357,9 @@ impl Walk {
                 self.key_start(plan, bytes, at + 1)
             }
             (Some(b','), Kind::Array) => {
+                if self.top.rows {
+                    self.output.pend(bytes, at);
+                }
                 self.next = self.top.state;
                 self.place = Place::Value;
                 Ok(at + 1)
@@ -363,26 +382,6 @@ impl Walk {
             }
             Some(b'}') if matches!(self.place, Place::FirstKey) => self.close(plan, bytes, at, Kind::Object),
             Some(_) => Err(self.not_json(at)),
-        }
-    }
-}
-
-impl Captured {
-    fn add(&mut self, part: &[u8]) {
-        self.is_long |= self.raw.len() + part.len() > limits::MASKED_VALUE_BYTES_MAX;
-        if self.is_long {
-            self.raw = Vec::new();
-        } else {
-            self.raw.extend_from_slice(part);
-        }
-    }
-
-    /// Writes what replaces the value. One that is too long, or no text, is hidden whole.
-    fn replace(self, plan: &Plan, out: &mut Vec<u8>) {
-        let text = if self.is_text { text::unescape(&self.raw) } else { String::from_utf8(self.raw).ok() };
-        match (plan.rule(self.rule), text.filter(|_| !self.is_long)) {
-            (Rule::Made(made), Some(text)) => made.write(plan.key.as_ref(), &text, out),
-            _ => out.extend(mask::quoted(mask::REDACTED)),
         }
     }
 }

@@ -36,6 +36,8 @@ enum Stage {
 struct Open {
     name: Box<str>,
     places: Places,
+    /// Does text go that stands in it?
+    hides_text: bool,
 }
 
 #[derive(Debug)]
@@ -248,7 +250,9 @@ impl Xml {
 
     /// What stands in an element leaves as it is written, or is held for what it spells.
     fn kept(&mut self, raw: &str, text: &str, out: &mut String) {
+        let is_blank = text.chars().all(tag::is_space);
         match &mut self.hidden {
+            None if !is_blank && self.open.last().is_some_and(|open| open.hides_text) => {}
             None => out.push_str(raw),
             Some(hidden) => hidden.add(text),
         }
@@ -329,7 +333,7 @@ impl Xml {
         if let Some(hidden) = &mut self.hidden {
             hidden.has_elements = true;
             if !start.is_empty {
-                self.open.push(Open { name, places: Places::default() });
+                self.open.push(Open { name, places: Places::default(), hides_text: false });
             }
             return Ok(());
         }
@@ -343,7 +347,7 @@ impl Xml {
                 hidden.leave(plan, out);
             } else {
                 self.hidden = Some(hidden);
-                self.open.push(Open { name, places: Places::default() });
+                self.open.push(Open { name, places: Places::default(), hides_text: false });
             }
             return Ok(());
         }
@@ -352,7 +356,8 @@ impl Xml {
             Some(tag) => out.push_str(&tag),
         }
         if !start.is_empty {
-            self.open.push(Open { name, places });
+            let hides_text = places.hidden_text(plan).is_some();
+            self.open.push(Open { name, places, hides_text });
         }
         Ok(())
     }

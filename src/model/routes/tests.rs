@@ -199,3 +199,39 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_mode_of_the_file_holds_for_answers_that_say_nothing_else() {
+    let classes =
+        Classes::parse("classes.yaml", "classes: {pii: {level: 2}, rest: {level: 1, unclassified: true}}")
+            .unwrap();
+    let text = "
+mode: closed
+routes:
+  - {method: GET, path: /a}
+  - {method: GET, path: /b, response: {mode: open, classes: {x: pii}}}
+  - {method: POST, path: /c, request: {mode: closed}, response: {json: [d], classes: {d.x: pii}}}
+  - {method: GET, path: /d, public: true}
+";
+    let mut builder = RoutesBuilder::new();
+    builder.add_yaml("routes.yaml", text, &classes);
+    let routes = builder.finish().unwrap();
+    let carried: Vec<Vec<&str>> = routes
+        .iter()
+        .map(|(_, route)| {
+            route.classes.iter().map(|class| classes.get(*class).unwrap().name.as_str()).collect()
+        })
+        .collect();
+    assert_eq!(carried, [vec!["rest"], vec!["pii"], vec![], vec!["pii", "rest"]]);
+
+    let text = "
+mode: closd
+routes:
+  - {method: GET, path: /a, response: {mode: closed, json: ['a[0]']}}
+";
+    let mut builder = RoutesBuilder::new();
+    builder.add_yaml("routes.yaml", text, &Classes::parse("c.yaml", "classes: {pii: {level: 2}}").unwrap());
+    let problems = builder.finish().unwrap_err();
+    let said: Vec<_> = problems.iter().map(|problem| (problem.code, problem.place.line)).collect();
+    assert_eq!(said, [("unknown-mode", 2), ("no-unclassified-class", 4), ("bad-body-path", 4)]);
+}

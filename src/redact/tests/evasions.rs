@@ -34,6 +34,18 @@ fn an_escaped_key_is_the_key_that_it_spells() {
 }
 
 #[test]
+fn a_key_that_differs_only_as_careless_apps_write_it_is_the_key() {
+    for key in ["SSN", "s_s-n", "S.S.N.", "ｓｓｎ", "ſsn", r"s\u200bsn", r"s\u00adsn", "s sn", "s:s:n"] {
+        assert_eq!(seen(NO_SSN, &format!(r#"{{"{key}":1}}"#)), "{}", "{key}");
+    }
+    // To every client another key.
+    assert_eq!(seen(NO_SSN, r#"{"ѕѕn":1}"#), r#"{"ѕѕn":1}"#);
+    // A key of its own is not taken for another.
+    let rules = &[("id", "drop"), ("a['ID']", "drop")];
+    assert_eq!(seen(rules, r#"{"ID":1,"a":{"ID":1,"id":2}}"#), r#"{"a":{}}"#);
+}
+
+#[test]
 fn a_key_that_ends_at_a_nul_for_some_clients_is_refused_where_that_matters() {
     assert!(matches!(redacted(SSN, r#"{"ssn\u0000x":1}"#), Err(Malformed::BadKey { .. })));
     assert!(redacted(SSN, r#"{"other\u0000x":1}"#).is_ok());

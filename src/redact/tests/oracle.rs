@@ -107,6 +107,11 @@ enum At {
     Item,
 }
 
+/// As far as the laws' keys need it.
+fn folded(key: &str) -> String {
+    key.to_lowercase().replace(['_', '-', ' ', '.'], "")
+}
+
 /// Does the path select the value at `at`? Arrays are transparent.
 fn selects(path: &[Step], at: &[At], is_array: bool) -> bool {
     let Some((step, rest)) = path.split_first() else {
@@ -125,9 +130,27 @@ fn selects(path: &[Step], at: &[At], is_array: bool) -> bool {
         }
         (Some(At::Item), _) => selects(path, &at[1..], is_array),
         (Some(At::Key(_)), Step::Items) => selects(rest, at, is_array),
-        (Some(At::Key(key)), Step::Key(name)) => key == name && selects(rest, &at[1..], is_array),
+        (Some(At::Key(key)), Step::Key(name)) => {
+            folded(key) == folded(name) && selects(rest, &at[1..], is_array)
+        }
         (Some(At::Key(_)), Step::AnyKey) => selects(rest, &at[1..], is_array),
         (Some(At::Key(_)), Step::Deeper) => false,
+    }
+}
+
+/// May the path select the value at `at`, or one in it?
+fn leads(path: &[Step], at: &[At]) -> bool {
+    let (Some(here), Some((step, rest))) = (at.first(), path.split_first()) else {
+        return at.iter().all(|at| matches!(at, At::Item));
+    };
+    let within = &at[1..];
+    match (here, step) {
+        (_, Step::Deeper) => leads(path, within) || leads(rest, at),
+        (At::Item, Step::Items | Step::AnyKey) => leads(path, within) || leads(rest, within),
+        (At::Item, Step::Key(_)) => leads(path, within),
+        (At::Key(_), Step::Items) => leads(rest, at),
+        (At::Key(key), Step::Key(name)) => folded(key) == folded(name) && leads(rest, within),
+        (At::Key(_), Step::AnyKey) => leads(rest, within),
     }
 }
 
@@ -225,11 +248,15 @@ pub(super) struct Oracle<'a> {
     pub(super) hidden: Vec<String>,
     /// How many values were hidden, those within them not counted.
     pub(super) count: usize,
+    /// Where what no path selects is hidden: the paths of what is classified and not hidden.
+    pub(super) shown: Option<&'a [Path]>,
+    /// How many values around here are classified.
+    covered: usize,
 }
 
 impl<'a> Oracle<'a> {
     pub(super) fn new(rules: &'a [(Path, Mask)], pseudonyms: Pseudonyms<'a>) -> Self {
-        Self { rules, pseudonyms, at: Vec::new(), hidden: Vec::new(), count: 0 }
+        Self { rules, pseudonyms, at: Vec::new(), hidden: Vec::new(), count: 0, shown: None, covered: 0 }
     }
 
     fn rule(&self, tree: &Tree<'_>) -> Option<(usize, &'a Mask)> {
@@ -242,6 +269,23 @@ impl<'a> Oracle<'a> {
     }
 
     pub(super) fn write(&mut self, tree: &Tree<'_>, out: &mut String) {
+        let is_array = matches!(tree, Tree::Array(..));
+        let shown = self.shown.unwrap_or_default();
+        let covers = usize::from(shown.iter().any(|path| selects(&path.0, &self.at, is_array)));
+        self.covered += covers;
+        self.write_inside(tree, out);
+        self.covered -= covers;
+    }
+
+    fn write_inside(&mut self, tree: &Tree<'_>, out: &mut String) {
+        let all = self.rules.iter().map(|(path, _)| path).chain(self.shown.unwrap_or_default());
+        let is_described =
+            !matches!(tree, Tree::Scalar(_)) && all.into_iter().any(|path| leads(&path.0, &self.at));
+        if self.shown.is_some() && self.covered == 0 && !is_described && self.rule(tree).is_none() {
+            self.count += 1;
+            self.note(tree);
+            return out.push_str("\"[redacted]\"");
+        }
         if let Some((class, mask)) = self.rule(tree) {
             self.count += 1;
             self.note(tree);

@@ -81,6 +81,9 @@ impl Walk {
                 Ok(Step::To(at + 1))
             }
             (b',', Kind::Array) => {
+                if self.top.rows {
+                    self.output.pend(bytes, at);
+                }
                 self.next = self.top.state;
                 self.place = Place::Value;
                 Ok(Step::To(at + 1))
@@ -133,15 +136,18 @@ impl Walk {
         let end = match first {
             b'{' => {
                 let inner = self.enter(plan, bytes, at, first)?;
-                return self.open(plan, Kind::Object, inner, at).map(Step::To);
+                return self.open(plan, Kind::Object, inner, bytes, at).map(Step::To);
             }
             b'[' => {
                 let inner = self.enter(plan, bytes, at, first)?;
-                return self.open(plan, Kind::Array, inner, at).map(Step::To);
+                return self.open(plan, Kind::Array, inner, bytes, at).map(Step::To);
             }
             b'"' => {
                 let Some(close) = tokens.next() else { return Ok(Step::Stop(at)) };
                 self.enter(plan, bytes, at, first)?;
+                if plan.looks {
+                    self.look(plan, bytes, at + 1);
+                }
                 self.capture(bytes, at + 1, close);
                 close + 1
             }
@@ -152,7 +158,7 @@ impl Walk {
                 end
             }
         };
-        self.value_end(plan, bytes, end);
+        self.value_end(plan, bytes, end)?;
         Ok(Step::To(end))
     }
 

@@ -13,6 +13,18 @@ use crate::redact::walk::Place;
 use crate::redact::walk::Walk;
 
 impl Walk {
+    /// The rest of a byte order mark.
+    pub(super) fn mark(&mut self, bytes: &[u8], at: usize, rest: &'static [u8]) -> Result<usize, Malformed> {
+        match rest.split_first() {
+            Some((first, rest)) if bytes.get(at) == Some(first) => {
+                self.output.skip_byte(bytes, at);
+                self.place = if rest.is_empty() { Place::Value } else { Place::Mark(rest) };
+                Ok(at + 1)
+            }
+            Some(_) | None => Err(self.not_json(at)),
+        }
+    }
+
     pub(super) fn key(&mut self, plan: &Plan, bytes: &[u8], from: usize) -> Result<usize, Malformed> {
         let end = text::plain_run(bytes, from);
         let raw = bytes.get(from..end).unwrap_or_default();
@@ -80,6 +92,10 @@ impl Walk {
 
     pub(super) fn string(&mut self, plan: &Plan, bytes: &[u8], from: usize) -> Result<usize, Malformed> {
         let mut at = from;
+        if self.look_later && from < bytes.len() {
+            self.look_later = false;
+            self.look(plan, bytes, from);
+        }
         loop {
             if self.owed == Owed::Nothing {
                 at = text::plain_run(bytes, at);
@@ -91,7 +107,7 @@ impl Walk {
                 }
                 Some(b'"') if self.owed == Owed::Nothing => {
                     self.capture(bytes, from, at);
-                    self.value_end(plan, bytes, at + 1);
+                    self.value_end(plan, bytes, at + 1)?;
                     return Ok(at + 1);
                 }
                 Some(byte) => self.owed = self.owed.after(*byte).ok_or(self.not_json(at))?,
@@ -130,7 +146,7 @@ impl Walk {
         }
         self.capture(bytes, from, at);
         if ended {
-            self.value_end(plan, bytes, at);
+            self.value_end(plan, bytes, at)?;
         }
         Ok(at)
     }
@@ -153,7 +169,7 @@ impl Walk {
             }
             rest = others;
         }
-        self.value_end(plan, bytes, at);
+        self.value_end(plan, bytes, at)?;
         Ok(at)
     }
 

@@ -29,24 +29,25 @@ pub(super) fn of_element(plan: &Plan, around: Option<&Places>, name: &str) -> Op
         // The items of a list that is wrapped in an element are its elements, whatever they are called.
         Some(around) => around.members(plan, &both(name)).or(&around.own_items(plan)),
     };
+    let places = places.described(plan);
     (places.len() <= limits::READINGS_MAX).then_some(places)
 }
 
 /// The places of an attribute of an element.
 fn of_attribute(plan: &Plan, places: &Places, name: &str) -> Places {
     let [whole, local] = both(name);
-    places.members(plan, &[whole, local, &format!("@{whole}"), &format!("@{local}")])
+    places.members(plan, &[whole, local, &format!("@{whole}"), &format!("@{local}")]).described(plan)
 }
 
 /// Does the mask look at a text?
 pub(super) fn is_looked_at(plan: &Plan, rule: u16) -> bool {
-    matches!(plan.rule(rule), Rule::Made(made) if made.looks_at(b'"'))
+    matches!(&plan.act(rule).mask, Some(Rule::Made(made)) if made.looks_at(b'"'))
 }
 
 /// What a hidden value becomes; `None` where nothing is left of it.
 pub(super) fn masked(plan: &Plan, rule: u16, text: Option<&str>, has_elements: bool) -> Option<String> {
     let hidden = || Some(mask::REDACTED.to_owned());
-    match plan.rule(rule) {
+    match plan.act(rule).mask.as_ref().unwrap_or(&Rule::Drop) {
         Rule::Drop => None,
         Rule::Text(json) => Some(field::spelled(json)),
         Rule::Typed if has_elements => Some(String::new()),
@@ -75,7 +76,7 @@ pub(super) fn attributes(
         let hidden = if attribute.is_declaration() {
             None
         } else {
-            of_attribute(plan, places, attribute.name).hidden(plan)
+            of_attribute(plan, places, attribute.name).hidden_text(plan)
         };
         let Some((rule, set)) = hidden else {
             tag.push_str(attribute.raw);

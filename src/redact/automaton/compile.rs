@@ -1,0 +1,339 @@
+//! From a graph of nodes to the automaton, by the subset construction.
+//!
+//! Never: goes on past its bounds of states and work. What does not fit is an error of the file.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::ids::Digest;
+use crate::limits;
+use crate::redact::automaton::DEAD;
+use crate::redact::automaton::Shape;
+use crate::redact::automaton::State;
+use crate::redact::automaton::StateIx;
+use crate::redact::automaton::layout::classes_below;
+use crate::redact::automaton::layout::lay;
+use crate::redact::automaton::layout::number_keys;
+use crate::redact::classes::ClassSet;
+use crate::redact::classes::Mark;
+use crate::redact::classes::Sets;
+use crate::redact::fold::fold;
+use crate::redact::shape::ClassIx;
+use crate::redact::shape::Foreign;
+use crate::redact::shape::Mode;
+use crate::redact::shape::Node;
+use crate::redact::shape::TooLarge;
+
+/// The marks that must be met wherever they stand.
+const WATCHED: u8 = Mark::Json as u8 | Mark::Row as u8 | Mark::Owner as u8;
+
+/// A state before its keys are laid out.
+pub(super) struct Row {
+    pub(super) state: State,
+    pub(super) members: Vec<(u32, StateIx)>,
+}
+
+/// Compiles a graph.
+pub(in crate::redact) fn compile(
+    mut nodes: Vec<Node>,
+    keys: &[Box<str>],
+    names: BTreeMap<ClassIx, Box<str>>,
+    mode: Mode,
+    foreign: Foreign,
+) -> Result<Shape, TooLarge> {
+    let mut sets = Sets::default();
+    let folded = fold_keys(&mut nodes, keys);
+    let unclassified = match mode {
+        Mode::Open | Mode::Guarded => None,
+        Mode::Closed(class) => Some(Unclassified::new(&mut nodes, class)),
+    };
+    let compiler = Compiler::new(&nodes, keys.len(), unclassified);
+    let (rows, start, rest) = compiler.run(&mut sets)?;
+    let (symbols, rows) = number_keys(rows, keys, &folded);
+    let below = classes_below(&rows, &sets)?;
+    let mut cells = Vec::new();
+    let mut states = Vec::new();
+    let mut free = 0;
+    for (ix, (row, below)) in rows.iter().zip(below).enumerate() {
+        let owner = StateIx::try_from(ix).unwrap_or(DEAD);
+        let base = lay(&mut cells, &mut free, owner, &row.members)?;
+        states.push(State { below: sets.intern(below)?, base, ..row.state });
+    }
+    let is_classified = |set: u16| !sets.get(set).is_unclassified();
+    let classifies_any_member = states.iter().any(|state| {
+        let member = states.get(usize::from(state.default));
+        member.is_some_and(|to| [to.array, to.object, to.scalar].into_iter().any(is_classified))
+    });
+    let sets = sets.into_all();
+    let all = sets.iter().fold(ClassSet::default(), |all, set| all.union(*set));
+    let looks_into_strings = mode != Mode::Open;
+    let mut written = vec![u8::from(looks_into_strings)];
+    for (state, row) in states.iter().zip(&rows) {
+        let fixed = [state.array, state.object, state.scalar, state.item, state.inside, state.default];
+        written.extend(fixed.iter().flat_map(|part| part.to_be_bytes()));
+        written.extend(
+            row.members
+                .iter()
+                .flat_map(|(key, to)| [u64::from(*key), u64::from(*to)])
+                .flat_map(u64::to_be_bytes),
+        );
+        written.extend(u64::MAX.to_be_bytes());
+    }
+    written.extend(sets.iter().flat_map(|set| set.to_bytes()));
+    let parts = std::iter::once(&*written).chain(symbols.keys());
+    let digest = Digest::of_parts(parts);
+    Ok(Shape {
+        states: states.into(),
+        cells: cells.into(),
+        symbols,
+        start,
+        rest,
+        sets,
+        classes: all.iter().collect(),
+        names,
+        looks_into_strings,
+        classifies_any_member,
+        has_rows: all.has(Mark::Row),
+        foreign,
+        digest,
+    })
+}
+
+/// Gives each node, for what its keys fold to, all that they lead to; the folded keys, which are numbered from the last
+/// key on.
+fn fold_keys(nodes: &mut [Node], keys: &[Box<str>]) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    let mut known: HashMap<String, u32> = HashMap::new();
+    let numbers: Vec<u32> = keys
+        .iter()
+        .map(|key| {
+            let next = u32::try_from(keys.len() + all.len()).unwrap_or(u32::MAX);
+            let folded = fold(key);
+            *known.entry(folded).or_insert_with_key(|folded| {
+                all.push(folded.clone());
+                next
+            })
+        })
+        .collect();
+    for node in nodes {
+        for (key, to) in &node.members {
+            let Some(number) = numbers.get(*key as usize) else { continue };
+            node.folded.entry(*number).or_default().extend(to);
+        }
+    }
+    all
+}
+
+/// What stands for all that no class names.
+#[derive(Debug, Clone, Copy)]
+struct Unclassified {
+    class: ClassIx,
+    /// A value of the class, with all that is in it.
+    whole: u32,
+    /// Whatever stands here is part of a value that has a class.
+    covered: u32,
+}
+
+impl Unclassified {
+    fn new(nodes: &mut Vec<Node>, class: ClassIx) -> Self {
+        let whole = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
+        let covered = whole.saturating_add(1);
+        nodes.push(Node { classes: vec![class], ..Node::default() });
+        nodes.push(Node { every_member: vec![covered], items: vec![covered], ..Node::default() });
+        Self { class, whole, covered }
+    }
+}
+
+struct Compiler<'a> {
+    nodes: &'a [Node],
+    /// How many keys there are that are not folded.
+    keys: usize,
+    unclassified: Option<Unclassified>,
+    /// Can this node lead to a class at all? Those that cannot are left out of every set.
+    useful: Vec<bool>,
+    ids: HashMap<Arc<[u32]>, StateIx>,
+    found: Vec<Arc<[u32]>>,
+    work: usize,
+}
+
+impl<'a> Compiler<'a> {
+    fn new(nodes: &'a [Node], keys: usize, unclassified: Option<Unclassified>) -> Self {
+        let mut useful = useful(nodes);
+        if let Some(covered) = unclassified.and_then(|un| useful.get_mut(un.covered as usize)) {
+            *covered = true;
+        }
+        Self { nodes, keys, unclassified, useful, ids: HashMap::new(), found: Vec::new(), work: 0 }
+    }
+
+    fn run(mut self, sets: &mut Sets) -> Result<(Vec<Row>, StateIx, StateIx), TooLarge> {
+        self.number(Vec::new())?;
+        let start = self.state(vec![0])?;
+        let rest = self.state(Vec::new())?;
+        let mut rows = Vec::new();
+        while let Some(set) = self.found.get(rows.len()).cloned() {
+            let row = self.row(rows.len(), &set, sets)?;
+            rows.push(row);
+        }
+        Ok((rows, start, rest))
+    }
+
+    fn row(&mut self, ix: usize, set: &[u32], sets: &mut Sets) -> Result<Row, TooLarge> {
+        if ix == usize::from(DEAD) {
+            return Ok(Row { state: State::default(), members: Vec::new() });
+        }
+        let parts = |set: &[u32], part: fn(&Node) -> &Vec<u32>| -> Vec<u32> {
+            let of = set.iter().filter_map(|node| self.nodes.get(*node as usize)).flat_map(part);
+            of.chain(set).copied().collect()
+        };
+        let mut whole = set.to_vec();
+        let mut items = parts(set, |node| &node.items);
+        items.extend(parts(set, |node| &node.strict_items));
+        loop {
+            let more =
+                whole.iter().filter_map(|node| self.nodes.get(*node as usize)).flat_map(|node| &node.items);
+            let wider: Vec<u32> = more.chain(&whole).copied().collect();
+            let wider = self.closure(wider)?;
+            if wider.len() == whole.len() {
+                break;
+            }
+            whole = wider;
+        }
+        let (array, other) = (self.classes(set)?, self.classes(&whole)?);
+        let mut scalar = other;
+        if let Some(unclassified) = self.unclassified {
+            let is_covered = |set: &[u32]| set.contains(&unclassified.covered);
+            if !set.is_empty() && other.is_unclassified() && !other.has(Mark::Json) && !is_covered(&whole) {
+                scalar = other.with(unclassified.class)?;
+            }
+            // All that a value of a class contains is of that class.
+            if !array.is_unclassified() {
+                items.push(unclassified.covered);
+            }
+            if !other.is_unclassified() && !is_covered(&whole) {
+                whole.push(unclassified.covered);
+            }
+        }
+        let mut state = State {
+            array: sets.intern(array)?,
+            object: sets.intern(other)?,
+            scalar: sets.intern(scalar)?,
+            ..State::default()
+        };
+        state.item = self.state(items)?;
+        state.inside = self.state(whole)?;
+        let mut members = Vec::new();
+        // Only the state that an object's members count from needs to know them.
+        if usize::from(state.inside) == ix {
+            state.default = self.members(set, None)?;
+            members = self.named(set, state.default)?;
+        }
+        Ok(Row { state, members })
+    }
+
+    /// Where the keys lead that do not lead where all others do.
+    fn named(&mut self, set: &[u32], default: StateIx) -> Result<Vec<(u32, StateIx)>, TooLarge> {
+        let nodes = self.nodes;
+        let here = || set.iter().filter_map(|node| nodes.get(*node as usize));
+        let keys: BTreeSet<u32> = here().flat_map(|node| node.members.keys()).copied().collect();
+        let folded: BTreeSet<u32> = here().flat_map(|node| node.folded.keys()).copied().collect();
+        let mut members = Vec::new();
+        for key in keys.into_iter().chain(folded) {
+            // A key that leads where all others do is said all the same where one that folds to the same does not.
+            let to = self.members(set, Some(key))?;
+            members.push((key, to));
+        }
+        if members.iter().all(|(_, to)| *to == default) {
+            members.clear();
+        }
+        Ok(members)
+    }
+
+    fn classes(&self, set: &[u32]) -> Result<ClassSet, TooLarge> {
+        let mut all = ClassSet::default();
+        for node in set.iter().filter_map(|node| self.nodes.get(*node as usize)) {
+            all = node.classes.iter().copied().try_fold(all.marked(node.marks), ClassSet::with)?;
+        }
+        Ok(all)
+    }
+
+    /// Where a member leads: by its key, or by none that any node names.
+    fn members(&mut self, set: &[u32], key: Option<u32>) -> Result<StateIx, TooLarge> {
+        let mut to = Vec::new();
+        for node in set.iter().filter_map(|node| self.nodes.get(*node as usize)) {
+            let named = key.and_then(|key| {
+                if (key as usize) < self.keys { node.members.get(&key) } else { node.folded.get(&key) }
+            });
+            to.extend(named.unwrap_or(&node.other_members));
+            to.extend(&node.every_member);
+        }
+        self.spend(set.len())?;
+        self.state(to)
+    }
+
+    /// The state of these nodes and of all that also hold where they do.
+    fn state(&mut self, nodes: Vec<u32>) -> Result<StateIx, TooLarge> {
+        let mut set = self.closure(nodes)?;
+        if let Some(unclassified) = self.unclassified {
+            if set.is_empty() {
+                set.push(unclassified.whole);
+            } else if set == [unclassified.covered] {
+                return Ok(DEAD);
+            }
+        }
+        self.number(set)
+    }
+
+    fn number(&mut self, set: Vec<u32>) -> Result<StateIx, TooLarge> {
+        if let Some(known) = self.ids.get(&*set) {
+            return Ok(*known);
+        }
+        let max = limits::SHAPE_STATES_MAX;
+        let ix = StateIx::try_from(self.found.len()).map_err(|_| TooLarge { what: "states", max })?;
+        let set: Arc<[u32]> = set.into();
+        self.found.push(Arc::clone(&set));
+        self.ids.insert(set, ix);
+        Ok(ix)
+    }
+
+    fn closure(&mut self, mut todo: Vec<u32>) -> Result<Vec<u32>, TooLarge> {
+        let mut set = BTreeSet::new();
+        while let Some(node) = todo.pop() {
+            if self.useful.get(node as usize) == Some(&true) && set.insert(node) {
+                todo.extend(self.nodes.get(node as usize).into_iter().flat_map(|node| &node.also));
+            }
+            self.spend(1)?;
+        }
+        Ok(set.into_iter().collect())
+    }
+
+    fn spend(&mut self, work: usize) -> Result<(), TooLarge> {
+        self.work = self.work.saturating_add(work);
+        let max = limits::SHAPE_WORK_MAX;
+        if self.work > max { Err(TooLarge { what: "steps to compile", max }) } else { Ok(()) }
+    }
+}
+
+/// The nodes from which a class or a row can be reached.
+fn useful(nodes: &[Node]) -> Vec<bool> {
+    let mut before: Vec<Vec<u32>> = vec![Vec::new(); nodes.len()];
+    for (ix, node) in nodes.iter().enumerate() {
+        // What is folded leads nowhere else than the members do.
+        let lists = [&node.other_members, &node.every_member, &node.items, &node.strict_items, &node.also];
+        for to in lists.into_iter().chain(node.members.values()).flatten() {
+            if let Some(before) = before.get_mut(*to as usize) {
+                before.push(u32::try_from(ix).unwrap_or(u32::MAX));
+            }
+        }
+    }
+    let mut useful = vec![false; nodes.len()];
+    let classified =
+        nodes.iter().enumerate().filter(|(_, node)| !node.classes.is_empty() || node.marks & WATCHED != 0);
+    let mut todo: Vec<usize> = classified.map(|(ix, _)| ix).collect();
+    while let Some(ix) = todo.pop() {
+        if let Some(useful) = useful.get_mut(ix).filter(|useful| !**useful) {
+            *useful = true;
+            todo.extend(before.get(ix).into_iter().flatten().map(|ix| *ix as usize));
+        }
+    }
+    useful
+}

@@ -1,0 +1,155 @@
+//! Keys that a careless app, or whoever fills its database, may take for one another: `ssn`, `SSN`, `s_s-n`, `ｓｓｎ`.
+//!
+//! Both sides are folded: compatibility forms and ligatures (NFKC, Unicode UAX 15), then lower case, then without what
+//! separates words, without controls and without what is not seen at all. Letters of another script that only look alike
+//! are other keys to every client, and stay other keys here.
+//!
+//! Never: folds a key to nothing.
+
+use unicode_normalization::UnicodeNormalization as _;
+
+/// The form that all keys have which are taken for one another.
+pub(super) fn fold(key: &str) -> String {
+    let lower = key.nfkc().flat_map(char::to_lowercase);
+    let folded: String = lower.filter(|c| !is_separator(*c) && !is_unseen(*c)).nfkc().collect();
+    if folded.is_empty() { key.to_owned() } else { folded }
+}
+
+/// What separates the words of a key.
+const fn is_separator(c: char) -> bool {
+    matches!(c, '_' | '-' | '.' | ':' | '\u{2010}'..='\u{2015}' | '\u{2212}') || c.is_whitespace()
+}
+
+/// Controls, and code points that are drawn as nothing (`Default_Ignorable_Code_Point` of Unicode's
+/// `DerivedCoreProperties.txt`).
+fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// What the byte adds to the sum by which a key is told from most keys that fold to another.
+const WEIGHTS: [u64; 256] = weights();
+/// Set in the sum of a key with other letters than ASCII, which no sum tells anything of.
+const BEYOND_ASCII: u64 = !0 << 48;
+
+const fn weights() -> [u64; 256] {
+    let mut weights = [0; 256];
+    let mut at = 0_usize;
+    while at < weights.len() {
+        // Indexing is the only way in a constant function; `at` is below the length.
+        #[expect(clippy::indexing_slicing, reason = "below the length, and evaluated when compiled")]
+        {
+            weights[at] = weight(at as u64);
+        }
+        at += 1;
+    }
+    weights
+}
+
+const fn weight(byte: u64) -> u64 {
+    let byte = if byte >= b'A' as u64 && byte <= b'Z' as u64 { byte + 32 } else { byte };
+    if byte >= 0x80 {
+        1 << 48
+    } else if byte <= b' ' as u64
+        || byte == 0x7f
+        || byte == b'_' as u64
+        || byte == b'-' as u64
+        || byte == b'.' as u64
+        || byte == b':' as u64
+    {
+        0
+    } else {
+        (byte.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 29) & 0xffff_ffff
+    }
+}
+
+/// Tells quickly of most keys that they fold to none of a few.
+#[derive(Debug)]
+pub(super) struct Filter([u64; WORDS]);
+
+const WORDS: usize = 64;
+
+impl Default for Filter {
+    fn default() -> Self {
+        Self([0; WORDS])
+    }
+}
+
+impl Filter {
+    /// Adds a folded key.
+    pub(super) fn add(&mut self, folded: &str) {
+        let (word, bit) = place(sum(folded.as_bytes()));
+        if let Some(word) = self.0.get_mut(word) {
+            *word |= 1 << bit;
+        }
+    }
+
+    /// Is there a key that this one may fold to?
+    #[inline]
+    pub(super) fn may_hold(&self, key: &[u8]) -> bool {
+        let sum = sum(key);
+        let (word, bit) = place(sum);
+        sum & BEYOND_ASCII != 0 || self.0.get(word).is_some_and(|word| word >> bit & 1 == 1)
+    }
+}
+
+/// A sum that neither case, separators nor the order of the letters change.
+#[inline]
+fn sum(key: &[u8]) -> u64 {
+    key.iter()
+        .fold(0, |sum: u64, byte| sum.wrapping_add(WEIGHTS.get(usize::from(*byte)).copied().unwrap_or(0)))
+}
+
+#[inline]
+const fn place(sum: u64) -> (usize, u32) {
+    let mixed = sum.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    ((mixed >> 58) as usize, (mixed >> 52 & 63) as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn keys_are_taken_for_one_another_that_careless_apps_take_so() {
+        for key in [
+            "SSN",
+            "s_s-n",
+            "S.S.N.",
+            "s s n",
+            "ｓｓｎ",
+            "ſsn",
+            "s\u{200b}sn",
+            "s\u{ad}sn",
+            "ss\u{0}n",
+            "s\u{2011}sn",
+        ] {
+            assert_eq!(fold(key), "ssn", "{key:?}");
+        }
+        for key in ["ѕѕn", "ssn1", "sn", "@ssn"] {
+            assert_ne!(fold(key), "ssn", "{key}");
+        }
+        assert_eq!(fold("_"), "_");
+    }
+
+    proptest! {
+        #[test]
+        fn the_filter_passes_every_key_that_folds_to_one_it_holds(key in "[a-zA-Z_.: @-]{1,6}|\\PC{1,4}") {
+            let mut filter = Filter::default();
+            prop_assert!(!filter.may_hold(b"other"));
+            filter.add(&fold(&key));
+            prop_assert!(filter.may_hold(key.as_bytes()), "{}", fold(&key));
+        }
+
+        #[test]
+        fn a_folded_key_is_its_own_fold(key in "\\PC{1,6}|[a-zA-Z_.: @-]{1,6}") {
+            let once = fold(&key);
+            prop_assert_eq!(fold(&once), once);
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! The leak guard: of the rows of a body those leave that are the right owner's, each as it would alone.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::laws;
+use super::pieces;
+use crate::redact::ClassIx;
+use crate::redact::Content;
+use crate::redact::Encoding;
+use crate::redact::Foreign;
+use crate::redact::Format;
+use crate::redact::Gathered;
+use crate::redact::Hidden;
+use crate::redact::Malformed;
+use crate::redact::Mask;
+use crate::redact::Owns;
+use crate::redact::Plan;
+use crate::redact::Redactor;
+use crate::redact::ShapeBuilder;
+
+#[derive(Debug)]
+struct Acme;
+
+impl Owns for Acme {
+    fn owns(&self, text: &str) -> bool {
+        matches!(text, "acme" | "7")
+    }
+}
+
+fn plan(rows: &str, owner: &str, foreign: Foreign, rules: &[(&str, &str)]) -> Arc<Plan> {
+    let mut shape = ShapeBuilder::new();
+    shape.rows(rows, owner, foreign).unwrap();
+    let mut hidden = Vec::new();
+    for (number, (path, mask)) in (0..).zip(rules) {
+        shape.path(path, ClassIx(number)).unwrap();
+        hidden.push((ClassIx(number), Mask::parse(mask).unwrap()));
+    }
+    Arc::new(Plan::new(&Arc::new(shape.build().unwrap()), hidden, None))
+}
+
+fn run(plan: &Arc<Plan>, content: Content, pieces: &[&[u8]]) -> Result<(String, Hidden), Malformed> {
+    let owner: Arc<dyn Owns> = Arc::new(Acme);
+    let mut redactor = Redactor::of_owner(Arc::clone(plan), content, &owner);
+    let mut out = Gathered::default();
+    for piece in pieces {
+        out.push(redactor.feed(bytes::Bytes::copy_from_slice(piece))?);
+    }
+    let (last, hidden) = redactor.finish()?;
+    out.push(last);
+    let mut out = out.into_redacted();
+    let length = out.len();
+    let bytes = bytes::Buf::copy_to_bytes(&mut out, length);
+    Ok((String::from_utf8(bytes.to_vec()).unwrap(), hidden))
+}
+
+/// What leaves, whole and byte by byte.
+fn seen(plan: &Arc<Plan>, content: impl Into<Content>, body: &str) -> Result<String, Malformed> {
+    let content = content.into();
+    let single: Vec<&[u8]> = body.as_bytes().chunks(1).collect();
+    let whole = run(plan, content, &[body.as_bytes()]).map(|(out, _)| out);
+    assert_eq!(whole, run(plan, content, &single).map(|(out, _)| out), "{body}");
+    whole
+}
+
+#[test]
+fn a_row_of_another_goes_with_its_comma() {
+    let plan = plan("$.items[*]", "tenant", Foreign::Drop, &[("items[*].ssn", "drop")]);
+    let cases = [
+        (
+            r#"{"items":[{"tenant":"acme","a":1},{"tenant":"globex","a":2}]}"#,
+            r#"{"items":[{"tenant":"acme","a":1}]}"#,
+        ),
+        (
+            r#"{"items":[{"a":2,"tenant":"globex"}, {"ssn":3,"tenant":"acme"}],"n":2}"#,
+            r#"{"items":[ {"tenant":"acme"}],"n":2}"#,
+        ),
+        (r#"{"items":[ {"tenant":"globex"} , {"tenant":"g"} ]}"#, r#"{"items":[  ]}"#),
+        (
+            r#"{"items":[{"tenant":7},{"tenant":70},{"tenant":"\u0061cme"}]}"#,
+            r#"{"items":[{"tenant":7},{"tenant":"\u0061cme"}]}"#,
+        ),
+        (r#"{"items":[ ],"x":[{"tenant":"globex"}]}"#, r#"{"items":[ ],"x":[{"tenant":"globex"}]}"#),
+    ];
+    for (body, left) in cases {
+        assert_eq!(seen(&plan, Encoding::Identity, body).unwrap(), left, "{body}");
+    }
+}
+
+#[test]
+fn a_row_that_names_no_owner_or_two_is_anothers() {
+    let plan = plan("$[*]", "$.org.id", Foreign::Drop, &[("$[*].org", "drop")]);
+    for row in [
+        r#"{"a":1}"#,
+        "1",
+        "null",
+        "[]",
+        r#"{"org":"acme"}"#,
+        r#"{"org":{"id":null}}"#,
+        r#"{"org":{"id":{"x":"acme"}}}"#,
+        r#"{"org":{"id":"acme","id":"globex"}}"#,
+        r#"{"org":{"id":["acme","globex"]}}"#,
+        r#"{"org":{"id":"globex"},"ORG":{"id":"acme"}}"#,
+        r#"{"org":{"id":true}}"#,
+    ] {
+        assert_eq!(seen(&plan, Encoding::Identity, &format!("[{row}]")).unwrap(), "[]", "{row}");
+    }
+    // Even where what names it is hidden.
+    assert_eq!(seen(&plan, Encoding::Identity, r#"[{"org":{"id":"acme"},"b":2}]"#).unwrap(), r#"[{"b":2}]"#);
+}
+
+#[test]
+fn a_row_that_cannot_be_taken_out_refuses_the_body() {
+    let refused = |result: Result<String, Malformed>| matches!(result, Err(Malformed::ForeignRow { .. }));
+    let strict = plan("$.items[*]", "tenant", Foreign::Refuse, &[]);
+    assert!(refused(seen(
+        &strict,
+        Encoding::Identity,
+        r#"{"items":[{"tenant":"acme"},{"tenant":"globex"}]}"#
+    )));
+    assert!(seen(&strict, Encoding::Identity, r#"{"items":[{"tenant":"acme"}]}"#).is_ok());
+    let single = plan("$", "tenant", Foreign::Drop, &[]);
+    assert!(refused(seen(&single, Encoding::Identity, r#"{"tenant":"globex"}"#)));
+    assert_eq!(
+        seen(&single, Encoding::Identity, r#" {"tenant":"acme"} "#).unwrap(),
+        r#" {"tenant":"acme"} "#
+    );
+    let member = plan("$.items[*]", "tenant", Foreign::Drop, &[]);
+    assert!(refused(seen(&member, Encoding::Identity, r#"{"items":{"tenant":"globex"}}"#)));
+}
+
+#[test]
+fn a_line_of_another_goes_with_its_end() {
+    let plan = plan("$", "tenant", Foreign::Drop, &[]);
+    let lines = "{\"tenant\":\"globex\"}\n{\"tenant\":\"acme\"}\r\n\n{\"tenant\":8}\n{\"tenant\":7}";
+    let content = Content { format: Format::Lines, encoding: Encoding::Identity };
+    assert_eq!(seen(&plan, content, lines).unwrap(), "{\"tenant\":\"acme\"}\r\n\n{\"tenant\":7}");
+    let content = Content { format: Format::Sequence, encoding: Encoding::Identity };
+    let sequence = "\u{1e}{\"tenant\":\"globex\"}\n\u{1e}{\"tenant\":\"acme\"}\n";
+    assert_eq!(seen(&plan, content, sequence).unwrap(), "\u{1e}\u{1e}{\"tenant\":\"acme\"}\n");
+}
+
+#[test]
+fn without_an_owner_no_row_leaves() {
+    let plan = plan("$[*]", "t", Foreign::Drop, &[]);
+    let (out, hidden) = super::run(&plan, Encoding::Identity, &[br#"[{"t":"acme"}]"#]).unwrap();
+    assert_eq!((&*out, hidden.foreign_rows()), (&b"[]"[..], 1));
+}
+
+#[test]
+fn a_row_longer_than_may_be_held_refuses_the_body_wherever_it_is_cut() {
+    let plan = plan("$[*]", "t", Foreign::Drop, &[]);
+    let long = format!(r#"[{{"t":"acme","x":"{}"}}]"#, "x".repeat(crate::limits::ROW_BYTES_MAX));
+    for size in [long.len(), 60_000] {
+        let pieces: Vec<&[u8]> = long.as_bytes().chunks(size).collect();
+        assert!(matches!(run(&plan, Encoding::Identity.into(), &pieces), Err(Malformed::RowTooLong { .. })));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: laws::cases(300), ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_leaves_is_each_row_of_the_owner_as_it_would_alone_wherever_the_body_is_cut(
+        rows in proptest::collection::vec((proptest::sample::select(&["acme", "globex", ""][..]), laws::body(), any::<bool>()), 0..6),
+        cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..6),
+    ) {
+        let rules = [("rows[*].data..ssn", "drop"), ("rows[*].data..a", "fixed"), ("rows[*].tenant", "null")];
+        let plan = plan("rows[*]", "tenant", Foreign::Drop, &rules);
+        let text = |(owner, data, first): &(&str, String, bool)| match (*owner, first) {
+            ("", _) => format!(r#"{{"data":{data}}}"#),
+            (owner, true) => format!(r#"{{"tenant":"{owner}" , "data":{data}}}"#),
+            (owner, false) => format!(r#"{{"data":{data}, "tenant":"{owner}"}}"#),
+        };
+        let body = |rows: &[String]| format!(r#"{{"rows":[{}]}}"#, rows.join(","));
+        let all: Vec<String> = rows.iter().map(text).collect();
+        let own: Vec<String> = rows.iter().filter(|row| row.0 == "acme").map(text).collect();
+
+        let all = body(&all);
+        let (whole, hidden) = run(&plan, Encoding::Identity.into(), &[all.as_bytes()]).unwrap();
+        let (expected, alone) = run(&plan, Encoding::Identity.into(), &[body(&own).as_bytes()]).unwrap();
+        prop_assert_eq!(&whole, &expected);
+        prop_assert_eq!(hidden.foreign_rows(), rows.iter().filter(|row| row.0 != "acme").count() as u64);
+        prop_assert_eq!(hidden.counts().collect::<Vec<_>>(), alone.counts().collect::<Vec<_>>());
+        let (cut, _) = run(&plan, Encoding::Identity.into(), &pieces(all.as_bytes(), &cuts)).unwrap();
+        prop_assert_eq!(cut, whole);
+    }
+}

@@ -1,0 +1,290 @@
+//! What is done with a value: it is replaced, read as the document that it holds, or says whose a row is.
+//!
+//! Never: lets out a byte of a value before what is done with it is known.
+
+use bytes::Bytes;
+
+use crate::limits;
+use crate::redact::automaton::DEAD;
+use crate::redact::automaton::StateIx;
+use crate::redact::malformed::Malformed;
+use crate::redact::mask;
+use crate::redact::plan::Act;
+use crate::redact::plan::Plan;
+use crate::redact::plan::Rule;
+use crate::redact::reader::add_counts;
+use crate::redact::text;
+use crate::redact::walk::Kind;
+use crate::redact::walk::NOWHERE;
+use crate::redact::walk::Walk;
+
+/// What is kept of a value that has to be looked at.
+#[derive(Debug)]
+pub(super) struct Captured {
+    what: What,
+    /// Does it say whose the row is?
+    is_owner: bool,
+    is_text: bool,
+    is_long: bool,
+    raw: Vec<u8>,
+}
+
+/// What becomes of it.
+#[derive(Debug, Clone, Copy)]
+enum What {
+    Stays,
+    /// It is masked by the act of this number.
+    Masked(u16),
+    /// The document in it is read as if it stood at this state. It may be none, unless the route says that it is one.
+    Read {
+        from: StateIx,
+        is_declared: bool,
+    },
+}
+
+impl Walk {
+    /// Begins what is done with the value at `at`, by the number of its act.
+    pub(super) fn act(
+        &mut self,
+        plan: &Plan,
+        number: u16,
+        set: u16,
+        bytes: &[u8],
+        at: usize,
+    ) -> Result<(), Malformed> {
+        let first = bytes.get(at).copied().unwrap_or_default();
+        let act = if number == 0 { &Act::default() } else { plan.act(number) };
+        let is_hidden = self.hidden_at != NOWHERE;
+        if !is_hidden {
+            self.begin_row(act, bytes, at)?;
+            match &act.mask {
+                Some(rule) => self.hide(number, rule, plan, set, bytes, at)?,
+                None => self.keep_member(bytes, at)?,
+            }
+        }
+        if act.owner {
+            self.begin_owner(first);
+        }
+        if act.json && first == b'"' && act.mask.is_none() && !is_hidden {
+            self.read(bytes, at + 1, true);
+        }
+        Ok(())
+    }
+
+    /// Looks whether a string, of which the first byte would stand at `from`, may hold a document that nothing says it
+    /// does. Where the piece ends before that byte, the next one is asked.
+    pub(super) fn look(&mut self, plan: &Plan, bytes: &[u8], from: usize) {
+        if !plan.looks || self.hidden_at != NOWHERE || self.next == DEAD {
+            return;
+        }
+        match bytes.get(from) {
+            Some(b'{' | b'[' | b'\\' | b' ' | 0xef) => self.read(bytes, from, false),
+            Some(_) => {}
+            None => self.look_later = true,
+        }
+    }
+
+    /// Keeps back the text of a string, to read the document in it. Its quote leaves.
+    fn read(&mut self, bytes: &[u8], from: usize, is_declared: bool) {
+        self.watch();
+        self.hidden_at = self.around.len();
+        self.output.hide(bytes, from);
+        self.capture_as(What::Read { from: self.next, is_declared }, true);
+    }
+
+    pub(super) const fn watch(&mut self) {
+        self.watched_at = self.around.len();
+    }
+
+    fn capture_as(&mut self, what: What, is_text: bool) {
+        // What says whose a row is may be masked as well.
+        match &mut self.captured {
+            Some(captured) => captured.what = what,
+            None => {
+                self.captured =
+                    Some(Captured { what, is_owner: false, is_text, is_long: false, raw: Vec::new() });
+            }
+        }
+    }
+
+    /// What says whose the row is begins.
+    fn begin_owner(&mut self, first: u8) {
+        let Some(row) = &mut self.row else { return };
+        if !matches!(first, b'"' | b'-' | b'0'..=b'9') {
+            row.is_foreign = true;
+            return;
+        }
+        self.watch();
+        if self.captured.is_none() {
+            self.capture_as(What::Stays, first == b'"');
+        }
+        if let Some(captured) = &mut self.captured {
+            captured.is_owner = true;
+        }
+    }
+
+    fn hide(
+        &mut self,
+        number: u16,
+        rule: &Rule,
+        plan: &Plan,
+        set: u16,
+        bytes: &[u8],
+        at: usize,
+    ) -> Result<(), Malformed> {
+        self.watch();
+        self.hidden_at = self.around.len();
+        self.count(plan, set);
+        if *rule == Rule::Drop && self.output.is_holding() {
+            return self.output.drop_held(bytes, at).map_err(|why| self.too_much(why, at));
+        }
+        self.keep_member(bytes, at)?;
+        self.output.hide(bytes, at);
+        let first = bytes.get(at).copied().unwrap_or_default();
+        match rule {
+            Rule::Drop => self.output.replacement(bytes).extend(b"null"),
+            Rule::Text(text) => self.output.replacement(bytes).extend_from_slice(text),
+            Rule::Typed => self.output.replacement(bytes).extend(mask::typed(first)),
+            Rule::Made(made) if made.looks_at(first) => self.capture_as(What::Masked(number), first == b'"'),
+            Rule::Made(_) => self.output.replacement(bytes).extend(mask::quoted(mask::REDACTED)),
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, plan: &Plan, set: u16) {
+        let counts = match &mut self.row {
+            Some(row) => &mut row.counts,
+            None => &mut self.counts,
+        };
+        if counts.is_empty() {
+            counts.resize(plan.shape.sets.len(), 0);
+        }
+        if let Some(count) = counts.get_mut(usize::from(set)) {
+            *count += 1;
+        }
+    }
+
+    /// A value that was watched ends before `at`.
+    #[cold]
+    pub(super) fn ended(&mut self, plan: &Plan, bytes: &[u8], at: usize) -> Result<(), Malformed> {
+        let depth = self.around.len();
+        if let Some(captured) = self.captured.take() {
+            self.replace(plan, captured, bytes);
+        }
+        if self.hidden_at == depth {
+            self.hidden_at = NOWHERE;
+            self.output.resume(at);
+        }
+        if self.row.as_ref().is_some_and(|row| row.depth == depth) {
+            self.end_row(plan, bytes, at)?;
+        }
+        // Only the row can go on around what has ended, or a value that is hidden with what it holds.
+        self.watched_at = match &self.row {
+            _ if self.hidden_at != NOWHERE => self.hidden_at,
+            Some(row) => row.depth,
+            None => NOWHERE,
+        };
+        Ok(())
+    }
+
+    /// Writes what replaces a value that was looked at. One that is too long, or no text, is hidden whole.
+    fn replace(&mut self, plan: &Plan, captured: Captured, bytes: &[u8]) {
+        let Captured { what, is_owner, is_text, is_long, raw } = captured;
+        let text = if is_text { text::unescape(&raw) } else { str::from_utf8(&raw).ok().map(str::to_owned) };
+        let text = text.filter(|_| !is_long);
+        if is_owner && let Some(row) = &mut self.row {
+            row.owner(text.as_deref(), self.owner.as_deref());
+        }
+        let redacted = || mask::quoted(mask::REDACTED);
+        match what {
+            What::Stays => {}
+            What::Masked(number) => {
+                let out = self.output.replacement(bytes);
+                match (&plan.act(number).mask, text) {
+                    (Some(Rule::Made(made)), Some(text)) => made.write(plan.key.as_ref(), &text, out),
+                    _ => out.extend(redacted()),
+                }
+            }
+            What::Read { from, is_declared } => {
+                let read = match text {
+                    Some(text) => self.document(plan, from, is_declared, text),
+                    // No text, and so no document to those who tell.
+                    None if !is_declared && !is_long && !may_begin_a_document(&raw) => Some(Read::Same),
+                    None => None,
+                };
+                let out = self.output.replacement(bytes);
+                let quoted = match read {
+                    Some(Read::Same) => {
+                        out.extend_from_slice(&raw);
+                        out.push(b'"');
+                        return;
+                    }
+                    Some(Read::Other(text)) => mask::quoted(&text),
+                    None => redacted(),
+                };
+                // The opening quote has left.
+                out.extend(quoted.into_iter().skip(1));
+            }
+        }
+    }
+
+    /// Reads the document that a string holds. `None` if it must not leave.
+    fn document(&mut self, plan: &Plan, from: StateIx, is_declared: bool, text: String) -> Option<Read> {
+        let trimmed = text.trim_start_matches(SPACES);
+        if trimmed.is_empty() || !is_declared && !trimmed.starts_with(['{', '[']) {
+            return Some(Read::Same);
+        }
+        if self.level >= limits::JSON_IN_STRINGS_MAX {
+            return None;
+        }
+        let mut walk = Self::at(plan, from);
+        walk.level = self.level + 1;
+        let document = Bytes::from(text);
+        let walked = walk.feed(plan, &document).and_then(|out| Ok([out, walk.finish(plan)?].concat()));
+        match walked {
+            Ok(out) if *out == *document => Some(Read::Same),
+            Ok(out) => {
+                let counts = self.row.as_mut().map_or(&mut self.counts, |row| &mut row.counts);
+                add_counts(counts, &walk.counts);
+                Some(Read::Other(String::from_utf8(out).ok()?))
+            }
+            // Text that is no JSON stays, unless a lax parser may find something in it.
+            Err(_) if !plan.shape.may_be_named_in(&document) => Some(Read::Same),
+            Err(_) => None,
+        }
+    }
+}
+
+/// Does a string that is no text begin like a document? Some would read it all the same.
+fn may_begin_a_document(raw: &[u8]) -> bool {
+    let half = raw.windows(3).position(|bytes| matches!(bytes, [b'\\', b'u', b'd' | b'D']));
+    let before = raw.get(..half.unwrap_or(raw.len())).unwrap_or_default();
+    text::unescape(before).is_none_or(|text| text.trim_start_matches(SPACES).starts_with(['{', '[']))
+}
+
+/// What may stand before a document.
+const SPACES: [char; 5] = [' ', '\t', '\n', '\r', '\u{feff}'];
+
+/// What a string is once the document in it is read.
+enum Read {
+    Same,
+    Other(String),
+}
+
+impl Captured {
+    pub(super) fn add(&mut self, part: &[u8]) {
+        self.is_long |= self.raw.len() + part.len() > limits::MASKED_VALUE_BYTES_MAX;
+        if self.is_long {
+            self.raw = Vec::new();
+        } else {
+            self.raw.extend_from_slice(part);
+        }
+    }
+}
+
+impl Kind {
+    /// Is a value here all there is?
+    pub(super) const fn is_body(self) -> bool {
+        matches!(self, Self::Body)
+    }
+}

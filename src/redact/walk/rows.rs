@@ -1,0 +1,90 @@
+//! The leak guard: rows of which each says whose it is, and of which only the right owner's leave.
+//!
+//! Never: lets out a byte of a row before all of it has been seen. A row that names no owner, or two, is another's.
+
+use std::fmt;
+
+use crate::redact::automaton::StateIx;
+use crate::redact::malformed::Malformed;
+use crate::redact::plan::Act;
+use crate::redact::plan::Plan;
+use crate::redact::reader::add_counts;
+use crate::redact::shape::Foreign;
+use crate::redact::walk::Walk;
+
+/// Says whose rows may stay.
+pub trait Owns: fmt::Debug + Send + Sync {
+    /// May a row stay that names its owner by this text, or by this number as it is written?
+    fn owns(&self, text: &str) -> bool;
+}
+
+/// A row that has begun.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) depth: usize,
+    /// Is it an item of an array of rows, which can be taken out?
+    is_item: bool,
+    /// Has it named an owner?
+    is_named: bool,
+    /// Has it named another owner than the right one?
+    pub(super) is_foreign: bool,
+    /// How often a value of each set of classes was hidden in it.
+    pub(super) counts: Vec<u64>,
+}
+
+impl Row {
+    /// The row names its owner.
+    pub(super) fn owner(&mut self, text: Option<&str>, owner: Option<&dyn Owns>) {
+        self.is_named = true;
+        self.is_foreign |= !text.zip(owner).is_some_and(|(text, owner)| owner.owns(text));
+    }
+}
+
+impl Walk {
+    /// Are the items rows that stand in an array whose items are at this state?
+    pub(super) fn are_rows(&self, plan: &Plan, items: StateIx) -> bool {
+        let is_row = |set| match plan.act_of(set) {
+            0 => false,
+            number => plan.act(number).row,
+        };
+        self.owner.is_some() && self.row.is_none() && is_row(plan.shape.state(items).object)
+    }
+
+    /// A row begins, if the value at `at` is one.
+    pub(super) fn begin_row(&mut self, act: &Act, bytes: &[u8], at: usize) -> Result<(), Malformed> {
+        let is_item = self.top.rows;
+        if self.row.is_some() || self.owner.is_none() || !is_item && !act.row {
+            return Ok(());
+        }
+        if !is_item {
+            self.keep_member(bytes, at)?;
+            self.output.pend(bytes, at);
+        }
+        self.watch();
+        let depth = self.around.len();
+        let counts = Vec::new();
+        self.row = Some(Row { depth, is_item, is_named: false, is_foreign: false, counts });
+        Ok(())
+    }
+
+    /// The row ends before `at`.
+    pub(super) fn end_row(&mut self, plan: &Plan, bytes: &[u8], at: usize) -> Result<(), Malformed> {
+        let Some(row) = self.row.take() else { return Ok(()) };
+        if row.is_named && !row.is_foreign {
+            add_counts(&mut self.counts, &row.counts);
+            let is_first = row.is_item && !std::mem::replace(&mut self.top.kept, true);
+            return self.output.keep_row(bytes, at, is_first).map_err(|why| self.too_much(why, at));
+        }
+        self.foreign += 1;
+        let is_whole = self.top.kind.is_body();
+        if plan.shape.foreign == Foreign::Refuse || !row.is_item && !is_whole {
+            return Err(Malformed::ForeignRow { at: self.position(at) });
+        }
+        self.output.drop_row(bytes, at).map_err(|why| self.too_much(why, at))?;
+        if is_whole {
+            self.is_gone = true;
+            self.output.hide(bytes, at);
+        }
+        Ok(())
+    }
+}
