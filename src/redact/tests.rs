@@ -5,6 +5,7 @@ mod csv;
 mod encode;
 mod evasions;
 mod events;
+mod executions;
 mod form;
 mod gzip;
 mod http;

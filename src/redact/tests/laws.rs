@@ -114,7 +114,7 @@ pub(super) fn key_of_acme() -> PseudonymKey {
     PseudonymKey::new(b"secret", "acme")
 }
 
-fn plan_of(rules: &[(Path, Mask)]) -> Arc<Plan> {
+pub(super) fn plan_of(rules: &[(Path, Mask)]) -> Arc<Plan> {
     let mut shape = ShapeBuilder::new();
     for (number, (path, _)) in (0..).zip(rules) {
         shape.path(&path.text(), ClassIx(number)).unwrap();
@@ -131,7 +131,7 @@ pub(super) fn keyed(mask: &Mask, class: usize, text: &str) -> String {
 }
 
 /// What the oracle lets out, the raw texts that it hid, and how many values they were in.
-fn expected(rules: &[(Path, Mask)], body: &str) -> (String, Vec<String>, usize) {
+pub(super) fn expected(rules: &[(Path, Mask)], body: &str) -> (String, Vec<String>, usize) {
     let mut reader = Reader(body);
     let mut out = reader.space().to_owned();
     let tree = reader.value();
