@@ -23,6 +23,7 @@ mod diff;
 mod difference;
 mod eval;
 mod explain;
+mod explain_field;
 mod facts;
 mod files;
 mod fmt;
@@ -81,7 +82,7 @@ pub enum Exit {
     Threshold = 5,
     /// The audit log does not verify.
     Audit = 6,
-    /// `eval --exit-code`, `redact`: denied.
+    /// `eval --exit-code`, `redact`, `explain-field`: denied.
     Denied = 10,
 }
 
@@ -95,7 +96,7 @@ Examples:
   palisade explain -c demo/palisade.yaml --principal dana --tenant acme --roles clinician --action delete
 
 Exit codes: 0 ok, 1 internal, 2 usage, 3 invalid config or policy, 4 tests failed, 5 threshold or regression,
-6 audit verification failed; `eval --exit-code` and `redact`: 10 denied.";
+6 audit verification failed; `eval --exit-code`, `redact`, `explain-field`: 10 denied.";
 
 /// Policy-as-code enforcement sidecar for multi-tenant services.
 #[derive(Debug, clap::Parser)]
@@ -198,6 +199,9 @@ enum Verb {
     /// Explain one decision: what every policy said to it and why, and what would change it.
     #[command(after_help = explain::AFTER)]
     Explain(Box<explain::Arguments>),
+    /// Explain what one caller sees of one field of a body, and why.
+    #[command(after_help = explain_field::AFTER)]
+    ExplainField(Box<explain_field::Arguments>),
     /// Show a body as one caller would see it, or what of it would be hidden.
     #[command(after_help = redact::AFTER)]
     Redact(Box<redact::Arguments>),
@@ -273,6 +277,7 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
         | Verb::Shadow(_)
         | Verb::Policies(_)
         | Verb::Explain(_)
+        | Verb::ExplainField(_)
         | Verb::Redact(_)
         | Verb::Fmt(_)
         | Verb::Bundle(_)
@@ -297,6 +302,7 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
         Verb::Lint(arguments) => lint::lint(global, arguments, world, out),
         Verb::Lsp => lsp::lsp(global, world, out),
         Verb::Explain(arguments) => explain::explain(global, arguments, world, out),
+        Verb::ExplainField(arguments) => explain_field::explain_field(global, arguments, world, out),
         Verb::Redact(arguments) => redact::redact(global, arguments, world, out),
         Verb::WhoCan(arguments) => who_can::who_can(global, arguments, world, out),
         Verb::WhatCan(arguments) => what_can::what_can(global, arguments, world, out),

@@ -56,6 +56,7 @@ mod records;
 mod shape;
 mod symbols;
 mod text;
+mod trace;
 mod walk;
 mod xml;
 
@@ -89,6 +90,7 @@ pub use shape::Mode;
 pub use shape::NodeIx;
 pub use shape::ShapeBuilder;
 pub use shape::TooLarge;
+pub use trace::Standing;
 pub use walk::Owns;
 
 /// Bytes that have been through a [`Redactor`]. There is no other way to make one.

@@ -48,7 +48,7 @@ Exit codes: 0 redacted; 2 what is asked makes no sense; 3 the configuration is i
 
 /// Which body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Of {
+pub(super) enum Of {
     /// The app's, on its way to the client.
     Response,
     /// The client's, on its way to the app: without what the caller may not set.
@@ -145,7 +145,7 @@ fn input(most: u64, what: &str) -> Result<Bytes, String> {
     Ok(body.into())
 }
 
-fn refused(code: &str, out: &mut Out) -> Exit {
+pub(super) fn refused(code: &str, out: &mut Out) -> Exit {
     out.error(&format!("the caller would see no body: the call is refused with `{code}`; `eval` says why"));
     Exit::Denied
 }

@@ -73,6 +73,16 @@ pub(super) fn parse(path: &str) -> Result<Vec<Step>, PathError> {
     Ok(steps)
 }
 
+/// A key as a step of a path.
+pub(super) fn written(key: &str) -> String {
+    let is_name = !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
+    if is_name {
+        format!(".{key}")
+    } else {
+        format!("['{}']", key.replace('\\', "\\\\").replace('\'', "\\'"))
+    }
+}
+
 struct Rest<'a> {
     path: &'a str,
     at: usize,
@@ -170,6 +180,13 @@ mod tests {
         assert_eq!(parse("..ssn"), Ok(vec![Step::Deeper, member("ssn")]));
         assert_eq!(parse("$..[*]"), Ok(vec![Step::Deeper, Step::Children]));
         assert_eq!(parse(r"$['it\'s é.x']"), Ok(vec![member("it's é.x")]));
+    }
+
+    #[test]
+    fn a_key_is_written_as_it_is_read() {
+        for key in ["a", "a b", "it's", "b\\c", "é-1", ""] {
+            assert_eq!(parse(&format!("${}", written(key))), Ok(vec![member(key)]), "{key}");
+        }
     }
 
     #[test]
