@@ -249,6 +249,7 @@ fn wanted(name: &str, usual: u64) -> u64 {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "how many there were is what a long run is for")]
 fn no_cut_changes_what_leaves_of_any_body_under_any_plan() {
     let mut random = Random(wanted("LAW_SEED", 1));
     let (wanted, mut done, mut bodies, mut told) = (wanted("LAW_EXECUTIONS", 100_000), 0_u64, 0_u64, 0_u64);
