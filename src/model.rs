@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+mod app_keys;
 mod body;
 mod body_schema;
 mod classes;
@@ -14,6 +15,7 @@ mod key_template;
 mod openapi;
 mod routes;
 mod routes_file;
+mod rows;
 mod schema;
 mod template;
 mod tenants;
@@ -32,6 +34,9 @@ pub use routes::Route;
 pub use routes::RouteIx;
 pub use routes::Routes;
 pub use routes::RoutesBuilder;
+pub use rows::NamedBy;
+pub use rows::RowOwner;
+pub use rows::Rows;
 pub use tenants::Isolation;
 pub use tenants::Status;
 pub use tenants::Tenant;

@@ -170,6 +170,8 @@ pub struct Finished<'a> {
     pub upstream_us: Option<u64>,
     /// Values hidden, by class and mask.
     pub hidden: &'a [HiddenCount<'a>],
+    /// Rows of the app's answer that were somebody else's.
+    pub foreign_rows: u64,
 }
 
 /// Which body of a request.

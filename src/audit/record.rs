@@ -284,10 +284,9 @@ impl Decision<'_> {
                     line.text(key!("mask"), hidden.mask);
                 });
             });
-            if self.settable.is_empty() && self.unsettable.is_empty() {
-                return;
-            }
-            for (key, classes) in [(key!("settable"), self.settable), (key!("unsettable"), self.unsettable)] {
+            let lists = [(key!("settable"), self.settable), (key!("unsettable"), self.unsettable)];
+            let carries = lists.iter().any(|(_, classes)| !classes.is_empty());
+            for (key, classes) in lists.into_iter().filter(|_| carries) {
                 line.list(key, limits::CLASSES_MAX, classes, |line, class| {
                     line.text_value(key.name, class.as_bytes());
                 });
@@ -337,6 +336,8 @@ pub struct Outcome<'a> {
     pub response_bytes: u64,
     /// `complete`, `aborted`, or the code of the refusal that ended it.
     pub ended: &'a str,
+    /// Rows of the app's answer that were somebody else's, which no client got.
+    pub foreign_rows: u64,
     /// What was hidden, how often.
     pub redactions: &'a [Redaction<'a>],
     /// How long it took.
@@ -379,6 +380,7 @@ impl Outcome<'_> {
         line.number(key!("request_bytes"), self.request_bytes);
         line.number(key!("response_bytes"), self.response_bytes);
         line.text(key!("ended"), self.ended);
+        (self.foreign_rows > 0).then(|| line.number(key!("foreign_rows"), self.foreign_rows));
         line.object(key!("latency_us"), |line| {
             line.number(key!("upstream"), self.latency.upstream_us);
             line.number(key!("redact"), self.latency.redact_us);

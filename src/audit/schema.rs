@@ -256,6 +256,9 @@ pub struct OutcomeLine {
     pub response_bytes: u64,
     /// `complete`, `aborted`, or the code of the refusal that ended it.
     pub ended: String,
+    /// Rows of the app's answer that were somebody else's, which no client got; absent where there were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub foreign_rows: Option<u64>,
     /// How long it took, in microseconds.
     pub latency_us: OutcomeLatencyLine,
     /// What was hidden, how often; never what it was.

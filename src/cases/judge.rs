@@ -155,7 +155,11 @@ fn asked(snapshot: &Snapshot, expect: &Expect, facts: &Facts<'_>, judgement: &Ju
             match becomes.of {
                 Body::Request => request(becomes, &inbound, &mut failures),
                 Body::Response => {
-                    body(becomes, Redactor::new(response, Encoding::Identity), &mut failures);
+                    let redactor = match judgement.owner(snapshot, facts) {
+                        Some(owner) => Redactor::of_owner(response, Encoding::Identity, &owner),
+                        None => Redactor::new(response, Encoding::Identity),
+                    };
+                    body(becomes, redactor, &mut failures);
                 }
             }
         }

@@ -14,6 +14,7 @@ use http::HeaderValue;
 use crate::limits;
 use crate::policy::Facts;
 use crate::redact::Content;
+use crate::redact::Owns;
 use crate::redact::Plan;
 use crate::redact::Redactor;
 use crate::redact::Shape;
@@ -76,6 +77,8 @@ struct Seen {
     /// Of a request's body.
     inbound: Option<Inbound>,
     plan: Arc<Plan>,
+    /// Whose rows the caller sees, where rows say whose they are.
+    owner: Option<Arc<dyn Owns>>,
     /// `None` where nothing in the body is classified.
     shape: Option<Arc<Shape>>,
 }
@@ -99,7 +102,9 @@ pub(super) fn redact(
     });
     let seen = match put {
         Ok(Put::Asked(Ok(seen))) => seen,
-        Ok(Put::Public(_)) => Seen { inbound: None, plan: Arc::new(Plan::nothing()), shape: None },
+        Ok(Put::Public(_)) => {
+            Seen { inbound: None, plan: Arc::new(Plan::nothing()), owner: None, shape: None }
+        }
         Ok(Put::Asked(Err(code))) => return Ok(refused(code, out)),
         Ok(Put::Refused(refusal)) => return Ok(refused(refusal.row().code, out)),
         Err(why) => {
@@ -109,10 +114,10 @@ pub(super) fn redact(
     };
     if arguments.diff {
         difference(global, snapshot, &seen, content, out)?
-    } else if let Some(inbound) = seen.inbound.filter(|inbound| inbound.is_whole(content.format)) {
-        return whole(&inbound, content, out);
+    } else if let Some(inbound) = seen.inbound.as_ref().filter(|inbound| inbound.is_whole(content.format)) {
+        return whole(inbound, content, out);
     } else {
-        stream(&seen.plan, content, out)?
+        stream(seen.redactor(content), out)?
     }
     Ok(Exit::Ok)
 }
@@ -145,6 +150,19 @@ fn input(most: u64, what: &str) -> Result<Bytes, String> {
     Ok(body.into())
 }
 
+impl Seen {
+    fn redactor(&self, content: Content) -> Redactor {
+        match &self.owner {
+            Some(owner) => Redactor::of_owner(Arc::clone(&self.plan), content, owner),
+            None => Redactor::new(Arc::clone(&self.plan), content),
+        }
+    }
+}
+
+fn rows(count: u64) -> String {
+    if count == 1 { "1 row".to_owned() } else { format!("{count} rows") }
+}
+
 pub(super) fn refused(code: &str, out: &mut Out) -> Exit {
     out.error(&format!("the caller would see no body: the call is refused with `{code}`; `eval` says why"));
     Exit::Denied
@@ -160,15 +178,19 @@ fn seen(snapshot: &Snapshot, facts: &Facts<'_>, of: Of, content: Content) -> Res
     Ok(match of {
         Of::Request => {
             let plan = Arc::clone(inbound.plan(content.format));
-            Seen { inbound: Some(inbound), plan, shape: facts.route.request.clone() }
+            Seen { inbound: Some(inbound), plan, owner: None, shape: facts.route.request.clone() }
         }
-        Of::Response => Seen { inbound: None, plan: response, shape: facts.route.response.clone() },
+        Of::Response => Seen {
+            inbound: None,
+            plan: response,
+            owner: judgement.owner(snapshot, facts),
+            shape: facts.route.response.clone(),
+        },
     })
 }
 
 /// Prints the standard input as the caller would see it, piece by piece.
-fn stream(plan: &Arc<Plan>, content: Content, out: &mut Out) -> Result<(), String> {
-    let mut redactor = Redactor::new(Arc::clone(plan), content);
+fn stream(mut redactor: Redactor, out: &mut Out) -> Result<(), String> {
     let mut input = std::io::stdin().lock();
     loop {
         let mut piece = vec![0; limits::WHOLE_BODY_BYTES_MAX];
@@ -180,8 +202,11 @@ fn stream(plan: &Arc<Plan>, content: Content, out: &mut Out) -> Result<(), Strin
         let mut made = redactor.feed(Bytes::from(piece)).map_err(|why| why.to_string())?;
         out.raw(&made.copy_to_bytes(made.remaining()));
     }
-    let (mut last, _) = redactor.finish().map_err(|why| why.to_string())?;
+    let (mut last, hidden) = redactor.finish().map_err(|why| why.to_string())?;
     out.raw(&last.copy_to_bytes(last.remaining()));
+    if hidden.foreign_rows() > 0 {
+        out.error(&format!("{} of somebody else were taken out", rows(hidden.foreign_rows())));
+    }
     Ok(())
 }
 
@@ -195,13 +220,26 @@ fn difference(
 ) -> Result<(), String> {
     let body = input(limits::COMPARED_BODY_BYTES_MAX, "compared")?;
     let found = match &seen.shape {
-        Some(shape) => hidden::hidden(snapshot.model(), &seen.plan, shape, content, &body)?,
+        Some(shape) => {
+            let by = (&*seen.plan, seen.owner.as_ref());
+            hidden::hidden(snapshot.model(), by, shape, content, &body)?
+        }
         None => Vec::new(),
     };
+    let mut redactor = seen.redactor(content);
+    redactor.feed(body).map_err(|why| why.to_string())?;
+    let foreign = redactor.finish().map_err(|why| why.to_string())?.1.foreign_rows();
     if global.output.is_json() {
-        out.raw(formats::pretty(&serde_json::json!({ "hidden": found })).as_bytes());
+        let mut told = serde_json::json!({ "hidden": found });
+        if let Some(told) = told.as_object_mut().filter(|_| seen.owner.is_some()) {
+            told.insert("foreign_rows".to_owned(), foreign.into());
+        }
+        out.raw(formats::pretty(&told).as_bytes());
     } else {
         out.line(hidden::pretty(&found).trim_end());
+        if foreign > 0 {
+            out.line(&format!("{} of somebody else would be taken out", rows(foreign)));
+        }
     }
     Ok(())
 }

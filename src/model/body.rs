@@ -5,6 +5,8 @@
 use std::sync::Arc;
 
 use crate::model::classes::Classes;
+use crate::model::rows;
+use crate::model::rows::Rows;
 use crate::model::tree::Node;
 use crate::model::tree::Reader;
 use crate::problem::Problem;
@@ -13,10 +15,10 @@ use crate::redact::PathError;
 use crate::redact::Shape;
 use crate::redact::ShapeBuilder;
 
-/// The keys of a request's body.
+/// The keys of the body of requests.
 pub(super) const OF_REQUEST: [&str; 5] = ["classes", "mode", "json", "denied", "schema"];
-/// The keys of an answer's body.
-pub(super) const OF_RESPONSE: [&str; 3] = ["classes", "mode", "json"];
+/// The keys of the body of answers.
+pub(super) const OF_RESPONSE: [&str; 4] = ["classes", "mode", "json", "rows"];
 const MODES: [&str; 3] = ["open", "guarded", "closed"];
 
 /// Reads a body of `routes.yaml`. `mode` is what the file says of all bodies.
@@ -26,7 +28,7 @@ pub(super) fn read(
     classes: &Classes,
     mode: Mode,
     keys: &[&str],
-) -> Option<Arc<Shape>> {
+) -> (Option<Arc<Shape>>, Option<Rows>) {
     reader.fields(body, "a body", keys);
     let mut shape = ShapeBuilder::new();
     let paths = body.get("classes").map_or(&[][..], |paths| reader.map(paths, "`classes`"));
@@ -49,7 +51,8 @@ pub(super) fn read(
         }
     }
     let mode = body.get("mode").map_or(mode, |node| read_mode(reader, node, classes));
-    finish(reader, classes, body, shape, mode)
+    let rows = body.get("rows").and_then(|node| rows::read(reader, node, &mut shape));
+    (finish(reader, classes, body, shape, mode), rows)
 }
 
 /// What becomes of what no class names. Where the word is wrong nothing is said twice: the file is refused.

@@ -1,7 +1,7 @@
 //! Reads the routes of an OpenAPI 3.0 or 3.1 document, with the extensions `x-palisade-action`, `x-palisade-data-key`,
 //! `x-palisade-groups`, `x-palisade-denied` and `x-palisade-validate` (on an operation, its path item, or the whole document),
-//! `x-palisade-public` (on an operation), `x-palisade-mode` (of all answers, or on a `requestBody`), `x-palisade-class` and
-//! `x-palisade-json` (on a schema).
+//! `x-palisade-public` and `x-palisade-rows` (on an operation), `x-palisade-mode` (of all answers, or on a `requestBody`),
+//! `x-palisade-class` and `x-palisade-json` (on a schema).
 //!
 //! Never: skips what it cannot follow. A reference that leads nowhere could have led to a class.
 
@@ -39,6 +39,9 @@ const DENIED: &str = "x-palisade-denied";
 const VALIDATE: &str = "x-palisade-validate";
 const CLASS: &str = "x-palisade-class";
 const MODE: &str = "x-palisade-mode";
+const ROWS: &str = "x-palisade-rows";
+/// What may stand on an operation, or around it.
+const OF_ROUTES: [&str; 8] = [ACTION, DATA_KEY, GROUPS, PUBLIC, DENIED, VALIDATE, MODE, ROWS];
 
 /// One operation, with the places of its bodies in the graph.
 struct Operation<'n> {
@@ -106,10 +109,10 @@ fn check_extensions(reader: &mut Reader, root: &Node, classes: &Classes) {
                     }
                 }
             } else if key.text.starts_with("x-palisade")
-                && ![ACTION, DATA_KEY, GROUPS, PUBLIC, DENIED, VALIDATE, MODE, JSON]
-                    .contains(&key.text.as_str())
+                && !OF_ROUTES.contains(&key.text.as_str())
+                && key.text != JSON
             {
-                let known = [ACTION, DATA_KEY, GROUPS, PUBLIC, DENIED, VALIDATE, CLASS, MODE, JSON];
+                let known = OF_ROUTES.into_iter().chain([CLASS, JSON]);
                 reader.unknown("unknown-key", key.at, "an extension of Palisade", &key.text, known);
             }
         }
@@ -248,16 +251,18 @@ fn draft<'n>(
     let response_mode = written.map_or(Mode::Open, |node| body::read_mode(reader, node, classes));
     let written = node.get("requestBody").and_then(|body| body.get(MODE));
     let request_mode = written.map_or(Mode::Open, |node| body::read_mode(reader, node, classes));
+    let (response, rows) = graph.answers(reader, classes, node, response, response_mode, node.get(ROWS));
     Some(Draft {
         place: reader.place(node.get("operationId").map_or(node.at, |id| id.at)),
         id: id.map(str::to_owned),
         template_place: reader.place(path_key.at),
         groups: extension(GROUPS).map(|written| groups(reader, written)).unwrap_or_default(),
         request: graph.shape(reader, classes, node, request, request_mode),
-        response: graph.shape(reader, classes, node, response, response_mode),
+        response,
         public,
         denied: extension(DENIED).and_then(|written| denied(reader, written)).unwrap_or_default(),
         schema,
+        rows,
         action: action?,
         method,
         template,
@@ -326,3 +331,5 @@ fn default_action(
 mod bodies;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod validated;

@@ -16,6 +16,7 @@ use crate::model::denied::Denied;
 use crate::model::key_template::KeyTemplate;
 use crate::model::openapi;
 use crate::model::routes_file;
+use crate::model::rows::Rows;
 use crate::model::template::Template;
 use crate::model::tree::Reader;
 use crate::problem::Place;
@@ -64,6 +65,8 @@ pub struct Route {
     pub denied: Denied,
     /// What its request bodies are validated against; `None` where they are not.
     pub schema: Option<Arc<BodySchema>>,
+    /// How the rows of its answers say whose they are; `None` where they do not.
+    pub rows: Option<Rows>,
 }
 
 /// The parameters of a path, by the names that the route's template gives them.
@@ -187,6 +190,7 @@ pub(super) struct Draft {
     pub(super) response: Option<Arc<Shape>>,
     pub(super) denied: Denied,
     pub(super) schema: Option<Arc<BodySchema>>,
+    pub(super) rows: Option<Rows>,
 }
 
 /// Collects routes, and what is wrong with them, from any number of files.
@@ -263,7 +267,7 @@ impl RoutesBuilder {
         all.dedup();
         let level =
             all.iter().filter_map(|class| classes.get(*class)).map(|class| class.level).max().unwrap_or(0);
-        if draft.public && !all.is_empty() {
+        if draft.public && (!all.is_empty() || draft.rows.is_some()) {
             let message =
                 "a public route cannot carry classified data: nobody is known to whom it could be shown";
             self.problems.push(Problem::error("public-classes", draft.place, message));
@@ -286,6 +290,7 @@ impl RoutesBuilder {
             level,
             denied: draft.denied,
             schema: draft.schema,
+            rows: draft.rows,
         };
         self.routes.push((route, template, draft.place));
     }

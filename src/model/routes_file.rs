@@ -48,14 +48,14 @@ fn read_route(reader: &mut Reader, node: &Node, classes: &Classes, mode: Mode) -
     let groups = node.get("groups").map(|node| groups(reader, node)).unwrap_or_default();
     let of_request = node.get("request");
     let request =
-        of_request.and_then(|body| body::read(reader, body, classes, Mode::Open, &body::OF_REQUEST));
+        of_request.and_then(|body| body::read(reader, body, classes, Mode::Open, &body::OF_REQUEST).0);
     let denied = of_request.and_then(|body| body.get("denied")).and_then(|node| denied(reader, node));
     let schema = of_request.and_then(|body| body.get("schema")).and_then(|node| schema(reader, node));
     // What the file says of all answers is not said of those that anybody may have.
     let mode = if public { Mode::Open } else { mode };
-    let response = match node.get("response") {
+    let (response, rows) = match node.get("response") {
         Some(body) => body::read(reader, body, classes, mode, &body::OF_RESPONSE),
-        None => body::finish(reader, classes, node, ShapeBuilder::new(), mode),
+        None => (body::finish(reader, classes, node, ShapeBuilder::new(), mode), None),
     };
     let (method, (template, template_node)) = (method?, path?);
     let action = if written.is_some() { action } else { default_action(reader, node, &method) };
@@ -73,6 +73,7 @@ fn read_route(reader: &mut Reader, node: &Node, classes: &Classes, mode: Mode) -
         response,
         denied: denied.unwrap_or_default(),
         schema,
+        rows,
     })
 }
 

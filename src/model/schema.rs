@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 use crate::model::body;
 use crate::model::classes::Classes;
+use crate::model::rows;
+use crate::model::rows::Rows;
 use crate::model::tree::Node;
 use crate::model::tree::Reader;
 use crate::model::tree::Value;
@@ -143,6 +145,23 @@ impl<'n> Graph<'n> {
         let shape = body::finish(reader, classes, body, self.draw(&key.0), mode);
         self.shapes.insert(key, shape.clone());
         shape
+    }
+
+    /// The same of an operation's answers, with where their rows are, if it says so.
+    pub(super) fn answers(
+        &mut self,
+        reader: &mut Reader,
+        classes: &Classes,
+        body: &Node,
+        mut roots: Vec<usize>,
+        mode: Mode,
+        rows: Option<&Node>,
+    ) -> (Option<Arc<Shape>>, Option<Rows>) {
+        let Some(rows) = rows else { return (self.shape(reader, classes, body, roots, mode), None) };
+        roots.retain(|root| self.places.get(*root).is_some_and(|place| place.live));
+        let mut shape = self.draw(&roots);
+        let rows = rows::read(reader, rows, &mut shape);
+        (body::finish(reader, classes, body, shape, mode), rows)
     }
 
     fn draw(&self, roots: &[usize]) -> ShapeBuilder {

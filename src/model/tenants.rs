@@ -107,13 +107,15 @@ pub struct Tenants {
     ends: Vec<u32>,
     /// Every request looks its tenants up: one place in memory, where a search in order would touch many.
     by_path: HashMap<TenantPath, TenantIx>,
+    /// Those that name a key of their own, by it.
+    by_app_key: HashMap<Box<str>, TenantIx>,
     nobody: Tenant,
 }
 
 /// In the order of the tree; the table of paths has the same in none.
 impl std::fmt::Debug for Tenants {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { all, ends, by_path: _, nobody } = self;
+        let Self { all, ends, by_path: _, by_app_key: _, nobody } = self;
         f.debug_struct("Tenants").field("all", all).field("ends", ends).field("nobody", nobody).finish()
     }
 }
@@ -144,7 +146,13 @@ impl Tenants {
             app_key: None,
         };
         let (all, ends) = (Vec::with_capacity(entries.len()), Vec::with_capacity(entries.len()));
-        let mut tenants = Self { all, ends, by_path: HashMap::with_capacity(entries.len()), nobody };
+        let mut tenants = Self {
+            all,
+            ends,
+            by_path: HashMap::with_capacity(entries.len()),
+            by_app_key: HashMap::new(),
+            nobody,
+        };
         for entry in &entries {
             tenants.add(&mut reader, entry);
         }
@@ -198,6 +206,7 @@ impl Tenants {
         let region = region.unwrap_or_else(|| above.region.clone());
         let tier = tier.unwrap_or_else(|| above.tier.clone());
         self.by_path.insert(path.clone(), itself);
+        self.by_app_key.extend(app_key.clone().map(|key| (key, itself)));
         self.all.push(Tenant { path, parent, region, tier, status, isolation, boundary, app_key });
         self.ends.push(number(entry.end));
     }
@@ -230,6 +239,16 @@ impl Tenants {
             }
             open.push(key);
         }
+    }
+
+    /// Has any tenant a key of its own?
+    pub(super) fn has_app_keys(&self) -> bool {
+        !self.by_app_key.is_empty()
+    }
+
+    /// The tenant that has this key of its own.
+    pub(super) fn with_app_key(&self, key: &str) -> Option<TenantIx> {
+        self.by_app_key.get(key).copied()
     }
 
     /// The tenant of a path.
@@ -344,10 +363,12 @@ fn word(reader: &mut Reader, node: &Node, what: &str) -> Option<Box<str>> {
     Some(text.into())
 }
 
+/// What a key of the app may end with.
+pub(super) const DELIMITERS: &str = "./:_|~#@+";
+
 /// The app's own key. Its last character delimits: it must be one that no segment of a DataKey can hold, or
 /// `a-` + `b` and `a` + `-b` were one key.
 fn app_key(reader: &mut Reader, node: &Node) -> Option<Box<str>> {
-    const DELIMITERS: &str = "./:_|~#@+";
     let text = word(reader, node, "a `data_key`")?;
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || DELIMITERS.contains(c);
     if !text.chars().all(plain) {

@@ -13,6 +13,7 @@ use crate::ids::DataKey;
 use crate::model::Found;
 use crate::model::Params;
 use crate::model::Route;
+use crate::model::RowOwner;
 use crate::model::TenantIx;
 use crate::model::Tenants;
 use crate::policy::Asked;
@@ -21,6 +22,7 @@ use crate::policy::PolicyIx;
 use crate::policy::Verdict;
 use crate::redact::ClassIx;
 use crate::redact::Mask;
+use crate::redact::Owns;
 use crate::request::Moment;
 use crate::request::Worker;
 use crate::request::beside;
@@ -29,7 +31,7 @@ use crate::request::identified::Identified;
 use crate::request::inbound::Inbound;
 use crate::request::known::Known;
 use crate::request::known::Refused;
-use crate::request::plans::Both;
+use crate::request::plans::Outward;
 use crate::request::received::Head;
 use crate::request::received::Received;
 use crate::request::refusal::Refusal;
@@ -41,9 +43,11 @@ use crate::tenancy::Tenancy;
 /// The proof that this very request may be forwarded once its record is written, and what must be hidden on the way.
 #[derive(Debug)]
 pub struct Permit {
-    pub(super) plans: Both,
+    pub(super) plans: Outward,
     /// What becomes of the request's body.
     pub(super) inbound: Inbound,
+    /// Whose rows of the answer the caller may see, where rows say whose they are.
+    pub(super) owner: Option<Arc<dyn Owns>>,
     pub(super) written: Written,
     pub(super) ending: Box<Ending>,
 }
@@ -100,7 +104,7 @@ impl<B> Received<B> {
                 let ending = Ending::new(worker, snapshot, moment, route.ix);
                 let plans = worker.plans.borrow().nothing();
                 let inbound = Inbound::new(&plans, route.schema.as_ref());
-                let permit = Permit { plans, inbound, written, ending };
+                let permit = Permit { plans: plans.outward(), inbound, owner: None, written, ending };
                 Ok(Gate::Open(Authorized { head: self.head, body: self.body, parties: None, permit }))
             }
             Err(_) => {
@@ -170,7 +174,8 @@ impl<B> Identified<B> {
                 let Judged { route, data_key, target, .. } = judged;
                 let ending = Ending::new(worker, snapshot, moment, route.ix);
                 let inbound = Inbound::new(&plans, route.schema.as_ref());
-                let permit = Permit { plans, inbound, written, ending };
+                let owner = owner_of_rows(snapshot, route, target, &data_key);
+                let permit = Permit { plans: plans.outward(), inbound, owner, written, ending };
                 let Self { head, body, principal, tenancy, .. } = self;
                 let parties = Parties { principal, caller: tenancy.caller, target, data_key };
                 Ok(Authorized { head, body, parties: Some(parties), permit })
@@ -203,6 +208,17 @@ impl Judged<'_> {
             ..Known::default()
         }
     }
+}
+
+/// Whose rows a caller may see who was let at this DataKey of this tenant.
+pub(super) fn owner_of_rows(
+    snapshot: &Snapshot,
+    route: &Route,
+    target: TenantIx,
+    data_key: &DataKey,
+) -> Option<Arc<dyn Owns>> {
+    let rows = route.rows?;
+    Some(Arc::new(RowOwner::new(&snapshot.model().tenants, target, data_key, rows)))
 }
 
 /// An error denies: Cedar would skip the policy, and a skipped `forbid` widens access.

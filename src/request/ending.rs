@@ -16,6 +16,7 @@ use crate::audit::record::Redaction;
 use crate::ids::DecisionId;
 use crate::model::RouteIx;
 use crate::redact::Hidden;
+use crate::redact::Malformed;
 use crate::request::Body;
 use crate::request::Clock;
 use crate::request::Counts;
@@ -40,6 +41,8 @@ pub enum Ended {
     UpstreamBroken,
     /// The answer turned out unreadable after its head had left.
     Unredactable,
+    /// The answer turned out to hold a row of somebody else after its head had left.
+    ForeignRows,
 }
 
 impl Ended {
@@ -49,6 +52,7 @@ impl Ended {
             Self::Aborted => "aborted",
             Self::UpstreamBroken => "upstream_broken",
             Self::Unredactable => "unredactable",
+            Self::ForeignRows => "foreign_rows",
         }
     }
 }
@@ -67,6 +71,7 @@ pub struct Ending {
     upstream_us: Option<u64>,
     redact_ns: u64,
     hidden: Option<Hidden>,
+    foreign_rows: u64,
     snapshot: Arc<Snapshot>,
     journal: Rc<dyn Journal>,
     counts: Rc<dyn Counts>,
@@ -100,6 +105,7 @@ impl Ending {
             upstream_us: None,
             redact_ns: 0,
             hidden: None,
+            foreign_rows: 0,
             snapshot: Arc::clone(snapshot),
             journal: Rc::clone(&worker.journal),
             counts: Rc::clone(&worker.counts),
@@ -138,7 +144,17 @@ impl Ending {
 
     /// What the redactor hid.
     pub(super) fn hid(&mut self, hidden: Hidden) {
+        self.foreign_rows = self.foreign_rows.max(hidden.foreign_rows());
         self.hidden = Some(hidden);
+    }
+
+    /// The answer cannot be redacted, or held a row of somebody else that could not be taken out.
+    pub(super) fn broken(&mut self, why: Malformed) -> (Refusal, Ended) {
+        if let Malformed::ForeignRow { .. } = why {
+            self.foreign_rows = self.foreign_rows.max(1);
+            return (Refusal::ForeignRows, Ended::ForeignRows);
+        }
+        (Refusal::Unredactable, Ended::Unredactable)
     }
 
     /// It ended.
@@ -181,6 +197,7 @@ impl Ending {
             request_bytes: self.sent.bytes(),
             response_bytes: self.response_bytes,
             ended,
+            foreign_rows: self.foreign_rows,
             redactions: &redactions,
             latency: OutcomeLatency {
                 upstream_us: self.upstream_us.unwrap_or(0),
@@ -199,6 +216,7 @@ impl Ending {
             total_us,
             upstream_us: self.upstream_us,
             hidden: &hidden,
+            foreign_rows: self.foreign_rows,
         });
     }
 

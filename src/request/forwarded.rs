@@ -210,7 +210,7 @@ fn outbound<B: Body<Data = Bytes> + Unpin, O>(
         None if has_body && permit.inbound.is_free() => {
             // What hides nothing passes bytes through, so the length that the client gave still holds.
             length = size.exact();
-            let plan = Arc::clone(&permit.plans.request);
+            let plan = Arc::clone(permit.inbound.plan(redact::Format::Json));
             redactor = Some(Redactor::new(plan, redact::Encoding::Identity));
             None
         }

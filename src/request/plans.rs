@@ -33,6 +33,20 @@ pub(super) struct Both {
     pub(super) by_caller: bool,
 }
 
+/// What becomes of the response alone.
+#[derive(Debug)]
+pub(super) struct Outward {
+    pub(super) response: Arc<Plan>,
+    /// As of [`Both`].
+    pub(super) by_caller: bool,
+}
+
+impl Both {
+    pub(super) fn outward(self) -> Outward {
+        Outward { response: self.response, by_caller: self.by_caller }
+    }
+}
+
 /// What the caller may set and does not see.
 #[derive(Debug, Clone)]
 pub(super) struct Unseen {
@@ -82,7 +96,7 @@ impl Plans {
         target: TenantIx,
         snapshot: &Snapshot,
     ) -> Both {
-        if hidden.is_empty() && unsettable.is_empty() {
+        if hidden.is_empty() && unsettable.is_empty() && route.rows.is_none() {
             return Both { by_caller: true, ..self.nothing() };
         }
         if self.generation != snapshot.generation() {

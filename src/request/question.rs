@@ -29,6 +29,7 @@ use crate::policy::Memory;
 use crate::policy::Verdict;
 use crate::redact::ClassIx;
 use crate::redact::Mask;
+use crate::redact::Owns;
 use crate::redact::Plan;
 use crate::request::authorized;
 use crate::request::inbound::Inbound;
@@ -135,6 +136,12 @@ impl Judgement {
     #[must_use]
     pub fn refusal(&self) -> Option<Refusal> {
         refused(&self.verdict)
+    }
+
+    /// Whose rows of the answer the caller sees, where rows say whose they are.
+    #[must_use]
+    pub fn owner(&self, snapshot: &Snapshot, facts: &Facts<'_>) -> Option<Arc<dyn Owns>> {
+        authorized::owner_of_rows(snapshot, facts.route, facts.target, facts.data_key)
     }
 
     /// What becomes of its request's body, and the plan for that of its response.
@@ -378,5 +385,6 @@ fn made(model: &Model, action: Action, names: &[String]) -> Result<Box<Route>, U
         level: level.unwrap_or(0),
         denied: Denied::default(),
         schema: None,
+        rows: None,
     }))
 }

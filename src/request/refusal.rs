@@ -64,6 +64,8 @@ pub enum Refusal {
     UpstreamTimeout,
     /// The app's answer cannot be read although something in it has to be hidden.
     Unredactable,
+    /// The app's answer holds rows of somebody else.
+    ForeignRows,
     /// Too much is going on already.
     Overloaded,
 }
@@ -133,6 +135,7 @@ impl Refusal {
                 row(504, "upstream_timeout", "The service behind did not answer in time.")
             }
             Self::Unredactable => row(502, "unredactable", "The answer could not be redacted."),
+            Self::ForeignRows => row(502, "foreign_rows", "The answer holds data of somebody else."),
             Self::Overloaded => row(503, "overloaded", "Too many requests are in progress."),
         }
     }
@@ -170,6 +173,7 @@ impl Refusal {
             | Self::BadUpstream
             | Self::UpstreamTimeout
             | Self::Unredactable
+            | Self::ForeignRows
             | Self::Overloaded => None,
         }
     }

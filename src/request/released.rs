@@ -127,8 +127,12 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Forwarded<U> {
             return Ok(Released { response: http::Response::from_parts(parts, answer) });
         };
         redact::http::response_headers(&mut parts.headers, &plan);
+        let redactor = match &permit.owner {
+            Some(owner) => Redactor::of_owner(plan, content, owner),
+            None => Redactor::new(plan, content),
+        };
         let way = Way { accepts: &accepts, headers: &parts.headers, content };
-        let (answer, leaves) = redacted(first, body, Redactor::new(plan, content), way, ending).await?;
+        let (answer, leaves) = redacted(first, body, redactor, way, ending).await?;
         accepts.response_headers(&mut parts.headers, content.encoding, leaves);
         Ok(Released { response: http::Response::from_parts(parts, answer) })
     }
@@ -288,7 +292,10 @@ async fn redacted<U: Body<Data = Bytes, Error = Broken> + Unpin>(
     loop {
         match ending.timed(|| redactor.feed(data)) {
             Ok(piece) => whole.push(piece),
-            Err(_) => return Err(ending.refused(Refusal::Unredactable)),
+            Err(why) => {
+                let (refusal, _) = ending.broken(why);
+                return Err(ending.refused(refusal));
+            }
         }
         let length = body.size_hint().exact();
         let is_open = length.is_none() && way.content.is_a_stream();
@@ -306,8 +313,12 @@ async fn redacted<U: Body<Data = Bytes, Error = Broken> + Unpin>(
             Ok(None) => break,
         };
     }
-    let Ok((last, hidden)) = ending.timed(|| redactor.finish()) else {
-        return Err(ending.refused(Refusal::Unredactable));
+    let (last, hidden) = match ending.timed(|| redactor.finish()) {
+        Ok(finished) => finished,
+        Err(why) => {
+            let (refusal, _) = ending.broken(why);
+            return Err(ending.refused(refusal));
+        }
     };
     whole.push(last);
     let (encoder, encoding) = way.encoder(Some(whole.len()));

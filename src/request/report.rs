@@ -153,6 +153,7 @@ pub(super) fn refused<O>(
         total_us,
         upstream_us: None,
         hidden: &[],
+        foreign_rows: 0,
     });
     // A refusal is given whether or not it can be put on record; the journal counts what it does not take.
     drop(worker.journal.append(&mut |line| record.encode(line)));

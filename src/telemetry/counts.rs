@@ -20,12 +20,18 @@ impl Counts for WorkerMetrics {
         self.request(route, ended.status, Duration::from_micros(ended.total_us));
         if let Some(code) = ended.refusal {
             self.refusal(code);
-            if matches!(code, "unreachable" | "bad_upstream" | "upstream_timeout" | "unredactable") {
+            if matches!(
+                code,
+                "unreachable" | "bad_upstream" | "upstream_timeout" | "unredactable" | "foreign_rows"
+            ) {
                 self.upstream_error(code);
             }
         }
         if let Some(took) = ended.upstream_us {
             self.upstream_answered(Duration::from_micros(took));
+        }
+        if let Some(route) = route.filter(|_| ended.foreign_rows > 0) {
+            self.leaked_rows(route, ended.foreign_rows);
         }
         for hidden in ended.hidden {
             let (ix, name) = hidden.class;

@@ -45,6 +45,7 @@ pub struct Metrics {
     pub(super) evaluation_seconds: Histogram,
     policy_errors: IntCounterVec,
     pub(super) redactions: IntCounterVec,
+    pub(super) leaked_rows: IntCounterVec,
     pub(super) refusals: IntCounterVec,
     audit_records: IntCounterVec,
     audit_dropped: IntCounter,
@@ -158,6 +159,9 @@ impl Maker {
     }
 }
 
+const UPSTREAM_ERRORS: &str = "Failures towards the app.";
+const LEAKED_ROWS: &str = "Rows of somebody else in the app's answers, which no client got.";
+
 impl Metrics {
     /// Makes all metrics; there is one set of them in a process.
     ///
@@ -193,6 +197,7 @@ impl Metrics {
                 &["policy"],
             )?,
             redactions: make.counters("redactions_total", "Values hidden.", &["class", "mask"])?,
+            leaked_rows: make.counters("leaked_rows_total", LEAKED_ROWS, &["route"])?,
             refusals: make.counters("refusals_total", "Requests refused.", &["code"])?,
             audit_records: make.counters(
                 "audit_records_total",
@@ -207,11 +212,7 @@ impl Metrics {
                 .gauge("last_reload_success_timestamp_seconds", "When the live snapshot went live.")?,
             generation: make.gauge("snapshot_generation", "The generation of the live snapshot.")?,
             policy_set: make.gauges("policy_set_info", "The digest of the live snapshot.", &["digest"])?,
-            upstream_errors: make.counters(
-                "upstream_errors_total",
-                "Failures towards the app.",
-                &["reason"],
-            )?,
+            upstream_errors: make.counters("upstream_errors_total", UPSTREAM_ERRORS, &["reason"])?,
             upstream_connections: make.gauge("upstream_connections", "Open connections to the app.")?,
             connections: make.gauge("connections", "Open connections of callers.")?,
             shadow_decisions: make.counters(

@@ -3,6 +3,8 @@
 //! The worker calls [`WorkerMetrics::flush`] a few times a second; [`WorkerMetrics::keep_flushing`] does so.
 //! Never: shared between threads.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -25,6 +27,9 @@ pub struct WorkerMetrics {
     decisions: Few<(&'static str, &'static str)>,
     refusals: Few<&'static str>,
     redactions: Indexed<&'static str>,
+    leaked_rows: Indexed<&'static str>,
+    /// Leaks that have not been logged yet, by route: answers and rows.
+    leaks: RefCell<BTreeMap<Box<str>, (u64, u64)>>,
     upstream_errors: Few<&'static str>,
     request_seconds: LocalHistogram,
     upstream_seconds: LocalHistogram,
@@ -53,6 +58,8 @@ impl WorkerMetrics {
             decisions: Few::default(),
             refusals: Few::default(),
             redactions: Indexed::default(),
+            leaked_rows: Indexed::default(),
+            leaks: RefCell::default(),
             upstream_errors: Few::default(),
             request_seconds: metrics.request_seconds.local(),
             upstream_seconds: metrics.upstream_seconds.local(),
@@ -95,6 +102,22 @@ impl WorkerMetrics {
         self.redactions.add(class.generation, class.index, mask, count, resolve);
     }
 
+    /// An answer of the app held so many rows of somebody else.
+    pub fn leaked_rows(&self, route: Label<'_>, rows: u64) {
+        let resolve = |_: &&str| child(&self.shared.leaked_rows, &[route.name]);
+        self.leaked_rows.add(route.generation, route.index, "", rows, resolve);
+        let mut leaks = self.leaks.borrow_mut();
+        let known = leaks.entry(route.name.into()).or_default();
+        *known = (known.0 + 1, known.1.saturating_add(rows));
+    }
+
+    /// Says which routes leaked since this was last said: one line a route, however many answers there were.
+    fn log_leaks(&self) {
+        for (route, (answers, rows)) in std::mem::take(&mut *self.leaks.borrow_mut()) {
+            tracing::error!(%route, answers, rows, "the app answered with rows of somebody else; no client got them");
+        }
+    }
+
     /// The app's response head came.
     pub fn upstream_answered(&self, took: Duration) {
         self.upstream_seconds.observe(took.as_secs_f64());
@@ -122,6 +145,8 @@ impl WorkerMetrics {
         self.decisions.flush();
         self.refusals.flush();
         self.redactions.flush();
+        self.leaked_rows.flush();
+        self.log_leaks();
         self.upstream_errors.flush();
         self.request_seconds.flush();
         self.upstream_seconds.flush();

@@ -22,6 +22,7 @@ use crate::model::Model;
 use crate::redact::Content;
 use crate::redact::Format;
 use crate::redact::Mask;
+use crate::redact::Owns;
 use crate::redact::Plan;
 use crate::redact::Redactor;
 use crate::redact::Shape;
@@ -39,7 +40,7 @@ pub(super) struct Hidden {
 /// All that the plan hides in a body, by its path.
 pub(super) fn hidden(
     model: &Model,
-    plan: &Plan,
+    (plan, owner): (&Plan, Option<&Arc<dyn Owns>>),
     shape: &Arc<Shape>,
     content: Content,
     body: &Bytes,
@@ -52,7 +53,7 @@ pub(super) fn hidden(
     let mut places: BTreeMap<String, (Vec<String>, &Mask, u64)> = BTreeMap::new();
     for (class, mask) in plan.hidden() {
         let alone = Plan::new(shape, [(class, Mask::Fixed(marker.as_str().into()))], None);
-        let redacted = redacted(alone, content, body)?;
+        let redacted = redacted(alone, owner, content, body)?;
         let raw: &RawValue = serde_json::from_slice(&redacted).map_err(|_| "what leaves is no JSON")?;
         let mut found =
             Found { marker: format!("\"{marker}\""), at: "$".to_owned(), places: BTreeMap::new() };
@@ -74,8 +75,16 @@ pub(super) fn hidden(
     Ok(places.into_iter().map(told).collect())
 }
 
-fn redacted(plan: Plan, content: Content, body: &Bytes) -> Result<Vec<u8>, String> {
-    let mut redactor = Redactor::new(Arc::new(plan), content);
+fn redacted(
+    plan: Plan,
+    owner: Option<&Arc<dyn Owns>>,
+    content: Content,
+    body: &Bytes,
+) -> Result<Vec<u8>, String> {
+    let mut redactor = match owner {
+        Some(owner) => Redactor::of_owner(Arc::new(plan), content, owner),
+        None => Redactor::new(Arc::new(plan), content),
+    };
     let mut first = redactor.feed(body.clone()).map_err(|why| why.to_string())?;
     let (mut last, _) = redactor.finish().map_err(|why| why.to_string())?;
     let (first, last) = (first.copy_to_bytes(first.remaining()), last.copy_to_bytes(last.remaining()));

@@ -13,6 +13,7 @@ use http_body::Frame;
 use http_body::SizeHint;
 
 use crate::redact::Encoder;
+use crate::redact::Malformed;
 use crate::redact::Redacted;
 use crate::redact::Redactor;
 use crate::request::ending::Ended;
@@ -114,11 +115,11 @@ fn stream<U: Body<Data = Bytes, Error = Broken> + Unpin>(
             None => return last(redactor, encoder, ending),
         };
         let fed = if passes {
-            open.feed(data).map_err(drop)
+            open.feed(data).map_err(Some)
         } else {
             ending.timed(|| {
-                let piece = open.feed(data).map_err(drop)?;
-                encoded(encoder.as_deref_mut(), piece).map_err(drop)
+                let piece = open.feed(data).map_err(Some)?;
+                encoded(encoder.as_deref_mut(), piece).map_err(|_| None)
             })
         };
         match fed {
@@ -131,24 +132,30 @@ fn stream<U: Body<Data = Bytes, Error = Broken> + Unpin>(
                 }
                 return Poll::Ready(Some(Ok(Frame::data(piece))));
             }
-            Err(()) => {
+            Err(why) => {
                 *redactor = None;
-                ending.end(Ended::Unredactable);
-                return Poll::Ready(Some(Err(Cut::Unredactable)));
+                return broken(why, ending);
             }
         }
     }
 }
 
+/// The body ends here, and not well.
+fn broken(why: Option<Malformed>, ending: &mut Ending) -> Next {
+    let ended = why.map_or(Ended::Unredactable, |why| ending.broken(why).1);
+    ending.end(ended);
+    Poll::Ready(Some(Err(Cut::Unredactable)))
+}
+
 fn last(redactor: &mut Option<Redactor>, encoder: &mut Option<Box<Encoder>>, ending: &mut Ending) -> Next {
     let Some(redactor) = redactor.take() else { return Poll::Ready(None) };
     let ended = ending.timed(|| {
-        let (piece, hidden) = redactor.finish().map_err(drop)?;
+        let (piece, hidden) = redactor.finish().map_err(Some)?;
         let piece = match encoder.take() {
-            Some(encoder) => encoder.finish(&piece).map_err(drop)?,
+            Some(encoder) => encoder.finish(&piece).map_err(|_| None)?,
             None => piece,
         };
-        Ok::<_, ()>((piece, hidden))
+        Ok((piece, hidden))
     });
     match ended {
         Ok((piece, hidden)) => {
@@ -157,9 +164,6 @@ fn last(redactor: &mut Option<Redactor>, encoder: &mut Option<Box<Encoder>>, end
             ending.end(Ended::Complete);
             Poll::Ready((!piece.is_empty()).then(|| Ok(Frame::data(piece))))
         }
-        Err(()) => {
-            ending.end(Ended::Unredactable);
-            Poll::Ready(Some(Err(Cut::Unredactable)))
-        }
+        Err(why) => broken(why, ending),
     }
 }
