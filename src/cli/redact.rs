@@ -14,11 +14,13 @@ use http::HeaderValue;
 use crate::limits;
 use crate::policy::Facts;
 use crate::redact::Content;
+use crate::redact::Encoding;
 use crate::redact::Owns;
 use crate::redact::Plan;
 use crate::redact::Redactor;
 use crate::redact::Shape;
 use crate::redact::http::readable;
+use crate::redact::http::readable_by;
 use crate::request::Inbound;
 use crate::request::question;
 use crate::request::question::Put;
@@ -92,10 +94,8 @@ pub(super) fn redact(
     let Some(Ready { checked, .. }) = check::ready(global, world, out) else { return Ok(Exit::Invalid) };
     let snapshot = checked.snapshot();
     let content_type = HeaderValue::from_str(&arguments.content_type).ok();
-    let Ok(content) = readable(content_type.as_ref(), None) else {
-        out.error(&format!("a body of the type `{}` cannot be redacted", arguments.content_type));
-        return Ok(Exit::Usage);
-    };
+    let named = readable(content_type.as_ref(), None);
+    let content = named.unwrap_or(Encoding::Identity.into());
     let put = facts::question(&arguments.asking).and_then(|question| {
         let put = question.put(snapshot, |facts| seen(snapshot, facts, arguments.of, content));
         put.map_err(|why| facts::unasked(snapshot.model(), &why))
@@ -111,6 +111,15 @@ pub(super) fn redact(
             out.error(&why);
             return Ok(Exit::Usage);
         }
+    };
+    // Whether a text can be read depends on what is hidden; requests take none.
+    let read = match arguments.of {
+        Of::Request => named,
+        Of::Response => readable_by(&seen.plan, content_type.as_ref(), None),
+    };
+    let Ok(content) = read else {
+        out.error(&format!("a body of the type `{}` cannot be redacted", arguments.content_type));
+        return Ok(Exit::Usage);
     };
     if arguments.diff {
         difference(global, snapshot, &seen, content, out)?

@@ -87,6 +87,9 @@ pub(super) fn finish(
     mode: Mode,
 ) -> Option<Arc<Shape>> {
     shape.mode(mode);
+    for (kind, class) in classes.detected() {
+        shape.detect(kind, class);
+    }
     // Pseudonyms go by the class's name, so that they outlive a renumbering.
     for (class, data) in classes.iter() {
         shape.name_class(class, data.name.as_str());

@@ -2,21 +2,25 @@
 //!
 //! Never: invents a level. A class that names none has its parent's; a class at the top must name one.
 
+use std::collections::BTreeMap;
+
 use crate::ids::ClassName;
 use crate::limits;
 use crate::model::forest;
 use crate::model::forest::Entry;
+use crate::model::tree::Node;
 use crate::model::tree::Reader;
 use crate::problem::Place;
 use crate::problem::Problem;
 use crate::redact::ClassIx;
 use crate::redact::Mask;
+use crate::redact::detect::Kind;
 
 const KIND: forest::Kind = forest::Kind {
     noun: "data class",
     children: "classes",
     separator: '.',
-    known: &["level", "mask", "unclassified", "description", "classes"],
+    known: &["level", "mask", "detect", "unclassified", "description", "classes"],
     check: |path| ClassName::parse(path).map(drop),
     duplicate: "duplicate-class",
 };
@@ -44,6 +48,8 @@ pub struct Classes {
     /// One past the last class below each.
     ends: Vec<u16>,
     unclassified: Option<ClassIx>,
+    /// The class of each kind of value that is found by its form.
+    detected: BTreeMap<Kind, ClassIx>,
 }
 
 impl Classes {
@@ -92,6 +98,9 @@ impl Classes {
         if let Some(node) = entry.field("description") {
             reader.text(node, "a description");
         }
+        if let Some(node) = entry.field("detect") {
+            self.detect(reader, node, ClassIx(number(self.all.len())));
+        }
         if entry.field("unclassified").is_some_and(|node| reader.flag(node, "`unclassified`")) {
             let ix = ClassIx(number(self.all.len()));
             if let Some(other) = self.unclassified.replace(ix).and_then(|other| self.get(other)) {
@@ -104,6 +113,26 @@ impl Classes {
         let (Ok(name), mask) = (ClassName::parse(&entry.path), mask.unwrap_or(Mask::Drop)) else { return };
         self.all.push(DataClass { name, parent, level, mask, place: reader.place(entry.at) });
         self.ends.push(number(entry.end));
+    }
+
+    /// What is found of these kinds is of this class.
+    fn detect(&mut self, reader: &mut Reader, node: &Node, class: ClassIx) {
+        for (word, at) in reader.texts(node, "a kind of value that is found by its form") {
+            let Some(kind) = Kind::parse(word) else {
+                let kinds = Kind::ALL.into_iter().map(Kind::word);
+                reader.unknown("unknown-kind", at, "a kind of value", word, kinds);
+                continue;
+            };
+            if let Some(other) = self.detected.insert(kind, class).and_then(|other| self.get(other)) {
+                let message = format!("`{kind}` is already of the data class `{}`", other.name);
+                reader.error("duplicate-kind", at, message);
+            }
+        }
+    }
+
+    /// The kinds of values that are found by their form, each with its class, where the body's mode asks for them.
+    pub fn detected(&self) -> impl Iterator<Item = (Kind, ClassIx)> {
+        self.detected.iter().map(|(kind, class)| (*kind, *class))
     }
 
     /// The class of a name.
@@ -239,6 +268,22 @@ classes:
                 ("bad-mask", 5, 23, Some("did you mean `drop`?")),
                 ("wrong-type", 6, 21, None),
             ]
+        );
+    }
+
+    #[test]
+    fn each_kind_that_is_found_by_its_form_is_of_one_class() {
+        let text = "classes:\n  a: {level: 1, detect: [email, phone]}\n  b: {level: 1, detect: [ip]}\n";
+        let classes = Classes::parse("c.yaml", text).unwrap();
+        let detected: Vec<_> = classes.detected().map(|(kind, class)| (kind.word(), class.0)).collect();
+        assert_eq!(detected, [("email", 0), ("phone", 0), ("ip", 1)]);
+        let text = "classes:\n  a: {level: 1, detect: [emial, ip]}\n  b: {level: 1, detect: [ip]}\n";
+        let problems = Classes::parse("c.yaml", text).unwrap_err();
+        let said: Vec<_> =
+            problems.iter().map(|p| (p.code, p.place.line, p.place.column, p.hint.as_deref())).collect();
+        assert_eq!(
+            said,
+            [("unknown-kind", 2, 26, Some("did you mean `email`?")), ("duplicate-kind", 3, 26, None)]
         );
     }
 }

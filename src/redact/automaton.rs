@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use crate::ids::Digest;
 use crate::redact::classes::ClassSet;
 use crate::redact::classes::Sets;
+use crate::redact::detect::Kind;
 use crate::redact::fold::fold;
 use crate::redact::shape::ClassIx;
 use crate::redact::shape::Foreign;
@@ -76,6 +77,8 @@ pub struct Shape {
     pub(super) sets: Box<[ClassSet]>,
     classes: Box<[ClassIx]>,
     names: BTreeMap<ClassIx, Box<str>>,
+    /// The class of what is found by its form, and the set that is only it, by kind.
+    pub(super) detected: [Option<(ClassIx, u16)>; Kind::ALL.len()],
     /// Is a string that looks like JSON read as if its document stood there?
     pub(super) looks_into_strings: bool,
     /// Is there a place of which each member is classified, whatever its key?
@@ -97,6 +100,7 @@ impl Shape {
             sets: Sets::default().into_all(),
             classes: Box::default(),
             names: BTreeMap::new(),
+            detected: [None; Kind::ALL.len()],
             looks_into_strings: false,
             classifies_any_member: false,
             has_rows: false,

@@ -17,10 +17,12 @@ mod phone;
 mod plain;
 mod scan;
 mod token;
+mod words;
 
 use std::fmt;
 
 pub use glance::Glance;
+use glance::Start;
 use hint::Key;
 
 /// A kind of value that is found by its form.
@@ -156,6 +158,12 @@ impl Detectors {
         Self { kinds }
     }
 
+    /// Does it look for this kind?
+    #[must_use]
+    pub const fn finds(&self, kind: Kind) -> bool {
+        self.kinds.has(kind)
+    }
+
     /// Is there nothing to look for?
     #[must_use]
     pub const fn is_empty(&self) -> bool {
@@ -166,7 +174,7 @@ impl Detectors {
     /// may hold anything: the caller reads the escapes, and asks again.
     #[must_use]
     pub fn may_hold(&self, bytes: &[u8], from: usize, to: usize) -> bool {
-        !self.is_empty() && glance::may_hold(bytes, from, to)
+        !self.is_empty() && glance::may_hold(part(bytes, from, to))
     }
 
     /// May the whole text be a secret that its key speaks of? A glance does not see that.
@@ -183,10 +191,16 @@ impl Detectors {
     pub fn find(&self, text: &str, key: &str, found: &mut Vec<Found>) {
         let before = found.len();
         let key = Key::new(key);
-        match plain::plain(text) {
-            None => scan::scan(text.as_bytes(), self.kinds, &key, found),
+        let start = Start::of(text.as_bytes());
+        let is_plain = start.length == text.len() && start.odd == 0;
+        match if is_plain { None } else { plain::plain(text) } {
+            // Most characters that begin like others than they are read as are read as themselves.
+            None if !is_plain && !glance::may_hold_plain(text.as_bytes()) => {
+                scan::secret(text.as_bytes(), self.kinds, &key, found);
+            }
+            None => scan::scan(text.as_bytes(), start, self.kinds, &key, found),
             Some(plain) => {
-                scan::scan(&plain.bytes, self.kinds, &key, found);
+                scan::scan(&plain.bytes, Start::of(&plain.bytes), self.kinds, &key, found);
                 for found in found.iter_mut().skip(before) {
                     (found.from, found.to) = plain.places(found.from, found.to);
                 }

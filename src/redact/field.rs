@@ -41,6 +41,8 @@ pub(super) struct Place {
     /// The readings of the name that lead to something hidden. If the first hides the value itself, it is the only one.
     paths: Vec<Path>,
     is_here: bool,
+    /// Nothing is said of it: it is only searched for what is found by its form.
+    is_searched: bool,
 }
 
 /// What becomes of a text.
@@ -73,10 +75,16 @@ impl Place {
             match reach(plan, &path) {
                 Reach::Nothing => {}
                 Reach::Below => below.push(path),
-                Reach::Here => return Ok(Some(Self { paths: vec![path], is_here: true })),
+                Reach::Here => {
+                    return Ok(Some(Self { paths: vec![path], is_here: true, is_searched: false }));
+                }
             }
         }
-        Ok((!below.is_empty()).then_some(Self { paths: below, is_here: false }))
+        let is_searched = below.is_empty() && plan.finds;
+        if is_searched {
+            below.push(vec![Step::Member(name.to_owned())]);
+        }
+        Ok((!below.is_empty()).then_some(Self { paths: below, is_here: false, is_searched }))
     }
 
     /// What becomes of a text that stands here.
@@ -87,8 +95,11 @@ impl Place {
         self.judge_by(text, |path, now| {
             let seen = if self.is_here {
                 walked(plan, path, &mask::quoted(now), counts)?
-            } else if now.trim_start().starts_with(['{', '[', '\u{feff}']) {
+            } else if !self.is_searched && now.trim_start().starts_with(['{', '[', '\u{feff}']) {
                 walked(plan, path, now.as_bytes(), counts)?
+            } else if plan.finds && self.paths.first().is_some_and(|first| std::ptr::eq(&**first, path)) {
+                // Once, whatever the name is read as.
+                walked(plan, path, &mask::quoted(now), counts)?
             } else {
                 Seen::Same
             };

@@ -4,7 +4,7 @@
 //!
 //! Never: lets a header through that describes bytes which are not sent.
 
-use std::fmt;
+mod unreadable;
 
 use ::http::HeaderMap;
 use ::http::HeaderName;
@@ -17,31 +17,7 @@ use crate::redact::Encoding;
 use crate::redact::Format;
 use crate::redact::plan::Plan;
 
-/// Why a body is not of a kind that can be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unreadable {
-    /// There is no content type, or more than one.
-    NoContentType,
-    /// The content type is of no format that can be redacted.
-    ContentType,
-    /// The charset is not UTF-8.
-    Charset,
-    /// A content encoding that is not known, or several.
-    Encoding,
-}
-
-impl fmt::Display for Unreadable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NoContentType => "the body has no content type, or more than one",
-            Self::ContentType => "the content type is of no format that can be redacted",
-            Self::Charset => "the charset is not UTF-8",
-            Self::Encoding => "the content encoding is not known, or there are several",
-        })
-    }
-}
-
-impl std::error::Error for Unreadable {}
+pub use unreadable::Unreadable;
 
 /// Headers that describe the bytes of a body, and so no longer hold.
 const OF_THE_BYTES: [&str; 14] = [
@@ -71,9 +47,35 @@ pub fn readable(
     content_type: Option<&HeaderValue>,
     content_encoding: Option<&HeaderValue>,
 ) -> Result<Content, Unreadable> {
+    read(content_type, content_encoding, false)
+}
+
+/// [`readable`] for what a plan hides: plain text too where it hides nothing but what is found by its form, and no XML
+/// where it hides any of that.
+///
+/// # Errors
+/// Says why not.
+pub fn readable_by(
+    plan: &Plan,
+    content_type: Option<&HeaderValue>,
+    content_encoding: Option<&HeaderValue>,
+) -> Result<Content, Unreadable> {
+    match read(content_type, content_encoding, plan.reads_text())? {
+        Content { format: Format::Xml, .. } if plan.finds => Err(Unreadable::ContentType),
+        content => Ok(content),
+    }
+}
+
+fn read(
+    content_type: Option<&HeaderValue>,
+    content_encoding: Option<&HeaderValue>,
+    reads_text: bool,
+) -> Result<Content, Unreadable> {
     let content_type =
         content_type.ok_or(Unreadable::NoContentType)?.to_str().map_err(|_| Unreadable::ContentType)?;
-    let format = format(&said(content_type)?).ok_or(Unreadable::ContentType)?;
+    let said = said(content_type)?;
+    let text = (reads_text && said.media_type == "text/plain").then_some(Format::Text);
+    let format = format(&said).or(text).ok_or(Unreadable::ContentType)?;
     Ok(Content { format, encoding: encoding(content_encoding).ok_or(Unreadable::Encoding)? })
 }
 
@@ -181,6 +183,21 @@ pub(super) fn part_type(content_type: &str) -> Option<PartType> {
 /// # Errors
 /// Says why not.
 pub fn readable_body(headers: &HeaderMap) -> Result<Content, Unreadable> {
+    let (content_type, content_encoding) = described(headers)?;
+    readable(content_type, content_encoding)
+}
+
+/// The same by what a plan hides: [`readable_by`].
+///
+/// # Errors
+/// Says why not.
+pub fn readable_body_by(plan: &Plan, headers: &HeaderMap) -> Result<Content, Unreadable> {
+    let (content_type, content_encoding) = described(headers)?;
+    readable_by(plan, content_type, content_encoding)
+}
+
+/// The headers that describe a whole body, one line of each at most.
+fn described(headers: &HeaderMap) -> Result<(Option<&HeaderValue>, Option<&HeaderValue>), Unreadable> {
     let one = |name: HeaderName, error| {
         let mut lines = headers.get_all(name).iter();
         let first = lines.next();
@@ -192,7 +209,7 @@ pub fn readable_body(headers: &HeaderMap) -> Result<Content, Unreadable> {
         // A part of a body is no body of its own, even where it looks like one.
         return Err(Unreadable::ContentType);
     }
-    readable(content_type, content_encoding)
+    Ok((content_type, content_encoding))
 }
 
 /// The condition of a request can no longer be asked of the app: the caller's view has changed. Answer 412.

@@ -83,6 +83,13 @@ pub enum Malformed {
         /// Where.
         at: u64,
     },
+    /// The line that ends there is no text in UTF-8.
+    NotText {
+        /// Where.
+        at: u64,
+    },
+    /// Values are to be found by their form in what cannot be searched for them.
+    Unsearchable,
     /// A tag of XML longer than [`limits::XML_TAG_BYTES_MAX`].
     TagTooLong {
         /// Where.
@@ -119,6 +126,8 @@ impl Malformed {
             Self::NotCsv { at } => Self::NotCsv { at: before + at },
             Self::FieldTooLong { at } => Self::FieldTooLong { at: before + at },
             Self::NotXml { at } => Self::NotXml { at: before + at },
+            Self::Unsearchable => Self::Unsearchable,
+            Self::NotText { at } => Self::NotText { at: before + at },
             Self::TagTooLong { at } => Self::TagTooLong { at: before + at },
             Self::Truncated | Self::Encoding | Self::Inflates => self,
         }
@@ -161,6 +170,10 @@ impl fmt::Display for Malformed {
             Self::FieldTooLong { at } => {
                 write!(f, "a field or row is longer than {} bytes at byte {at}", limits::FIELD_BYTES_MAX)
             }
+            Self::NotText { at } => write!(f, "the line before byte {at} is no text in UTF-8"),
+            Self::Unsearchable => f.write_str(
+                "what nobody classified cannot be found in a body of this format, and some of it is hidden",
+            ),
             Self::NotXml { at } => write!(f, "the body is not XML that can be judged at byte {at}"),
             Self::TagTooLong { at } => {
                 write!(f, "a tag is longer than {} bytes at byte {at}", limits::XML_TAG_BYTES_MAX)

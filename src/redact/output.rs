@@ -145,6 +145,25 @@ impl Output {
         self.hold.is_some()
     }
 
+    /// How many bytes are held of what stands before `at`.
+    pub(super) const fn held_before(&self, at: usize) -> usize {
+        match self.hold {
+            Some(hold) => self.held.len() + at.saturating_sub(hold.at),
+            None => 0,
+        }
+    }
+
+    /// Of what is held, the part from its byte `before` on, and what follows up to `to`, becomes this.
+    pub(super) fn rewrite_held(&mut self, piece: &[u8], before: usize, to: usize, with: &[u8]) {
+        let Some(Hold { at, comma }) = self.hold else { return };
+        self.take(piece, at);
+        self.held.extend_from_slice(piece.get(at..to).unwrap_or_default());
+        self.held.truncate(before);
+        self.held.extend_from_slice(with);
+        self.from = to;
+        self.hold = Some(Hold { at: to, comma });
+    }
+
     /// The held bytes leave, without their comma if no member stands before them.
     ///
     /// # Errors

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use crate::ids::Digest;
 use crate::redact::automaton::Shape;
 use crate::redact::classes::Mark;
+use crate::redact::detect::Detectors;
+use crate::redact::detect::Kind;
 use crate::redact::key::PseudonymKey;
 use crate::redact::mask;
 use crate::redact::mask::Made;
@@ -54,6 +56,10 @@ pub struct Plan {
     pub(super) drops: bool,
     /// Are strings to be looked at that nothing is said of?
     pub(super) looks: bool,
+    /// Finds, in text that is not hidden, what is of a hidden class by its form.
+    pub(super) detectors: Detectors,
+    /// Are there any kinds to find?
+    pub(super) finds: bool,
     pub(super) key: Option<PseudonymKey>,
     tag: [u8; 8],
 }
@@ -101,7 +107,18 @@ impl Plan {
         let drops = masks.values().any(|mask| *mask == Mask::Drop);
         let (shape, act_of_set) = (Arc::clone(shape), act_of_set.into());
         let looks = shape.looks_into_strings && !masks.is_empty();
-        let mut plan = Self { shape, hidden: masks, act_of_set, acts, drops, looks, key, tag: [0; 8] };
+        let is_found = |kind: &Kind| {
+            shape
+                .detected
+                .get(*kind as usize)
+                .copied()
+                .flatten()
+                .is_some_and(|(class, _)| masks.contains_key(&class))
+        };
+        let detectors = Detectors::new(Kind::ALL.into_iter().filter(is_found).collect());
+        let finds = !detectors.is_empty();
+        let mut plan =
+            Self { shape, hidden: masks, act_of_set, acts, drops, looks, detectors, finds, key, tag: [0; 8] };
         plan.tag = plan.name_view();
         plan
     }
@@ -144,6 +161,27 @@ impl Plan {
         let key = self.key.as_ref().map_or([0; 16], |key| key.sign("", b"palisade view"));
         let digest = Digest::of_parts([&self.shape.digest().as_bytes()[..], text.as_bytes(), &key]);
         digest.as_bytes().first_chunk().copied().unwrap_or_default()
+    }
+
+    /// Can plain text be redacted by it: is nothing hidden but what is found by its form?
+    pub(super) fn reads_text(&self) -> bool {
+        self.finds && self.act_of(self.shape.state(self.shape.start).below) == 0
+    }
+
+    /// What is found of this kind: the set of its class, how it is replaced, and how much that hides.
+    pub(super) fn detected(&self, kind: Kind) -> (u16, &Rule, &Mask) {
+        let found = self.shape.detected.get(kind as usize).copied().flatten();
+        let found = found.and_then(|(class, set)| {
+            Some((set, self.act(self.act_of(set)).mask.as_ref()?, self.hidden.get(&class)?))
+        });
+        found.unwrap_or((0, &Rule::Drop, &Mask::Drop))
+    }
+
+    /// The set of what hides most of all that is found: of a text that is too long to be looked at.
+    pub(super) fn detected_most(&self) -> u16 {
+        let all =
+            Kind::ALL.into_iter().filter(|kind| self.detectors.finds(*kind)).map(|kind| self.detected(kind));
+        all.reduce(|most, next| if next.2 > most.2 { next } else { most }).map_or(0, |(set, ..)| set)
     }
 
     /// Is one of the classes of this set hidden?

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use crate::redact::csv::Csv;
 use crate::redact::events::Events;
 use crate::redact::form::Form;
+use crate::redact::lines::Lines;
 use crate::redact::malformed::Malformed;
 use crate::redact::multipart::Boundary;
 use crate::redact::multipart::Multipart;
@@ -83,6 +84,8 @@ pub enum Format {
     },
     /// One XML document, its elements and attributes like members.
     Xml,
+    /// Plain text (`text/plain`).
+    Text,
 }
 
 /// A body's format and encoding.
@@ -99,7 +102,9 @@ impl Format {
     pub(super) const fn has_rows(self) -> bool {
         match self {
             Self::Json | Self::Lines | Self::Sequence => true,
-            Self::Form | Self::Multipart(_) | Self::Events | Self::Csv { .. } | Self::Xml => false,
+            Self::Form | Self::Multipart(_) | Self::Events | Self::Csv { .. } | Self::Xml | Self::Text => {
+                false
+            }
         }
     }
 }
@@ -109,7 +114,7 @@ impl Content {
     #[must_use]
     pub const fn is_a_stream(self) -> bool {
         match self.format {
-            Format::Lines | Format::Sequence | Format::Events => true,
+            Format::Lines | Format::Sequence | Format::Events | Format::Text => true,
             Format::Json | Format::Form | Format::Multipart(_) | Format::Csv { .. } | Format::Xml => false,
         }
     }
@@ -132,6 +137,7 @@ pub(super) enum Reader {
     Events(Box<Events>),
     Csv(Box<Csv>),
     Xml(Box<Xml>),
+    Text(Box<Lines>),
 }
 
 impl Reader {
@@ -145,6 +151,7 @@ impl Reader {
             Format::Multipart(boundary) => Self::Multipart(Box::new(Multipart::new(&boundary))),
             Format::Events => Self::Events(Box::default()),
             Format::Csv { is_named } => Self::Csv(Box::new(Csv::new(is_named))),
+            Format::Text => Self::Text(Box::default()),
             Format::Xml => Self::Xml(Box::default()),
         }
     }
@@ -159,6 +166,7 @@ impl Reader {
             Self::Events(events) => events.feed(plan, piece),
             Self::Csv(csv) => csv.feed(plan, piece),
             Self::Xml(xml) => xml.feed(plan, piece),
+            Self::Text(lines) => lines.feed(plan, piece),
         }
     }
 
@@ -176,6 +184,7 @@ impl Reader {
             Self::Events(events) => events.finish(plan),
             Self::Csv(csv) => csv.finish(plan),
             Self::Xml(xml) => xml.finish(),
+            Self::Text(lines) => lines.finish(plan),
         }
     }
 
@@ -184,7 +193,12 @@ impl Reader {
         match self {
             Self::Json(walk) => walk.foreign,
             Self::Records(records) => records.foreign,
-            Self::Form(_) | Self::Multipart(_) | Self::Events(_) | Self::Csv(_) | Self::Xml(_) => 0,
+            Self::Form(_)
+            | Self::Multipart(_)
+            | Self::Events(_)
+            | Self::Csv(_)
+            | Self::Xml(_)
+            | Self::Text(_) => 0,
         }
     }
 
@@ -198,6 +212,7 @@ impl Reader {
             Self::Events(events) => &events.counts,
             Self::Csv(csv) => &csv.counts,
             Self::Xml(xml) => &xml.counts,
+            Self::Text(lines) => &lines.counts,
         }
     }
 }

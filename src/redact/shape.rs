@@ -12,6 +12,7 @@ use std::fmt;
 use crate::redact::automaton;
 use crate::redact::automaton::Shape;
 use crate::redact::classes::Mark;
+use crate::redact::detect::Kind;
 use crate::redact::path;
 use crate::redact::path::PathError;
 use crate::redact::path::Step;
@@ -65,6 +66,7 @@ pub struct ShapeBuilder {
     keys: HashMap<Box<str>, u32>,
     names: BTreeMap<ClassIx, Box<str>>,
     mode: Mode,
+    detected: [Option<ClassIx>; Kind::ALL.len()],
     foreign: Foreign,
 }
 
@@ -106,7 +108,15 @@ impl ShapeBuilder {
             keys: HashMap::new(),
             names: BTreeMap::new(),
             mode: Mode::Open,
+            detected: [None; Kind::ALL.len()],
             foreign: Foreign::Refuse,
+        }
+    }
+
+    /// What is found of this kind by its form is of this class, where the mode is not [`Mode::Open`].
+    pub fn detect(&mut self, kind: Kind, class: ClassIx) {
+        if let Some(detected) = self.detected.get_mut(kind as usize) {
+            *detected = Some(class);
         }
     }
 
@@ -233,7 +243,7 @@ impl ShapeBuilder {
         let mut keys: Vec<(u32, Box<str>)> = self.keys.into_iter().map(|(key, ix)| (ix, key)).collect();
         keys.sort_unstable();
         let keys: Vec<Box<str>> = keys.into_iter().map(|(_, key)| key).collect();
-        automaton::compile(self.nodes, &keys, self.names, self.mode, self.foreign)
+        automaton::compile(self.nodes, &keys, self.names, self.mode, &self.detected, self.foreign)
     }
 
     fn edit(&mut self, node: NodeIx, change: impl FnOnce(&mut Node)) {

@@ -6,6 +6,7 @@ mod encode;
 mod evasions;
 mod events;
 mod executions;
+mod finds;
 mod form;
 mod gzip;
 mod http;

@@ -183,6 +183,30 @@ pub(super) fn unescape(raw: &[u8]) -> Option<String> {
     Some(text)
 }
 
+/// The same of a string that is valid, with U+FFFD for each half of a surrogate pair.
+pub(super) fn unescape_lossy(raw: &str) -> String {
+    let mut text = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at_checked(at).unwrap_or_default();
+        text.push_str(before);
+        // A pair, one unit, or one letter.
+        let length = [12, 6, 2].into_iter().find_map(|length| {
+            let part = escape.get(..length)?;
+            let one = unescape(part.as_bytes())?;
+            let is_one = one.chars().count() == 1;
+            is_one.then(|| text.push_str(&one)).map(|()| length)
+        });
+        let length = length.unwrap_or_else(|| {
+            text.push(char::REPLACEMENT_CHARACTER);
+            6
+        });
+        rest = escape.get(length..).unwrap_or_default();
+    }
+    text.push_str(rest);
+    text
+}
+
 /// The character of a `\u` escape, and of the second one that completes it.
 fn escaped_unit(rest: &mut std::str::Chars<'_>) -> Option<char> {
     let unit = hex4(rest)?;

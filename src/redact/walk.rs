@@ -5,6 +5,7 @@
 //! Never: recurses, buffers more than a key and one masked value, or lets out anything after what is not JSON.
 
 mod act;
+mod find;
 mod index;
 mod rows;
 mod run;
@@ -25,6 +26,7 @@ use crate::redact::text;
 use crate::redact::text::Number;
 use crate::redact::text::Owed;
 use act::Captured;
+use find::LastKey;
 use index::Index;
 use rows::Row;
 
@@ -106,6 +108,7 @@ pub(super) struct Walk {
     /// The key so far, as sent, if it began in an earlier piece.
     key: Vec<u8>,
     key_escape: bool,
+    last_key: LastKey,
     owed: Owed,
     number: Number,
     number_bytes: usize,
@@ -146,6 +149,7 @@ impl Walk {
             output: Output::new(),
             key: Vec::new(),
             key_escape: false,
+            last_key: LastKey::default(),
             owed: Owed::Nothing,
             number: Number::Start,
             number_bytes: 0,
@@ -163,7 +167,7 @@ impl Walk {
         while let Some(byte) = bytes.get(at) {
             if self.place.is_between() && (at < index.until || bytes.len() - at >= index::LEAST) {
                 if at >= index.until {
-                    index.build(bytes, at);
+                    index.build(bytes, at, plan.finds);
                 }
                 let from = at;
                 at = self.run(plan, bytes, &index, from)?;
@@ -191,6 +195,7 @@ impl Walk {
         }
         let out = self.output.end(piece).map_err(|why| self.too_much(why, at))?;
         self.before += bytes.len() as u64;
+        self.last_key.keep(bytes);
         Ok(out)
     }
 

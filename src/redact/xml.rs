@@ -82,6 +82,9 @@ impl Default for Xml {
 impl Xml {
     /// Takes the next piece; what may leave. After an error nothing may be asked of it any more.
     pub(super) fn feed(&mut self, plan: &Plan, piece: &Bytes) -> Result<Bytes, Malformed> {
+        if plan.finds {
+            return Err(Malformed::Unsearchable);
+        }
         self.characters(piece)?;
         let mut out = String::with_capacity(piece.len());
         while self.step(plan, &mut out)? {}

@@ -115,10 +115,11 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Forwarded<U> {
         let mut body = body;
         // A body without a byte hides nothing, whatever it is called; some apps tell only by ending it.
         let first = if bodiless { Ok(None) } else { next(&mut body).await };
-        let (content, first) = match first.and_then(|first| Ok((readable(&parts, first.is_none())?, first))) {
-            Ok(found) => found,
-            Err(refusal) => return Err(ending.refused(refusal)),
-        };
+        let (content, first) =
+            match first.and_then(|first| Ok((readable(&parts, &plan, first.is_none())?, first))) {
+                Ok(found) => found,
+                Err(refusal) => return Err(ending.refused(refusal)),
+            };
         let accepts = accepts.unwrap_or_default();
         let Some(first) = first else {
             bodiless_headers(&mut parts, &plan, &accepts, head_only, head_length.as_ref());
@@ -233,7 +234,7 @@ fn is_ours(name: &HeaderName) -> bool {
     name.as_str().starts_with(OURS)
 }
 
-fn readable(parts: &http::response::Parts, bodiless: bool) -> Result<Content, Refusal> {
+fn readable(parts: &http::response::Parts, plan: &Plan, bodiless: bool) -> Result<Content, Refusal> {
     // A part of a body cannot be judged: what hides a field may stand in the part that is missing.
     if parts.status == StatusCode::PARTIAL_CONTENT {
         return Err(Refusal::Unredactable);
@@ -241,7 +242,7 @@ fn readable(parts: &http::response::Parts, bodiless: bool) -> Result<Content, Re
     if bodiless {
         return Ok(Encoding::Identity.into());
     }
-    redact::http::readable_body(&parts.headers).map_err(|_| Refusal::Unredactable)
+    redact::http::readable_body_by(plan, &parts.headers).map_err(|_| Refusal::Unredactable)
 }
 
 /// The next bytes of an answer's body; `None` at its end.

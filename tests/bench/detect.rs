@@ -2,7 +2,6 @@
 //!
 //! `cargo bench --bench detect -- FILE` writes what is found in each line of a corpus that `tests/bench/detectors/corpus`
 //! made, one JSON array a line, for `tests/bench/detectors/compare`; the time goes to standard error.
-//! `... -- once WAY COUNT FILE` goes over a body so often, for callgrind: WAY is `glance` or `find`.
 
 use std::hint::black_box;
 use std::io::Write;

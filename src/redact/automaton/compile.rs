@@ -17,6 +17,7 @@ use crate::redact::automaton::layout::number_keys;
 use crate::redact::classes::ClassSet;
 use crate::redact::classes::Mark;
 use crate::redact::classes::Sets;
+use crate::redact::detect::Kind;
 use crate::redact::fold::fold;
 use crate::redact::shape::ClassIx;
 use crate::redact::shape::Foreign;
@@ -39,6 +40,7 @@ pub(in crate::redact) fn compile(
     keys: &[Box<str>],
     names: BTreeMap<ClassIx, Box<str>>,
     mode: Mode,
+    detected: &[Option<ClassIx>; Kind::ALL.len()],
     foreign: Foreign,
 ) -> Result<Shape, TooLarge> {
     let mut sets = Sets::default();
@@ -64,6 +66,7 @@ pub(in crate::redact) fn compile(
         let member = states.get(usize::from(state.default));
         member.is_some_and(|to| [to.array, to.object, to.scalar].into_iter().any(is_classified))
     });
+    let detected = detected_sets(mode, detected, &mut sets)?;
     let sets = sets.into_all();
     let all = sets.iter().fold(ClassSet::default(), |all, set| all.union(*set));
     let looks_into_strings = mode != Mode::Open;
@@ -80,6 +83,7 @@ pub(in crate::redact) fn compile(
         written.extend(u64::MAX.to_be_bytes());
     }
     written.extend(sets.iter().flat_map(|set| set.to_bytes()));
+    written.extend(detected.iter().flat_map(|found| found.map_or(0, |(_, set)| set).to_be_bytes()));
     let parts = std::iter::once(&*written).chain(symbols.keys());
     let digest = Digest::of_parts(parts);
     Ok(Shape {
@@ -91,12 +95,31 @@ pub(in crate::redact) fn compile(
         sets,
         classes: all.iter().collect(),
         names,
+        detected,
         looks_into_strings,
         classifies_any_member,
         has_rows: all.has(Mark::Row),
         foreign,
         digest,
     })
+}
+
+/// The sets of what is found by its form: each of one class.
+fn detected_sets(
+    mode: Mode,
+    detected: &[Option<ClassIx>; Kind::ALL.len()],
+    sets: &mut Sets,
+) -> Result<[Option<(ClassIx, u16)>; Kind::ALL.len()], TooLarge> {
+    let mut all = [None; Kind::ALL.len()];
+    if mode == Mode::Open {
+        return Ok(all);
+    }
+    for (place, class) in all.iter_mut().zip(detected) {
+        if let Some(class) = class {
+            *place = Some((*class, sets.intern(ClassSet::default().with(*class)?)?));
+        }
+    }
+    Ok(all)
 }
 
 /// Gives each node, for what its keys fold to, all that they lead to; the folded keys, which are numbered from the last

@@ -8,7 +8,6 @@
 
 mod signs;
 
-use super::part;
 use super::token;
 
 use signs::Signs;
@@ -94,15 +93,53 @@ const fn has_digits(bits: u64) -> bool {
 const _: () = assert!(DIGITS_MIN == 4);
 
 /// May anything be found in this text?
-pub(super) fn may_hold(bytes: &[u8], from: usize, to: usize) -> bool {
-    let mut any = Any { hot: 0, digits: 0, seen: Seen::default() };
-    let mut rest = part(bytes, from, to);
+pub(super) fn may_hold(text: &[u8]) -> bool {
+    look(text, Any { hot: 0, digits: 0, sees_odd: u64::MAX, seen: Seen::default() })
+}
+
+/// The same of a text that is plain, whatever its characters begin with.
+pub(super) fn may_hold_plain(text: &[u8]) -> bool {
+    look(text, Any { hot: 0, digits: 0, sees_odd: 0, seen: Seen::default() })
+}
+
+fn look(text: &[u8], mut any: Any) -> bool {
+    let mut rest = text;
     while !rest.is_empty() && any.hot == 0 && any.digits < DIGITS_MIN {
         let (window, others) = rest.split_at_checked(BLOCKS * 64).unwrap_or((rest, &[]));
         any = signs::each(window, any);
         rest = others;
     }
     any.hot != 0 || any.digits >= DIGITS_MIN
+}
+
+/// What the first 64 bytes of a text are.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Start {
+    /// How many bytes these are.
+    pub(super) length: usize,
+    /// Those that belong to words.
+    pub(super) word: u64,
+    pub(super) digit: u64,
+    pub(super) at: u64,
+    /// Those that characters begin with which are read as others.
+    pub(super) odd: u64,
+}
+
+impl Start {
+    #[inline]
+    pub(super) fn of(text: &[u8]) -> Self {
+        let block = text.get(..64).unwrap_or(text);
+        let start = Self { length: block.len(), ..Self::default() };
+        signs::each(block, start)
+    }
+}
+
+impl signs::Each for Start {
+    #[inline(always)]
+    fn block(&mut self, signs: Signs) {
+        self.word = signs.name & !(signs.hyphen | signs.underscore);
+        (self.digit, self.at, self.odd) = (signs.digit, signs.at, signs.odd);
+    }
 }
 
 struct Look<'g> {
@@ -115,7 +152,7 @@ impl signs::Each for Look<'_> {
     #[inline(always)]
     fn block(&mut self, signs: Signs) {
         if let Some(hot) = self.glance.hot.get_mut(self.at) {
-            *hot = self.seen.hot(&signs);
+            *hot = self.seen.hot(&signs) | signs.odd;
         }
         if let Some(digits) = self.glance.digits.get_mut(self.at) {
             *digits = signs.digit;
@@ -127,13 +164,15 @@ impl signs::Each for Look<'_> {
 struct Any {
     hot: u64,
     digits: u32,
+    /// All ones, if the odd bytes count.
+    sees_odd: u64,
     seen: Seen,
 }
 
 impl signs::Each for Any {
     #[inline(always)]
     fn block(&mut self, signs: Signs) {
-        self.hot |= self.seen.hot(&signs);
+        self.hot |= self.seen.hot(&signs) | signs.odd & self.sees_odd;
         self.digits += signs.digit.count_ones();
     }
 }
@@ -166,7 +205,7 @@ impl Seen {
         let eights = fours & back(fours, four, 4);
         let runs = eights & back(eights, eight, 8);
         (self.colon, self.hyphen, self.runs) = (signs.colon, signs.hyphen, [name, pairs, fours, eights]);
-        signs.at | signs.odd | colons | hyphens | runs
+        signs.at | colons | hyphens | runs
     }
 }
 

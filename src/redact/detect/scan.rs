@@ -10,11 +10,14 @@ use super::address;
 use super::byte;
 use super::date;
 use super::email;
+use super::glance::Start;
 use super::hint::Hint;
 use super::iban;
 use super::letters;
 use super::number;
 use super::token;
+use super::words::Word;
+use super::words::Words;
 
 /// Kinds that are groups of digits.
 const NUMBERS: [Kind; 3] = [Kind::Card, Kind::NationalId, Kind::Phone];
@@ -34,77 +37,34 @@ const WORDS: [Kind; 9] = [
 const LONG_WORD: usize = 12;
 
 /// Finds all values of these kinds.
-pub(super) fn scan(text: &[u8], kinds: Kinds, key: &Key<'_>, found: &mut Vec<Found>) {
+pub(super) fn scan(text: &[u8], first: Start, kinds: Kinds, key: &Key<'_>, found: &mut Vec<Found>) {
     let before = found.len();
-    if kinds.has(Kind::Email) {
+    if kinds.has(Kind::Email) && (first.at != 0 || first.length < text.len()) {
         email::find(text, found);
     }
     if kinds.has_any(&WORDS) {
-        words(text, kinds, key, found);
+        words(text, first, kinds, key, found);
     }
-    if found.len() == before && kinds.has(Kind::Secret) && key.has(Hint::SECRET) && token::is_random(text) {
+    if found.len() == before {
+        secret(text, kinds, key, found);
+    }
+}
+
+/// Finds a secret, which is the whole text.
+pub(super) fn secret(text: &[u8], kinds: Kinds, key: &Key<'_>, found: &mut Vec<Found>) {
+    if kinds.has(Kind::Secret)
+        && key.may_speak_of_secrets()
+        && token::may_be_random(text)
+        && key.has(Hint::SECRET)
+        && token::is_random(text)
+    {
         found.push(Found { from: 0, to: text.len(), kind: Kind::Secret });
     }
 }
 
-/// A run of letters and digits.
-#[derive(Debug, Clone, Copy)]
-struct Word {
-    from: usize,
-    to: usize,
-    digits: usize,
-}
-
-/// What a byte is to a word: nothing, a letter, a digit.
-const CLASSES: [u8; 256] = {
-    let mut classes = [0; 256];
-    let mut at = 0_u8;
-    while at < 128 {
-        // Indexing is the only way in a constant; `at` is below the length.
-        #[expect(clippy::indexing_slicing, reason = "below the length, and evaluated when compiled")]
-        {
-            classes[at as usize] = at.is_ascii_alphabetic() as u8 + 2 * at.is_ascii_digit() as u8;
-        }
-        at += 1;
-    }
-    classes
-};
-
-#[inline]
-fn class(byte: u8) -> u8 {
-    CLASSES.get(usize::from(byte)).copied().unwrap_or(0)
-}
-
-impl Word {
-    /// The next word from a place on.
-    #[inline]
-    fn next(text: &[u8], mut at: usize) -> Option<Self> {
-        let mut first = class(*text.get(at)?);
-        while first == 0 {
-            at += 1;
-            first = class(*text.get(at)?);
-        }
-        let from = at;
-        let mut digits = usize::from(first >> 1);
-        for byte in text.get(from + 1..)? {
-            at += 1;
-            let class = class(*byte);
-            if class == 0 {
-                return Some(Self { from, to: at, digits });
-            }
-            digits += usize::from(class >> 1);
-        }
-        Some(Self { from, to: text.len(), digits })
-    }
-
-    const fn len(&self) -> usize {
-        self.to - self.from
-    }
-}
-
-fn words(text: &[u8], kinds: Kinds, key: &Key<'_>, found: &mut Vec<Found>) {
-    let mut at = 0;
-    while let Some(word) = Word::next(text, at) {
+fn words(text: &[u8], first: Start, kinds: Kinds, key: &Key<'_>, found: &mut Vec<Found>) {
+    let (mut all, mut at) = (Words::new(text, first), 0);
+    while let Some(word) = all.next(at) {
         // An address may begin with its colons.
         let colons = word.from >= at + 2
             && byte(text, word.from - 1) == b':'
@@ -146,7 +106,8 @@ fn one(text: &[u8], word: Word, kinds: Kinds, key: &Key<'_>, found: &mut Vec<Fou
         return Some(to);
     }
     if word.digits == 0 {
-        let may_begin = joined || matches!(next, b'_' | b'=' | b' ') || word.len() >= LONG_WORD;
+        let may_begin = matches!(next, b'_' | b'=' | b'-' | b'.')
+            || matches!(word.len(), 1 | 2 | 5 | LONG_WORD..) && next != b'/';
         let value = if may_begin { of_letters(text, word, kinds)? } else { return None };
         found.push(value);
         return Some(value.to);

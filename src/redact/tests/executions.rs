@@ -120,7 +120,7 @@ fn body(random: &mut Random, format: Format) -> String {
     let mut out = String::new();
     match format {
         Format::Json => json(random, 6, &mut out),
-        Format::Lines => out = lines(random, "", "\n"),
+        Format::Lines | Format::Text => out = lines(random, "", "\n"),
         Format::Sequence => out = lines(random, "\u{1e}", "\n"),
         Format::Events => {
             let ends = random.one(&["\n\n", "\n\n", "\r\n\r\n", "\nid: 7\n\n"]);

@@ -33,6 +33,8 @@ pub(super) struct Captured {
 #[derive(Debug, Clone, Copy)]
 enum What {
     Stays,
+    /// It stays, but for what is found in it.
+    Searched,
     /// It is masked by the act of this number.
     Masked(u16),
     /// The document in it is read as if it stood at this state. It may be none, unless the route says that it is one.
@@ -74,7 +76,7 @@ impl Walk {
     /// Looks whether a string, of which the first byte would stand at `from`, may hold a document that nothing says it
     /// does. Where the piece ends before that byte, the next one is asked.
     pub(super) fn look(&mut self, plan: &Plan, bytes: &[u8], from: usize) {
-        if !plan.looks || self.hidden_at != NOWHERE || self.next == DEAD {
+        if !plan.looks || self.hidden_at != NOWHERE || self.next == DEAD && !plan.finds {
             return;
         }
         match bytes.get(from) {
@@ -90,6 +92,24 @@ impl Walk {
         self.hidden_at = self.around.len();
         self.output.hide(bytes, from);
         self.capture_as(What::Read { from: self.next, is_declared }, true);
+    }
+
+    /// Keeps back the text of a string, of which the first byte stands at `from`, to search it. Its quote leaves.
+    pub(super) fn keep_back(&mut self, bytes: &[u8], from: usize) {
+        if self.hidden_at == NOWHERE {
+            self.watch();
+            self.hidden_at = self.around.len();
+            self.output.hide(bytes, from);
+            self.capture_as(What::Searched, true);
+        }
+    }
+
+    /// Writes the text of a string that was kept back, but for what is found in it.
+    fn searched(&mut self, plan: &Plan, bytes: &[u8], raw: &[u8], is_long: bool) {
+        let found = if plan.finds { self.found_in(plan, bytes, raw, is_long) } else { None };
+        let out = self.output.replacement(bytes);
+        out.extend_from_slice(found.as_deref().unwrap_or(raw));
+        out.push(b'"');
     }
 
     pub(super) const fn watch(&mut self) {
@@ -151,7 +171,7 @@ impl Walk {
         Ok(())
     }
 
-    fn count(&mut self, plan: &Plan, set: u16) {
+    pub(super) fn count(&mut self, plan: &Plan, set: u16) {
         let counts = match &mut self.row {
             Some(row) => &mut row.counts,
             None => &mut self.counts,
@@ -198,6 +218,7 @@ impl Walk {
         let redacted = || mask::quoted(mask::REDACTED);
         match what {
             What::Stays => {}
+            What::Searched => self.searched(plan, bytes, &raw, is_long),
             What::Masked(number) => {
                 let out = self.output.replacement(bytes);
                 match (&plan.act(number).mask, text) {
@@ -212,18 +233,13 @@ impl Walk {
                     None if !is_declared && !is_long && !may_begin_a_document(&raw) => Some(Read::Same),
                     None => None,
                 };
-                let out = self.output.replacement(bytes);
                 let quoted = match read {
-                    Some(Read::Same) => {
-                        out.extend_from_slice(&raw);
-                        out.push(b'"');
-                        return;
-                    }
+                    Some(Read::Same) => return self.searched(plan, bytes, &raw, is_long),
                     Some(Read::Other(text)) => mask::quoted(&text),
                     None => redacted(),
                 };
                 // The opening quote has left.
-                out.extend(quoted.into_iter().skip(1));
+                self.output.replacement(bytes).extend(quoted.into_iter().skip(1));
             }
         }
     }
@@ -239,6 +255,7 @@ impl Walk {
         }
         let mut walk = Self::at(plan, from);
         walk.level = self.level + 1;
+        walk.last_key = self.last_key.of_inner();
         let document = Bytes::from(text);
         let walked = walk.feed(plan, &document).and_then(|out| Ok([out, walk.finish(plan)?].concat()));
         match walked {

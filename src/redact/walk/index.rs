@@ -8,6 +8,8 @@
 
 mod bits;
 
+use crate::redact::detect::Glance;
+
 use bits::Classify;
 
 /// Bytes of one index.
@@ -26,6 +28,8 @@ pub(super) struct Index {
     /// Bytes that make a key more than its bytes: backslashes and what is not ASCII.
     odd: [u64; BLOCKS],
     any_odd: bool,
+    /// What may hold something that is found by its form.
+    glance: Glance,
 }
 
 /// What one block leaves to the next.
@@ -42,13 +46,23 @@ struct Carry {
 impl Index {
     /// An index of nothing.
     pub(super) const fn new() -> Self {
-        Self { from: 0, until: 0, tokens: [0; BLOCKS], odd: [0; BLOCKS], any_odd: false }
+        Self {
+            from: 0,
+            until: 0,
+            tokens: [0; BLOCKS],
+            odd: [0; BLOCKS],
+            any_odd: false,
+            glance: Glance::new(),
+        }
     }
 
-    /// Indexes what follows from `from` on, where no token is open.
+    /// Indexes what follows from `from` on, where no token is open; with a glance, if something is to be found.
     #[inline(never)]
-    pub(super) fn build(&mut self, bytes: &[u8], from: usize) {
+    pub(super) fn build(&mut self, bytes: &[u8], from: usize, finds: bool) {
         bits::dispatch(Build { index: self, bytes, from });
+        if finds {
+            self.glance.look(bytes.get(from..self.until).unwrap_or_default());
+        }
     }
 
     // Part of the function that may use the instructions that `classify` does.
@@ -117,6 +131,12 @@ impl Index {
             let blocks = (from - self.from) / 64..=(to - self.from) / 64;
             self.odd.get(blocks).is_none_or(|odd| odd.iter().any(|block| *block != 0))
         }
+    }
+
+    /// May something be found by its form between these two places, of which a glance was taken?
+    #[inline]
+    pub(super) fn may_hold(&self, from: usize, to: usize) -> bool {
+        self.glance.may_hold(from - self.from, to - self.from)
     }
 
     /// The tokens from `at` on.
@@ -248,7 +268,7 @@ mod tests {
 
     fn found(bytes: &[u8], from: usize) -> (Vec<usize>, usize) {
         let mut index = Index::new();
-        index.build(bytes, from);
+        index.build(bytes, from, false);
         let mut tokens = index.tokens(from);
         (std::iter::from_fn(|| tokens.next()).collect(), index.until)
     }

@@ -64,7 +64,7 @@ impl Walk {
             let step = match self.place {
                 Place::After => self.run_after(plan, bytes, next, first)?,
                 Place::Key | Place::FirstKey => self.run_members(plan, bytes, index, &mut tokens, next)?,
-                Place::Value | Place::FirstItem => self.run_items(plan, bytes, &mut tokens, next)?,
+                Place::Value | Place::FirstItem => self.run_items(plan, bytes, index, &mut tokens, next)?,
                 Place::Start
                 | Place::Mark(_)
                 | Place::InKey
@@ -99,7 +99,7 @@ impl Walk {
             };
             let Some(value) = tokens.next() else { return Ok(Step::To(at)) };
             let first = bytes.get(value).copied().unwrap_or_default();
-            let step = self.run_value(plan, bytes, tokens, value, first)?;
+            let step = self.run_value(plan, bytes, index, tokens, value, first)?;
             let Some(end) = step.past_scalar(first) else { return Ok(step) };
             let Some(after) = tokens.next() else { return Ok(Step::To(end)) };
             if bytes.get(after) != Some(&b',') {
@@ -119,13 +119,14 @@ impl Walk {
         &mut self,
         plan: &Plan,
         bytes: &[u8],
+        index: &Index,
         tokens: &mut Tokens<'_>,
         value: usize,
     ) -> Result<Step, Malformed> {
         let mut value = value;
         loop {
             let first = bytes.get(value).copied().unwrap_or_default();
-            let step = self.run_value(plan, bytes, tokens, value, first)?;
+            let step = self.run_value(plan, bytes, index, tokens, value, first)?;
             let Some(end) = step.past_scalar(first) else { return Ok(step) };
             let Some(after) = tokens.next() else { return Ok(Step::To(end)) };
             let next = bytes.get(after).copied().unwrap_or_default();
@@ -181,6 +182,9 @@ impl Walk {
             return Ok(Step::Stop(at));
         }
         self.next = if self.top.state == DEAD { DEAD } else { plan.shape.member(self.top.state, raw) };
+        if plan.finds {
+            self.find_in_key(plan, bytes, index.may_hold(at + 1, close), at + 1, close)?;
+        }
         let Some(colon) = tokens.next() else {
             self.place = Place::Colon;
             return Ok(Step::Stop(close + 1));
@@ -197,6 +201,7 @@ impl Walk {
         &mut self,
         plan: &Plan,
         bytes: &[u8],
+        index: &Index,
         tokens: &mut Tokens<'_>,
         at: usize,
         first: u8,
@@ -215,6 +220,9 @@ impl Walk {
                 self.enter(plan, bytes, at, first)?;
                 if plan.looks {
                     self.look(plan, bytes, at + 1);
+                }
+                if plan.finds {
+                    self.find_indexed(plan, bytes, index, at + 1, close);
                 }
                 self.capture(bytes, at + 1, close);
                 close + 1

@@ -36,6 +36,9 @@ impl Walk {
             return Err(Malformed::KeyTooLong { at: self.position(end) });
         }
         self.next = if self.top.state == DEAD { DEAD } else { plan.shape.member(self.top.state, raw) };
+        if plan.finds {
+            self.find_in_key(plan, bytes, plan.detectors.may_hold(bytes, from, end), from, end)?;
+        }
         self.place = Place::Colon;
         if bytes.get(end + 1) == Some(&b':') {
             self.place = Place::Value;
@@ -59,6 +62,9 @@ impl Walk {
         }
         self.key.extend_from_slice(raw);
         if end.is_none() {
+            if plan.finds {
+                self.hold_key(from);
+            }
             return Ok(at);
         }
         let bad = Malformed::BadKey { at: self.position(at) };
@@ -73,6 +79,9 @@ impl Walk {
             {
                 return Err(bad);
             }
+        }
+        if plan.finds {
+            self.find_in_odd_key(plan, bytes, &key, from, at)?;
         }
         self.place = Place::Colon;
         Ok(at + 1)
@@ -102,11 +111,17 @@ impl Walk {
             }
             match bytes.get(at) {
                 None => {
+                    if plan.finds && !self.look_later {
+                        self.keep_back(bytes, from);
+                    }
                     self.capture(bytes, from, at);
                     return Ok(at);
                 }
                 Some(b'"') if self.owed == Owed::Nothing => {
                     self.capture(bytes, from, at);
+                    if plan.finds {
+                        self.find(plan, bytes, from, at);
+                    }
                     self.value_end(plan, bytes, at + 1)?;
                     return Ok(at + 1);
                 }
