@@ -85,6 +85,8 @@ pub const JSON_DEPTH_MAX: usize = 128;
 pub const JSON_KEY_BYTES_MAX: usize = 1 << 10;
 /// Longest number of a JSON body, in bytes.
 pub const JSON_NUMBER_BYTES_MAX: usize = 1 << 10;
+/// Longest text by which a row of the app's may name its owner, in bytes: it is looked up by each of its beginnings.
+pub const APP_KEY_TEXT_BYTES_MAX: usize = 1 << 10;
 /// Most strings that a JSON document stands in, each within the one before, of which something is to be hidden.
 pub const JSON_IN_STRINGS_MAX: u8 = 3;
 /// Most bytes of one row of which it is to be known whose it is, as it leaves: they are held until then.

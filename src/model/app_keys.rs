@@ -3,6 +3,7 @@
 //! Never: guesses. A text that names no tenant's data names nothing.
 
 use crate::ids::DataKey;
+use crate::limits;
 use crate::model::tenants::TenantIx;
 use crate::model::tenants::Tenants;
 
@@ -20,6 +21,9 @@ impl Tenants {
     /// By the longest of the tenants' own keys that it starts with.
     fn by_own_key(&self, text: &str) -> Option<DataKey> {
         if !self.has_app_keys() {
+            return None;
+        }
+        if text.len() > limits::APP_KEY_TEXT_BYTES_MAX {
             return None;
         }
         let ends = text.char_indices().map(|(at, c)| at + c.len_utf8());

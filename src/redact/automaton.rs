@@ -14,7 +14,6 @@ use crate::ids::Digest;
 use crate::redact::classes::ClassSet;
 use crate::redact::classes::Sets;
 use crate::redact::detect::Kind;
-use crate::redact::fold::fold;
 use crate::redact::shape::ClassIx;
 use crate::redact::shape::Foreign;
 use crate::redact::symbols::Symbols;
@@ -81,6 +80,8 @@ pub struct Shape {
     pub(super) detected: [Option<(ClassIx, u16)>; Kind::ALL.len()],
     /// Is a string that looks like JSON read as if its document stood there?
     pub(super) looks_into_strings: bool,
+    /// The class of what no class names, where that has one.
+    pub(super) unclassified: Option<ClassIx>,
     /// Is there a place of which each member is classified, whatever its key?
     classifies_any_member: bool,
     pub(super) has_rows: bool,
@@ -102,6 +103,7 @@ impl Shape {
             names: BTreeMap::new(),
             detected: [None; Kind::ALL.len()],
             looks_into_strings: false,
+            unclassified: None,
             classifies_any_member: false,
             has_rows: false,
             foreign: Foreign::Refuse,
@@ -143,8 +145,17 @@ impl Shape {
         if self.classifies_any_member || text.contains(&b'\\') {
             return true;
         }
-        let text = fold(&String::from_utf8_lossy(text));
-        self.symbols.keys().filter_map(|key| str::from_utf8(key).ok()).any(|key| text.contains(&fold(key)))
+        let text = String::from_utf8_lossy(text);
+        self.symbols.stands_in(&text)
+    }
+
+    /// Has an object of this state a member of this key, or one like it?
+    pub(super) fn names(&self, from: StateIx, key: &[u8]) -> bool {
+        let base = self.states.get(usize::from(from)).map_or(0, |state| state.base);
+        let is_own = |symbol: u32| {
+            self.cells.get((base + symbol) as usize).is_some_and(|cell| from != DEAD && cell.owner == from)
+        };
+        self.symbols.find(key).is_some_and(is_own) || self.symbols.find_folded(key).is_some_and(is_own)
     }
 
     /// Where the member `key` of an object leads, whose state is `from`. A key that is no member's own leads where the

@@ -55,6 +55,11 @@ impl ClassSet {
         self.marks & mark as u8 != 0
     }
 
+    /// Is this class the only one in it?
+    pub(super) fn is_only(&self, class: ClassIx) -> bool {
+        Self::default().with(class).is_ok_and(|only| only.words == self.words)
+    }
+
     /// Is no class in it?
     pub(super) fn is_unclassified(&self) -> bool {
         self.words.iter().all(|word| *word == 0)

@@ -228,6 +228,22 @@ fn follow(plan: &Plan, path: &[Step]) -> (Vec<u16>, State) {
     (sets, plan.shape.state(state))
 }
 
+/// Is the last member of a path one that the shape knows?
+fn is_named(plan: &Plan, path: &[Step]) -> bool {
+    let (mut state, mut is_named) = (plan.shape.start, false);
+    for step in path {
+        let around = plan.shape.state(state);
+        state = match step {
+            Step::Member(key) => {
+                is_named = plan.shape.names(around.inside, key.as_bytes());
+                plan.shape.member(around.inside, key.as_bytes())
+            }
+            Step::Item => around.item,
+        };
+    }
+    is_named
+}
+
 /// Does a path lead to what no class names?
 fn is_rest(plan: &Plan, path: &[Step]) -> bool {
     let mut state = plan.shape.start;
@@ -255,9 +271,10 @@ fn reach(plan: &Plan, path: &[Step]) -> Reach {
 
 /// Does a name lead, in any reading, to what is classified, be it hidden or not?
 pub(super) fn is_classified(plan: &Plan, name: &str) -> bool {
-    readings(name).iter().map(|path| follow(plan, path)).any(|(around, end)| {
-        // The empty set has the number 0.
-        end.below != 0 || around.iter().any(|set| *set != 0)
+    readings(name).iter().any(|path| {
+        let (around, end) = follow(plan, path);
+        // The empty set has the number 0. What any name leads to, says nothing of this one.
+        is_named(plan, path) && (end.below != 0 || around.iter().any(|set| *set != 0))
     })
 }
 

@@ -79,6 +79,10 @@ impl Output {
             None if self.hiding => {}
             None => self.take(piece, piece.len()),
         }
+        if self.pending == Some(0) {
+            // A row that goes on: nothing leaves, and nothing is copied.
+            return if self.out.len() > limits::ROW_BYTES_MAX { Err(TooMuch::Row) } else { Ok(Bytes::new()) };
+        }
         if let Some(pending) = &mut self.pending {
             let row = self.out.split_off(std::mem::replace(pending, 0));
             if row.len() > limits::ROW_BYTES_MAX {

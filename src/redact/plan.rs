@@ -35,6 +35,8 @@ pub(super) struct Act {
     pub(super) mask: Option<Rule>,
     /// A string is read as the JSON document that it holds.
     pub(super) json: bool,
+    /// What replaces it is for what no class names: a document is no such value, only what stands in it.
+    pub(super) is_rest: bool,
     /// It is a row, which stays only if it is the right owner's.
     pub(super) row: bool,
     /// It says whose the row is.
@@ -42,7 +44,7 @@ pub(super) struct Act {
 }
 
 /// What is done with a value whose number says nothing: it cannot happen, and must not leak if it does.
-static UNKNOWN: Act = Act { mask: Some(Rule::Drop), json: false, row: false, owner: false };
+static UNKNOWN: Act = Act { mask: Some(Rule::Drop), json: false, is_rest: false, row: false, owner: false };
 
 /// What one caller may not see in one body.
 #[derive(Debug)]
@@ -91,6 +93,8 @@ impl Plan {
             let act = Act {
                 mask: most.map(|(class, mask)| rule(shape, *class, mask, key.is_some())),
                 json: set.has(Mark::Json),
+                is_rest: most
+                    .is_some_and(|(class, _)| shape.unclassified == Some(*class) && set.is_only(*class)),
                 row: set.has(Mark::Row),
                 owner: set.has(Mark::Owner),
             };

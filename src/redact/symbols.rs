@@ -43,6 +43,14 @@ impl Symbols {
         Some(number + u32::try_from(self.exact.keys.len()).ok()?)
     }
 
+    /// Does any of the keys stand in a text, in whatever case and with whatever separators?
+    pub(super) fn stands_in(&self, text: &str) -> bool {
+        let folded = fold(text);
+        let mut keys = self.folded.keys.iter().filter_map(|key| str::from_utf8(key).ok());
+        // A key that is nothing but separators stands as it is.
+        keys.any(|key| folded.contains(key) || text.contains(key))
+    }
+
     pub(super) fn keys(&self) -> impl Iterator<Item = &[u8]> {
         self.exact.keys.iter().chain(&self.folded.keys).map(|key| &**key)
     }

@@ -44,12 +44,12 @@ pub(in crate::redact) fn compile(
     foreign: Foreign,
 ) -> Result<Shape, TooLarge> {
     let mut sets = Sets::default();
-    let folded = fold_keys(&mut nodes, keys);
+    let (folded, folds) = fold_keys(&mut nodes, keys);
     let unclassified = match mode {
         Mode::Open | Mode::Guarded => None,
         Mode::Closed(class) => Some(Unclassified::new(&mut nodes, class)),
     };
-    let compiler = Compiler::new(&nodes, keys.len(), unclassified);
+    let compiler = Compiler::new(&nodes, &folds, unclassified);
     let (rows, start, rest) = compiler.run(&mut sets)?;
     let (symbols, rows) = number_keys(rows, keys, &folded);
     let below = classes_below(&rows, &sets)?;
@@ -97,6 +97,7 @@ pub(in crate::redact) fn compile(
         names,
         detected,
         looks_into_strings,
+        unclassified: unclassified.map(|un| un.class),
         classifies_any_member,
         has_rows: all.has(Mark::Row),
         foreign,
@@ -122,9 +123,9 @@ fn detected_sets(
     Ok(all)
 }
 
-/// Gives each node, for what its keys fold to, all that they lead to; the folded keys, which are numbered from the last
-/// key on.
-fn fold_keys(nodes: &mut [Node], keys: &[Box<str>]) -> Vec<String> {
+/// Gives each node, for what its keys fold to, all that they lead to. The folded keys, which are numbered from the last
+/// key on, and for each key the number of what it folds to.
+fn fold_keys(nodes: &mut [Node], keys: &[Box<str>]) -> (Vec<String>, Vec<u32>) {
     let mut all: Vec<String> = Vec::new();
     let mut known: HashMap<String, u32> = HashMap::new();
     let numbers: Vec<u32> = keys
@@ -144,7 +145,7 @@ fn fold_keys(nodes: &mut [Node], keys: &[Box<str>]) -> Vec<String> {
             node.folded.entry(*number).or_default().extend(to);
         }
     }
-    all
+    (all, numbers)
 }
 
 /// What stands for all that no class names.
@@ -169,8 +170,8 @@ impl Unclassified {
 
 struct Compiler<'a> {
     nodes: &'a [Node],
-    /// How many keys there are that are not folded.
-    keys: usize,
+    /// For each key that is not folded the number of what it folds to.
+    folds: &'a [u32],
     unclassified: Option<Unclassified>,
     /// Can this node lead to a class at all? Those that cannot are left out of every set.
     useful: Vec<bool>,
@@ -180,12 +181,12 @@ struct Compiler<'a> {
 }
 
 impl<'a> Compiler<'a> {
-    fn new(nodes: &'a [Node], keys: usize, unclassified: Option<Unclassified>) -> Self {
+    fn new(nodes: &'a [Node], folds: &'a [u32], unclassified: Option<Unclassified>) -> Self {
         let mut useful = useful(nodes);
         if let Some(covered) = unclassified.and_then(|un| useful.get_mut(un.covered as usize)) {
             *covered = true;
         }
-        Self { nodes, keys, unclassified, useful, ids: HashMap::new(), found: Vec::new(), work: 0 }
+        Self { nodes, folds, unclassified, useful, ids: HashMap::new(), found: Vec::new(), work: 0 }
     }
 
     fn run(mut self, sets: &mut Sets) -> Result<(Vec<Row>, StateIx, StateIx), TooLarge> {
@@ -225,7 +226,7 @@ impl<'a> Compiler<'a> {
         let mut scalar = other;
         if let Some(unclassified) = self.unclassified {
             let is_covered = |set: &[u32]| set.contains(&unclassified.covered);
-            if !set.is_empty() && other.is_unclassified() && !other.has(Mark::Json) && !is_covered(&whole) {
+            if !set.is_empty() && other.is_unclassified() && !is_covered(&whole) {
                 scalar = other.with(unclassified.class)?;
             }
             // All that a value of a class contains is of that class.
@@ -283,10 +284,13 @@ impl<'a> Compiler<'a> {
     fn members(&mut self, set: &[u32], key: Option<u32>) -> Result<StateIx, TooLarge> {
         let mut to = Vec::new();
         for node in set.iter().filter_map(|node| self.nodes.get(*node as usize)) {
-            let named = key.and_then(|key| {
-                if (key as usize) < self.keys { node.members.get(&key) } else { node.folded.get(&key) }
-            });
-            to.extend(named.unwrap_or(&node.other_members));
+            let fold = key.map(|key| self.folds.get(key as usize).copied().unwrap_or(key));
+            let folded = fold.and_then(|fold| node.folded.get(&fold));
+            to.extend(folded.into_iter().flatten());
+            // Only the very key is no other member.
+            if !key.is_some_and(|key| node.members.contains_key(&key)) {
+                to.extend(&node.other_members);
+            }
             to.extend(&node.every_member);
         }
         self.spend(set.len())?;

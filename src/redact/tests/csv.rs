@@ -163,3 +163,12 @@ proptest! {
         prop_assert_eq!(whole, run(&plan, CSV, &single).map(|(out, _)| out).ok());
     }
 }
+
+#[test]
+fn where_any_name_may_lead_to_a_class_a_row_of_values_is_no_header() {
+    for rule in ["$..ssn", "*", "$..*"] {
+        let body = "alice,078-05-1120\r\nbob,078-05-1121\r\n";
+        let result = run(&plan(&[(rule, "drop")]), CSV, &[body.as_bytes()]);
+        assert!(matches!(result, Err(Malformed::NotCsv { .. })), "{rule}");
+    }
+}

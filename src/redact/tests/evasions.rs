@@ -38,6 +38,9 @@ fn a_key_that_differs_only_as_careless_apps_write_it_is_the_key() {
     for key in ["SSN", "s_s-n", "S.S.N.", "ｓｓｎ", "ſsn", r"s\u200bsn", r"s\u00adsn", "s sn", "s:s:n"] {
         assert_eq!(seen(NO_SSN, &format!(r#"{{"{key}":1}}"#)), "{}", "{key}");
     }
+    // Another rule that spells it so does not make it another key, nor one for all other members one of those.
+    let rules = &[("$..ssn", "drop"), ("$.audit.SSN.source", "null")];
+    assert_eq!(seen(rules, r#"{"audit":{"SSN":"078-05-1120"}}"#), r#"{"audit":{}}"#);
     // To every client another key.
     assert_eq!(seen(NO_SSN, r#"{"ѕѕn":1}"#), r#"{"ѕѕn":1}"#);
     // A key of its own is not taken for another.

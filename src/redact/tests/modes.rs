@@ -141,6 +141,20 @@ fn every_format_is_closed_where_the_body_is() {
 }
 
 #[test]
+fn a_closed_place_of_documents_shows_no_other_value() {
+    let plan = plan(Mode::Closed(REST), &[("payload.name", None)], &["payload"]);
+    for hidden in ["4111111111111111", "true", "\"4111111111111111\"", "\"Jane Doe\"", "\"\\\"x\\\"\""] {
+        let left = seen(&plan, &format!(r#"{{"payload":{hidden}}}"#)).unwrap();
+        assert!(left == "{}" || left == r#"{"payload":"[redacted]"}"#, "{hidden}: {left}");
+    }
+    assert_eq!(seen(&plan, r#"{"payload":[4111]}"#).unwrap(), r#"{"payload":[null]}"#);
+    assert_eq!(
+        seen(&plan, r#"{"payload":"{\"name\":1,\"x\":2}"}"#).unwrap(),
+        r#"{"payload":"{\"name\":1}"}"#
+    );
+}
+
+#[test]
 fn who_may_see_all_is_looked_at_for_nothing() {
     let mut shape = ShapeBuilder::new();
     shape.mode(Mode::Closed(REST));

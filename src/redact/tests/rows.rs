@@ -142,6 +142,24 @@ fn a_line_of_another_goes_with_its_end() {
 }
 
 #[test]
+fn a_row_in_a_string_is_a_row() {
+    for foreign in [Foreign::Drop, Foreign::Refuse] {
+        let mut shape = ShapeBuilder::new();
+        shape.rows("$.payload.items[*]", "tenant", foreign).unwrap();
+        let node = shape.select("payload").unwrap();
+        shape.json(node);
+        let plan = Arc::new(Plan::new(&Arc::new(shape.build().unwrap()), [], None));
+        let body = r#"{"payload":"{\"items\":[{\"tenant\":\"globex\"},{\"tenant\":\"acme\"}]}"}"#;
+        match seen(&plan, Encoding::Identity, body) {
+            Ok(left) => assert_eq!(left, r#"{"payload":"{\"items\":[{\"tenant\":\"acme\"}]}"}"#),
+            Err(why) => assert!(foreign == Foreign::Refuse && matches!(why, Malformed::ForeignRow { .. })),
+        }
+        let own = r#"{"payload":"{\"items\":[{\"tenant\":\"acme\"}]}"}"#;
+        assert_eq!(seen(&plan, Encoding::Identity, own).unwrap(), own);
+    }
+}
+
+#[test]
 fn without_an_owner_no_row_leaves() {
     let plan = plan("$[*]", "t", Foreign::Drop, &[]);
     let (out, hidden) = super::run(&plan, Encoding::Identity, &[br#"[{"t":"acme"}]"#]).unwrap();

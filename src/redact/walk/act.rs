@@ -41,6 +41,8 @@ enum What {
     Read {
         from: StateIx,
         is_declared: bool,
+        /// What is neither object nor array is hidden itself.
+        hides_rest: bool,
     },
 }
 
@@ -57,9 +59,10 @@ impl Walk {
         let first = bytes.get(at).copied().unwrap_or_default();
         let act = if number == 0 { &Act::default() } else { plan.act(number) };
         let is_hidden = self.hidden_at != NOWHERE;
+        let reads = act.json && first == b'"' && (act.mask.is_none() || act.is_rest);
         if !is_hidden {
             self.begin_row(act, bytes, at)?;
-            match &act.mask {
+            match act.mask.as_ref().filter(|_| !reads) {
                 Some(rule) => self.hide(number, rule, plan, set, bytes, at)?,
                 None => self.keep_member(bytes, at)?,
             }
@@ -67,8 +70,8 @@ impl Walk {
         if act.owner {
             self.begin_owner(first);
         }
-        if act.json && first == b'"' && act.mask.is_none() && !is_hidden {
-            self.read(bytes, at + 1, true);
+        if reads && !is_hidden {
+            self.read(bytes, at + 1, true, act.mask.is_some());
         }
         Ok(())
     }
@@ -80,18 +83,18 @@ impl Walk {
             return;
         }
         match bytes.get(from) {
-            Some(b'{' | b'[' | b'\\' | b' ' | 0xef) => self.read(bytes, from, false),
+            Some(b'{' | b'[' | b'\\' | b' ' | 0xef) => self.read(bytes, from, false, false),
             Some(_) => {}
             None => self.look_later = true,
         }
     }
 
     /// Keeps back the text of a string, to read the document in it. Its quote leaves.
-    fn read(&mut self, bytes: &[u8], from: usize, is_declared: bool) {
+    fn read(&mut self, bytes: &[u8], from: usize, is_declared: bool, hides_rest: bool) {
         self.watch();
         self.hidden_at = self.around.len();
         self.output.hide(bytes, from);
-        self.capture_as(What::Read { from: self.next, is_declared }, true);
+        self.capture_as(What::Read { from: self.next, is_declared, hides_rest }, true);
     }
 
     /// Keeps back the text of a string, of which the first byte stands at `from`, to search it. Its quote leaves.
@@ -189,7 +192,7 @@ impl Walk {
     pub(super) fn ended(&mut self, plan: &Plan, bytes: &[u8], at: usize) -> Result<(), Malformed> {
         let depth = self.around.len();
         if let Some(captured) = self.captured.take() {
-            self.replace(plan, captured, bytes);
+            self.replace(plan, captured, bytes, at)?;
         }
         if self.hidden_at == depth {
             self.hidden_at = NOWHERE;
@@ -208,7 +211,7 @@ impl Walk {
     }
 
     /// Writes what replaces a value that was looked at. One that is too long, or no text, is hidden whole.
-    fn replace(&mut self, plan: &Plan, captured: Captured, bytes: &[u8]) {
+    fn replace(&mut self, plan: &Plan, captured: Captured, bytes: &[u8], at: usize) -> Result<(), Malformed> {
         let Captured { what, is_owner, is_text, is_long, raw } = captured;
         let text = if is_text { text::unescape(&raw) } else { str::from_utf8(&raw).ok().map(str::to_owned) };
         let text = text.filter(|_| !is_long);
@@ -226,15 +229,19 @@ impl Walk {
                     _ => out.extend(redacted()),
                 }
             }
-            What::Read { from, is_declared } => {
+            What::Read { from, is_declared, hides_rest } => {
                 let read = match text {
-                    Some(text) => self.document(plan, from, is_declared, text),
+                    Some(text) if hides_rest && !begins_a_document(&text) => None,
+                    Some(text) => self.document(plan, from, is_declared, text, at)?,
                     // No text, and so no document to those who tell.
                     None if !is_declared && !is_long && !may_begin_a_document(&raw) => Some(Read::Same),
                     None => None,
                 };
                 let quoted = match read {
-                    Some(Read::Same) => return self.searched(plan, bytes, &raw, is_long),
+                    Some(Read::Same) => {
+                        self.searched(plan, bytes, &raw, is_long);
+                        return Ok(());
+                    }
                     Some(Read::Other(text)) => mask::quoted(&text),
                     None => redacted(),
                 };
@@ -242,33 +249,48 @@ impl Walk {
                 self.output.replacement(bytes).extend(quoted.into_iter().skip(1));
             }
         }
+        Ok(())
     }
 
     /// Reads the document that a string holds. `None` if it must not leave.
-    fn document(&mut self, plan: &Plan, from: StateIx, is_declared: bool, text: String) -> Option<Read> {
-        let trimmed = text.trim_start_matches(SPACES);
-        if trimmed.is_empty() || !is_declared && !trimmed.starts_with(['{', '[']) {
-            return Some(Read::Same);
+    fn document(
+        &mut self,
+        plan: &Plan,
+        from: StateIx,
+        is_declared: bool,
+        text: String,
+        at: usize,
+    ) -> Result<Option<Read>, Malformed> {
+        if text.trim_start_matches(SPACES).is_empty() || !is_declared && !begins_a_document(&text) {
+            return Ok(Some(Read::Same));
         }
         if self.level >= limits::JSON_IN_STRINGS_MAX {
-            return None;
+            return Ok(None);
         }
         let mut walk = Self::at(plan, from);
         walk.level = self.level + 1;
         walk.last_key = self.last_key.of_inner();
+        // Within a row the row's owner is known by the row; elsewhere rows may stand in the string.
+        walk.owner = if self.row.is_none() { self.owner.clone() } else { None };
         let document = Bytes::from(text);
         let walked = walk.feed(plan, &document).and_then(|out| Ok([out, walk.finish(plan)?].concat()));
-        match walked {
+        self.foreign += walk.foreign;
+        let is_gone = walk.is_gone;
+        Ok(match walked {
+            Err(Malformed::ForeignRow { .. }) => {
+                return Err(Malformed::ForeignRow { at: self.position(at) });
+            }
+            Ok(_) if is_gone => None,
             Ok(out) if *out == *document => Some(Read::Same),
             Ok(out) => {
                 let counts = self.row.as_mut().map_or(&mut self.counts, |row| &mut row.counts);
                 add_counts(counts, &walk.counts);
-                Some(Read::Other(String::from_utf8(out).ok()?))
+                String::from_utf8(out).ok().map(Read::Other)
             }
             // Text that is no JSON stays, unless a lax parser may find something in it.
             Err(_) if !plan.shape.may_be_named_in(&document) => Some(Read::Same),
             Err(_) => None,
-        }
+        })
     }
 }
 
@@ -277,6 +299,11 @@ fn may_begin_a_document(raw: &[u8]) -> bool {
     let half = raw.windows(3).position(|bytes| matches!(bytes, [b'\\', b'u', b'd' | b'D']));
     let before = raw.get(..half.unwrap_or(raw.len())).unwrap_or_default();
     text::unescape(before).is_none_or(|text| text.trim_start_matches(SPACES).starts_with(['{', '[']))
+}
+
+/// Does a text begin like an object or an array?
+fn begins_a_document(text: &str) -> bool {
+    text.trim_start_matches(SPACES).starts_with(['{', '['])
 }
 
 /// What may stand before a document.

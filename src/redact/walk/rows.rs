@@ -36,7 +36,8 @@ impl Row {
     /// The row names its owner.
     pub(super) fn owner(&mut self, text: Option<&str>, owner: Option<&dyn Owns>) {
         self.is_named = true;
-        self.is_foreign |= !text.zip(owner).is_some_and(|(text, owner)| owner.owns(text));
+        // One is enough, whatever else is said.
+        self.is_foreign = self.is_foreign || !text.zip(owner).is_some_and(|(text, owner)| owner.owns(text));
     }
 }
 
