@@ -22,17 +22,6 @@ enum Step {
     Stop(usize),
 }
 
-impl Step {
-    /// Where a value ended that began with this byte, if it is whole and neither object nor array.
-    #[inline]
-    const fn past_scalar(&self, first: u8) -> Option<usize> {
-        match self {
-            Self::To(end) if !matches!(first, b'{' | b'[') => Some(*end),
-            Self::To(_) | Self::Stop(_) => None,
-        }
-    }
-}
-
 impl Place {
     /// Is no token open here?
     #[inline]
@@ -63,8 +52,10 @@ impl Walk {
         {
             let step = match self.place {
                 Place::After => self.run_after(plan, bytes, next, first)?,
-                Place::Key | Place::FirstKey => self.run_members(plan, bytes, index, &mut tokens, next)?,
-                Place::Value | Place::FirstItem => self.run_items(plan, bytes, index, &mut tokens, next)?,
+                Place::Key | Place::FirstKey => self.run_key(plan, bytes, index, &mut tokens, next)?,
+                Place::Value | Place::FirstItem => {
+                    self.run_value(plan, bytes, index, &mut tokens, next, first)?
+                }
                 Place::Start
                 | Place::Mark(_)
                 | Place::InKey
@@ -79,64 +70,6 @@ impl Walk {
             }
         }
         Ok(at)
-    }
-
-    /// Members, one after the other, from the key at `quote` on: most of all tokens, so that what each may be follows
-    /// from the one before without asking.
-    fn run_members(
-        &mut self,
-        plan: &Plan,
-        bytes: &[u8],
-        index: &Index,
-        tokens: &mut Tokens<'_>,
-        quote: usize,
-    ) -> Result<Step, Malformed> {
-        let mut quote = quote;
-        loop {
-            let at = match self.run_key(plan, bytes, index, tokens, quote)? {
-                Step::To(at) => at,
-                stop @ Step::Stop(_) => return Ok(stop),
-            };
-            let Some(value) = tokens.next() else { return Ok(Step::To(at)) };
-            let first = bytes.get(value).copied().unwrap_or_default();
-            let step = self.run_value(plan, bytes, index, tokens, value, first)?;
-            let Some(end) = step.past_scalar(first) else { return Ok(step) };
-            let Some(after) = tokens.next() else { return Ok(Step::To(end)) };
-            if bytes.get(after) != Some(&b',') {
-                return self.run_after(plan, bytes, after, bytes.get(after).copied().unwrap_or_default());
-            }
-            if self.top.holds {
-                self.output.hold(after, true);
-            }
-            self.place = Place::Key;
-            let Some(next) = tokens.next() else { return Ok(Step::To(after + 1)) };
-            quote = next;
-        }
-    }
-
-    /// Items of an array, or the value of a member, from `value` on.
-    fn run_items(
-        &mut self,
-        plan: &Plan,
-        bytes: &[u8],
-        index: &Index,
-        tokens: &mut Tokens<'_>,
-        value: usize,
-    ) -> Result<Step, Malformed> {
-        let mut value = value;
-        loop {
-            let first = bytes.get(value).copied().unwrap_or_default();
-            let step = self.run_value(plan, bytes, index, tokens, value, first)?;
-            let Some(end) = step.past_scalar(first) else { return Ok(step) };
-            let Some(after) = tokens.next() else { return Ok(Step::To(end)) };
-            let next = bytes.get(after).copied().unwrap_or_default();
-            let step = self.run_after(plan, bytes, after, next)?;
-            if next != b',' || self.top.kind != Kind::Array {
-                return Ok(step);
-            }
-            let Some(item) = tokens.next() else { return Ok(step) };
-            value = item;
-        }
     }
 
     #[inline]
