@@ -45,6 +45,8 @@ pub(super) struct Xml {
     stage: Stage,
     /// Has the root element begun?
     has_root: bool,
+    /// Has a text begun that does not leave?
+    in_text: bool,
     open: Vec<Open>,
     hidden: Option<Hidden>,
     /// The bytes of a character that is not whole.
@@ -66,6 +68,7 @@ impl Default for Xml {
         Self {
             stage: Stage::Start,
             has_root: false,
+            in_text: false,
             open: Vec::new(),
             hidden: None,
             part: Vec::new(),
@@ -253,9 +256,14 @@ impl Xml {
 
     /// What stands in an element leaves as it is written, or is held for what it spells.
     fn kept(&mut self, raw: &str, text: &str, out: &mut String) {
-        let is_blank = text.chars().all(tag::is_space);
+        let hides_text = !text.is_empty() && self.open.last().is_some_and(|open| open.hides_text);
         match &mut self.hidden {
-            None if !is_blank && self.open.last().is_some_and(|open| open.hides_text) => {}
+            None if hides_text => {
+                // The space before a text tells nothing, and what is left must not depend on where a piece ends.
+                let shown = raw.len() - raw.trim_start_matches(tag::is_space).len();
+                out.push_str(raw.get(..shown).filter(|_| !self.in_text).unwrap_or_default());
+                self.in_text |= shown < raw.len();
+            }
             None => out.push_str(raw),
             Some(hidden) => hidden.add(text),
         }
@@ -265,6 +273,7 @@ impl Xml {
     fn markup(&mut self, plan: &Plan, out: &mut String) -> Result<bool, Malformed> {
         const COMMENT: &str = "<!--";
         const DATA: &str = "<![CDATA[";
+        self.in_text = false;
         let rest = self.rest();
         if rest.starts_with(COMMENT) {
             self.take(COMMENT.len());

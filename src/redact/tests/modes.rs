@@ -223,3 +223,18 @@ proptest! {
         prop_assert_eq!(out["doc"].as_str().unwrap(), String::from_utf8(alone).unwrap());
     }
 }
+
+#[test]
+fn a_text_of_xml_that_no_class_names_is_gone_wherever_it_is_cut() {
+    let plan = plan(Mode::Closed(REST), &[("name", None)], &[]);
+    let body = b"<r>\n a b <name> A B </name> c <![CDATA[ d e ]]> f<!-- x --> g&amp; h\n</r>";
+    let content = Content { format: Format::Xml, encoding: Encoding::Identity };
+    let (whole, _) = run(&plan, content, &[body]).unwrap();
+    assert!(!whole.iter().any(|byte| b"bcdfgh".contains(byte)), "{}", String::from_utf8_lossy(&whole));
+    for i in 0..=body.len() {
+        for j in i..=body.len() {
+            let (cut, _) = run(&plan, content, &[&body[..i], &body[i..j], &body[j..]]).unwrap();
+            assert_eq!(String::from_utf8_lossy(&cut), String::from_utf8_lossy(&whole), "{i} {j}");
+        }
+    }
+}
