@@ -28,15 +28,23 @@ pub(super) enum Rule {
     Made(Made),
 }
 
+/// Is a string read as the JSON document that it holds?
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Document {
+    #[default]
+    No,
+    /// It is, and stays if it holds none.
+    Read,
+    /// It is; what is neither object nor array is what no class names, and hidden.
+    OfTheRest,
+}
+
 /// What is done with a value.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Act {
     /// It is replaced.
     pub(super) mask: Option<Rule>,
-    /// A string is read as the JSON document that it holds.
-    pub(super) json: bool,
-    /// What replaces it is for what no class names: a document is no such value, only what stands in it.
-    pub(super) is_rest: bool,
+    pub(super) document: Document,
     /// It is a row, which stays only if it is the right owner's.
     pub(super) row: bool,
     /// It says whose the row is.
@@ -44,7 +52,7 @@ pub(super) struct Act {
 }
 
 /// What is done with a value whose number says nothing: it cannot happen, and must not leak if it does.
-static UNKNOWN: Act = Act { mask: Some(Rule::Drop), json: false, is_rest: false, row: false, owner: false };
+static UNKNOWN: Act = Act { mask: Some(Rule::Drop), document: Document::No, row: false, owner: false };
 
 /// What one caller may not see in one body.
 #[derive(Debug)]
@@ -92,9 +100,14 @@ impl Plan {
             let most = here.reduce(|most, next| if next.1 > most.1 { next } else { most });
             let act = Act {
                 mask: most.map(|(class, mask)| rule(shape, *class, mask, key.is_some())),
-                json: set.has(Mark::Json),
-                is_rest: most
-                    .is_some_and(|(class, _)| shape.unclassified == Some(*class) && set.is_only(*class)),
+                document: match most {
+                    _ if !set.has(Mark::Json) => Document::No,
+                    None => Document::Read,
+                    Some((class, _)) if shape.unclassified == Some(*class) && set.is_only(*class) => {
+                        Document::OfTheRest
+                    }
+                    Some(_) => Document::No,
+                },
                 row: set.has(Mark::Row),
                 owner: set.has(Mark::Owner),
             };

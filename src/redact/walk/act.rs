@@ -10,6 +10,7 @@ use crate::redact::automaton::StateIx;
 use crate::redact::malformed::Malformed;
 use crate::redact::mask;
 use crate::redact::plan::Act;
+use crate::redact::plan::Document;
 use crate::redact::plan::Plan;
 use crate::redact::plan::Rule;
 use crate::redact::reader::add_counts;
@@ -59,7 +60,7 @@ impl Walk {
         let first = bytes.get(at).copied().unwrap_or_default();
         let act = if number == 0 { &Act::default() } else { plan.act(number) };
         let is_hidden = self.hidden_at != NOWHERE;
-        let reads = act.json && first == b'"' && (act.mask.is_none() || act.is_rest);
+        let reads = act.document != Document::No && first == b'"';
         if !is_hidden {
             self.begin_row(act, bytes, at)?;
             match act.mask.as_ref().filter(|_| !reads) {
@@ -71,7 +72,7 @@ impl Walk {
             self.begin_owner(first);
         }
         if reads && !is_hidden {
-            self.read(bytes, at + 1, true, act.mask.is_some());
+            self.read(bytes, at + 1, true, act.document == Document::OfTheRest);
         }
         Ok(())
     }
