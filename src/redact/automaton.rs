@@ -80,6 +80,8 @@ pub struct Shape {
     pub(super) detected: [Option<(ClassIx, u16)>; Kind::ALL.len()],
     /// Is a string that looks like JSON read as if its document stood there?
     pub(super) looks_into_strings: bool,
+    /// May a string hold a document in which something has a class, in a body in which all else stays?
+    pub(super) reads_strings: bool,
     /// The class of what no class names, where that has one.
     pub(super) unclassified: Option<ClassIx>,
     /// Is there a place of which each member is classified, whatever its key?
@@ -103,6 +105,7 @@ impl Shape {
             names: BTreeMap::new(),
             detected: [None; Kind::ALL.len()],
             looks_into_strings: false,
+            reads_strings: false,
             unclassified: None,
             classifies_any_member: false,
             has_rows: false,

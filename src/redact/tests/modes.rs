@@ -155,6 +155,18 @@ fn a_closed_place_of_documents_shows_no_other_value() {
 }
 
 #[test]
+fn xml_in_which_a_text_may_be_a_document_is_refused() {
+    let content = Content { format: Format::Xml, encoding: Encoding::Identity };
+    let body = br#"<r><data>{"ssn":"078-05-1120"}</data></r>"#;
+    for plan in [
+        plan(Mode::Guarded, &[("$..ssn", Some("drop"))], &[]),
+        plan(Mode::Open, &[("data.ssn", Some("drop"))], &["data"]),
+    ] {
+        assert_eq!(run(&plan, content, &[body]).map(|(out, _)| out), Err(Malformed::Unsearchable));
+    }
+}
+
+#[test]
 fn who_may_see_all_is_looked_at_for_nothing() {
     let mut shape = ShapeBuilder::new();
     shape.mode(Mode::Closed(REST));
