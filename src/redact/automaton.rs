@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use crate::ids::Digest;
 use crate::redact::classes::ClassSet;
+use crate::redact::classes::Mark;
 use crate::redact::classes::Sets;
 use crate::redact::detect::Kind;
 use crate::redact::shape::ClassIx;
@@ -80,8 +81,6 @@ pub struct Shape {
     pub(super) detected: [Option<(ClassIx, u16)>; Kind::ALL.len()],
     /// Is a string that looks like JSON read as if its document stood there?
     pub(super) looks_into_strings: bool,
-    /// May a string hold a document in which something has a class, in a body in which all else stays?
-    pub(super) reads_strings: bool,
     /// The class of what no class names, where that has one.
     pub(super) unclassified: Option<ClassIx>,
     /// Is there a place of which each member is classified, whatever its key?
@@ -105,7 +104,6 @@ impl Shape {
             names: BTreeMap::new(),
             detected: [None; Kind::ALL.len()],
             looks_into_strings: false,
-            reads_strings: false,
             unclassified: None,
             classifies_any_member: false,
             has_rows: false,
@@ -150,6 +148,12 @@ impl Shape {
         }
         let text = String::from_utf8_lossy(text);
         self.symbols.stands_in(&text)
+    }
+
+    /// May a string hold a document in which something has a class, in a body in which all else stays?
+    pub(super) fn reads_strings(&self) -> bool {
+        self.looks_into_strings && self.unclassified.is_none()
+            || self.sets.iter().any(|set| set.has(Mark::Json))
     }
 
     /// Has an object of this state a member of this key, or one like it?

@@ -86,7 +86,7 @@ impl Xml {
     /// Takes the next piece; what may leave. After an error nothing may be asked of it any more.
     pub(super) fn feed(&mut self, plan: &Plan, piece: &Bytes) -> Result<Bytes, Malformed> {
         // Neither what is found by its form nor documents in texts are looked for here.
-        if plan.finds || plan.shape.reads_strings {
+        if plan.finds || plan.shape.reads_strings() {
             return Err(Malformed::Unsearchable);
         }
         self.characters(piece)?;

@@ -97,7 +97,6 @@ pub(in crate::redact) fn compile(
         names,
         detected,
         looks_into_strings,
-        reads_strings: all.has(Mark::Json) || mode == Mode::Guarded,
         unclassified: unclassified.map(|un| un.class),
         classifies_any_member,
         has_rows: all.has(Mark::Row),
