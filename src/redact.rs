@@ -59,6 +59,8 @@ mod shape;
 mod symbols;
 mod text;
 mod trace;
+#[cfg(target_arch = "x86_64")]
+mod vectors;
 mod walk;
 mod xml;
 

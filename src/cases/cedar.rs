@@ -14,7 +14,6 @@ use super::Mention;
 use super::States;
 use super::TestFile;
 use super::What;
-use super::expect;
 use super::keys;
 
 const TEST: [&str; 6] = ["name", "request", "entities", "decision", "reason", "num_errors"];
@@ -45,7 +44,7 @@ fn one(reader: &mut Reader, node: &Node, number: usize, mentions: &mut Vec<Menti
         |key| need(reader, request, key).and_then(|node| reader.text(node, key).map(str::to_owned));
     let (principal, action, resource) = (entity("principal"), entity("action"), entity("resource"));
     let nothing = || serde_json::Value::Object(serde_json::Map::new());
-    let context = request.get("context").map_or_else(nothing, expect::json);
+    let context = request.get("context").map_or_else(nothing, Node::to_json);
     let entities = need(reader, node, "entities")?;
     if entities.as_text().is_some() {
         reader.add(entities.at, |place| {
@@ -69,7 +68,7 @@ fn one(reader: &mut Reader, node: &Node, number: usize, mentions: &mut Vec<Menti
         action: action?,
         resource: resource?,
         context,
-        entities: expect::json(entities),
+        entities: entities.to_json(),
     };
     let policies = Some(reasons.iter().map(|(id, _)| (*id).to_owned()).collect());
     Some(Case {

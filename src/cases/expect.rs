@@ -182,22 +182,9 @@ pub(super) fn becomes(file: &mut File, node: &Node) -> Option<Becomes> {
     Some(Becomes { of, given: given?, wanted: wanted? })
 }
 
-/// The same value as JSON.
-pub(super) fn json(node: &Node) -> Json {
-    match &node.value {
-        Value::Map(entries) => entries.iter().map(|(key, node)| (key.text.clone(), json(node))).collect(),
-        Value::List(items) => items.iter().map(json).collect(),
-        Value::Text(text) => text.as_str().into(),
-        Value::Whole(number) => (*number).into(),
-        Value::Number(number) => number.clone().map_or(Json::Null, Into::into),
-        Value::Bool(flag) => (*flag).into(),
-        Value::Null => Json::Null,
-    }
-}
-
 /// A body: JSON in a text, or the value itself.
 fn body(file: &mut File, node: &Node) -> Option<Json> {
-    let Value::Text(text) = &node.value else { return Some(json(node)) };
+    let Value::Text(text) = &node.value else { return Some(node.to_json()) };
     match serde_json::from_str(text) {
         Ok(value) => Some(value),
         Err(_) => {

@@ -96,20 +96,17 @@ pub(super) fn explain_field(
 ) -> Result<Exit, String> {
     let Some(Ready { checked, .. }) = check::ready(global, world, out) else { return Ok(Exit::Invalid) };
     let snapshot = checked.snapshot();
-    let put = facts::question(&arguments.asking).and_then(|question| {
-        let put = question.put(snapshot, |facts| explained(snapshot, facts, arguments));
-        put.map_err(|why| facts::unasked(snapshot.model(), &why))
-    });
-    let explained = match put {
-        Ok(Put::Asked(Ok(explained))) => explained,
-        Ok(Put::Public(_)) => Explained { values: Vec::new(), hidden: None },
-        Ok(Put::Asked(Err(Unexplained::Refused(code)))) => return Ok(super::redact::refused(code, out)),
-        Ok(Put::Refused(refusal)) => return Ok(super::redact::refused(refusal.row().code, out)),
-        Ok(Put::Asked(Err(Unexplained::NoField(why)))) | Err(why) => {
-            out.error(&why);
-            return Ok(Exit::Usage);
-        }
-    };
+    let explained =
+        match facts::put(&arguments.asking, snapshot, |facts| explained(snapshot, facts, arguments)) {
+            Ok(Put::Asked(Ok(explained))) => explained,
+            Ok(Put::Public(_)) => Explained { values: Vec::new(), hidden: None },
+            Ok(Put::Asked(Err(Unexplained::Refused(code)))) => return Ok(super::redact::refused(code, out)),
+            Ok(Put::Refused(refusal)) => return Ok(super::redact::refused(refusal.row().code, out)),
+            Ok(Put::Asked(Err(Unexplained::NoField(why)))) | Err(why) => {
+                out.error(&why);
+                return Ok(Exit::Usage);
+            }
+        };
     if global.output.is_json() {
         out.raw(formats::pretty(&serde_json::json!(explained)).as_bytes());
     } else {

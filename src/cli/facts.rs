@@ -17,10 +17,13 @@ use crate::ids::DataKey;
 use crate::ids::TenantPath;
 use crate::limits;
 use crate::model::Model;
+use crate::policy::Facts;
 use crate::problem::nearest;
 use crate::request::question;
 use crate::request::question::Call;
+use crate::request::question::Put;
 use crate::request::question::Question;
+use crate::snapshot::Snapshot;
 
 /// Why there is no answer: what was asked makes no sense here.
 pub(super) type Unasked = String;
@@ -167,6 +170,15 @@ pub(super) fn over(flags: &Asking, under: Asking) -> Asking {
         source_ip: flags.source_ip.or(under.source_ip),
         now: one(&flags.now, under.now),
     }
+}
+
+/// Puts the question that the flags ask: what is made of its facts, or why it makes no sense.
+pub(super) fn put<T>(
+    asking: &Asking,
+    snapshot: &Snapshot,
+    make: impl FnOnce(&Facts<'_>) -> T,
+) -> Result<Put<T>, Unasked> {
+    question(asking)?.put(snapshot, make).map_err(|why| unasked(snapshot.model(), &why))
 }
 
 /// What is asked, typed.

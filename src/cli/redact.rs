@@ -96,22 +96,19 @@ pub(super) fn redact(
     let content_type = HeaderValue::from_str(&arguments.content_type).ok();
     let named = readable(content_type.as_ref(), None);
     let content = named.unwrap_or(Encoding::Identity.into());
-    let put = facts::question(&arguments.asking).and_then(|question| {
-        let put = question.put(snapshot, |facts| seen(snapshot, facts, arguments.of, content));
-        put.map_err(|why| facts::unasked(snapshot.model(), &why))
-    });
-    let seen = match put {
-        Ok(Put::Asked(Ok(seen))) => seen,
-        Ok(Put::Public(_)) => {
-            Seen { inbound: None, plan: Arc::new(Plan::nothing()), owner: None, shape: None }
-        }
-        Ok(Put::Asked(Err(code))) => return Ok(refused(code, out)),
-        Ok(Put::Refused(refusal)) => return Ok(refused(refusal.row().code, out)),
-        Err(why) => {
-            out.error(&why);
-            return Ok(Exit::Usage);
-        }
-    };
+    let seen =
+        match facts::put(&arguments.asking, snapshot, |facts| seen(snapshot, facts, arguments.of, content)) {
+            Ok(Put::Asked(Ok(seen))) => seen,
+            Ok(Put::Public(_)) => {
+                Seen { inbound: None, plan: Arc::new(Plan::nothing()), owner: None, shape: None }
+            }
+            Ok(Put::Asked(Err(code))) => return Ok(refused(code, out)),
+            Ok(Put::Refused(refusal)) => return Ok(refused(refusal.row().code, out)),
+            Err(why) => {
+                out.error(&why);
+                return Ok(Exit::Usage);
+            }
+        };
     // Whether a text can be read depends on what is hidden; requests take none.
     let read = match arguments.of {
         Of::Request => named,

@@ -8,7 +8,6 @@ use crate::ids::Action;
 use crate::limits;
 use crate::model::body;
 use crate::model::body_schema::BodySchema;
-use crate::model::body_schema::dialect;
 use crate::model::classes::Classes;
 use crate::model::denied::Denied;
 use crate::model::routes::Draft;
@@ -169,7 +168,7 @@ pub(super) fn denied(reader: &mut Reader, node: &Node) -> Option<Denied> {
 
 fn schema(reader: &mut Reader, node: &Node) -> Option<Arc<BodySchema>> {
     reader.map(node, "`schema`");
-    compiled(reader, node, &dialect::json(node), true)
+    compiled(reader, node, &node.to_json(), true)
 }
 
 /// A schema that can be validated against.

@@ -98,6 +98,21 @@ impl Value {
 }
 
 impl Node {
+    /// The same value as JSON. The depth of a tree is bounded by its reader.
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        match &self.value {
+            Value::Map(entries) => {
+                entries.iter().map(|(key, node)| (key.text.clone(), node.to_json())).collect()
+            }
+            Value::List(items) => items.iter().map(Self::to_json).collect(),
+            Value::Text(text) => text.as_str().into(),
+            Value::Whole(number) => (*number).into(),
+            Value::Number(number) => number.clone().map_or(serde_json::Value::Null, Into::into),
+            Value::Bool(flag) => (*flag).into(),
+            Value::Null => serde_json::Value::Null,
+        }
+    }
+
     /// The value of a key; `None` also where this is no map.
     pub(crate) fn get(&self, key: &str) -> Option<&Self> {
         self.entries().iter().find(|(found, _)| found.text == key).map(|(_, node)| node)

@@ -11,6 +11,8 @@ use crate::lsp::yaml::Role;
 use crate::lsp::yaml::Scalar;
 use crate::lsp::yaml::Step;
 use crate::lsp::yaml::typed;
+use crate::redact::Mask;
+use crate::redact::detect;
 
 use super::Icon;
 use super::Offered;
@@ -30,6 +32,8 @@ const TENANT: Keys = &[
 const CLASS: Keys = &[
     ("level", "How sensitive it is, 0 to 9. Default: that of the class around it."),
     ("mask", "What hides it. Default: that of the class around it."),
+    ("detect", "Which values are of it by their form, wherever they stand in guarded and closed bodies."),
+    ("unclassified", "It is what no class names, in bodies that are closed."),
     ("description", "For people."),
     ("classes", "The classes within it."),
 ];
@@ -50,23 +54,23 @@ const ROUTE: Keys = &[
     ("request", "Which classes stand where in request bodies."),
     ("response", "Which classes stand where in response bodies."),
 ];
+const REQUEST: Keys = &[
+    ("classes", "Which class stands where: a path and a data class each."),
+    ("mode", "What becomes of what no class names: open, guarded or closed."),
+    ("json", "Paths to strings that hold a JSON document."),
+    ("denied", "What becomes of a field that the caller may not set: drop or refuse."),
+    ("schema", "What bodies are validated against."),
+];
+const RESPONSE: Keys = &[
+    ("classes", "Which class stands where: a path and a data class each."),
+    ("mode", "What becomes of what no class names: open, guarded or closed."),
+    ("json", "Paths to strings that hold a JSON document."),
+    ("rows", "Whose each row is, so that others' never leave."),
+];
+const MODES: &[&str] = &["open", "guarded", "closed"];
+const DENIED: &[&str] = &["drop", "refuse"];
 const STATUSES: &[&str] = &["active", "maintenance", "suspended", "quarantined"];
 const ISOLATIONS: &[&str] = &["shared", "strict"];
-const MASKS: &[&str] = &[
-    "drop",
-    "\"null\"",
-    "fixed",
-    "'fixed(\"[hidden]\")'",
-    "typed",
-    "pseudonym",
-    "format",
-    "keep-last(4)",
-    "keep-first(4)",
-    "network",
-    "prefix(3)",
-    "bucket(10)",
-    "year",
-];
 const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 pub(super) fn offers(desk: &Desk<'_>, page: &Page, byte: usize) -> Option<Offers> {
@@ -78,7 +82,8 @@ pub(super) fn offers(desk: &Desk<'_>, page: &Page, byte: usize) -> Option<Offers
         |name: &str, says: &str| Offered::new(Icon::Property, name, says).writing(format!("{name}{colon}"));
     let mut found: Vec<Offered> = keys.iter().map(|(name, says)| key(name, says)).collect();
     if word.role == Role::Value {
-        found.extend(words.iter().map(|word| Offered::new(Icon::Keyword, *word, "")));
+        found
+            .extend(words.iter().map(|word| Offered::new(Icon::Keyword, *word, "").writing(in_quotes(word))));
     }
     let names =
         Names::of(page.kind, &word).filter(|_| page.kind != Kind::Tenants && page.kind != Kind::Classes);
@@ -116,11 +121,16 @@ fn by_place(kind: Kind, word: &Scalar<'_>) -> (Vec<(&'static str, &'static str)>
         Kind::Tenants if last == "status" => (Vec::new(), STATUSES.to_vec()),
         Kind::Tenants if last == "isolation" => (Vec::new(), ISOLATIONS.to_vec()),
         Kind::Tenants => tree(in_name, &keys, ("tenants", TENANT)),
-        Kind::Classes if last == "mask" => (Vec::new(), MASKS.to_vec()),
+        Kind::Classes if last == "mask" => (Vec::new(), Mask::WRITTEN.to_vec()),
+        Kind::Classes if last == "detect" => (Vec::new(), detect::Kind::ALL.map(detect::Kind::word).to_vec()),
         Kind::Classes => tree(in_name, &keys, ("classes", CLASS)),
         Kind::Links if keys == ["links"] => (LINK.to_vec(), Vec::new()),
         Kind::Routes if last == "method" => (Vec::new(), METHODS.to_vec()),
+        Kind::Routes if last == "mode" => (Vec::new(), MODES.to_vec()),
+        Kind::Routes if last == "denied" => (Vec::new(), DENIED.to_vec()),
         Kind::Routes if keys == ["routes"] => (ROUTE.to_vec(), Vec::new()),
+        Kind::Routes if keys == ["routes", "request"] => (REQUEST.to_vec(), Vec::new()),
+        Kind::Routes if keys == ["routes", "response"] => (RESPONSE.to_vec(), Vec::new()),
         Kind::Links
         | Kind::Routes
         | Kind::OpenApi
@@ -183,6 +193,13 @@ mod tests {
             );
         }
         let classes = Classes::parse("c", "classes: {}").unwrap();
+        for (body, keys) in [("request", REQUEST), ("response", RESPONSE)] {
+            for (key, _) in keys {
+                let mut routes = RoutesBuilder::new();
+                routes.add_yaml("r", &format!("routes: [{{{body}: {{{key}: }}}}]"), &classes);
+                known(routes.finish().err().unwrap_or_default(), key);
+            }
+        }
         for (key, _) in ROUTE {
             let mut routes = RoutesBuilder::new();
             routes.add_yaml("r", &format!("routes: [{{{key}: }}]"), &classes);

@@ -34,19 +34,6 @@ const MAP: [&str; 5] = ["properties", "patternProperties", "dependentSchemas", "
 /// Words of OpenAPI that say nothing about a value. `default` and `format` are annotations in JSON Schema too.
 const SILENT: [&str; 6] = ["example", "examples", "discriminator", "xml", "externalDocs", "deprecated"];
 
-/// The same value as JSON. The depth of a tree is bounded by its reader.
-pub(in crate::model) fn json(node: &Node) -> Json {
-    match &node.value {
-        Value::Map(entries) => entries.iter().map(|(key, node)| (key.text.clone(), json(node))).collect(),
-        Value::List(items) => items.iter().map(json).collect(),
-        Value::Text(text) => text.as_str().into(),
-        Value::Whole(number) => (*number).into(),
-        Value::Number(number) => number.clone().map_or(Json::Null, Into::into),
-        Value::Bool(flag) => (*flag).into(),
-        Value::Null => Json::Null,
-    }
-}
-
 /// A schema of a document, with all that it refers to.
 pub(in crate::model) fn bundled<'n>(
     document: &mut Document<'n>,
@@ -103,7 +90,7 @@ struct Bundle<'n> {
 impl<'n> Bundle<'n> {
     fn schema(&mut self, node: &'n Node) -> Json {
         let mut members = Map::new();
-        let Value::Map(entries) = &node.value else { return json(node) };
+        let Value::Map(entries) = &node.value else { return node.to_json() };
         for (key, node) in entries {
             let name = key.text.as_str();
             if name == "$ref" {
@@ -128,7 +115,7 @@ impl<'n> Bundle<'n> {
             } else if MAP.contains(&name) {
                 node.entries().iter().map(|(key, schema)| (key.text.clone(), self.schema(schema))).collect()
             } else {
-                json(node)
+                node.to_json()
             };
             members.insert(name.to_owned(), value);
         }

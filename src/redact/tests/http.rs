@@ -1,5 +1,7 @@
 //! The headers around a redacted body.
 
+use std::sync::Arc;
+
 use ::http::HeaderMap;
 use ::http::HeaderName;
 use ::http::HeaderValue;
@@ -8,7 +10,10 @@ use super::plan;
 use crate::redact::Boundary;
 use crate::redact::Content;
 use crate::redact::Encoding;
+use crate::redact::Foreign;
 use crate::redact::Format;
+use crate::redact::Plan;
+use crate::redact::ShapeBuilder;
 use crate::redact::http::Unreadable;
 use crate::redact::http::ViewChanged;
 use crate::redact::http::readable;
@@ -187,6 +192,22 @@ fn a_request_asks_for_a_whole_plain_body_and_compares_only_its_own_view() {
     assert_eq!(asked("*", &mine), Ok("*".to_owned()));
     assert_eq!(asked(&tag, &other), Err(ViewChanged));
     assert_eq!(asked("\"abc\"", &mine), Err(ViewChanged));
+}
+
+#[test]
+fn whose_rows_leave_is_told_by_no_entity_tag() {
+    let mut shape = ShapeBuilder::new();
+    shape.rows("$[*]", "tenant", Foreign::Drop).unwrap();
+    let plan = Plan::new(&Arc::new(shape.build().unwrap()), [], None);
+    let mut answer = headers(&[("etag", "\"a\"")]);
+    response_headers(&mut answer, &plan);
+    assert!(!answer.contains_key("etag"));
+    let mut map = headers(&[("if-none-match", "*")]);
+    assert_eq!(request_headers(&mut map, &plan), Ok(()));
+    assert_eq!(listed(&map), [("accept-encoding", "identity")]);
+    for (condition, asked) in [("*", Ok(())), ("\"a\"", Err(ViewChanged)), ("*, \"a\"", Err(ViewChanged))] {
+        assert_eq!(request_headers(&mut headers(&[("if-match", condition)]), &plan), asked, "{condition}");
+    }
 }
 
 #[test]

@@ -115,6 +115,14 @@ fn a_guarded_body_is_looked_into_where_a_string_looks_like_json() {
     for same in [r#"{"a":"[urgent] call","b":"{x}","c":"\u005bok","d":"","e":"   "}"#, r#"["{\"b\":2}"]"#] {
         assert_eq!(seen(&plan, same).unwrap(), same);
     }
+    // Encoded twice, and text in quotes.
+    let encoded = |text: &str| {
+        serde_json::to_string(&serde_json::json!({ "a": serde_json::json!(text).to_string() })).unwrap()
+    };
+    assert_eq!(seen(&plan, &encoded(r#"{"ssn":1,"b":2}"#)).unwrap(), encoded(r#"{"b":2}"#));
+    assert_eq!(seen(&plan, &encoded("{'ssn':1}")).unwrap(), encoded("[redacted]"));
+    let quoted = r#"{"a":"\"ssn\" it said, and \"{ssn}\""}"#;
+    assert_eq!(seen(&plan, quoted).unwrap(), quoted);
     // Deeper than anybody nests by accident.
     let mut nested = r#"{"ssn":1}"#.to_owned();
     for _ in 0..6 {

@@ -111,6 +111,48 @@ fn a_row_that_names_no_owner_or_two_is_anothers() {
 }
 
 #[test]
+fn a_row_within_a_row_names_its_owner_too() {
+    let plan = plan("$..items[*]", "org.id", Foreign::Drop, &[("$..org", "drop")]);
+    for (row, left) in [
+        (r#"{"org":{"id":"acme"},"items":[{"org":{"id":"acme"},"a":1}]}"#, r#"{"items":[{"a":1}]}"#),
+        (
+            r#"{"items":[{"org":{"id":"acme"},"items":[]}],"org":{"id":"acme"}}"#,
+            r#"{"items":[{"items":[]}]}"#,
+        ),
+        (r#"{"org":{"id":"acme"},"items":[{"a":1}]}"#, ""),
+        (r#"{"org":{"id":"acme"},"items":[1]}"#, ""),
+        (r#"{"org":{"id":"acme"},"items":[{"items":[{}],"org":{"id":"acme"}}]}"#, ""),
+        (r#"{"items":[{"org":{"id":"acme"}}]}"#, ""),
+        (r#"{"org":{"id":"acme"},"items":[{"org":{"id":"globex"}}]}"#, ""),
+        // Even where it is hidden.
+        (r#"{"org":{"id":"acme","items":[{}]}}"#, ""),
+    ] {
+        let body = format!(r#"{{"items":[{row}]}}"#);
+        assert_eq!(
+            seen(&plan, Encoding::Identity, &body).unwrap(),
+            format!(r#"{{"items":[{left}]}}"#),
+            "{row}"
+        );
+    }
+}
+
+#[test]
+fn a_row_goes_with_a_row_in_a_string_of_it() {
+    let mut shape = ShapeBuilder::new();
+    shape.rows("$..items[*]", "tenant", Foreign::Drop).unwrap();
+    let node = shape.select("$.items[*].payload").unwrap();
+    shape.json(node);
+    let plan = Arc::new(Plan::new(&Arc::new(shape.build().unwrap()), [], None));
+    for (inner, stays) in [("acme", true), ("globex", false)] {
+        let payload = format!(r#"{{\"items\":[{{\"tenant\":\"{inner}\"}}]}}"#);
+        let row = format!(r#"{{"tenant":"acme","payload":"{payload}"}}"#);
+        let left = if stays { &row } else { "" };
+        let body = |row: &str| format!(r#"{{"items":[{row}]}}"#);
+        assert_eq!(seen(&plan, Encoding::Identity, &body(&row)).unwrap(), body(left));
+    }
+}
+
+#[test]
 fn a_row_that_cannot_be_taken_out_refuses_the_body() {
     let refused = |result: Result<String, Malformed>| matches!(result, Err(Malformed::ForeignRow { .. }));
     let strict = plan("$.items[*]", "tenant", Foreign::Refuse, &[]);

@@ -61,6 +61,7 @@ impl Walk {
         let act = if number == 0 { &Act::default() } else { plan.act(number) };
         let is_hidden = self.hidden_at != NOWHERE;
         let reads = act.document != Document::No && first == b'"';
+        self.begin_inner_row(act);
         if !is_hidden {
             self.begin_row(act, bytes, at)?;
             match act.mask.as_ref().filter(|_| !reads) {
@@ -199,14 +200,17 @@ impl Walk {
             self.hidden_at = NOWHERE;
             self.output.resume(at);
         }
-        if self.row.as_ref().is_some_and(|row| row.depth == depth) {
-            self.end_row(plan, bytes, at)?;
+        if let Some(row) = &mut self.row {
+            row.end_inner(depth);
+            if row.depth == depth {
+                self.end_row(plan, bytes, at)?;
+            }
         }
-        // Only the row can go on around what has ended, or a value that is hidden with what it holds.
+        // Only rows can go on around what has ended, or a value that is hidden with what it holds.
         self.watched_at = match &self.row {
-            _ if self.hidden_at != NOWHERE => self.hidden_at,
-            Some(row) => row.depth,
-            None => NOWHERE,
+            Some(row) if self.hidden_at == NOWHERE => row.innermost(),
+            Some(row) => self.hidden_at.max(row.innermost()),
+            None => self.hidden_at,
         };
         Ok(())
     }
@@ -262,7 +266,7 @@ impl Walk {
         text: String,
         at: usize,
     ) -> Result<Option<Read>, Malformed> {
-        if text.trim_start_matches(SPACES).is_empty() || !is_declared && !begins_a_document(&text) {
+        if text.trim_start_matches(SPACES).is_empty() || !is_declared && !may_hold_a_document(&text) {
             return Ok(Some(Read::Same));
         }
         if self.level >= limits::JSON_IN_STRINGS_MAX {
@@ -271,16 +275,21 @@ impl Walk {
         let mut walk = Self::at(plan, from);
         walk.level = self.level + 1;
         walk.last_key = self.last_key.of_inner();
-        // Within a row the row's owner is known by the row; elsewhere rows may stand in the string.
-        walk.owner = if self.row.is_none() { self.owner.clone() } else { None };
+        walk.owner.clone_from(&self.owner);
+        // Quotes around a text are mostly just that.
+        let is_maybe_quoted = !is_declared && !begins_a_document(&text);
         let document = Bytes::from(text);
         let walked = walk.feed(plan, &document).and_then(|out| Ok([out, walk.finish(plan)?].concat()));
         self.foreign += walk.foreign;
         let is_gone = walk.is_gone;
+        let is_refused = matches!(walked, Err(Malformed::ForeignRow { .. }));
+        // A row goes with each row that stands in a string of it.
+        if let Some(row) = &mut self.row {
+            row.is_foreign |= walk.foreign > 0;
+        } else if is_refused {
+            return Err(Malformed::ForeignRow { at: self.position(at) });
+        }
         Ok(match walked {
-            Err(Malformed::ForeignRow { .. }) => {
-                return Err(Malformed::ForeignRow { at: self.position(at) });
-            }
             Ok(_) if is_gone => None,
             Ok(out) if *out == *document => Some(Read::Same),
             Ok(out) => {
@@ -289,7 +298,7 @@ impl Walk {
                 String::from_utf8(out).ok().map(Read::Other)
             }
             // Text that is no JSON stays, unless a lax parser may find something in it.
-            Err(_) if !plan.shape.may_be_named_in(&document) => Some(Read::Same),
+            Err(_) if is_maybe_quoted || !plan.shape.may_be_named_in(&document) => Some(Read::Same),
             Err(_) => None,
         })
     }
@@ -299,7 +308,12 @@ impl Walk {
 fn may_begin_a_document(raw: &[u8]) -> bool {
     let half = raw.windows(3).position(|bytes| matches!(bytes, [b'\\', b'u', b'd' | b'D']));
     let before = raw.get(..half.unwrap_or(raw.len())).unwrap_or_default();
-    text::unescape(before).is_none_or(|text| text.trim_start_matches(SPACES).starts_with(['{', '[']))
+    text::unescape(before).is_none_or(|text| may_hold_a_document(&text))
+}
+
+/// Does a text begin like a document that holds others? A string may hold one that was encoded twice.
+fn may_hold_a_document(text: &str) -> bool {
+    text.trim_start_matches(SPACES).starts_with(['{', '[', '"'])
 }
 
 /// Does a text begin like an object or an array?

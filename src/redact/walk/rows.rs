@@ -28,20 +28,54 @@ pub(super) struct Row {
     is_named: bool,
     /// Has it named another owner than the right one?
     pub(super) is_foreign: bool,
+    /// The rows around the current value that stand within this one, the innermost last.
+    inner: Vec<Inner>,
     /// How often a value of each set of classes was hidden in it.
     pub(super) counts: Vec<u64>,
+}
+
+/// A row within a row. It stays or goes with the one around it.
+#[derive(Debug)]
+struct Inner {
+    depth: usize,
+    is_named: bool,
 }
 
 impl Row {
     /// The row names its owner.
     pub(super) fn owner(&mut self, text: Option<&str>, owner: Option<&dyn Owns>) {
-        self.is_named = true;
+        *self.inner.last_mut().map_or(&mut self.is_named, |inner| &mut inner.is_named) = true;
         // One is enough, whatever else is said.
         self.is_foreign = self.is_foreign || !text.zip(owner).is_some_and(|(text, owner)| owner.owns(text));
     }
 }
 
+impl Row {
+    /// How deep the innermost row stands.
+    pub(super) fn innermost(&self) -> usize {
+        self.inner.last().map_or(self.depth, |inner| inner.depth)
+    }
+
+    /// A value at this depth ends: rows within that have named no owner are another's, and so is this one.
+    pub(super) fn end_inner(&mut self, depth: usize) {
+        while let Some(inner) = self.inner.pop_if(|inner| inner.depth == depth) {
+            self.is_foreign = self.is_foreign || !inner.is_named;
+        }
+    }
+}
+
 impl Walk {
+    /// A row begins within a row, if the value that comes next is one.
+    pub(super) fn begin_inner_row(&mut self, act: &Act) {
+        let depth = self.around.len();
+        if act.row
+            && let Some(row) = &mut self.row
+        {
+            row.inner.push(Inner { depth, is_named: false });
+            self.watch();
+        }
+    }
+
     /// Are the items rows that stand in an array whose items are at this state?
     pub(super) fn are_rows(&self, plan: &Plan, items: StateIx) -> bool {
         let is_row = |set| match plan.act_of(set) {
@@ -64,7 +98,8 @@ impl Walk {
         self.watch();
         let depth = self.around.len();
         let counts = Vec::new();
-        self.row = Some(Row { depth, is_item, is_named: false, is_foreign: false, counts });
+        self.row =
+            Some(Row { depth, is_item, is_named: false, is_foreign: false, inner: Vec::new(), counts });
         Ok(())
     }
 

@@ -116,9 +116,9 @@ impl Read for V3 {
 
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
-    use std::arch::x86_64::__m256i;
-
     use pulp::x86::V3;
+
+    use crate::redact::vectors;
 
     // What a byte is says what its two halves have in common: a bit for each row of the table of ASCII, and for those
     // that stand alone in theirs.
@@ -166,49 +166,35 @@ mod avx2 {
     }
 
     #[inline(always)]
-    fn splat(byte: u8) -> __m256i {
-        pulp::cast([byte; 32])
-    }
-
-    #[inline(always)]
-    fn twice(half: [u8; 16]) -> __m256i {
-        pulp::cast([half, half])
-    }
-
-    // Whatever is not part of the one function that may use these instructions calls them one by one, at many times the
-    // cost: hence no closures, and `inline(always)` all the way.
-    #[inline(always)]
-    fn equal(simd: V3, a: __m256i, b: __m256i) -> u32 {
-        simd.avx2._mm256_movemask_epi8(simd.avx2._mm256_cmpeq_epi8(a, b)).cast_unsigned()
-    }
-
-    #[inline(always)]
     pub(super) fn half(simd: V3, bytes: &[u8]) -> Half {
-        let bytes: __m256i = pulp::cast(*bytes.first_chunk::<32>().unwrap_or(&[b' '; 32]));
+        let bytes = vectors::load(bytes);
         let avx2 = simd.avx2;
-        let upper = avx2._mm256_and_si256(avx2._mm256_srli_epi16::<4>(bytes), splat(0x0f));
+        let upper = avx2._mm256_and_si256(avx2._mm256_srli_epi16::<4>(bytes), vectors::splat(0x0f));
         // A byte that is not ASCII takes nothing from the lower table, whose places it is beyond.
         let common = avx2._mm256_and_si256(
-            avx2._mm256_shuffle_epi8(twice(UPPER_HALF), upper),
-            avx2._mm256_shuffle_epi8(twice(LOWER_HALF), bytes),
+            avx2._mm256_shuffle_epi8(vectors::twice(UPPER_HALF), upper),
+            avx2._mm256_shuffle_epi8(vectors::twice(LOWER_HALF), bytes),
         );
-        let (at, colon) = (equal(simd, common, splat(AT)), equal(simd, common, splat(COLON)));
-        let nothing = equal(simd, common, splat(0));
+        let (at, colon) = (
+            vectors::equal(simd, common, vectors::splat(AT)),
+            vectors::equal(simd, common, vectors::splat(COLON)),
+        );
+        let nothing = vectors::equal(simd, common, vectors::splat(0));
         let mut odd = 0;
-        if avx2._mm256_movemask_epi8(bytes) != 0 {
-            let lower = avx2._mm256_and_si256(bytes, splat(0x0f));
+        if vectors::mask(simd, bytes) != 0 {
+            let lower = avx2._mm256_and_si256(bytes, vectors::splat(0x0f));
             let both = avx2._mm256_and_si256(
-                avx2._mm256_shuffle_epi8(twice(ODD_UPPER), upper),
-                avx2._mm256_shuffle_epi8(twice(ODD_LOWER), lower),
+                avx2._mm256_shuffle_epi8(vectors::twice(ODD_UPPER), upper),
+                avx2._mm256_shuffle_epi8(vectors::twice(ODD_LOWER), lower),
             );
-            odd = !equal(simd, both, splat(0));
+            odd = !vectors::equal(simd, both, vectors::splat(0));
         }
         Half {
             at,
             colon,
-            hyphen: equal(simd, common, splat(HYPHEN)),
-            underscore: equal(simd, bytes, splat(b'_')),
-            digit: equal(simd, common, splat(DIGIT)),
+            hyphen: vectors::equal(simd, common, vectors::splat(HYPHEN)),
+            underscore: vectors::equal(simd, bytes, vectors::splat(b'_')),
+            digit: vectors::equal(simd, common, vectors::splat(DIGIT)),
             name: !(nothing | at | colon),
             odd,
         }

@@ -99,9 +99,9 @@ impl Classify for V3 {
 
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
-    use std::arch::x86_64::__m256i;
-
     use pulp::x86::V3;
+
+    use crate::redact::vectors;
 
     /// For each low nibble the white space that has it; elsewhere a byte that has another.
     const SPACES: [u8; 16] =
@@ -120,40 +120,18 @@ mod avx2 {
     }
 
     #[inline(always)]
-    fn splat(byte: u8) -> __m256i {
-        pulp::cast([byte; 32])
-    }
-
-    #[inline(always)]
-    fn twice(half: [u8; 16]) -> __m256i {
-        pulp::cast([half, half])
-    }
-
-    // Whatever is not part of the one function that may use these instructions calls them one by one, at many times the
-    // cost: hence no closures, and `inline(always)` all the way.
-    #[inline(always)]
-    fn mask(simd: V3, bytes: __m256i) -> u32 {
-        simd.avx2._mm256_movemask_epi8(bytes).cast_unsigned()
-    }
-
-    #[inline(always)]
-    fn equal(simd: V3, a: __m256i, b: __m256i) -> u32 {
-        mask(simd, simd.avx2._mm256_cmpeq_epi8(a, b))
-    }
-
-    #[inline(always)]
     pub(super) fn half(simd: V3, bytes: &[u8]) -> Half {
-        let bytes: __m256i = pulp::cast(*bytes.first_chunk::<32>().unwrap_or(&[b' '; 32]));
+        let bytes = vectors::load(bytes);
         let avx2 = simd.avx2;
-        let small = avx2._mm256_min_epu8(bytes, splat(0x1f));
-        let operators = avx2._mm256_shuffle_epi8(twice(OPERATORS), bytes);
+        let small = avx2._mm256_min_epu8(bytes, vectors::splat(0x1f));
+        let operators = avx2._mm256_shuffle_epi8(vectors::twice(OPERATORS), bytes);
         Half {
-            quote: equal(simd, bytes, splat(b'"')),
-            backslash: equal(simd, bytes, splat(b'\\')),
-            operator: equal(simd, avx2._mm256_or_si256(bytes, splat(0x20)), operators),
-            space: equal(simd, bytes, avx2._mm256_shuffle_epi8(twice(SPACES), bytes)),
-            control: equal(simd, bytes, small),
-            high: mask(simd, bytes),
+            quote: vectors::equal(simd, bytes, vectors::splat(b'"')),
+            backslash: vectors::equal(simd, bytes, vectors::splat(b'\\')),
+            operator: vectors::equal(simd, avx2._mm256_or_si256(bytes, vectors::splat(0x20)), operators),
+            space: vectors::equal(simd, bytes, avx2._mm256_shuffle_epi8(vectors::twice(SPACES), bytes)),
+            control: vectors::equal(simd, bytes, small),
+            high: vectors::mask(simd, bytes),
         }
     }
 }
