@@ -4,14 +4,19 @@
 //!
 //! Never: passes a row that parsers would take apart differently, or one whose columns have no names.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::limits;
 use crate::redact::field::Fate;
 use crate::redact::field::Place;
 use crate::redact::field::is_classified;
+use crate::redact::field::names_owner;
 use crate::redact::malformed::Malformed;
 use crate::redact::plan::Plan;
+use crate::redact::shape::Foreign;
+use crate::redact::walk::Owns;
 
 /// What the next byte of a row stands after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +35,8 @@ enum After {
 pub(super) struct Csv {
     /// Does the content type say that the first row names the columns?
     is_named: bool,
-    /// For each column, its place if something in it may have to be hidden. `None` before the first row.
-    columns: Option<Vec<Option<Place>>>,
+    /// What the first row says. `None` before it.
+    columns: Option<Columns>,
     after: After,
     /// The row so far, as sent.
     row: Vec<u8>,
@@ -41,10 +46,22 @@ pub(super) struct Csv {
     before: u64,
     /// How often a value of each set of classes was hidden.
     pub(super) counts: Vec<u64>,
+    /// How many rows were another owner's.
+    pub(super) foreign: u64,
+    owner: Option<Arc<dyn Owns>>,
+}
+
+#[derive(Debug)]
+struct Columns {
+    /// For each, its place if something in it may have to be hidden.
+    places: Vec<Option<Place>>,
+    /// Those that say whose a row is.
+    owners: Vec<usize>,
 }
 
 impl Csv {
-    pub(super) const fn new(is_named: bool) -> Self {
+    /// The table of which only this owner's rows stay.
+    pub(super) const fn new(is_named: bool, owner: Option<Arc<dyn Owns>>) -> Self {
         Self {
             is_named,
             columns: None,
@@ -53,6 +70,8 @@ impl Csv {
             commas: Vec::new(),
             before: 0,
             counts: Vec::new(),
+            foreign: 0,
+            owner,
         }
     }
 
@@ -64,7 +83,7 @@ impl Csv {
                 self.commas.push(self.row.len());
             }
             self.row.push(byte);
-            let max = self.columns.as_ref().map_or(limits::CSV_COLUMNS_MAX, Vec::len);
+            let max = self.columns.as_ref().map_or(limits::CSV_COLUMNS_MAX, |columns| columns.places.len());
             if self.commas.len() >= max {
                 return Err(Malformed::NotCsv { at });
             }
@@ -74,7 +93,7 @@ impl Csv {
             self.after = match next(self.after, byte).ok_or(Malformed::NotCsv { at })? {
                 Some(after) => after,
                 None => {
-                    self.row_end(plan, &mut out).ok_or(Malformed::NotCsv { at })?;
+                    self.row_end(plan, at, &mut out)?;
                     After::Start
                 }
             };
@@ -90,17 +109,18 @@ impl Csv {
             After::Quoted => Err(Malformed::Truncated),
             After::Return => Err(Malformed::NotCsv { at: self.before }),
             After::Start | After::Bare | After::Quote => {
-                self.row_end(plan, &mut out).ok_or(Malformed::NotCsv { at: self.before })?;
+                self.row_end(plan, self.before, &mut out)?;
                 Ok(out.into())
             }
         }
     }
 
-    /// The row is whole. `None` if it cannot be judged.
-    fn row_end(&mut self, plan: &Plan, out: &mut Vec<u8>) -> Option<()> {
+    /// The row is whole, and ends before `at`.
+    fn row_end(&mut self, plan: &Plan, at: u64, out: &mut Vec<u8>) -> Result<(), Malformed> {
+        let odd = Malformed::NotCsv { at };
         let row = std::mem::take(&mut self.row);
         let commas = std::mem::take(&mut self.commas);
-        let text = std::str::from_utf8(&row).ok()?;
+        let text = std::str::from_utf8(&row).map_err(|_| odd)?;
         let line = text.strip_suffix('\n').unwrap_or(text);
         let line = line.strip_suffix('\r').unwrap_or(line);
         if line.is_empty() {
@@ -111,12 +131,19 @@ impl Csv {
             let cells: Vec<&str> = starts.zip(ends).filter_map(|(from, to)| line.get(from..to)).collect();
             match &self.columns {
                 None => {
-                    self.columns = Some(columns(plan, &cells, self.is_named)?);
+                    self.columns = Some(Columns::read(plan, &cells, self.is_named).ok_or(odd)?);
                     out.extend_from_slice(&row);
                 }
+                Some(columns) if cells.len() != columns.places.len() => return Err(odd),
+                Some(columns) if !columns.are_of(self.owner.as_deref(), &cells) => {
+                    self.foreign += 1;
+                    if plan.shape.foreign == Foreign::Refuse || !are_rows(plan) {
+                        return Err(Malformed::ForeignRow { at });
+                    }
+                }
                 Some(columns) => {
-                    masked(plan, columns, &cells, &mut self.counts, out)?;
-                    out.extend_from_slice(row.get(line.len()..)?);
+                    masked(plan, &columns.places, &cells, &mut self.counts, out).ok_or(odd)?;
+                    out.extend_from_slice(row.get(line.len()..).unwrap_or_default());
                 }
             }
         }
@@ -125,8 +152,15 @@ impl Csv {
         self.row.clear();
         self.commas = commas;
         self.commas.clear();
-        Some(())
+        Ok(())
     }
+}
+
+/// Are the rows of a table the rows that say whose they are?
+fn are_rows(plan: &Plan) -> bool {
+    let start = plan.shape.state(plan.shape.start);
+    let is_row = |set| plan.act_of(set) != 0 && plan.act(plan.act_of(set)).row;
+    is_row(start.object) || is_row(plan.shape.state(start.item).object)
 }
 
 /// What follows a byte: another place in the row, or `None` if the row has ended. No answer where it may not stand.
@@ -145,25 +179,38 @@ const fn next(after: After, byte: u8) -> Option<Option<After>> {
     }
 }
 
-/// The places of the columns that the first row names. `None` if it cannot be told that it names columns at all.
-fn columns(plan: &Plan, cells: &[&str], is_named: bool) -> Option<Vec<Option<Place>>> {
-    let mut columns = Vec::with_capacity(cells.len());
-    let mut is_known = is_named;
-    for (number, cell) in cells.iter().enumerate() {
-        let cell = if number == 0 { cell.strip_prefix('\u{feff}').unwrap_or(cell) } else { cell };
-        let name = text(cell);
-        // Spreadsheets take `sep=,` for a line that says the delimiter, and the next one for the header.
-        if number == 0 && name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("sep=")) {
-            return None;
+impl Columns {
+    /// What the first row names. `None` if it cannot be told that it names columns at all.
+    fn read(plan: &Plan, cells: &[&str], is_named: bool) -> Option<Self> {
+        let mut columns = Self { places: Vec::with_capacity(cells.len()), owners: Vec::new() };
+        let mut is_known = is_named;
+        for (number, cell) in cells.iter().enumerate() {
+            let cell = if number == 0 { cell.strip_prefix('\u{feff}').unwrap_or(cell) } else { cell };
+            let name = text(cell);
+            // Spreadsheets take `sep=,` for a line that says the delimiter, and the next one for the header.
+            if number == 0 && name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("sep=")) {
+                return None;
+            }
+            // Another delimiter: these are several columns.
+            if name.contains([';', '\t', '|']) {
+                return None;
+            }
+            is_known |= is_classified(plan, &name);
+            if plan.has_rows() && names_owner(plan, &name) {
+                columns.owners.push(number);
+                is_known = true;
+            }
+            columns.places.push(Place::of(plan, &name).ok()?);
         }
-        // Another delimiter: these are several columns.
-        if name.contains([';', '\t', '|']) {
-            return None;
-        }
-        is_known |= is_classified(plan, &name);
-        columns.push(Place::of(plan, &name).ok()?);
+        is_known.then_some(columns)
     }
-    is_known.then_some(columns)
+
+    /// May a row of these cells stay? Where no rows are looked at any may, and else none that names no owner.
+    fn are_of(&self, owner: Option<&dyn Owns>, cells: &[&str]) -> bool {
+        let Some(owner) = owner else { return true };
+        let mut named = self.owners.iter().filter_map(|number| cells.get(*number));
+        !self.owners.is_empty() && named.all(|cell| owner.owns(&text(cell)))
+    }
 }
 
 /// Writes a row as it may be seen.
@@ -174,9 +221,6 @@ fn masked(
     counts: &mut Vec<u64>,
     out: &mut Vec<u8>,
 ) -> Option<()> {
-    if cells.len() != columns.len() {
-        return None;
-    }
     for (number, (cell, place)) in cells.iter().zip(columns).enumerate() {
         if number > 0 {
             out.push(b',');

@@ -278,6 +278,14 @@ pub(super) fn is_classified(plan: &Plan, name: &str) -> bool {
     })
 }
 
+/// Does a name lead, in any reading, to what says whose a row is?
+pub(super) fn names_owner(plan: &Plan, name: &str) -> bool {
+    readings(name).iter().any(|path| {
+        let act = plan.act_of(follow(plan, path).1.scalar);
+        act != 0 && plan.act(act).owner
+    })
+}
+
 /// Writes the document in which `value`, which is JSON, stands at the path; walks it; and reads what stands there then.
 fn walked(plan: &Plan, path: &[Step], value: &[u8], counts: &mut Vec<u64>) -> Result<Seen, Malformed> {
     let mut document = Vec::with_capacity(value.len() + 64);

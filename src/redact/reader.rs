@@ -101,10 +101,8 @@ impl Format {
     /// Can rows of another owner be told in such a body? Where they cannot, one that has rows is refused.
     pub(super) const fn has_rows(self) -> bool {
         match self {
-            Self::Json | Self::Lines | Self::Sequence => true,
-            Self::Form | Self::Multipart(_) | Self::Events | Self::Csv { .. } | Self::Xml | Self::Text => {
-                false
-            }
+            Self::Json | Self::Lines | Self::Sequence | Self::Events | Self::Csv { .. } => true,
+            Self::Form | Self::Multipart(_) | Self::Xml | Self::Text => false,
         }
     }
 }
@@ -149,8 +147,8 @@ impl Reader {
             Format::Sequence => Self::Records(Box::new(Records::sequence(owner.cloned()))),
             Format::Form => Self::Form(Box::default()),
             Format::Multipart(boundary) => Self::Multipart(Box::new(Multipart::new(&boundary))),
-            Format::Events => Self::Events(Box::default()),
-            Format::Csv { is_named } => Self::Csv(Box::new(Csv::new(is_named))),
+            Format::Events => Self::Events(Box::new(Events::of_owner(owner.cloned()))),
+            Format::Csv { is_named } => Self::Csv(Box::new(Csv::new(is_named, owner.cloned()))),
             Format::Text => Self::Text(Box::default()),
             Format::Xml => Self::Xml(Box::default()),
         }
@@ -193,12 +191,9 @@ impl Reader {
         match self {
             Self::Json(walk) => walk.foreign,
             Self::Records(records) => records.foreign,
-            Self::Form(_)
-            | Self::Multipart(_)
-            | Self::Events(_)
-            | Self::Csv(_)
-            | Self::Xml(_)
-            | Self::Text(_) => 0,
+            Self::Events(events) => events.foreign,
+            Self::Csv(csv) => csv.foreign,
+            Self::Form(_) | Self::Multipart(_) | Self::Xml(_) | Self::Text(_) => 0,
         }
     }
 

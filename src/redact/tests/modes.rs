@@ -132,6 +132,19 @@ fn a_guarded_body_is_looked_into_where_a_string_looks_like_json() {
 }
 
 #[test]
+fn what_an_event_says_beside_its_data_is_what_no_class_names() {
+    let seen = |mode: Mode| {
+        let plan = plan(mode, &[("$..ssn", Some("drop"))], &[]);
+        let content = Content { format: Format::Events, encoding: Encoding::Identity };
+        let events = b": ann called\nid: 078\nevent: paid\ndata: {\"ssn\":1}\n\n";
+        String::from_utf8(run(&plan, content, &[events]).unwrap().0).unwrap()
+    };
+    assert_eq!(seen(Mode::Open), ": ann called\nid: 078\nevent: paid\ndata: {}\n\n");
+    assert_eq!(seen(Mode::Guarded), ":\nid: 078\nevent: paid\ndata: {}\n\n");
+    assert_eq!(seen(Mode::Closed(REST)), ":\nevent: paid\ndata: {}\n\n");
+}
+
+#[test]
 fn every_format_is_closed_where_the_body_is() {
     let rules = [("name", None), ("user.mail", None), ("x[*].id", None)];
     let plan = plan(Mode::Closed(REST), &rules, &[]);

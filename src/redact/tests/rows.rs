@@ -184,6 +184,53 @@ fn a_line_of_another_goes_with_its_end() {
 }
 
 #[test]
+fn an_event_of_another_goes_with_all_it_says() {
+    let single = plan("$", "tenant", Foreign::Drop, &[("ssn", "drop")]);
+    let content = Content { format: Format::Events, encoding: Encoding::Identity };
+    for (events, left) in [
+        (
+            "id: 1\ndata: {\"tenant\":\"globex\"}\n\nid: 2\ndata: {\"tenant\":\"acme\",\"ssn\":1}\n\n",
+            "\nid: 2\ndata: {\"tenant\":\"acme\"}\n\n",
+        ),
+        ("data: {\"tenant\":\"globex\"}\r\nevent: x\r\n\r\n", "\r\n"),
+        ("data: {\"tenant\":\"globex\"}\rid: x\r\r", "\r"),
+        ("data: 1\n\ndata: [DONE]\n\n", "\ndata: [DONE]\n\n"),
+        ("data: {\"tenant\":\"globex\"}", ""),
+        (": globex ran\n\n", ":\n\n"),
+        ("data: globex\n\n", "data: \"[redacted]\"\n\n"),
+    ] {
+        assert_eq!(seen(&single, content, events).unwrap(), left, "{events:?}");
+    }
+    let many = plan("$.items[*]", "tenant", Foreign::Drop, &[]);
+    let event = "data: {\"items\":[{\"tenant\":\"globex\"},{\"tenant\":7}]}\n\n";
+    assert_eq!(seen(&many, content, event).unwrap(), "data: {\"items\":[{\"tenant\":7}]}\n\n");
+    let strict = plan("$", "tenant", Foreign::Refuse, &[]);
+    assert!(seen(&strict, content, "data: {\"tenant\":\"acme\"}\n\n").is_ok());
+    let foreign = seen(&strict, content, "data: {\"tenant\":\"globex\"}\n\n");
+    assert!(matches!(foreign, Err(Malformed::ForeignRow { .. })), "{foreign:?}");
+}
+
+#[test]
+fn a_row_of_a_table_is_named_by_its_column() {
+    let content = Content { format: Format::Csv { is_named: false }, encoding: Encoding::Identity };
+    let org = plan("$[*]", "org.id", Foreign::Drop, &[("$[*].ssn", "drop")]);
+    let table = "ssn,org.id,a\n1,acme,2\n3,globex,4\n5,,6\n7,\"acme\",\"8\n\"\n";
+    assert_eq!(seen(&org, content, table).unwrap(), "ssn,org.id,a\n,acme,2\n,\"acme\",\"8\n\"\n");
+    assert_eq!(
+        seen(&org, content, "org[id],org.id\nacme,globex\n7,acme\n").unwrap(),
+        "org[id],org.id\n7,acme\n"
+    );
+    // Without a column that names it, every row is another's; where rows stand elsewhere nobody can tell.
+    assert_eq!(seen(&org, content, "ssn,a\n1,2\n").unwrap(), "ssn,a\n");
+    let strict = plan("$", "tenant", Foreign::Refuse, &[]);
+    assert!(seen(&strict, content, "tenant,a\nacme,1\n7,2\n").is_ok());
+    let elsewhere = plan("$.items[*]", "tenant", Foreign::Drop, &[("ssn", "drop")]);
+    for (plan, table) in [(&strict, "tenant,a\nacme,1\nglobex,2\n"), (&elsewhere, "tenant,ssn\nacme,1\n")] {
+        assert!(matches!(seen(plan, content, table), Err(Malformed::ForeignRow { .. })), "{table}");
+    }
+}
+
+#[test]
 fn a_row_in_a_string_is_a_row() {
     for foreign in [Foreign::Drop, Foreign::Refuse] {
         let mut shape = ShapeBuilder::new();
