@@ -154,6 +154,8 @@ pub struct Files {
     pub routes: Vec<PathBuf>,
     /// OpenAPI documents.
     pub openapi: Vec<PathBuf>,
+    /// Descriptor sets of Protocol Buffers.
+    pub descriptors: Vec<PathBuf>,
     /// The keys of each issuer, in the order of [`Settings::issuers`].
     pub jwks: Vec<PathBuf>,
     /// The API keys' hashes.

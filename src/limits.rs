@@ -107,6 +107,14 @@ pub const XML_TAG_BYTES_MAX: usize = 64 << 10;
 pub const XML_DECLARATION_BYTES_MAX: usize = 256;
 /// Most readings of one place of a body that is not JSON, as member or item.
 pub const READINGS_MAX: usize = 64;
+/// Longest message of Protocol Buffers, in bytes, decoded: it is held to its end. gRPC's own libraries take no longer one.
+pub const PROTOBUF_BYTES_MAX: usize = 4 << 20;
+/// Deepest nesting of messages of Protocol Buffers: their readers take 100.
+pub const PROTOBUF_DEPTH_MAX: usize = 64;
+/// Most messages that descriptors may name.
+pub const PROTOBUF_MESSAGES_MAX: usize = 65_536;
+/// Deepest nesting of the types of messages.
+pub const PROTOBUF_NESTED_TYPES_MAX: usize = 32;
 /// Largest body of which `redact --diff` tells what would be hidden, in bytes.
 pub const COMPARED_BODY_BYTES_MAX: u64 = 64 << 20;
 /// Fewest digits of a text that is encrypted in its form: a million texts, which NIST SP 800-38G asks for.

@@ -34,6 +34,7 @@ mod accepts;
 mod automaton;
 mod classes;
 mod coding;
+mod content_type;
 mod csv;
 pub mod detect;
 mod encode;
@@ -49,10 +50,12 @@ mod lines;
 mod malformed;
 mod mask;
 mod multipart;
+mod opaque;
 mod output;
 mod path;
 mod places;
 mod plan;
+mod proto;
 mod reader;
 mod records;
 mod shape;
@@ -82,9 +85,15 @@ pub use key::PseudonymKey;
 pub use malformed::Malformed;
 pub use mask::Mask;
 pub use multipart::Boundary;
+pub use opaque::BadRange;
+pub use opaque::MediaRange;
 pub use path::PathError;
 pub use plan::Hidden;
 pub use plan::Plan;
+pub use proto::BadDescriptors;
+pub use proto::CLASS_OPTION;
+pub use proto::Descriptors;
+pub use proto::Unknown;
 pub use reader::Content;
 pub use reader::Encoding;
 pub use reader::Format;
@@ -235,6 +244,8 @@ impl Redactor {
             Way::Bypass
         } else if plan.has_rows() && !format.has_rows() {
             Way::Broken(Malformed::ForeignRow { at: 0 })
+        } else if format == Format::Opaque {
+            Way::Bypass
         } else {
             let reader = Reader::new(format, &plan, plan.has_rows().then_some(owner));
             match coding::Inflate::new(encoding) {

@@ -352,11 +352,13 @@ pub async fn run<O: Origin>(
     // Once: a request never sees two generations.
     let snapshot = worker.live.current();
     let moment = worker.moment(peer, request.headers());
+    let is_call = released::grpc::is_call(request.headers());
     match life(worker, &snapshot, &moment, request, flaw).await {
         Ok(released) => released.into_response(),
         Err(refused) => {
             let refusal = report::refused(worker, &snapshot, &moment, refused);
-            released::refused(&refusal, moment.id, worker.plans.borrow().nothing().response).into_response()
+            let plan = worker.plans.borrow().nothing().response;
+            released::refused(&refusal, moment.id, plan, is_call).into_response()
         }
     }
 }

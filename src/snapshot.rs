@@ -49,6 +49,8 @@ pub enum Role {
     Routes,
     /// An OpenAPI document.
     OpenApi,
+    /// A descriptor set of Protocol Buffers; its text is the bytes in base64.
+    Descriptors,
     /// The public keys of the issuer with this position in [`Settings::issuers`].
     Jwks(usize),
     /// The API keys' hashes.
@@ -67,6 +69,7 @@ impl Role {
             Self::Classes => "classes",
             Self::Routes => "routes",
             Self::OpenApi => "openapi",
+            Self::Descriptors => "descriptors",
             Self::Jwks(_) => "jwks",
             Self::ApiKeys => "api_keys",
             Self::PseudonymKey => "pseudonym_key",
@@ -163,6 +166,7 @@ impl Sources {
             | Role::Classes
             | Role::Routes
             | Role::OpenApi
+            | Role::Descriptors
             | Role::Jwks(_)
             | Role::ApiKeys
             | Role::PseudonymKey => None,

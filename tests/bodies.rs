@@ -184,3 +184,45 @@ fn the_elements_of_xml_are_redacted_both_ways() {
     let refused = post("<!DOCTYPE p><p/>");
     assert_eq!((refused.status, refused.code().as_str()), (415, "unreadable_body"));
 }
+
+#[test]
+fn a_body_passes_unread_only_where_its_route_says_so_of_its_type() {
+    let upstream = Upstream::start(|head, _| {
+        let kind =
+            if head.contains("/patients/photo") { "image/png\r\netag: \"v1\"" } else { "application/zip" };
+        answer(kind, b"\x89PNG SECRET")
+    });
+    let folder = Folder::new(upstream.address);
+    let routes = "routes: [{method: GET, path: '/patients/{id}', response: {classes: {$.ssn: pii}, opaque: [image/*]}}]";
+    folder.write("routes.yaml", routes);
+    let sidecar = Sidecar::start(&folder);
+    let photo = get(&sidecar, "des", "/patients/photo");
+    assert_eq!((photo.status, &*photo.body), (200, &b"\x89PNG SECRET"[..]));
+    assert_eq!(
+        (photo.headers["content-length"].as_str(), photo.headers["cache-control"].as_str()),
+        ("11", "private")
+    );
+    assert!(photo.headers["etag"].starts_with("\"v1~"));
+    let zip = get(&sidecar, "des", "/patients/zip");
+    assert_eq!((zip.status, zip.code().as_str()), (502, "unredactable"));
+}
+
+#[test]
+fn a_clients_body_passes_unread_by_the_same_word_of_its_route() {
+    let upstream = Upstream::start(|_, body| answer_of(body));
+    let folder = Folder::new(upstream.address);
+    folder.write(
+        "routes.yaml",
+        "routes: [{method: POST, path: /patients, request: {classes: {$.ssn: pii}, opaque: [image/*]}}]",
+    );
+    let sidecar = Sidecar::start(&folder);
+    let post = |kind: &str, body: &[u8]| {
+        let head = format!("POST /patients HTTP/1.1\r\ncontent-type: {kind}\r\ncontent-encoding: x\r\n");
+        Client::connect(sidecar.data).ask(&format!("{head}{}", key("des")), body)
+    };
+    assert_eq!(post("image/png", b"\xff\0SECRET").body, b"\xff\0SECRET");
+    let head = upstream.heads().remove(0);
+    assert!(head.contains("content-length: 8\r\n") && head.contains("content-encoding: x\r\n"), "{head}");
+    assert_eq!(post("video/mp4", b"SECRET").status, 415);
+    assert_eq!(upstream.heads().len(), 1);
+}

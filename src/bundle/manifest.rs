@@ -105,6 +105,7 @@ enum Word {
     Classes,
     Routes,
     OpenApi,
+    Descriptors,
 }
 
 /// The word of a role, and the tenant that its folder belongs to; `None` for what no bundle brings.
@@ -118,6 +119,7 @@ fn word(role: &Role) -> Option<(Word, Option<String>)> {
         Role::Classes => Some((Word::Classes, None)),
         Role::Routes => Some((Word::Routes, None)),
         Role::OpenApi => Some((Word::OpenApi, None)),
+        Role::Descriptors => Some((Word::Descriptors, None)),
         // Who may call, and what proves it, is each sidecar's own: a bundle must not be able to let its maker in.
         Role::Jwks(_) | Role::ApiKeys | Role::PseudonymKey => None,
     }
@@ -133,6 +135,7 @@ pub fn role_name(role: &Role) -> Option<&'static str> {
         Word::Classes => "classes",
         Word::Routes => "routes",
         Word::OpenApi => "open_api",
+        Word::Descriptors => "descriptors",
     })
 }
 
@@ -239,6 +242,7 @@ fn entry(file: WrittenFile) -> Result<Entry, String> {
         Word::Classes => Role::Classes,
         Word::Routes => Role::Routes,
         Word::OpenApi => Role::OpenApi,
+        Word::Descriptors => Role::Descriptors,
     };
     Ok(Entry { path, role, size, sha256 })
 }

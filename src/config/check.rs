@@ -351,6 +351,7 @@ fn files(c: &mut Checker<'_>, raw: &raw::Raw) -> Files {
         classes: one(&raw.model.classes),
         routes: many(&raw.model.routes),
         openapi: many(&raw.model.openapi),
+        descriptors: many(&raw.model.descriptors),
         jwks: raw
             .identity
             .issuers

@@ -168,6 +168,8 @@ pub(super) struct Model {
     pub(super) routes: Vec<String>,
     /// OpenAPI 3.0 or 3.1 documents of the app, in YAML or JSON.
     pub(super) openapi: Vec<String>,
+    /// Descriptor sets of Protocol Buffers, as `protoc --include_imports --descriptor_set_out` writes them.
+    pub(super) descriptors: Vec<String>,
     /// What happens to a call of no known route. Default: `refuse`.
     pub(super) unknown_route: Option<UnknownRoute>,
 }

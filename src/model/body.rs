@@ -5,32 +5,47 @@
 use std::sync::Arc;
 
 use crate::model::classes::Classes;
+use crate::model::messages;
 use crate::model::rows;
 use crate::model::rows::Rows;
 use crate::model::tree::Node;
 use crate::model::tree::Reader;
 use crate::problem::Problem;
+use crate::redact::Descriptors;
+use crate::redact::MediaRange;
 use crate::redact::Mode;
 use crate::redact::PathError;
 use crate::redact::Shape;
 use crate::redact::ShapeBuilder;
 
 /// The keys of the body of requests.
-pub(super) const OF_REQUEST: [&str; 5] = ["classes", "mode", "json", "denied", "schema"];
+pub(super) const OF_REQUEST: [&str; 7] =
+    ["classes", "mode", "json", "protobuf", "opaque", "denied", "schema"];
 /// The keys of the body of answers.
-pub(super) const OF_RESPONSE: [&str; 4] = ["classes", "mode", "json", "rows"];
+pub(super) const OF_RESPONSE: [&str; 6] = ["classes", "mode", "json", "protobuf", "opaque", "rows"];
 const MODES: [&str; 3] = ["open", "guarded", "closed"];
+
+/// What a body may name.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub(super) classes: &'a Classes,
+    pub(super) messages: &'a [Arc<Descriptors>],
+}
 
 /// Reads a body of `routes.yaml`. `mode` is what the file says of all bodies.
 pub(super) fn read(
     reader: &mut Reader,
     body: &Node,
-    classes: &Classes,
+    known: Known<'_>,
     mode: Mode,
     keys: &[&str],
 ) -> (Option<Arc<Shape>>, Option<Rows>) {
+    let classes = known.classes;
     reader.fields(body, "a body", keys);
     let mut shape = ShapeBuilder::new();
+    if let Some(node) = body.get("protobuf") {
+        messages::message(reader, node, classes, known.messages, &mut shape);
+    }
     let paths = body.get("classes").map_or(&[][..], |paths| reader.map(paths, "`classes`"));
     for (key, node) in paths {
         let Some(name) = reader.text(node, "a data class") else { continue };
@@ -52,7 +67,25 @@ pub(super) fn read(
     }
     let mode = body.get("mode").map_or(mode, |node| read_mode(reader, node, classes));
     let rows = body.get("rows").and_then(|node| rows::read(reader, node, &mut shape));
-    (finish(reader, classes, body, shape, mode), rows)
+    let opaque = body.get("opaque").map(|node| opaque(reader, node)).unwrap_or_default();
+    (finish(reader, classes, body, shape, mode).map(|shape| let_pass(shape, opaque)), rows)
+}
+
+/// Content types that pass unread.
+fn opaque(reader: &mut Reader, node: &Node) -> Vec<MediaRange> {
+    let mut ranges = Vec::new();
+    for (text, at) in reader.texts(node, "a content type") {
+        match MediaRange::parse(text) {
+            Ok(range) => ranges.push(range),
+            Err(error) => reader.error("bad-content-type", at, format!("`{}` {error}", text.escape_debug())),
+        }
+    }
+    ranges
+}
+
+/// The shape of a body of which these types pass unread.
+pub(super) fn let_pass(shape: Arc<Shape>, ranges: Vec<MediaRange>) -> Arc<Shape> {
+    if ranges.is_empty() { shape } else { Arc::new(Shape::clone(&shape).with_opaque(ranges)) }
 }
 
 /// What becomes of what no class names. Where the word is wrong nothing is said twice: the file is refused.

@@ -11,7 +11,7 @@ use http::HeaderName;
 
 use crate::ids::DataKey;
 use crate::ids::TenantPath;
-use crate::model::routes::Params;
+use crate::model::params::Params;
 
 /// One part of a template, between slashes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,14 +14,18 @@ use crate::model::body_schema::BodySchema;
 use crate::model::classes::Classes;
 use crate::model::denied::Denied;
 use crate::model::key_template::KeyTemplate;
+use crate::model::messages;
 use crate::model::openapi;
+use crate::model::params::Params;
 use crate::model::routes_file;
 use crate::model::rows::Rows;
 use crate::model::template::Template;
+use crate::model::tree::Node;
 use crate::model::tree::Reader;
 use crate::problem::Place;
 use crate::problem::Problem;
 use crate::redact::ClassIx;
+use crate::redact::Descriptors;
 use crate::redact::Shape;
 
 static HEAD: Method = Method::HEAD;
@@ -67,33 +71,6 @@ pub struct Route {
     pub schema: Option<Arc<BodySchema>>,
     /// How the rows of its answers say whose they are; `None` where they do not.
     pub rows: Option<Rows>,
-}
-
-/// The parameters of a path, by the names that the route's template gives them.
-#[derive(Debug, Clone)]
-pub struct Params<'a> {
-    names: &'a [Box<str>],
-    values: Option<matchit::Params<'a, 'a>>,
-}
-
-impl<'a> Params<'a> {
-    /// The parameters of a path without any.
-    #[must_use]
-    pub const fn none() -> Self {
-        Self { names: &[], values: None }
-    }
-
-    /// The value of a parameter, as it stands in the path.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<&'a str> {
-        self.iter().find(|(found, _)| *found == name).map(|(_, value)| value)
-    }
-
-    /// All parameters, in the order of the path.
-    pub fn iter(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        let values = self.values.iter().flat_map(matchit::Params::iter);
-        self.names.iter().map(|name| &**name).zip(values.map(|(_, value)| value))
-    }
 }
 
 /// What a method and a path meet.
@@ -198,6 +175,7 @@ pub(super) struct Draft {
 pub struct RoutesBuilder {
     routes: Vec<(Route, Template, Place)>,
     problems: Vec<Problem>,
+    descriptors: Vec<Arc<Descriptors>>,
 }
 
 impl std::fmt::Debug for RoutesBuilder {
@@ -213,14 +191,24 @@ impl RoutesBuilder {
         Self::default()
     }
 
+    /// Adds the messages of a descriptor set, in base64: bodies of routes that are added later may be of them.
+    pub fn add_descriptors(&mut self, file: &str, text: &str, classes: &Classes) {
+        match messages::read(file, text, classes) {
+            Ok(descriptors) => self.descriptors.push(Arc::new(descriptors)),
+            Err(problems) => self.problems.extend(problems),
+        }
+    }
+
     /// Adds the routes of a `routes.yaml`.
     pub fn add_yaml(&mut self, file: &str, text: &str, classes: &Classes) {
-        self.add(file, text, classes, routes_file::read);
+        let descriptors = std::mem::take(&mut self.descriptors);
+        self.add(file, text, classes, |reader, root| routes_file::read(reader, root, classes, &descriptors));
+        self.descriptors = descriptors;
     }
 
     /// Adds the operations of an OpenAPI 3.0 or 3.1 document, in YAML or JSON.
     pub fn add_openapi(&mut self, file: &str, text: &str, classes: &Classes) {
-        self.add(file, text, classes, openapi::read);
+        self.add(file, text, classes, |reader, root| openapi::read(reader, root, classes));
     }
 
     fn add(
@@ -228,10 +216,10 @@ impl RoutesBuilder {
         file: &str,
         text: &str,
         classes: &Classes,
-        read: fn(&mut Reader, &crate::model::tree::Node, &Classes) -> Vec<Draft>,
+        read: impl FnOnce(&mut Reader, &Node) -> Vec<Draft>,
     ) {
         let mut reader = Reader::new(file);
-        let drafts = reader.parse(text).map(|root| read(&mut reader, &root, classes)).unwrap_or_default();
+        let drafts = reader.parse(text).map(|root| read(&mut reader, &root)).unwrap_or_default();
         self.problems.extend(reader.into_problems());
         for draft in drafts {
             self.add_draft(draft, classes);

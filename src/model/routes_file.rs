@@ -7,6 +7,7 @@ use http::Method;
 use crate::ids::Action;
 use crate::limits;
 use crate::model::body;
+use crate::model::body::Known;
 use crate::model::body_schema::BodySchema;
 use crate::model::classes::Classes;
 use crate::model::denied::Denied;
@@ -14,6 +15,7 @@ use crate::model::routes::Draft;
 use crate::model::tree::Node;
 use crate::model::tree::Reader;
 use crate::problem::Problem;
+use crate::redact::Descriptors;
 use crate::redact::Mode;
 use crate::redact::ShapeBuilder;
 
@@ -21,7 +23,12 @@ const KEYS: [&str; 9] =
     ["method", "path", "id", "action", "public", "data_key", "groups", "request", "response"];
 pub(super) const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
-pub(super) fn read(reader: &mut Reader, root: &Node, classes: &Classes) -> Vec<Draft> {
+pub(super) fn read(
+    reader: &mut Reader,
+    root: &Node,
+    classes: &Classes,
+    messages: &[Arc<Descriptors>],
+) -> Vec<Draft> {
     reader.fields(root, "this file", &["routes", "mode"]);
     let mode = root.get("mode").map_or(Mode::Open, |node| body::read_mode(reader, node, classes));
     let Some(routes) = root.get("routes") else {
@@ -31,11 +38,11 @@ pub(super) fn read(reader: &mut Reader, root: &Node, classes: &Classes) -> Vec<D
     reader
         .list(routes, "`routes`")
         .iter()
-        .filter_map(|node| read_route(reader, node, classes, mode))
+        .filter_map(|node| read_route(reader, node, Known { classes, messages }, mode))
         .collect()
 }
 
-fn read_route(reader: &mut Reader, node: &Node, classes: &Classes, mode: Mode) -> Option<Draft> {
+fn read_route(reader: &mut Reader, node: &Node, known: Known<'_>, mode: Mode) -> Option<Draft> {
     reader.fields(node, "a route", &KEYS);
     let method = need(reader, node, "method").and_then(|(text, node)| method(reader, text, node));
     let path = need(reader, node, "path");
@@ -47,14 +54,14 @@ fn read_route(reader: &mut Reader, node: &Node, classes: &Classes, mode: Mode) -
     let groups = node.get("groups").map(|node| groups(reader, node)).unwrap_or_default();
     let of_request = node.get("request");
     let request =
-        of_request.and_then(|body| body::read(reader, body, classes, Mode::Open, &body::OF_REQUEST).0);
+        of_request.and_then(|body| body::read(reader, body, known, Mode::Open, &body::OF_REQUEST).0);
     let denied = of_request.and_then(|body| body.get("denied")).and_then(|node| denied(reader, node));
     let schema = of_request.and_then(|body| body.get("schema")).and_then(|node| schema(reader, node));
     // What the file says of all answers is not said of those that anybody may have.
     let mode = if public { Mode::Open } else { mode };
     let (response, rows) = match node.get("response") {
-        Some(body) => body::read(reader, body, classes, mode, &body::OF_RESPONSE),
-        None => (body::finish(reader, classes, node, ShapeBuilder::new(), mode), None),
+        Some(body) => body::read(reader, body, known, mode, &body::OF_RESPONSE),
+        None => (body::finish(reader, known.classes, node, ShapeBuilder::new(), mode), None),
     };
     let (method, (template, template_node)) = (method?, path?);
     let action = if written.is_some() { action } else { default_action(reader, node, &method) };

@@ -15,6 +15,8 @@ use crate::redact::classes::ClassSet;
 use crate::redact::classes::Mark;
 use crate::redact::classes::Sets;
 use crate::redact::detect::Kind;
+use crate::redact::opaque::MediaRange;
+use crate::redact::proto::Messages;
 use crate::redact::shape::ClassIx;
 use crate::redact::shape::Foreign;
 use crate::redact::symbols::Symbols;
@@ -66,7 +68,7 @@ struct Cell {
 }
 
 /// Which classes stand where in a kind of body, compiled and immutable.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Shape {
     states: Box<[State]>,
     cells: Box<[Cell]>,
@@ -87,6 +89,10 @@ pub struct Shape {
     classifies_any_member: bool,
     pub(super) has_rows: bool,
     pub(super) foreign: Foreign,
+    /// The type of bodies of Protocol Buffers, if the route names one.
+    pub(super) protobuf: Option<Messages>,
+    /// Content types that pass unread.
+    opaque: Box<[MediaRange]>,
     digest: Digest,
 }
 
@@ -108,8 +114,36 @@ impl Shape {
             classifies_any_member: false,
             has_rows: false,
             foreign: Foreign::Refuse,
+            protobuf: None,
+            opaque: Box::default(),
             digest: Digest::of(b""),
         }
+    }
+
+    /// The same, of which bodies of Protocol Buffers are this message.
+    pub(super) fn with_protobuf(mut self, protobuf: Option<Messages>) -> Self {
+        if let Some(messages) = &protobuf {
+            let (root, unknown) = (messages.root.to_be_bytes(), [messages.unknown as u8]);
+            let descriptors = messages.descriptors.digest.as_bytes();
+            self.digest = Digest::of_parts([self.digest.as_bytes(), descriptors, &root[..], &unknown]);
+        }
+        self.protobuf = protobuf;
+        self
+    }
+
+    /// The same, of which bodies of these types pass unread.
+    #[must_use]
+    pub fn with_opaque(mut self, ranges: Vec<MediaRange>) -> Self {
+        for range in &ranges {
+            self.digest = Digest::of_parts([self.digest.as_bytes(), range.to_string().as_bytes()]);
+        }
+        self.opaque = ranges.into();
+        self
+    }
+
+    /// May a body of this content type, in lower case and without parameters, pass unread?
+    pub(super) fn lets_pass(&self, media_type: &str) -> bool {
+        self.opaque.iter().any(|range| range.holds(media_type))
     }
 
     /// The classes that may stand in such a body, sorted.

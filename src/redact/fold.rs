@@ -70,7 +70,7 @@ const fn weight(byte: u64) -> u64 {
 }
 
 /// Tells quickly of most keys that they fold to none of a few.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Filter([u64; WORDS]);
 
 const WORDS: usize = 64;

@@ -4,20 +4,20 @@
 //!
 //! Never: lets a header through that describes bytes which are not sent.
 
-mod unreadable;
-
 use ::http::HeaderMap;
 use ::http::HeaderName;
 use ::http::HeaderValue;
 use ::http::header;
 
-use crate::redact::Boundary;
 use crate::redact::Content;
 use crate::redact::Encoding;
 use crate::redact::Format;
+use crate::redact::content_type::essence;
+use crate::redact::content_type::format;
+use crate::redact::content_type::said;
 use crate::redact::plan::Plan;
 
-pub use unreadable::Unreadable;
+pub use crate::redact::content_type::Unreadable;
 
 /// Headers that describe the bytes of a body, and so no longer hold.
 const OF_THE_BYTES: [&str; 14] = [
@@ -93,123 +93,86 @@ pub fn described_encoding(headers: &HeaderMap) -> Encoding {
     encoding(headers.get(header::CONTENT_ENCODING)).unwrap_or(Encoding::Identity)
 }
 
-/// What a content type says.
-struct Said {
-    /// In lower case.
-    media_type: String,
-    /// Of a table: does the first row name the columns?
-    is_named: Option<bool>,
-    boundary: Option<Boundary>,
-}
-
-fn said(content_type: &str) -> Result<Said, Unreadable> {
-    let mut parts = content_type.split(';').map(str::trim);
-    let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
-    let mut said = Said { media_type, is_named: None, boundary: None };
-    for part in parts.filter(|part| !part.is_empty()) {
-        let (name, value) = part.split_once('=').ok_or(Unreadable::ContentType)?;
-        let value = value.trim();
-        let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
-        match &*name.trim().to_ascii_lowercase() {
-            // RFC 2231: some readers take `boundary*` or `charset*0` for the parameter itself, and the last one said.
-            name if name.contains('*') => return Err(Unreadable::ContentType),
-            "charset" if !["utf-8", "utf8"].iter().any(|utf8| value.eq_ignore_ascii_case(utf8)) => {
-                return Err(Unreadable::Charset);
-            }
-            "header" => said.is_named = Some(value.eq_ignore_ascii_case("present")),
-            "boundary" => {
-                let boundary = Boundary::new(value).ok_or(Unreadable::ContentType)?;
-                if said.boundary.replace(boundary).is_some() {
-                    return Err(Unreadable::ContentType);
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(said)
-}
-
-fn format(said: &Said) -> Option<Format> {
-    match &*said.media_type {
-        "application/json" | "text/json" => return Some(Format::Json),
-        "application/x-ndjson"
-        | "application/ndjson"
-        | "application/jsonl"
-        | "application/x-jsonl"
-        | "application/jsonlines"
-        | "application/x-jsonlines"
-        | "text/x-ndjson" => return Some(Format::Lines),
-        "application/json-seq" => return Some(Format::Sequence),
-        "application/x-www-form-urlencoded" => return Some(Format::Form),
-        "multipart/form-data" => return said.boundary.map(Format::Multipart),
-        "text/event-stream" => return Some(Format::Events),
-        "application/xml" | "text/xml" => return Some(Format::Xml),
-        "text/csv" if said.is_named == Some(false) => return None,
-        "text/csv" => return Some(Format::Csv { is_named: said.is_named.is_some() }),
-        _ => {}
-    }
-    let (_, sub) = said.media_type.split_once('/').filter(|(kind, _)| !kind.is_empty())?;
-    if sub.ends_with("+json") {
-        Some(Format::Json)
-    } else if sub.ends_with("+json-seq") {
-        Some(Format::Sequence)
-    } else if sub.ends_with("+xml") {
-        Some(Format::Xml)
-    } else {
-        None
-    }
-}
-
-/// What a part of a form may hold, if something in the form may have to be hidden.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum PartType {
-    /// Text.
-    Text,
-    /// One JSON document.
-    Json,
-}
-
-/// The type of a part with this content type; `None` for any other.
-pub(super) fn part_type(content_type: &str) -> Option<PartType> {
-    let said = said(content_type).ok()?;
-    if said.media_type == "text/plain" {
-        return Some(PartType::Text);
-    }
-    (format(&said) == Some(Format::Json)).then_some(PartType::Json)
-}
-
 /// [`readable`] for a whole header map: a second line of either header is unreadable, whatever it says.
 ///
 /// # Errors
 /// Says why not.
 pub fn readable_body(headers: &HeaderMap) -> Result<Content, Unreadable> {
     let (content_type, content_encoding) = described(headers)?;
-    readable(content_type, content_encoding)
+    with_messages(headers, readable(content_type, content_encoding)?)
 }
 
-/// The same by what a plan hides: [`readable_by`].
+/// The same by what a plan hides: [`readable_by`]; or of a type that the route lets pass unread.
 ///
 /// # Errors
 /// Says why not.
 pub fn readable_body_by(plan: &Plan, headers: &HeaderMap) -> Result<Content, Unreadable> {
     let (content_type, content_encoding) = described(headers)?;
-    readable_by(plan, content_type, content_encoding)
+    let found = readable_by(plan, content_type, content_encoding);
+    or_opaque(plan, content_type, found.and_then(|content| with_messages(headers, content)))
+}
+
+/// The one line of a header, if there is any.
+fn one(headers: &HeaderMap, name: HeaderName, error: Unreadable) -> Result<Option<&HeaderValue>, Unreadable> {
+    let mut lines = headers.get_all(name).iter();
+    let first = lines.next();
+    if lines.next().is_some() { Err(error) } else { Ok(first) }
+}
+
+/// The same, with how the messages in it are encoded.
+fn with_messages(headers: &HeaderMap, mut content: Content) -> Result<Content, Unreadable> {
+    if let Format::Grpc(of_messages) = &mut content.format {
+        let line = one(headers, HeaderName::from_static("grpc-encoding"), Unreadable::Encoding)?;
+        *of_messages = encoding(line).ok_or(Unreadable::Encoding)?;
+    }
+    Ok(content)
 }
 
 /// The headers that describe a whole body, one line of each at most.
 fn described(headers: &HeaderMap) -> Result<(Option<&HeaderValue>, Option<&HeaderValue>), Unreadable> {
-    let one = |name: HeaderName, error| {
-        let mut lines = headers.get_all(name).iter();
-        let first = lines.next();
-        if lines.next().is_some() { Err(error) } else { Ok(first) }
-    };
-    let content_type = one(header::CONTENT_TYPE, Unreadable::NoContentType)?;
-    let content_encoding = one(header::CONTENT_ENCODING, Unreadable::Encoding)?;
+    let content_type = one(headers, header::CONTENT_TYPE, Unreadable::NoContentType)?;
+    let content_encoding = one(headers, header::CONTENT_ENCODING, Unreadable::Encoding)?;
     if headers.contains_key(header::CONTENT_RANGE) {
         // A part of a body is no body of its own, even where it looks like one.
         return Err(Unreadable::ContentType);
     }
     Ok((content_type, content_encoding))
+}
+
+/// [`readable_body`], or of a type that the route lets pass unread.
+///
+/// # Errors
+/// Says why not.
+pub fn readable_in(headers: &HeaderMap, plan: &Plan) -> Result<Content, Unreadable> {
+    let (content_type, _) = described(headers)?;
+    or_opaque(plan, content_type, readable_body(headers))
+}
+
+/// What is found of a body, or that it is of a type that the route lets pass unread.
+fn or_opaque(
+    plan: &Plan,
+    content_type: Option<&HeaderValue>,
+    found: Result<Content, Unreadable>,
+) -> Result<Content, Unreadable> {
+    let line = || content_type.and_then(|line| line.to_str().ok());
+    match found {
+        // Whose rows stand in it nobody can tell.
+        Err(Unreadable::ContentType)
+            if !plan.has_rows() && line().is_some_and(|line| plan.shape.lets_pass(&essence(line))) =>
+        {
+            Ok(Content { format: Format::Opaque, encoding: Encoding::Identity })
+        }
+        found => found,
+    }
+}
+
+/// Makes the headers of a response fit a body that passes unread.
+pub fn opaque_headers(headers: &mut HeaderMap, plan: &Plan) {
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("none"));
+    let tag = headers.remove(header::ETAG).and_then(|tag| with_view(&tag, &suffix(plan)));
+    if let Some(tag) = tag {
+        headers.insert(header::ETAG, tag);
+    }
 }
 
 /// The condition of a request can no longer be asked of the app: the caller's view has changed. Answer 412.
@@ -230,6 +193,9 @@ pub fn request_headers(headers: &mut HeaderMap, plan: &Plan) -> Result<(), ViewC
     headers.remove("want-content-digest");
     headers.remove("want-repr-digest");
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    if headers.contains_key("grpc-accept-encoding") {
+        headers.insert("grpc-accept-encoding", HeaderValue::from_static("identity"));
+    }
     if !headers.contains_key(header::IF_NONE_MATCH) && !headers.contains_key(header::IF_MATCH) {
         return Ok(());
     }
@@ -258,7 +224,14 @@ pub fn response_headers(headers: &mut HeaderMap, plan: &Plan) {
         return;
     }
     remove_descriptions(headers);
-    for name in ["last-modified", "delta-base", "cdn-cache-control", "surrogate-control", "expires"] {
+    for name in [
+        "last-modified",
+        "delta-base",
+        "cdn-cache-control",
+        "surrogate-control",
+        "expires",
+        "grpc-status-details-bin",
+    ] {
         headers.remove(name);
     }
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("none"));

@@ -95,6 +95,21 @@ pub enum Malformed {
         /// Where.
         at: u64,
     },
+    /// What stands there is no message of Protocol Buffers, or of a route that names none, or has a group.
+    NotProtobuf {
+        /// Where the message begins.
+        at: u64,
+    },
+    /// A message of Protocol Buffers has a field that the descriptors do not know, and the route refuses those.
+    UnknownField {
+        /// Where the message begins.
+        at: u64,
+    },
+    /// A message of Protocol Buffers longer than [`limits::PROTOBUF_BYTES_MAX`].
+    MessageTooLong {
+        /// Where it begins.
+        at: u64,
+    },
     /// More than [`limits::FIELD_BYTES_MAX`] of one field that may have to be hidden, of its name, or of a row.
     FieldTooLong {
         /// Where.
@@ -125,6 +140,9 @@ impl Malformed {
             Self::EventTooLong { at } => Self::EventTooLong { at: before + at },
             Self::NotCsv { at } => Self::NotCsv { at: before + at },
             Self::FieldTooLong { at } => Self::FieldTooLong { at: before + at },
+            Self::NotProtobuf { at } => Self::NotProtobuf { at: before + at },
+            Self::UnknownField { at } => Self::UnknownField { at: before + at },
+            Self::MessageTooLong { at } => Self::MessageTooLong { at: before + at },
             Self::NotXml { at } => Self::NotXml { at: before + at },
             Self::Unsearchable => Self::Unsearchable,
             Self::NotText { at } => Self::NotText { at: before + at },
@@ -174,6 +192,15 @@ impl fmt::Display for Malformed {
             Self::Unsearchable => f.write_str(
                 "what nobody classified cannot be found in a body of this format, and some of it is hidden",
             ),
+            Self::NotProtobuf { at } => {
+                write!(f, "no message that the route's descriptors know begins at byte {at}")
+            }
+            Self::UnknownField { at } => {
+                write!(f, "the message that begins at byte {at} has a field that the descriptors do not know")
+            }
+            Self::MessageTooLong { at } => {
+                write!(f, "a message is longer than {} bytes at byte {at}", limits::PROTOBUF_BYTES_MAX)
+            }
             Self::NotXml { at } => write!(f, "the body is not XML that can be judged at byte {at}"),
             Self::TagTooLong { at } => {
                 write!(f, "a tag is longer than {} bytes at byte {at}", limits::XML_TAG_BYTES_MAX)

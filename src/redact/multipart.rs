@@ -7,10 +7,10 @@ use std::fmt;
 use bytes::Bytes;
 
 use crate::limits;
+use crate::redact::content_type::PartType;
+use crate::redact::content_type::part_type;
 use crate::redact::field::Fate;
 use crate::redact::field::Place;
-use crate::redact::http::PartType;
-use crate::redact::http::part_type;
 use crate::redact::malformed::Malformed;
 use crate::redact::plan::Plan;
 
@@ -159,12 +159,14 @@ impl Multipart {
         let bad = self.bad();
         let head = self.take(end + 4);
         let text = std::str::from_utf8(&head).ok().and_then(|head| head.strip_suffix("\r\n\r\n"));
-        let (name, kind) = text.and_then(described).ok_or(bad)?;
+        let (name, kind) = text.and_then(|text| described(plan, text)).ok_or(bad)?;
         match Place::of(plan, &name).map_err(|_| bad)? {
             None => {
                 self.open(&head, out);
                 self.stage = Stage::Passes;
             }
+            // What is hidden in it nobody can say.
+            Some(_) if kind == PartType::Opaque => return Err(bad),
             Some(place) => self.stage = Stage::Held(place, kind, head),
         }
         Ok(true)
@@ -209,6 +211,7 @@ impl Multipart {
                 let text = std::str::from_utf8(&content).map_err(|_| bad)?;
                 let fate = match kind {
                     PartType::Text => place.judge(plan, text, &mut self.counts),
+                    PartType::Opaque => Err(bad),
                     PartType::Json => place.judge_json(plan, text, &mut self.counts),
                 };
                 let left = match fate.map_err(|_| bad)? {
@@ -233,7 +236,7 @@ impl Multipart {
 }
 
 /// The name of a part and what it holds, by its head. `None` where that cannot be told.
-fn described(head: &str) -> Option<(String, PartType)> {
+fn described(plan: &Plan, head: &str) -> Option<(String, PartType)> {
     let mut disposition = None;
     let mut kind = None;
     for line in head.split("\r\n") {
@@ -258,7 +261,7 @@ fn described(head: &str) -> Option<(String, PartType)> {
     }
     let (name, is_file) = named(disposition?)?;
     let kind = match kind {
-        Some(kind) => part_type(kind)?,
+        Some(kind) => part_type(plan, kind)?,
         None if is_file => return None,
         None => PartType::Text,
     };

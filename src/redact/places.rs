@@ -3,7 +3,10 @@
 //! Never: forgets a reading, or looks at a value.
 
 use crate::redact::automaton::DEAD;
+use crate::redact::automaton::State;
 use crate::redact::automaton::StateIx;
+use crate::redact::plan::Act;
+use crate::redact::plan::Document;
 use crate::redact::plan::Plan;
 
 /// The states of all readings.
@@ -37,7 +40,16 @@ impl Places {
         places
     }
 
-    /// The items of an array that stands here, without those that are only the value itself.
+    /// The items of an array that stands here, and the value itself.
+    pub(super) fn items(&self, plan: &Plan) -> Self {
+        let mut places = Self::default();
+        for state in &self.states {
+            places.add(plan, plan.shape.state(*state).item);
+        }
+        places
+    }
+
+    /// The same, without those items that are only the value itself.
     pub(super) fn own_items(&self, plan: &Plan) -> Self {
         let mut places = Self::default();
         for state in &self.states {
@@ -78,10 +90,54 @@ impl Places {
         plan.strongest(self.states.iter().map(|state| plan.shape.state(*state).scalar))
     }
 
+    /// The same, but for a text that is read as the document that it holds.
+    pub(super) fn hidden_whole(&self, plan: &Plan) -> Option<(u16, u16)> {
+        let sets = self.states.iter().map(|state| plan.shape.state(*state).scalar);
+        plan.strongest(sets.filter(|set| plan.act(plan.act_of(*set)).document == Document::No))
+    }
+
+    /// The same of an array.
+    pub(super) fn hidden_array(&self, plan: &Plan) -> Option<(u16, u16)> {
+        plan.strongest(self.states.iter().map(|state| plan.shape.state(*state).array))
+    }
+
+    /// Is a value that stands here a row?
+    pub(super) fn are_rows(&self, plan: &Plan) -> bool {
+        self.any_act(plan, |state| state.object, |act| act.row)
+    }
+
+    /// Does a value that stands here say whose the row is?
+    pub(super) fn is_owner(&self, plan: &Plan) -> bool {
+        self.any_act(plan, |state| state.scalar, |act| act.owner)
+    }
+
+    /// Would an array that stands here say so?
+    pub(super) fn is_owner_array(&self, plan: &Plan) -> bool {
+        self.any_act(plan, |state| state.array, |act| act.owner)
+    }
+
+    /// Is a text that stands here said to hold a document?
+    pub(super) fn reads(&self, plan: &Plan) -> bool {
+        self.any_act(plan, |state| state.scalar, |act| act.document != Document::No)
+    }
+
+    fn any_act(&self, plan: &Plan, set: fn(&State) -> u16, is: fn(&Act) -> bool) -> bool {
+        let is_so = |state: &StateIx| match plan.act_of(set(&plan.shape.state(*state))) {
+            0 => false,
+            number => is(plan.act(number)),
+        };
+        self.states.iter().any(is_so)
+    }
+
+    /// The state of each reading, or the one in which nothing is said where there is none.
+    pub(super) fn states(&self) -> &[StateIx] {
+        if self.states.is_empty() { &[DEAD] } else { &self.states }
+    }
+
     fn add(&mut self, plan: &Plan, state: StateIx) {
         // What is described and shown tells that a value is not what no class names.
         let is_useful =
-            state != DEAD && (plan.shape.rest != DEAD || plan.hides(plan.shape.state(state).below));
+            state != DEAD && (plan.shape.rest != DEAD || plan.act_of(plan.shape.state(state).below) != 0);
         if is_useful && !self.states.contains(&state) {
             self.states.push(state);
         }

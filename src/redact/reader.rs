@@ -14,6 +14,7 @@ use crate::redact::malformed::Malformed;
 use crate::redact::multipart::Boundary;
 use crate::redact::multipart::Multipart;
 use crate::redact::plan::Plan;
+use crate::redact::proto::Proto;
 use crate::redact::records::Records;
 use crate::redact::walk::Owns;
 use crate::redact::walk::Walk;
@@ -86,6 +87,12 @@ pub enum Format {
     Xml,
     /// Plain text (`text/plain`).
     Text,
+    /// One message of Protocol Buffers, of the type that the shape names.
+    Protobuf,
+    /// Such messages, each behind its length (gRPC), those that say so in this encoding.
+    Grpc(Encoding),
+    /// It passes as it is, for the route says so of its type: see [`crate::redact::http::readable_in`].
+    Opaque,
 }
 
 /// A body's format and encoding.
@@ -101,8 +108,14 @@ impl Format {
     /// Can rows of another owner be told in such a body? Where they cannot, one that has rows is refused.
     pub(super) const fn has_rows(self) -> bool {
         match self {
-            Self::Json | Self::Lines | Self::Sequence | Self::Events | Self::Csv { .. } => true,
-            Self::Form | Self::Multipart(_) | Self::Xml | Self::Text => false,
+            Self::Json
+            | Self::Lines
+            | Self::Sequence
+            | Self::Events
+            | Self::Csv { .. }
+            | Self::Protobuf
+            | Self::Grpc(_) => true,
+            Self::Form | Self::Multipart(_) | Self::Xml | Self::Text | Self::Opaque => false,
         }
     }
 }
@@ -112,9 +125,29 @@ impl Content {
     #[must_use]
     pub const fn is_a_stream(self) -> bool {
         match self.format {
-            Format::Lines | Format::Sequence | Format::Events | Format::Text => true,
-            Format::Json | Format::Form | Format::Multipart(_) | Format::Csv { .. } | Format::Xml => false,
+            Format::Lines | Format::Sequence | Format::Events | Format::Text | Format::Grpc(_) => true,
+            Format::Json
+            | Format::Form
+            | Format::Multipart(_)
+            | Format::Csv { .. }
+            | Format::Xml
+            | Format::Protobuf
+            | Format::Opaque => false,
         }
+    }
+}
+
+impl Content {
+    /// Does it pass unread, although something may be hidden?
+    #[must_use]
+    pub const fn is_opaque(self) -> bool {
+        matches!(self.format, Format::Opaque)
+    }
+
+    /// Are these messages of gRPC, whose status stands in trailers?
+    #[must_use]
+    pub const fn is_grpc(self) -> bool {
+        matches!(self.format, Format::Grpc(_))
     }
 }
 
@@ -136,13 +169,15 @@ pub(super) enum Reader {
     Csv(Box<Csv>),
     Xml(Box<Xml>),
     Text(Box<Lines>),
+    Proto(Box<Proto>),
 }
 
 impl Reader {
     /// The reader of one body, of which only those rows stay that are this owner's.
     pub(super) fn new(format: Format, plan: &Plan, owner: Option<&Arc<dyn Owns>>) -> Self {
         match format {
-            Format::Json => Self::Json(Box::new(Walk::of_owner(plan, owner))),
+            // Nobody reads what is opaque; if somebody did, it would have to be JSON.
+            Format::Json | Format::Opaque => Self::Json(Box::new(Walk::of_owner(plan, owner))),
             Format::Lines => Self::Records(Box::new(Records::lines(owner.cloned()))),
             Format::Sequence => Self::Records(Box::new(Records::sequence(owner.cloned()))),
             Format::Form => Self::Form(Box::default()),
@@ -151,6 +186,8 @@ impl Reader {
             Format::Csv { is_named } => Self::Csv(Box::new(Csv::new(is_named, owner.cloned()))),
             Format::Text => Self::Text(Box::default()),
             Format::Xml => Self::Xml(Box::default()),
+            Format::Protobuf => Self::Proto(Box::new(Proto::bare(owner))),
+            Format::Grpc(encoding) => Self::Proto(Box::new(Proto::framed(encoding, owner))),
         }
     }
 
@@ -165,6 +202,7 @@ impl Reader {
             Self::Csv(csv) => csv.feed(plan, piece),
             Self::Xml(xml) => xml.feed(plan, piece),
             Self::Text(lines) => lines.feed(plan, piece),
+            Self::Proto(proto) => proto.feed(plan, piece),
         }
     }
 
@@ -183,6 +221,7 @@ impl Reader {
             Self::Csv(csv) => csv.finish(plan),
             Self::Xml(xml) => xml.finish(),
             Self::Text(lines) => lines.finish(plan),
+            Self::Proto(proto) => proto.finish(plan),
         }
     }
 
@@ -193,6 +232,7 @@ impl Reader {
             Self::Records(records) => records.foreign,
             Self::Events(events) => events.foreign,
             Self::Csv(csv) => csv.foreign,
+            Self::Proto(proto) => proto.tally.foreign,
             Self::Form(_) | Self::Multipart(_) | Self::Xml(_) | Self::Text(_) => 0,
         }
     }
@@ -208,6 +248,7 @@ impl Reader {
             Self::Csv(csv) => &csv.counts,
             Self::Xml(xml) => &xml.counts,
             Self::Text(lines) => &lines.counts,
+            Self::Proto(proto) => &proto.tally.counts,
         }
     }
 }

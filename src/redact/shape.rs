@@ -16,6 +16,8 @@ use crate::redact::detect::Kind;
 use crate::redact::path;
 use crate::redact::path::PathError;
 use crate::redact::path::Step;
+use crate::redact::proto::Messages;
+use crate::redact::proto::Unknown;
 
 /// The index of a data class in the snapshot's classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -68,6 +70,7 @@ pub struct ShapeBuilder {
     mode: Mode,
     detected: [Option<ClassIx>; Kind::ALL.len()],
     foreign: Foreign,
+    protobuf: Option<Messages>,
 }
 
 /// What becomes of a row that is another owner's.
@@ -110,6 +113,7 @@ impl ShapeBuilder {
             mode: Mode::Open,
             detected: [None; Kind::ALL.len()],
             foreign: Foreign::Refuse,
+            protobuf: None,
         }
     }
 
@@ -243,7 +247,21 @@ impl ShapeBuilder {
         let mut keys: Vec<(u32, Box<str>)> = self.keys.into_iter().map(|(key, ix)| (ix, key)).collect();
         keys.sort_unstable();
         let keys: Vec<Box<str>> = keys.into_iter().map(|(_, key)| key).collect();
-        automaton::compile(self.nodes, &keys, self.names, self.mode, &self.detected, self.foreign)
+        let shape =
+            automaton::compile(self.nodes, &keys, self.names, self.mode, &self.detected, self.foreign)?;
+        Ok(shape.with_protobuf(self.protobuf))
+    }
+
+    /// Says what becomes of fields that the descriptors of [`Self::protobuf`] do not know.
+    pub const fn unknown_fields(&mut self, unknown: Unknown) {
+        if let Some(messages) = &mut self.protobuf {
+            messages.unknown = unknown;
+        }
+    }
+
+    /// Says of which message bodies of Protocol Buffers are.
+    pub(super) fn set_protobuf(&mut self, messages: Messages) {
+        self.protobuf = Some(messages);
     }
 
     fn edit(&mut self, node: NodeIx, change: impl FnOnce(&mut Node)) {

@@ -8,7 +8,7 @@ use crate::redact::fold::Filter;
 use crate::redact::fold::fold;
 
 /// The keys of a shape.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Symbols {
     exact: Table,
     folded: Table,
@@ -56,7 +56,7 @@ impl Symbols {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Table {
     keys: Box<[Box<[u8]>]>,
     /// Number of the key plus one; 0 is empty. A power of two, at least twice as long as `keys`.

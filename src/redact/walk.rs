@@ -129,6 +129,12 @@ impl Walk {
         Self { owner: owner.cloned(), ..Self::new(plan) }
     }
 
+    /// The walk over a text that is a member of this key and stands where this state is, as JSON would write it. Rows in a
+    /// document that it holds stay if they are this owner's.
+    pub(super) fn of_text(plan: &Plan, state: StateIx, key: &str, owner: Option<&Arc<dyn Owns>>) -> Self {
+        Self { owner: owner.cloned(), last_key: LastKey::of(key), ..Self::at(plan, state) }
+    }
+
     /// The walk over a document that stands where this state is.
     fn at(plan: &Plan, start: StateIx) -> Self {
         let next = if plan.act_of(plan.shape.state(start).below) == 0 { DEAD } else { start };

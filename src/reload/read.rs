@@ -43,6 +43,7 @@ use bytes::Stamp;
 pub(super) use bytes::bytes;
 use bytes::reason;
 use bytes::stamp;
+use bytes::text;
 pub use candidate::Candidate;
 pub use candidate::read_candidate;
 use names::is_policy;
@@ -153,6 +154,7 @@ fn named(files: &Files) -> impl Iterator<Item = (Role, &PathBuf)> {
         .chain(files.classes.as_ref().map(|path| (Role::Classes, path)))
         .chain(files.routes.iter().map(|path| (Role::Routes, path)))
         .chain(files.openapi.iter().map(|path| (Role::OpenApi, path)))
+        .chain(files.descriptors.iter().map(|path| (Role::Descriptors, path)))
         .chain(jwks)
         .chain(files.api_keys.as_ref().map(|path| (Role::ApiKeys, path)))
         .chain(files.pseudonym_key.as_ref().map(|path| (Role::PseudonymKey, path)))
@@ -349,8 +351,7 @@ impl<'a> Reader<'a> {
                 format!("all files together have more than {} bytes", limits::SOURCES_BYTES_MAX),
             ));
         }
-        let text =
-            String::from_utf8(bytes).map_err(|_| ("not-text", "the file is not UTF-8 text".to_owned()))?;
+        let text = text(role, bytes).ok_or(("not-text", "the file is not UTF-8 text".to_owned()))?;
         if text.trim().is_empty() {
             // An editor that empties a file before it fills it must not open a gap in the policies.
             return Err(("empty-file", "the file is empty".to_owned()));

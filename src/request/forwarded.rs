@@ -20,6 +20,8 @@ use crate::audit::Receipt;
 use crate::model::BodySchema;
 use crate::redact;
 use crate::redact::Accepts;
+use crate::redact::Content;
+use crate::redact::Format;
 use crate::redact::Redactor;
 use crate::request::Moment;
 use crate::request::Worker;
@@ -173,7 +175,7 @@ async fn taken<B: Body<Data = Bytes> + Unpin, O>(
     if body.is_end_stream() {
         return missing();
     }
-    let content = redact::http::readable_body(&head.headers).map_err(|_| Refusal::UnreadableBody)?;
+    let content = content(head, permit)?;
     if !inbound.is_whole(content.format) {
         return Ok(None);
     }
@@ -181,6 +183,12 @@ async fn taken<B: Body<Data = Bytes> + Unpin, O>(
         Some(whole) => Ok(Some(whole)),
         None => missing(),
     }
+}
+
+/// How the client's body is written, which may be in a way that the route lets pass unread.
+fn content(head: &Head, permit: &Permit) -> Result<Content, Refusal> {
+    let plan = permit.inbound.plan(Format::Opaque);
+    redact::http::readable_in(&head.headers, plan).map_err(|_| Refusal::UnreadableBody)
 }
 
 /// What an origin is given. It takes a permit and the receipt of its record to make one.
@@ -215,8 +223,12 @@ fn outbound<B: Body<Data = Bytes> + Unpin, O>(
             None
         }
         None if has_body => {
-            let content = redact::http::readable_body(&head.headers).map_err(|_| Refusal::UnreadableBody)?;
-            redact::http::new_body_headers(&mut head.headers);
+            let content = content(&head, permit)?;
+            if content.is_opaque() {
+                length = size.exact();
+            } else {
+                redact::http::new_body_headers(&mut head.headers);
+            }
             redactor = Some(Redactor::new(Arc::clone(permit.inbound.plan(content.format)), content));
             None
         }

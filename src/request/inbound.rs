@@ -71,7 +71,8 @@ impl Inbound {
     #[must_use]
     pub fn is_whole(&self, format: Format) -> bool {
         let denies = !self.plan(format).hides_nothing();
-        self.schema.is_some() || self.refuses && denies || self.unseen.is_some() && format == Format::Json
+        let judged = self.refuses && denies || self.unseen.is_some() && format == Format::Json;
+        self.schema.is_some() || (format != Format::Opaque && judged)
     }
 
     /// What is taken out of a body of this format while it streams. In what is not one JSON document a mask cannot be told

@@ -4,6 +4,7 @@
 //! Never: passes on a body that cannot be read while its plan hides something, or ends a broken one cleanly.
 
 mod answer;
+pub(super) mod grpc;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use crate::redact::Encoder;
 use crate::redact::Encoding;
 use crate::redact::Gathered;
 use crate::redact::NotEncoded;
+use crate::redact::Owns;
 use crate::redact::Plan;
 use crate::redact::Redacted;
 use crate::redact::Redactor;
@@ -107,9 +109,18 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Forwarded<U> {
                 ending.end(Ended::Complete);
             }
             let redactor = Redactor::new(plan, Encoding::Identity);
-            let (first, encoder) = (None, None);
-            let answer =
-                Answer::Stream { body, redactor: Some(redactor), first, encoder, passes: true, ending };
+            let answer = unread(body, redactor, ending);
+            return Ok(Released { response: http::Response::from_parts(parts, answer) });
+        }
+        let content = if bodiless { None } else { readable(&parts, &plan, false).ok() };
+        if let Some(content) = content.filter(|content| content.is_opaque() || content.is_grpc()) {
+            let answer = if content.is_opaque() {
+                redact::http::opaque_headers(&mut parts.headers, &plan);
+                unread(body, Redactor::new(plan, content), ending)
+            } else {
+                redact::http::response_headers(&mut parts.headers, &plan);
+                grpc::stream(body, redactor(plan, content, permit.owner.as_ref()), ending)
+            };
             return Ok(Released { response: http::Response::from_parts(parts, answer) });
         }
         let mut body = body;
@@ -128,14 +139,19 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Forwarded<U> {
             return Ok(Released { response: http::Response::from_parts(parts, answer) });
         };
         redact::http::response_headers(&mut parts.headers, &plan);
-        let redactor = match &permit.owner {
-            Some(owner) => Redactor::of_owner(plan, content, owner),
-            None => Redactor::new(plan, content),
-        };
+        let redactor = redactor(plan, content, permit.owner.as_ref());
         let way = Way { accepts: &accepts, headers: &parts.headers, content };
         let (answer, leaves) = redacted(first, body, redactor, way, ending).await?;
         accepts.response_headers(&mut parts.headers, content.encoding, leaves);
         Ok(Released { response: http::Response::from_parts(parts, answer) })
+    }
+}
+
+/// The redactor of an answer of which only this owner's rows may stay.
+fn redactor(plan: Arc<Plan>, content: Content, owner: Option<&Arc<dyn Owns>>) -> Redactor {
+    match owner {
+        Some(owner) => Redactor::of_owner(plan, content, owner),
+        None => Redactor::new(plan, content),
     }
 }
 
@@ -161,8 +177,13 @@ fn bodiless_headers(
     }
 }
 
-/// An answer of our own to a request that is refused.
-pub(super) fn refused<U>(refusal: &Refusal, id: crate::ids::DecisionId, plan: Arc<Plan>) -> Released<U> {
+/// An answer of our own to a request that is refused, to a call of gRPC or another.
+pub(super) fn refused<U>(
+    refusal: &Refusal,
+    id: crate::ids::DecisionId,
+    plan: Arc<Plan>,
+    is_call: bool,
+) -> Released<U> {
     let row = refusal.row();
     let id = id.to_string();
     let errors = refusal.errors().map_or(String::new(), |errors| format!(",\"errors\":{errors}"));
@@ -191,6 +212,9 @@ pub(super) fn refused<U>(refusal: &Refusal, id: crate::ids::DecisionId, plan: Ar
     }
     if refusal.closes() {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    if is_call {
+        grpc::refused(&mut response, &row);
     }
     Released { response }
 }
@@ -260,6 +284,12 @@ async fn next<U: Body<Data = Bytes, Error = Broken> + Unpin>(body: &mut U) -> Re
     }
 }
 
+/// A body that passes as the app sends it.
+const fn unread<U>(body: U, redactor: Redactor, ending: Box<Ending>) -> Answer<U> {
+    let redactor = Some(redactor);
+    Answer::Stream { body, redactor, first: None, encoder: None, passes: true, has_status: false, ending }
+}
+
 /// What decides how a body leaves.
 struct Way<'a> {
     accepts: &'a Accepts,
@@ -305,8 +335,16 @@ async fn redacted<U: Body<Data = Bytes, Error = Broken> + Unpin>(
             let Ok(first) = ending.timed(|| encoded(encoder.as_mut(), whole.into_redacted())) else {
                 return Err(ending.refused(Refusal::Unredactable));
             };
-            let (first, redactor, encoder) = (Some(first), Some(redactor), encoder.map(Box::new));
-            return Ok((Answer::Stream { body, redactor, first, encoder, passes: false, ending }, encoding));
+            let answer = Answer::Stream {
+                body,
+                redactor: Some(redactor),
+                first: Some(first),
+                encoder: encoder.map(Box::new),
+                passes: false,
+                has_status: false,
+                ending,
+            };
+            return Ok((answer, encoding));
         }
         data = match next(&mut body).await {
             Ok(Some(data)) => data,

@@ -221,7 +221,8 @@ impl Draft {
             }
             (None, None) => None,
         };
-        let of_routes = |role: &Role| matches!(role, Role::Classes | Role::Routes | Role::OpenApi);
+        let of_routes =
+            |role: &Role| matches!(role, Role::Classes | Role::Routes | Role::OpenApi | Role::Descriptors);
         let same = self.unless_edited(before, of_routes);
         let same = same.filter(|before| before.settings.unknown_route == self.settings.unknown_route);
         let routes = match same {
@@ -261,6 +262,9 @@ impl Draft {
 
     fn routes(&self, classes: &Classes, found: &mut Vec<Problem>) -> Option<Routes> {
         let mut builder = RoutesBuilder::new();
+        for source in self.files(&Role::Descriptors) {
+            builder.add_descriptors(&source.file, &source.text, classes);
+        }
         for source in self.files(&Role::Routes) {
             builder.add_yaml(&source.file, &source.text, classes);
         }
@@ -272,7 +276,8 @@ impl Draft {
             UnknownRoute::Refuse => {}
         }
         let routes = collect(builder.finish(), found)?;
-        (self.sources.is_whole(&Role::Routes) && self.sources.is_whole(&Role::OpenApi)).then_some(routes)
+        let of_routes = [Role::Routes, Role::OpenApi, Role::Descriptors];
+        of_routes.iter().all(|role| self.sources.is_whole(role)).then_some(routes)
     }
 
     /// Where the mask of a class or of a policy needs the secret there must be one.

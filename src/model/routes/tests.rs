@@ -235,3 +235,21 @@ routes:
     let said: Vec<_> = problems.iter().map(|problem| (problem.code, problem.place.line)).collect();
     assert_eq!(said, [("unknown-mode", 2), ("no-unclassified-class", 4), ("bad-body-path", 4)]);
 }
+
+#[test]
+fn what_can_be_read_never_passes_unread() {
+    let read = |opaque: &str| {
+        read(&format!(
+            "routes: [{{method: GET, path: /a, response: {{classes: {{$.name: pii}}, opaque: {opaque}}}}}]"
+        ))
+    };
+    assert!(read("[image/*, application/pdf]").is_ok());
+    for (opaque, wanted) in [
+        ("['*/*']", "`*/*` can be read"),
+        ("[application/fhir+json]", "can be read"),
+        ("[png]", "`png` is no content type"),
+    ] {
+        let problems = read(opaque).unwrap_err();
+        assert!(problems.iter().any(|problem| problem.message.contains(wanted)), "{problems:?}");
+    }
+}

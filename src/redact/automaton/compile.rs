@@ -101,6 +101,8 @@ pub(in crate::redact) fn compile(
         classifies_any_member,
         has_rows: all.has(Mark::Row),
         foreign,
+        protobuf: None,
+        opaque: Box::default(),
         digest,
     })
 }

@@ -118,6 +118,27 @@ fn xml_is_told_by_its_type_and_must_be_utf8() {
 }
 
 #[test]
+fn messages_are_told_by_their_type_and_those_of_grpc_by_their_encoding() {
+    let grpc = |encoding| Content { format: Format::Grpc(encoding), encoding: Encoding::Identity };
+    for kind in ["application/grpc", "application/grpc+proto"] {
+        let kind = ("content-type", kind);
+        assert_eq!(readable_body(&headers(&[kind])), Ok(grpc(Encoding::Identity)));
+        assert_eq!(readable_body(&headers(&[kind, ("grpc-encoding", "gzip")])), Ok(grpc(Encoding::Gzip)));
+        let unknown = headers(&[kind, ("grpc-encoding", "snappy")]);
+        assert_eq!(readable_body(&unknown), Err(Unreadable::Encoding));
+        let twice = headers(&[kind, ("grpc-encoding", "gzip"), ("grpc-encoding", "identity")]);
+        assert_eq!(readable_body(&twice), Err(Unreadable::Encoding));
+    }
+    let message = Content { format: Format::Protobuf, encoding: Encoding::Identity };
+    for kind in ["application/x-protobuf", "application/protobuf", "application/vnd.google.protobuf"] {
+        assert_eq!(readable_body(&headers(&[("content-type", kind)])), Ok(message));
+    }
+    for kind in ["application/grpc-web", "application/grpc-web+proto", "application/grpc-web-text"] {
+        assert_eq!(readable_body(&headers(&[("content-type", kind)])), Err(Unreadable::ContentType));
+    }
+}
+
+#[test]
 fn a_second_line_of_a_header_that_matters_is_unreadable() {
     let json = ("content-type", "application/json");
     assert_eq!(readable_body(&headers(&[json])), Ok(Encoding::Identity.into()));

@@ -29,6 +29,11 @@ impl LastKey {
         text.and_then(|text| str::from_utf8(text).ok()).unwrap_or_default()
     }
 
+    /// A key that stands in no document.
+    pub(super) fn of(key: &str) -> Self {
+        Self { at: None, text: key.as_bytes().to_vec(), held: None }
+    }
+
     /// What the document in a string knows of the keys around it.
     pub(super) fn of_inner(&self) -> Self {
         Self { at: None, text: self.text.clone(), held: None }

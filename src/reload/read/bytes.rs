@@ -7,8 +7,12 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::file;
 use crate::limits;
+use crate::snapshot::Role;
 
 /// What tells whether a file or folder is still the one that was read.
 pub(super) type Stamp = Option<(u64, u64, u64, i64, i64, i64, i64)>;
@@ -21,6 +25,22 @@ pub(super) fn stamp(path: &Path) -> Stamp {
 pub(in crate::reload) fn bytes(path: &Path) -> Result<Vec<u8>, String> {
     let most = usize::try_from(limits::SOURCE_FILE_BYTES_MAX).unwrap_or(usize::MAX);
     file::bytes(path, most).map_err(|error| reason(&error))
+}
+
+/// The text of a file of this role; of descriptors, which are none, their bytes in base64. `None` if it is no text.
+pub(super) fn text(role: &Role, bytes: Vec<u8>) -> Option<String> {
+    match role {
+        Role::Descriptors => Some(STANDARD.encode(bytes)),
+        Role::Schema
+        | Role::Policies { .. }
+        | Role::Tenants
+        | Role::Classes
+        | Role::Routes
+        | Role::OpenApi
+        | Role::Jwks(_)
+        | Role::ApiKeys
+        | Role::PseudonymKey => String::from_utf8(bytes).ok(),
+    }
 }
 
 pub(super) fn reason(error: &io::Error) -> String {

@@ -8,6 +8,7 @@ use std::task::Poll;
 use std::task::ready;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::Body;
 use http_body::Frame;
 use http_body::SizeHint;
@@ -22,6 +23,7 @@ use crate::request::forwarded::Broken;
 use crate::request::forwarded::remove;
 use crate::request::released::Cut;
 use crate::request::released::encoded;
+use crate::request::released::grpc;
 use crate::request::released::is_ours;
 
 /// The one body type that a connection is given.
@@ -44,6 +46,8 @@ pub enum Answer<U> {
         encoder: Option<Box<Encoder>>,
         /// Nothing is hidden, so length and trailers pass as well.
         passes: bool,
+        /// The status of gRPC stands in the trailers.
+        has_status: bool,
         /// How it ended is told to this.
         ending: Box<Ending>,
     },
@@ -58,12 +62,12 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Body for Answer<U> {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Next {
         match self.get_mut() {
             Self::Whole { body } => Poll::Ready(body.take().map(|body| Ok(Frame::data(body)))),
-            Self::Stream { body, redactor, first, encoder, passes, ending } => {
+            Self::Stream { body, redactor, first, encoder, passes, has_status, ending } => {
                 if let Some(piece) = first.take().filter(|piece| !piece.is_empty()) {
                     ending.sent(piece.len());
                     return Poll::Ready(Some(Ok(Frame::data(piece))));
                 }
-                stream(body, (redactor, encoder), *passes, ending, cx)
+                stream(body, (redactor, encoder), (*passes, *has_status), ending, cx)
             }
         }
     }
@@ -87,7 +91,7 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Body for Answer<U> {
 fn stream<U: Body<Data = Bytes, Error = Broken> + Unpin>(
     body: &mut U,
     (redactor, encoder): (&mut Option<Redactor>, &mut Option<Box<Encoder>>),
-    passes: bool,
+    (passes, has_status): (bool, bool),
     ending: &mut Ending,
     cx: &mut Context<'_>,
 ) -> Next {
@@ -105,6 +109,10 @@ fn stream<U: Body<Data = Bytes, Error = Broken> + Unpin>(
                     }
                     continue;
                 }
+                Err(frame) if has_status => match frame.into_trailers() {
+                    Ok(trailers) => return status(redactor, trailers, ending),
+                    Err(_) => continue,
+                },
                 Err(_) => continue,
             },
             Some(Err(broken)) => {
@@ -145,6 +153,22 @@ fn broken(why: Option<Malformed>, ending: &mut Ending) -> Next {
     let ended = why.map_or(Ended::Unredactable, |why| ending.broken(why).1);
     ending.end(ended);
     Poll::Ready(Some(Err(Cut::Unredactable)))
+}
+
+/// The trailers of a gRPC answer, of which the status and its message leave: details could say anything.
+fn status(redactor: &mut Option<Redactor>, mut trailers: HeaderMap, ending: &mut Ending) -> Next {
+    match redactor.take().map(Redactor::finish) {
+        // Messages leave when they are whole, so that nothing is left of them.
+        Some(Ok((rest, hidden))) if rest.is_empty() => {
+            ending.hid(hidden);
+            ending.end(Ended::Complete);
+            grpc::status_only(&mut trailers);
+            Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+        }
+        Some(Ok(_)) => broken(None, ending),
+        Some(Err(why)) => broken(Some(why), ending),
+        None => Poll::Ready(None),
+    }
 }
 
 fn last(redactor: &mut Option<Redactor>, encoder: &mut Option<Box<Encoder>>, ending: &mut Ending) -> Next {

@@ -1,0 +1,122 @@
+//! Content types that a route lets pass unread, although something in its bodies may have to be hidden.
+//!
+//! Never: names a type that can be read.
+
+use std::fmt;
+
+use crate::redact::content_type::is_readable_type;
+
+/// A content type, or all of one kind: `application/pdf`, `image/*`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MediaRange {
+    /// In lower case.
+    kind: Box<str>,
+    /// `None` for all of its kind.
+    sub: Option<Box<str>>,
+}
+
+/// Why a text is no range of content types that may pass unread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BadRange {
+    /// It is none at all.
+    NoRange,
+    /// A type of it can be read.
+    Readable,
+}
+
+impl fmt::Display for BadRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoRange => "is no content type, and not all of one kind, as `image/*` is",
+            Self::Readable => "can be read, and so what may not be seen in it can be hidden",
+        })
+    }
+}
+
+impl std::error::Error for BadRange {}
+
+/// Kinds of which some types can be read by what they are, not by how their names end.
+const MIXED: [&str; 3] = ["application", "text", "multipart"];
+
+/// Is this one half of a content type (RFC 6838, section 4.2)?
+fn is_token(part: &str) -> bool {
+    let is_of_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte);
+    !part.is_empty() && part.bytes().all(is_of_token)
+}
+
+impl MediaRange {
+    /// Reads a range as it is written in files.
+    ///
+    /// # Errors
+    /// When it is none, or of what can be read.
+    pub fn parse(text: &str) -> Result<Self, BadRange> {
+        let text = text.to_ascii_lowercase();
+        let (kind, sub) = text.split_once('/').ok_or(BadRange::NoRange)?;
+        if (kind, sub) == ("*", "*") {
+            return Err(BadRange::Readable);
+        }
+        if !is_token(kind) || !(sub == "*" || is_token(sub)) {
+            return Err(BadRange::NoRange);
+        }
+        if (sub == "*" && MIXED.contains(&kind)) || is_readable_type(&text) {
+            return Err(BadRange::Readable);
+        }
+        Ok(Self { kind: kind.into(), sub: (sub != "*").then(|| sub.into()) })
+    }
+
+    /// Is this one of its types, in lower case and without parameters? One that can be read never is, nor are several.
+    pub(super) fn holds(&self, media_type: &str) -> bool {
+        let Some((kind, sub)) = media_type.split_once('/').filter(|(_, sub)| is_token(sub)) else {
+            return false;
+        };
+        let is_of_kind = *kind == *self.kind && self.sub.as_ref().is_none_or(|own| **own == *sub);
+        is_of_kind && !is_readable_type(media_type)
+    }
+}
+
+impl fmt::Display for MediaRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind, self.sub.as_deref().unwrap_or("*"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_never_holds_what_can_be_read() {
+        for text in
+            ["application/pdf", "image/*", "IMAGE/PNG", "application/octet-stream", "text/html", "video/mp4"]
+        {
+            assert!(MediaRange::parse(text).is_ok(), "{text}");
+        }
+        for text in [
+            "*/*",
+            "application/*",
+            "text/*",
+            "multipart/*",
+            "application/json",
+            "Application/Fhir+JSON",
+            "image/svg+xml",
+            "text/csv",
+            "multipart/form-data",
+            "application/x-www-form-urlencoded",
+            "application/grpc",
+            "application/x-protobuf",
+            "text/event-stream",
+        ] {
+            assert_eq!(MediaRange::parse(text), Err(BadRange::Readable), "{text}");
+        }
+        for text in
+            ["", "image", "image/", "/png", "*/png", "image/png; a=b", "image/p*", "a/b/c", " image/png"]
+        {
+            assert_eq!(MediaRange::parse(text), Err(BadRange::NoRange), "{text}");
+        }
+        let images = MediaRange::parse("image/*").unwrap();
+        assert!(images.holds("image/png") && !images.holds("image/svg+xml") && !images.holds("imagex/png"));
+        assert!(!images.holds("image") && !images.holds(""));
+        let pdf = MediaRange::parse("application/pdf").unwrap();
+        assert!(pdf.holds("application/pdf") && !pdf.holds("application/pdfx"));
+    }
+}

@@ -1,0 +1,78 @@
+//! What answers to calls of gRPC say otherwise than others: their status stands behind, or in place of, their messages.
+//!
+//! Never: tells more than the code of a refusal.
+
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+use http::StatusCode;
+use http::header;
+
+use crate::redact::Redactor;
+use crate::request::ending::Ending;
+use crate::request::refusal::Row;
+use crate::request::released::Answer;
+
+const STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+
+/// Is this a call of gRPC?
+pub(in crate::request) fn is_call(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    kind.strip_prefix(b"application/grpc")
+        .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+}
+
+/// The answer to a call: its status stands in trailers, and may be all there is. Its messages have encodings of their own.
+pub(super) const fn stream<U>(body: U, redactor: Redactor, ending: Box<Ending>) -> Answer<U> {
+    let redactor = Some(redactor);
+    Answer::Stream { body, redactor, first: None, encoder: None, passes: false, has_status: true, ending }
+}
+
+/// A refusal, as one who calls by gRPC is told it: by the status that stands for it.
+pub(super) fn refused<U>(response: &mut http::Response<Answer<U>>, row: &Row) {
+    *response.body_mut() = Answer::Whole { body: None };
+    *response.status_mut() = StatusCode::OK;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    headers.insert(STATUS, HeaderValue::from_static(code(row.status)));
+    headers.insert(MESSAGE, HeaderValue::from_static(row.code));
+}
+
+/// The status of gRPC for one of HTTP.
+const fn code(status: u16) -> &'static str {
+    match status {
+        401 => "16",
+        403 => "7",
+        404 | 405 => "12",
+        412 => "9",
+        413 | 429 | 431 => "8",
+        400..=499 => "3",
+        503 => "14",
+        504 => "4",
+        _ => "13",
+    }
+}
+
+/// Leaves of trailers the status and its message: details could say anything.
+pub(super) fn status_only(trailers: &mut HeaderMap) {
+    let others: Vec<HeaderName> =
+        trailers.keys().filter(|name| **name != STATUS && **name != MESSAGE).cloned().collect();
+    for name in others {
+        trailers.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_told_by_its_type() {
+        let is = |kind: &'static str| {
+            is_call(&[(header::CONTENT_TYPE, HeaderValue::from_static(kind))].into_iter().collect())
+        };
+        assert!(is("application/grpc") && is("application/grpc+proto") && is("application/grpc;x=y"));
+        assert!(!is("application/grpc-web") && !is("application/json") && !is_call(&HeaderMap::new()));
+    }
+}
