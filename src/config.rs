@@ -23,6 +23,7 @@ mod check;
 mod expand;
 mod issuers;
 mod raw;
+mod records;
 mod redaction;
 mod shadow;
 mod tree;
@@ -162,6 +163,8 @@ pub struct Files {
     pub api_keys: Option<PathBuf>,
     /// The secret of pseudonyms.
     pub pseudonym_key: Option<PathBuf>,
+    /// Files with keys of tenants' own; a `*` in the name stands for any characters.
+    pub key_files: Vec<PathBuf>,
     /// What brings everything above but keys and secrets; `None`: the files do.
     pub bundle: Option<Arc<Bundle>>,
 }

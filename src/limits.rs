@@ -117,6 +117,8 @@ pub const PROTOBUF_MESSAGES_MAX: usize = 65_536;
 pub const PROTOBUF_NESTED_TYPES_MAX: usize = 32;
 /// Largest body of which `redact --diff` tells what would be hidden, in bytes.
 pub const COMPARED_BODY_BYTES_MAX: u64 = 64 << 20;
+/// Longest id of a key that masks are made with, in bytes.
+pub const KEY_ID_BYTES_MAX: usize = 8;
 /// Fewest digits of a text that is encrypted in its form: a million texts, which NIST SP 800-38G asks for.
 pub const FORMAT_DIGITS_MIN: usize = 6;
 /// Most digits of a text that is encrypted in its form.
@@ -175,6 +177,10 @@ pub const SOURCES_BYTES_MAX: u64 = 1 << 30;
 pub const SOURCE_FOLDER_DEPTH_MAX: usize = 24;
 /// Fewest bytes of the secret that pseudonyms are made with.
 pub const PSEUDONYM_SECRET_BYTES_MIN: usize = 32;
+/// Most keys of one tenant's file: the one that makes masks, and those that only turn back.
+pub const TENANT_KEYS_MAX: usize = 64;
+/// Longest secret of a key in a tenant's file, in bytes.
+pub const TENANT_SECRET_BYTES_MAX: usize = 1 << 10;
 /// Most problems of one refused edit that are kept and logged.
 pub const PROBLEMS_KEPT_MAX: usize = 100;
 /// Longest chain of operators, accesses and clauses in a policy text, summed over the brackets around a point. Each

@@ -21,6 +21,7 @@ use crate::tenancy::Places;
 
 mod beside;
 mod draft;
+mod keys;
 mod live;
 
 pub use beside::Beside;
@@ -28,6 +29,8 @@ pub use beside::Origin;
 pub use beside::Shadowed;
 pub use draft::Checked;
 pub use draft::Draft;
+pub use keys::Held;
+pub use keys::MaskKeys;
 pub use live::Live;
 pub use live::Reader;
 
@@ -55,8 +58,10 @@ pub enum Role {
     Jwks(usize),
     /// The API keys' hashes.
     ApiKeys,
-    /// The secret of pseudonyms.
+    /// The one secret that masks are made with.
     PseudonymKey,
+    /// The keys of one tenant's masks.
+    TenantKeys,
 }
 
 impl Role {
@@ -73,6 +78,24 @@ impl Role {
             Self::Jwks(_) => "jwks",
             Self::ApiKeys => "api_keys",
             Self::PseudonymKey => "pseudonym_key",
+            Self::TenantKeys => "tenant_keys",
+        }
+    }
+
+    /// Is what such files say a secret? Then it is never shown, and no digest that is shown knows of it.
+    #[must_use]
+    pub const fn is_secret(&self) -> bool {
+        match self {
+            Self::PseudonymKey | Self::TenantKeys => true,
+            Self::Schema
+            | Self::Policies { .. }
+            | Self::Tenants
+            | Self::Classes
+            | Self::Routes
+            | Self::OpenApi
+            | Self::Descriptors
+            | Self::Jwks(_)
+            | Self::ApiKeys => false,
         }
     }
 }
@@ -169,7 +192,8 @@ impl Sources {
             | Role::Descriptors
             | Role::Jwks(_)
             | Role::ApiKeys
-            | Role::PseudonymKey => None,
+            | Role::PseudonymKey
+            | Role::TenantKeys => None,
         });
         sources.collect()
     }
@@ -178,7 +202,7 @@ impl Sources {
     #[must_use]
     pub fn text(&self, file: &str) -> Option<&str> {
         let source = self.files.iter().find(|source| &*source.file == file)?;
-        (source.role != Role::PseudonymKey).then_some(&*source.text)
+        (!source.role.is_secret()).then_some(&*source.text)
     }
 
     /// The same files, but that these bytes of one are others; `None` where there are no such bytes.
@@ -200,7 +224,7 @@ impl Sources {
     /// The digest that records name: of everything that a decision can depend on, which no secret is among.
     #[must_use]
     pub fn digest(&self, settings: &Settings) -> Digest {
-        let files = self.files.iter().filter(|source| source.role != Role::PseudonymKey).flat_map(parts);
+        let files = self.files.iter().filter(|source| !source.role.is_secret()).flat_map(parts);
         Digest::of_parts([&b"palisade snapshot v1"[..], settings.text.as_bytes()].into_iter().chain(files))
     }
 }
@@ -254,7 +278,7 @@ pub struct Snapshot {
     /// Those of them that the tenants' file was read with, for who takes the tenants over.
     of_tenants: Arc<[Problem]>,
     sources: Sources,
-    pseudonym_secret: Option<Arc<str>>,
+    mask_keys: Arc<MaskKeys>,
 }
 
 impl Snapshot {
@@ -318,10 +342,10 @@ impl Snapshot {
         &self.sources
     }
 
-    /// The secret that each tenant's key for pseudonyms is made from; `None` where none is configured.
+    /// The keys that masks are made with.
     #[must_use]
-    pub fn pseudonym_secret(&self) -> Option<&[u8]> {
-        self.pseudonym_secret.as_deref().map(str::as_bytes)
+    pub fn mask_keys(&self) -> &MaskKeys {
+        &self.mask_keys
     }
 
     /// What an edit from `self` to `next` did to the policies.

@@ -103,7 +103,9 @@ fn configure(case: &str, upstream: &Upstream) -> Folder {
         .read("palisade.yaml")
         .replace("workers: 2", "workers: 1")
         .replace("identity: {", &format!("identity: {{{issuer}, "));
-    folder.write("palisade.yaml", &(config + "redaction: {pseudonym_key_file: pseudonym.key}\n"));
+    let own = if case.contains("\n=== keys/") { ", key_files: ['keys/*.yaml']" } else { "" };
+    let config = format!("{config}redaction: {{pseudonym_key_file: pseudonym.key{own}}}\n");
+    folder.write("palisade.yaml", &config);
     folder.write("pseudonym.key", "thirty-two bytes and some more for pseudonyms\n");
     folder.write("jwks.json", &jwks());
     folder.keys(&PEOPLE);

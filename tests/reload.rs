@@ -7,6 +7,8 @@ mod common;
 mod damage;
 #[path = "reload/damaged.rs"]
 mod damaged;
+#[path = "reload/keys.rs"]
+mod keys;
 #[path = "reload/storm.rs"]
 mod storm;
 

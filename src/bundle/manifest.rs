@@ -121,7 +121,7 @@ fn word(role: &Role) -> Option<(Word, Option<String>)> {
         Role::OpenApi => Some((Word::OpenApi, None)),
         Role::Descriptors => Some((Word::Descriptors, None)),
         // Who may call, and what proves it, is each sidecar's own: a bundle must not be able to let its maker in.
-        Role::Jwks(_) | Role::ApiKeys | Role::PseudonymKey => None,
+        Role::Jwks(_) | Role::ApiKeys | Role::PseudonymKey | Role::TenantKeys => None,
     }
 }
 

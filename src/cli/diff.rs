@@ -223,7 +223,8 @@ fn recorded(snapshots: [&Snapshot; 2], log: &Path) -> Result<(Recorded, Effects)
 fn other_files(snapshots: [&Snapshot; 2]) -> Vec<String> {
     let [old, new] = snapshots.map(|snapshot| {
         let files = snapshot.sources().files().iter();
-        let files = files.filter(|file| !matches!(file.role, Role::Policies { .. } | Role::PseudonymKey));
+        let files =
+            files.filter(|file| !matches!(file.role, Role::Policies { .. }) && !file.role.is_secret());
         files.map(|file| (file.role.clone(), &*file.name, &*file.text)).collect::<Vec<_>>()
     });
     let differs =

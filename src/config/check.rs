@@ -18,7 +18,6 @@ use crate::problem::Severity;
 use crate::snapshot::Settings;
 
 use super::Config;
-use super::DecisionLog;
 use super::Files;
 use super::Limits;
 use super::Listen;
@@ -29,6 +28,7 @@ use super::Upstream;
 use super::bundle;
 use super::issuers;
 use super::raw;
+use super::records;
 use super::redaction;
 use super::shadow;
 use super::tree::Node;
@@ -181,7 +181,7 @@ pub(super) fn check(
     let limits = bounds(&mut c, &raw.limits);
     let files = files(&mut c, raw);
     let settings = settings(&mut c, raw);
-    let decision_log = decision_log(&mut c, &raw.decision_log);
+    let decision_log = records::decision_log(&mut c, &raw.decision_log);
     let poll = c.duration("reload.poll", raw.reload.poll.as_ref(), Duration::from_secs(2));
     let shadow = shadow::shadow(&mut c, &raw.shadow, files.policies.as_deref());
     let config = Config {
@@ -360,6 +360,7 @@ fn files(c: &mut Checker<'_>, raw: &raw::Raw) -> Files {
             .collect(),
         api_keys: one(&raw.identity.api_keys_file),
         pseudonym_key: one(&raw.redaction.pseudonym_key_file),
+        key_files: redaction::key_files(c, &raw.redaction),
         bundle,
     }
 }
@@ -387,14 +388,4 @@ fn settings(c: &mut Checker<'_>, raw: &raw::Raw) -> Settings {
         unknown_route: raw.model.unknown_route.unwrap_or_default(),
         text: text.into(),
     }
-}
-
-fn decision_log(c: &mut Checker<'_>, raw: &raw::DecisionLog) -> DecisionLog {
-    let file = raw.file.as_ref().filter(|path| !path.is_empty()).map(|path| c.path(path));
-    let stdout = raw.stdout.unwrap_or(file.is_none());
-    if file.is_none() && !stdout {
-        let hint = "name a `decision_log.file`, or set `decision_log.stdout: true`";
-        c.error("no-record", "decision_log.stdout", "decision records would go nowhere", hint);
-    }
-    DecisionLog { file, stdout }
 }

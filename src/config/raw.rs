@@ -282,8 +282,11 @@ pub(super) struct Tenancy {
 #[serde(default, deny_unknown_fields)]
 #[schemars(inline)]
 pub(super) struct Redaction {
-    /// File with the secret, at least 32 bytes, from which each tenant's keys for the masks `pseudonym` and `format` are made.
+    /// File with the secret, at least 32 bytes, from which each tenant's keys for the masks `pseudonym`, `seal` and
+    /// `format` are made.
     pub(super) pseudonym_key_file: Option<String>,
+    /// Files with keys of tenants' own, in place of that secret; a name may have `*` in it: `keys/*.yaml`.
+    pub(super) key_files: Vec<String>,
     /// Content codings (`zstd`, `gzip`, `br`, `deflate`), the best first, in which redacted bodies of more than 1 KiB leave
     /// although the app sent them plain, to clients that take one of them. Default: none.
     pub(super) encode: Vec<String>,

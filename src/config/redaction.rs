@@ -2,6 +2,8 @@
 //!
 //! Never: opens a file.
 
+use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::redact::Encoding;
@@ -23,4 +25,16 @@ pub(super) fn encode(c: &mut Checker<'_>, raw: &raw::Redaction) -> Arc<[Encoding
         }
     }
     codings.into()
+}
+
+/// Where the files with tenants' keys lie. Only a file's own name may stand for several.
+pub(super) fn key_files(c: &mut Checker<'_>, raw: &raw::Redaction) -> Vec<PathBuf> {
+    for (at, path) in raw.key_files.iter().enumerate() {
+        let folder = Path::new(path).parent().map(Path::to_string_lossy).unwrap_or_default();
+        if path.is_empty() || path.ends_with('/') || folder.contains('*') {
+            let hint = "write the name of a file, in which a `*` may stand: `keys/*.yaml`";
+            c.bad_value(&format!("redaction.key_files.{at}"), "the name of files with keys", hint);
+        }
+    }
+    raw.key_files.iter().map(|path| c.path(path)).collect()
 }

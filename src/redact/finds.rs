@@ -97,7 +97,7 @@ fn span(plan: &Plan, rule: &Rule, value: &str) -> Vec<u8> {
         Rule::Text(text) if text.first() == Some(&b'"') => text.clone(),
         Rule::Made(made) if made.looks_at(b'"') => {
             let mut out = Vec::new();
-            made.write(plan.key.as_ref(), value, &mut out);
+            made.write(plan.key.as_ref(), mask::Scalar::Text(value), &mut out);
             out
         }
         Rule::Drop | Rule::Text(_) | Rule::Typed | Rule::Made(_) => mask::quoted(mask::REDACTED),

@@ -270,6 +270,7 @@ mod tests {
 
     #[test]
     fn what_a_mask_makes_is_an_echo_and_a_value_is_none() {
+        let sealed = |start: &str| format!("\"{start}{}\"", "a".repeat(52));
         for (mask, echoes_of_it, values) in [
             ("fixed", vec!["\"[redacted]\"", "\"[\\u0072edacted]\""], vec!["\"redacted\"", "null", "1"]),
             ("fixed(\"x\")", vec!["\"x\"", "\"[redacted]\""], vec!["\"y\""]),
@@ -279,7 +280,20 @@ mod tests {
                 vec!["0", "false", "null", "[]", "{}", "\"[redacted]\""],
                 vec!["1", "true", "[1]", "\"\""],
             ),
-            ("pseudonym", vec!["\"ps_0123456789abcdef0123456789abcdef\""], vec!["\"ps_x\"", "\"ps\""]),
+            (
+                "pseudonym",
+                vec![
+                    "\"ps_0123456789abcdef0123456789abcdef\"",
+                    "\"ps_2026b_0123456789abcdef0123456789abcdef\"",
+                    "\"ps_2026b_0123456789abcdef0123456789abcd\\u0065f\"",
+                ],
+                vec!["\"ps_x\"", "\"ps\"", "\"ps_2026B_0123456789abcdef0123456789abcdef\""],
+            ),
+            (
+                "seal",
+                vec![&*sealed("sl_"), &*sealed("sl_2026b_"), "\"ps_0123456789abcdef0123456789abcdef\""],
+                vec!["\"sl_x\"", "\"sl_2026b_aaaa\"", "1"],
+            ),
             ("keep-last(4)", vec!["\"********1120\""], vec!["\"078051120\"", "\"*1120\""]),
             ("keep-first(4)", vec!["\"0780********\""], vec!["\"0780*\""]),
             ("year", vec!["\"1984-01-01\""], vec!["\"1984-06-05\""]),

@@ -4,7 +4,9 @@
 
 mod format;
 mod general;
+mod keyed;
 mod made;
+mod seal;
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -16,9 +18,13 @@ use crate::limits;
 
 pub(super) use format::FormatKey;
 pub(super) use format::Way;
+pub use keyed::Keyed;
+pub use keyed::Maker;
 pub(super) use made::Made;
 pub(super) use made::quoted;
 pub(super) use made::typed;
+pub use seal::Scalar;
+pub(super) use seal::SealKey;
 
 /// The text of a fixed mask that names none, and of every mask that cannot be applied to a value.
 pub(super) const REDACTED: &str = "[redacted]";
@@ -43,7 +49,10 @@ pub enum Mask {
     /// A string of digits becomes another of the same form, one to one within a class and tenant; whoever has the key can
     /// turn it back.
     Format,
-    /// The same value of the same class and tenant always becomes the same pseudonym.
+    /// Any string or number, encrypted: the same value of the same class and tenant always becomes the same text, and
+    /// whoever has the key can turn it back.
+    Seal,
+    /// The same value of the same class and tenant always becomes the same pseudonym, which nobody can turn back.
     Pseudonym,
     /// What is nothing in the value's own type: the fixed text, 0, `false`, `[]`, `{}`; `null` stays.
     Typed,
@@ -57,13 +66,14 @@ pub enum Mask {
 
 impl Mask {
     /// One of each kind as it is written, from the one that hides most to the one that hides least.
-    pub const WRITTEN: [&str; 13] = [
+    pub const WRITTEN: [&str; 14] = [
         "drop",
         "null",
         "fixed",
         "fixed(\"[hidden]\")",
         "typed",
         "pseudonym",
+        "seal",
         "format",
         "keep-last(4)",
         "keep-first(4)",
@@ -94,6 +104,7 @@ impl Mask {
             "null" => plain(Self::Null),
             "typed" => plain(Self::Typed),
             "pseudonym" => plain(Self::Pseudonym),
+            "seal" => plain(Self::Seal),
             "format" => plain(Self::Format),
             "network" => plain(Self::Network),
             "year" => plain(Self::Year),
@@ -121,6 +132,7 @@ impl Mask {
             Self::KeepFirst(_) => "keep-first",
             Self::KeepLast(_) => "keep-last",
             Self::Format => "format",
+            Self::Seal => "seal",
             Self::Pseudonym => "pseudonym",
             Self::Typed => "typed",
             Self::Fixed(_) => "fixed",
@@ -142,11 +154,11 @@ impl Mask {
         let text = text.map_or_else(|| String::from_utf8(raw.to_vec()).ok(), super::text::unescape);
         // What cannot be read must not overwrite anything.
         let Some(text) = text else { return true };
-        if first == b'"' && (text == REDACTED || made::is_pseudonym(&text)) {
+        if first == b'"' && (text == REDACTED || Keyed::read(&text).is_some()) {
             return true;
         }
         let made = match self {
-            Self::Drop | Self::Pseudonym => return false,
+            Self::Drop | Self::Pseudonym | Self::Seal => return false,
             Self::Format => return true,
             Self::Null => return raw == b"null",
             Self::Fixed(fixed) => return first == b'"' && text == **fixed,
@@ -159,7 +171,7 @@ impl Mask {
             Self::Network => Made::Network,
         };
         let mut again = Vec::new();
-        made.write(None, &text, &mut again);
+        made.write(None, Scalar::Text(&text), &mut again);
         made.looks_at(first) && again == if first == b'"' { quoted(&text) } else { raw.to_vec() }
     }
 
@@ -167,7 +179,7 @@ impl Mask {
     #[must_use]
     pub const fn needs_key(&self) -> bool {
         match self {
-            Self::Pseudonym | Self::Format => true,
+            Self::Pseudonym | Self::Seal | Self::Format => true,
             Self::Year
             | Self::Bucket(_)
             | Self::Prefix(_)
@@ -194,11 +206,12 @@ impl Mask {
             Self::KeepFirst(count) => (4, kept(*count), ""),
             Self::KeepLast(count) => (4, kept(*count) + 1, ""),
             Self::Format => (5, 0, ""),
-            Self::Pseudonym => (6, 0, ""),
-            Self::Typed => (7, 0, ""),
-            Self::Fixed(text) => (8, 0, text),
-            Self::Null => (9, 0, ""),
-            Self::Drop => (10, 0, ""),
+            Self::Seal => (6, 0, ""),
+            Self::Pseudonym => (7, 0, ""),
+            Self::Typed => (8, 0, ""),
+            Self::Fixed(text) => (9, 0, text),
+            Self::Null => (10, 0, ""),
+            Self::Drop => (11, 0, ""),
         }
     }
 }
@@ -268,6 +281,7 @@ impl fmt::Display for Mask {
             Self::Year
             | Self::Network
             | Self::Format
+            | Self::Seal
             | Self::Pseudonym
             | Self::Typed
             | Self::Fixed(_)
@@ -309,6 +323,7 @@ mod tests {
             "prefix(9)",
             "network(24)",
             "typed()",
+            "seal(1)",
             "hash",
             "hash()",
         ] {
@@ -331,6 +346,7 @@ mod tests {
             "keep-first(4)",
             "keep-last(4)",
             "format",
+            "seal",
             "pseudonym",
             "typed",
             "fixed",

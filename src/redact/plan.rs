@@ -171,7 +171,8 @@ impl Plan {
     }
 
     fn name_view(&self) -> [u8; 8] {
-        let mut text = String::new();
+        let mut text =
+            self.key.as_ref().and_then(PseudonymKey::id).map_or(String::new(), |id| format!("key {id}\n"));
         for (class, mask) in &self.hidden {
             text.push_str(&format!("{}={mask}\n{}\n", class.0, self.shape.name(*class)));
         }
@@ -240,8 +241,9 @@ fn rule(shape: &Shape, class: ClassIx, mask: &Mask, has_key: bool) -> Rule {
         Mask::Null => Rule::Text(b"null".to_vec()),
         Mask::Fixed(text) => Rule::Text(mask::quoted(text)),
         Mask::Typed => Rule::Typed,
-        Mask::Pseudonym | Mask::Format if !has_key => Rule::Text(mask::quoted(mask::REDACTED)),
+        Mask::Pseudonym | Mask::Seal | Mask::Format if !has_key => Rule::Text(mask::quoted(mask::REDACTED)),
         Mask::Format => Rule::Made(Made::Format(shape.name(class))),
+        Mask::Seal => Rule::Made(Made::Seal(shape.name(class))),
         Mask::Pseudonym => Rule::Made(Made::Pseudonym(shape.name(class))),
         Mask::KeepFirst(count) => Rule::Made(Made::KeepFirst(*count)),
         Mask::KeepLast(count) => Rule::Made(Made::KeepLast(*count)),

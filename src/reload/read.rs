@@ -35,6 +35,7 @@ use super::watch::identity;
 mod beside;
 mod bytes;
 mod candidate;
+mod keys;
 mod names;
 
 pub use beside::read_tests;
@@ -48,6 +49,7 @@ pub use candidate::Candidate;
 pub use candidate::read_candidate;
 use names::is_policy;
 use names::is_visible;
+pub(super) use names::matches;
 
 /// How often a reading starts again because files changed under it.
 const ATTEMPTS_MAX: usize = 8;
@@ -160,9 +162,9 @@ fn named(files: &Files) -> impl Iterator<Item = (Role, &PathBuf)> {
         .chain(files.pseudonym_key.as_ref().map(|path| (Role::PseudonymKey, path)))
 }
 
-/// The absolute paths of every file that the config names by itself.
+/// The absolute paths of every file that the config names by itself; the names of some may have `*` in them.
 pub(super) fn single(files: &Files) -> impl Iterator<Item = PathBuf> {
-    named(files).map(|(_, path)| absolute(path))
+    named(files).map(|(_, path)| path).chain(&files.key_files).map(|path| absolute(path))
 }
 
 struct Reader<'a> {
@@ -203,6 +205,7 @@ impl<'a> Reader<'a> {
             reader.watch_parent(path);
             reader.file(role, path);
         }
+        reader.key_files(&files.key_files);
         let before = reader.problems.len();
         if let Some(offer) = offer {
             reader.problems.extend(offer.problems.iter().cloned());

@@ -24,6 +24,7 @@ use notify::event::AccessMode;
 use crate::config::Files;
 
 use super::Wake;
+use super::read::matches;
 
 /// A folder as the system knows it, by device, number and birth: one that was replaced by another of its name is not
 /// the same, not even where the new one got the number of the old.
@@ -115,7 +116,7 @@ impl Interest {
         let swapped = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".."));
         swapped
             || self.all.iter().any(|folder| path.starts_with(folder) || folder.starts_with(path))
-            || self.files.iter().any(|file| file.starts_with(path))
+            || self.files.iter().any(|file| file.starts_with(path) || matches(file, path))
     }
 }
 

@@ -108,13 +108,12 @@ impl Plans {
         if let Some(both) = self.kept.get(&key) {
             return both.clone();
         }
-        let secret = snapshot.pseudonym_secret().filter(|_| keyed);
-        let pseudonym = secret
-            .map(|secret| PseudonymKey::new(secret, snapshot.model().tenants.get(target).path.as_str()));
+        let of_target = || snapshot.mask_keys().newest(&snapshot.model().tenants.get(target).path);
+        let made_with = keyed.then(of_target).flatten();
         let dropped = unsettable.iter().map(|class| (*class, Mask::Drop));
         let both = Both {
             request: self.plan(route.request.as_ref(), dropped, None),
-            response: self.plan(route.response.as_ref(), hidden.iter().cloned(), pseudonym),
+            response: self.plan(route.response.as_ref(), hidden.iter().cloned(), made_with),
             unseen: self.unseen(hidden, unsettable, route),
             refuses: route.denied == Denied::Refuse,
             by_caller: true,

@@ -182,7 +182,7 @@ impl Snapshot {
             warnings: Vec::new(),
             of_tenants: Arc::clone(&self.of_tenants),
             sources: self.sources.clone(),
-            pseudonym_secret: self.pseudonym_secret.clone(),
+            mask_keys: Arc::clone(&self.mask_keys),
         }
     }
 }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use crate::identity::Issuer;
 use crate::identity::Keyring;
-use crate::limits;
 use crate::model::Classes;
 use crate::model::Model;
 use crate::model::Routes;
@@ -16,10 +15,10 @@ use crate::model::Tenants;
 use crate::policy;
 use crate::policy::Hands;
 use crate::policy::Policies;
-use crate::problem::Place;
 use crate::problem::Problem;
 use crate::problem::Severity;
 
+use super::MaskKeys;
 use super::Role;
 use super::Settings;
 use super::Snapshot;
@@ -110,13 +109,13 @@ impl Draft {
         }
         let mut found = Found { all: std::mem::take(&mut self.problems), of_tenants: Arc::new([]) };
         let keyring = self.keyring(before, &mut found.all);
-        let secret = self.pseudonym_secret(&mut found.all);
         let model = self.model(before, &mut found);
+        let keys = self.mask_keys(before, model.as_ref(), &mut found.all);
         let Found { all: mut found, of_tenants } = found;
         let policies = match &model {
             Some(model) => {
                 let policies = self.policies(model, after, &mut found);
-                self.masks(model, policies.as_ref(), secret.is_some(), &mut found);
+                self.masks(model, policies.as_ref(), &keys, &mut found);
                 policies
             }
             None => {
@@ -144,7 +143,7 @@ impl Draft {
             warnings: found,
             of_tenants,
             sources: self.sources,
-            pseudonym_secret: secret,
+            mask_keys: keys,
         }))
     }
 
@@ -196,16 +195,17 @@ impl Draft {
         Some(Arc::new(keyring))
     }
 
-    fn pseudonym_secret(&self, found: &mut Vec<Problem>) -> Option<Arc<str>> {
-        let source = self.files(&Role::PseudonymKey).next()?;
-        let secret = source.text.trim();
-        if secret.len() < limits::PSEUDONYM_SECRET_BYTES_MIN {
-            let least = limits::PSEUDONYM_SECRET_BYTES_MIN;
-            let message = format!("the secret of pseudonyms needs at least {least} bytes");
-            let problem = Problem::error("weak-secret", Place::file(Arc::clone(&source.file)), message);
-            found.push(problem.hint("make one: `openssl rand -hex 32`"));
+    fn mask_keys(
+        &self,
+        before: Option<&Snapshot>,
+        model: Option<&Model>,
+        found: &mut Vec<Problem>,
+    ) -> Arc<MaskKeys> {
+        // A snapshot has no problem in them.
+        match self.unless_edited(before, |role| role.is_secret() || *role == Role::Tenants) {
+            Some(before) => Arc::clone(&before.mask_keys),
+            None => Arc::new(MaskKeys::read(&self.sources, model.map(|model| &*model.tenants), found)),
         }
-        Some(secret.into())
     }
 
     fn model(&self, before: Option<&Snapshot>, found: &mut Found) -> Option<Model> {
@@ -280,19 +280,25 @@ impl Draft {
         of_routes.iter().all(|role| self.sources.is_whole(role)).then_some(routes)
     }
 
-    /// Where the mask of a class or of a policy needs the secret there must be one.
-    fn masks(&self, model: &Model, policies: Option<&Policies>, secret: bool, found: &mut Vec<Problem>) {
-        if secret || !self.sources.is_whole(&Role::PseudonymKey) {
+    /// Where the mask of a class or of a policy needs a key each tenant must have one.
+    fn masks(&self, model: &Model, policies: Option<&Policies>, keys: &MaskKeys, found: &mut Vec<Problem>) {
+        if ![Role::PseudonymKey, Role::TenantKeys].iter().all(|role| self.sources.is_whole(role)) {
             return;
         }
+        let why = match keys.tenant_without(&model.tenants) {
+            None if !keys.is_empty() => return,
+            Some(tenant) if !keys.is_empty() => format!("no file has keys of `{tenant}` to make it with"),
+            Some(_) | None => "there is no secret to make it with".to_owned(),
+        };
         let class = model.classes.iter().map(|(_, class)| class).find(|class| class.mask.needs_key());
         let of_class = class.map(|class| (format!("class `{}`", class.name), &class.mask, &class.place));
         let of_policy = policies.and_then(Policies::masks_with_key);
         let of_policy = of_policy.map(|(mask, place)| ("what this policy hides".to_owned(), mask, place));
         for (what, mask, place) in of_class.into_iter().chain(of_policy) {
-            let message = format!("{what} is masked by `{mask}`, but there is no secret to make it with");
+            let message = format!("{what} is masked by `{mask}`, but {why}");
             let problem = Problem::error("no-secret", place.clone(), message);
-            found.push(problem.hint("name a file in `redaction.pseudonym_key_file`"));
+            found
+                .push(problem.hint("name a file in `redaction.pseudonym_key_file` or `redaction.key_files`"));
         }
     }
 

@@ -1,6 +1,7 @@
 //! What a snapshot promises.
 
 use super::*;
+use crate::redact::PseudonymKey;
 
 const TENANTS: &str = "tenants: {acme: {region: eu, tier: gold}}\n";
 const CLASSES: &str = "classes: {pii: {level: 2, mask: pseudonym}}\n";
@@ -53,6 +54,7 @@ fn what_could_not_be_read_refuses_whatever_the_rest_says() {
         Role::OpenApi,
         Role::ApiKeys,
         Role::PseudonymKey,
+        Role::TenantKeys,
         Role::Policies { confined_to: None },
     ] {
         assert!(check(sources(), vec![role.clone()]).is_err(), "{role:?}");
@@ -93,7 +95,10 @@ fn pseudonyms_need_a_secret_and_a_strong_one() {
     assert_eq!(codes(with(Some("short"))), ["weak-secret"]);
     let strong = "0123456789abcdef0123456789abcdef\n";
     let checked = with(Some(strong)).unwrap();
-    assert_eq!(checked.snapshot().pseudonym_secret(), Some(strong.trim().as_bytes()));
+    let acme = TenantPath::parse("acme").unwrap();
+    let made = |key: &PseudonymKey| key.pseudonym("pii", "Ada");
+    let key = checked.snapshot().mask_keys().newest(&acme).unwrap();
+    assert_eq!(made(&key), made(&PseudonymKey::new(strong.trim().as_bytes(), "acme")));
     assert_eq!(checked.snapshot().sources().text("key"), None);
     assert!(!format!("{checked:?} {:?}", checked.snapshot().sources()).contains("0123456789"));
 }
@@ -114,7 +119,7 @@ fn problems_of_all_parts_come_together() {
 }
 
 /// What each file may say in the course of time; empty where it is not there, `!` where it cannot be read.
-const TEXTS: [(&str, &[&str]); 7] = [
+const TEXTS: [(&str, &[&str]); 8] = [
     (
         "tenants.yaml",
         &[
@@ -157,6 +162,16 @@ const TEXTS: [(&str, &[&str]); 7] = [
             "@id(\"a\") permit (principal, action, resource);\n",
         ],
     ),
+    (
+        "tenant.keys",
+        &[
+            "",
+            "tenant: acme\nkeys: [{id: \"2026b\", secret: MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY}]\n",
+            "tenant: globex\nkeys: [{id: a, secret: MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=}]\n",
+            "tenant: acme\nkeys: []\n",
+            "!",
+        ],
+    ),
 ];
 
 fn role(name: &str) -> Role {
@@ -166,11 +181,12 @@ fn role(name: &str) -> Role {
         "routes.yaml" => Role::Routes,
         "keys.yaml" => Role::ApiKeys,
         "secret" => Role::PseudonymKey,
+        "tenant.keys" => Role::TenantKeys,
         _ => Role::Policies { confined_to: None },
     }
 }
 
-fn draft(says: &[usize; 7]) -> Draft {
+fn draft(says: &[usize; 8]) -> Draft {
     let schema = source(Role::Schema, "palisade.cedarschema", policy::SCHEMA);
     let (mut files, mut unread) = (vec![schema], Vec::new());
     for ((name, texts), says) in TEXTS.iter().zip(says) {
@@ -188,7 +204,12 @@ fn looks(snapshot: &Snapshot) -> String {
     let texts: Vec<_> = policies.ids().map(|id| (id, policies.effective_text(id))).collect();
     let (model, keyring) = (snapshot.model(), snapshot.keyring());
     let digest = snapshot.digest();
-    format!("{texts:?} {model:?} {keyring:?} {digest} {:?}", snapshot.pseudonym_secret())
+    let made = |(_, tenant): (_, &crate::model::Tenant)| {
+        let keys = snapshot.mask_keys().all(&tenant.path);
+        keys.iter().map(|held| held.key.pseudonym("pii", "Ada")).collect::<Vec<_>>()
+    };
+    let pseudonyms: Vec<_> = model.tenants.iter().map(made).collect();
+    format!("{texts:?} {model:?} {keyring:?} {digest} {pseudonyms:?}")
 }
 
 proptest::proptest! {
@@ -196,10 +217,10 @@ proptest::proptest! {
 
     #[test]
     fn what_is_taken_over_from_the_snapshot_before_is_what_a_cold_load_makes(
-        edits in proptest::collection::vec((0..7_usize, 0..20_usize), 1..16),
+        edits in proptest::collection::vec((0..8_usize, 0..20_usize), 1..16),
     ) {
         let mut live: Option<Checked> = None;
-        let mut says = [0; 7];
+        let mut says = [0; 8];
         for (file, text) in edits {
             // Most edits end well, so that there is something to take over.
             says[file] = if text > 12 { 1 } else { text };
@@ -220,7 +241,7 @@ proptest::proptest! {
 
 #[test]
 fn parts_that_no_edit_touched_are_shared() {
-    let before = draft(&[1, 1, 1, 1, 1, 0, 1]).check(1).unwrap();
+    let before = draft(&[1, 1, 1, 1, 1, 0, 1, 0]).check(1).unwrap();
     let check = |says| {
         let after = draft(says).check_after(Some(before.snapshot()), &policy::Alone, 2).unwrap();
         let (then, now) = (&before.snapshot(), after.snapshot());
@@ -232,8 +253,8 @@ fn parts_that_no_edit_touched_are_shared() {
         assert_eq!(now.loaded_at_ms(), 2);
         same
     };
-    assert_eq!(check(&[1, 1, 1, 1, 1, 0, 0]), [true, true, true], "a policy file went away");
-    assert_eq!(check(&[2, 1, 1, 1, 1, 0, 1]), [false, true, true], "another tree of tenants");
-    assert_eq!(check(&[1, 1, 0, 1, 1, 0, 1]), [true, true, false], "no routes any more");
-    assert_eq!(check(&[1, 2, 0, 1, 1, 0, 1]), [true, false, false], "routes are read by the classes");
+    assert_eq!(check(&[1, 1, 1, 1, 1, 0, 0, 0]), [true, true, true], "a policy file went away");
+    assert_eq!(check(&[2, 1, 1, 1, 1, 0, 1, 0]), [false, true, true], "another tree of tenants");
+    assert_eq!(check(&[1, 1, 0, 1, 1, 0, 1, 0]), [true, true, false], "no routes any more");
+    assert_eq!(check(&[1, 2, 0, 1, 1, 0, 1, 0]), [true, false, false], "routes are read by the classes");
 }

@@ -5,6 +5,7 @@
 //! Never: writes anything else than one JSON value.
 
 use super::REDACTED;
+use super::Scalar;
 use super::general;
 use crate::redact::key::PseudonymKey;
 
@@ -17,6 +18,8 @@ pub(in crate::redact) enum Made {
     Pseudonym(Box<str>),
     /// With the name of the class that the encryption is bound to.
     Format(Box<str>),
+    /// The same.
+    Seal(Box<str>),
     Year,
     Bucket(u32),
     Prefix(u8),
@@ -34,18 +37,26 @@ impl Made {
             | Self::Year
             | Self::Prefix(_)
             | Self::Network => first == b'"',
-            Self::Pseudonym(_) => first == b'"' || is_number,
+            Self::Pseudonym(_) | Self::Seal(_) => first == b'"' || is_number,
             Self::Bucket(_) => is_number,
         }
     }
 
-    /// Writes what replaces the value: a string's text, or a number as it was sent. The fixed text where nothing can be
-    /// made of it.
-    pub(in crate::redact) fn write(&self, key: Option<&PseudonymKey>, value: &str, out: &mut Vec<u8>) {
+    /// Writes what replaces the value. The fixed text where nothing can be made of it.
+    pub(in crate::redact) fn write(
+        &self,
+        key: Option<&PseudonymKey>,
+        given: Scalar<&str>,
+        out: &mut Vec<u8>,
+    ) {
+        let (Scalar::Text(value) | Scalar::Number(value)) = given;
         let written = match self {
             Self::KeepFirst(count) => keep_first(value, *count, out),
             Self::KeepLast(count) => keep_last(value, *count, out),
-            Self::Pseudonym(class) => key.map(|key| pseudonym(key, class, value, out)),
+            Self::Pseudonym(class) => key.map(|key| quote(key.pseudonym(class, value).chars(), out)),
+            Self::Seal(class) => {
+                key.and_then(|key| key.sealed(class, given)).map(|made| quote(made.chars(), out))
+            }
             Self::Format(class) => {
                 key.and_then(|key| key.formatted(class, value)).map(|made| quote(made.chars(), out))
             }
@@ -106,12 +117,6 @@ pub(super) fn is_starred(characters: impl Iterator<Item = char> + Clone, kept: u
     usize::from(kept) <= count / 3 && characters.take(hidden).all(|c| c == '*')
 }
 
-/// Is a text a pseudonym by its form?
-pub(super) fn is_pseudonym(text: &str) -> bool {
-    let code = text.strip_prefix("ps_");
-    code.is_some_and(|code| code.len() == 32 && code.bytes().all(|byte| byte.is_ascii_hexdigit()))
-}
-
 /// Writes the first `count` characters, and a star for each other. Nothing where the others were stars already.
 fn keep_first(value: &str, count: u8, out: &mut Vec<u8>) -> Option<()> {
     let hidden = hidden(value, count)?;
@@ -128,24 +133,13 @@ fn keep_last(value: &str, count: u8, out: &mut Vec<u8>) -> Option<()> {
     (!is_starred).then(|| quote(std::iter::repeat_n('*', hidden).chain(kept), out))
 }
 
-/// Writes `ps_` and 128 bits of the keyed hash of the class and the value's text.
-pub(in crate::redact) fn pseudonym(key: &PseudonymKey, class: &str, value: &str, out: &mut Vec<u8>) {
-    const HEX: [u8; 16] = *b"0123456789abcdef";
-    out.extend(b"\"ps_");
-    for byte in key.sign(class, value.as_bytes()) {
-        let digits = [byte >> 4, byte & 15].map(|digit| HEX.get(usize::from(digit)).copied().unwrap_or(b'0'));
-        out.extend(digits);
-    }
-    out.push(b'"');
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn made(made: &Made, value: &str) -> String {
         let mut out = Vec::new();
-        made.write(None, value, &mut out);
+        made.write(None, Scalar::Text(value), &mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -175,5 +169,6 @@ mod tests {
     fn without_its_key_a_mask_hides_whole() {
         assert_eq!(made(&Made::Pseudonym("pii".into()), "Ada"), "\"[redacted]\"");
         assert_eq!(made(&Made::Format("pii".into()), "123456"), "\"[redacted]\"");
+        assert_eq!(made(&Made::Seal("pii".into()), "Ada"), "\"[redacted]\"");
     }
 }

@@ -5,6 +5,7 @@
 use crate::limits;
 use crate::redact::field::spelled;
 use crate::redact::mask;
+use crate::redact::mask::Scalar;
 use crate::redact::plan::Plan;
 use crate::redact::plan::Rule;
 
@@ -40,7 +41,7 @@ pub(super) fn masked_text(plan: &Plan, rule: u16, kind: Kind, bytes: &[u8]) -> S
         Rule::Made(made) if made.looks_at(b'"') && bytes.len() <= limits::MASKED_VALUE_BYTES_MAX => {
             let Ok(text) = std::str::from_utf8(bytes) else { return hidden() };
             let mut json = Vec::new();
-            made.write(plan.key.as_ref(), text, &mut json);
+            made.write(plan.key.as_ref(), Scalar::Text(text), &mut json);
             spelled(&json)
         }
         Rule::Made(_) => hidden(),
@@ -57,7 +58,7 @@ pub(super) fn masked_number<'v>(plan: &Plan, rule: u16, kind: Kind, value: Value
     let (Rule::Made(made), Kind::Varint(of)) = (rule_of(plan, rule), kind) else { return nothing };
     let mut json = Vec::new();
     match told(kind, Some(value)).filter(|_| made.looks_at(b'0')) {
-        Some(text) => made.write(plan.key.as_ref(), &text, &mut json),
+        Some(text) => made.write(plan.key.as_ref(), Scalar::Number(&text), &mut json),
         None => return nothing,
     }
     let made = spelled(&json);

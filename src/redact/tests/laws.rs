@@ -15,6 +15,7 @@ use crate::redact::Encoding;
 use crate::redact::Mask;
 use crate::redact::Plan;
 use crate::redact::PseudonymKey;
+use crate::redact::Scalar;
 use crate::redact::ShapeBuilder;
 use crate::redact::mask::Made;
 
@@ -123,10 +124,14 @@ pub(super) fn plan_of(rules: &[(Path, Mask)]) -> Arc<Plan> {
     Arc::new(Plan::new(&Arc::new(shape.build().unwrap()), hidden, Some(key_of_acme())))
 }
 
-pub(super) fn keyed(mask: &Mask, class: usize, text: &str) -> String {
+pub(super) fn keyed(mask: &Mask, class: usize, value: Scalar<&str>) -> String {
     let (class, mut out) = (class.to_string().into(), Vec::new());
-    let made = if *mask == Mask::Format { Made::Format(class) } else { Made::Pseudonym(class) };
-    made.write(Some(&key_of_acme()), text, &mut out);
+    let made = match mask.kind() {
+        "format" => Made::Format(class),
+        "seal" => Made::Seal(class),
+        _ => Made::Pseudonym(class),
+    };
+    made.write(Some(&key_of_acme()), value, &mut out);
     String::from_utf8(out).unwrap()
 }
 

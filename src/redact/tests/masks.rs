@@ -5,8 +5,10 @@ use serde_json::Value as Json;
 use serde_json::json;
 
 use super::seen;
+use crate::redact::KeyId;
 use crate::redact::Mask;
 use crate::redact::PseudonymKey;
+use crate::redact::Scalar;
 
 const GENERAL: [&str; 5] = ["year", "bucket(10)", "bucket(7)", "prefix(3)", "network"];
 const WHOLE: &str = "[redacted]";
@@ -104,6 +106,40 @@ fn digits_become_others_of_the_same_form_which_only_that_tenant_and_class_turns_
     }
 }
 
+#[test]
+fn a_sealed_value_is_turned_back_as_what_it_was_by_that_tenant_and_class_alone() {
+    let key = PseudonymKey::new(b"secret", "acme");
+    let text = |text: &str| Some(Scalar::Text(text.to_owned()));
+    for (value, back) in [
+        (json!("Ada"), text("Ada")),
+        (json!(""), text("")),
+        (json!("1\u{80}\0\"\n😀"), text("1\u{80}\0\"\n😀")),
+        (json!("7"), text("7")),
+        (json!(7), Some(Scalar::Number("7".to_owned()))),
+        (json!(-0.5), Some(Scalar::Number("-0.5".to_owned()))),
+    ] {
+        let made = masked("seal", &value);
+        let made = made.as_str().unwrap();
+        assert_eq!(masked("seal", &value), made, "equal values stay equal");
+        assert_eq!(key.unsealed("0", made), back);
+        assert_eq!(key.unsealed("1", made), None);
+        assert_eq!(PseudonymKey::new(b"secret", "globex").unsealed("0", made), None);
+        assert_eq!(PseudonymKey::new(b"other", "acme").unsealed("0", made), None);
+        // A key answers to its own name only: what it signs says which one to try.
+        let named = key.clone().named(KeyId::parse("a").unwrap());
+        assert_eq!(named.unsealed("0", made), None);
+        assert_eq!(named.unsealed("0", &made.replacen("sl_", "sl_a_", 1)), back);
+    }
+    for value in [json!(true), json!(null), json!([1]), json!({"a": 1}), json!("x".repeat(70_000))] {
+        assert_eq!(masked("seal", &value), WHOLE);
+    }
+    // A number keeps its text, which no library's number could hold.
+    let out = seen(&[("v", "seal")], "{\"v\":1E400}");
+    let made: Json = serde_json::from_str(&out).unwrap();
+    let back = key.unsealed("0", made["v"].as_str().unwrap());
+    assert_eq!(back, Some(Scalar::Number("1E400".to_owned())));
+}
+
 fn value() -> impl Strategy<Value = Json> {
     prop_oneof![
         any::<String>().prop_map(Json::from),
@@ -131,6 +167,46 @@ proptest! {
         } else if !looks && value.is_string() {
             // What does not look gives the same for all: here for two of one type.
             prop_assert_eq!(&out, &masked(mask, &json!("another")), "{}", mask);
+        }
+    }
+
+    #[test]
+    fn what_a_reversible_mask_made_is_turned_back_for_its_tenant_and_class_alone(
+        value in prop_oneof![any::<String>(), "[0-9]{6,20}|[0-9]{4}(-[0-9]{4}){1,3}", "-?[0-9]{1,9}"],
+        secrets in ("[a-z]{32}", "[A-Z]{32}"),
+        classes in ("[a-z]{1,6}", "[A-Z]{1,6}"),
+        id in proptest::option::of("[a-z0-9]{1,8}"),
+    ) {
+        let key = |secret: &str, tenant: &str| {
+            let key = PseudonymKey::new(secret.as_bytes(), tenant);
+            match id.as_deref().and_then(KeyId::parse) {
+                Some(id) => key.named(id),
+                None => key,
+            }
+        };
+        let own = key(&secrets.0, "acme/west");
+        let others = [
+            (key(&secrets.0, "acme"), &classes.0),
+            (key(&secrets.1, "acme/west"), &classes.0),
+            (key(&secrets.0, "acme/west"), &classes.1),
+        ];
+        for scalar in [Scalar::Text(&*value), Scalar::Number(&*value)] {
+            let made = own.sealed(&classes.0, scalar).unwrap();
+            let back = match scalar {
+                Scalar::Text(text) => Scalar::Text(text.to_owned()),
+                Scalar::Number(text) => Scalar::Number(text.to_owned()),
+            };
+            prop_assert_eq!(own.unsealed(&classes.0, &made), Some(back));
+            for (other, class) in &others {
+                prop_assert_eq!(other.unsealed(class, &made), None);
+                prop_assert_ne!(other.sealed(class, scalar).unwrap(), &*made);
+            }
+        }
+        if let Some(made) = own.formatted(&classes.0, &value) {
+            prop_assert_eq!(own.unformatted(&classes.0, &made), Some(value.clone()));
+        }
+        for (other, class) in &others {
+            prop_assert_ne!(own.pseudonym(&classes.0, &value), other.pseudonym(class, &value));
         }
     }
 

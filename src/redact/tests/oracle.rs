@@ -2,6 +2,7 @@
 //! It shares no line with the engine but `Mask` and its texts.
 
 use crate::redact::Mask;
+use crate::redact::Scalar;
 
 /// One value with the white space and punctuation around its parts, as sent.
 pub(super) enum Tree<'a> {
@@ -155,7 +156,7 @@ fn leads(path: &[Step], at: &[At]) -> bool {
 }
 
 /// What replaces a value, given its raw text. `pseudonyms` says what the engine's key makes of class and text.
-type Pseudonyms<'a> = &'a dyn Fn(&Mask, usize, &str) -> String;
+type Pseudonyms<'a> = &'a dyn Fn(&Mask, usize, Scalar<&str>) -> String;
 
 fn replaced(class: usize, mask: &Mask, tree: &Tree<'_>, pseudonyms: Pseudonyms<'_>) -> String {
     let full = || "\"[redacted]\"".to_owned();
@@ -193,16 +194,16 @@ fn replaced(class: usize, mask: &Mask, tree: &Tree<'_>, pseudonyms: Pseudonyms<'
             }
             _ => full(),
         },
-        Mask::Pseudonym => match text {
-            Some(text) => pseudonyms(mask, class, &text),
-            None if is_number => pseudonyms(mask, class, raw),
+        Mask::Pseudonym | Mask::Seal => match text {
+            Some(text) => pseudonyms(mask, class, Scalar::Text(&text)),
+            None if is_number => pseudonyms(mask, class, Scalar::Number(raw)),
             None => full(),
         },
         Mask::Format => {
             let digits = |text: &str| text.chars().filter(char::is_ascii_digit).count();
             let is_form = |text: &str| text.chars().all(|c| c.is_ascii_digit() || " -./()+".contains(c));
             match text.filter(|text| is_form(text) && (6..=38).contains(&digits(text))) {
-                Some(text) => pseudonyms(mask, class, &text),
+                Some(text) => pseudonyms(mask, class, Scalar::Text(&text)),
                 None => full(),
             }
         }

@@ -9,6 +9,7 @@ use crate::redact::automaton::DEAD;
 use crate::redact::automaton::StateIx;
 use crate::redact::malformed::Malformed;
 use crate::redact::mask;
+use crate::redact::mask::Scalar;
 use crate::redact::plan::Act;
 use crate::redact::plan::Document;
 use crate::redact::plan::Plan;
@@ -230,7 +231,10 @@ impl Walk {
             What::Masked(number) => {
                 let out = self.output.replacement(bytes);
                 match (&plan.act(number).mask, text) {
-                    (Some(Rule::Made(made)), Some(text)) => made.write(plan.key.as_ref(), &text, out),
+                    (Some(Rule::Made(made)), Some(text)) => {
+                        let value = if is_text { Scalar::Text(&*text) } else { Scalar::Number(&*text) };
+                        made.write(plan.key.as_ref(), value, out);
+                    }
                     _ => out.extend(redacted()),
                 }
             }

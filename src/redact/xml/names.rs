@@ -55,7 +55,8 @@ pub(super) fn masked(plan: &Plan, rule: u16, text: Option<&str>, has_elements: b
         Rule::Made(made) => match text.filter(|_| !has_elements && made.looks_at(b'"')) {
             Some(text) => {
                 let mut json = Vec::new();
-                made.write(plan.key.as_ref(), text.trim_matches(super::tag::is_space), &mut json);
+                let text = text.trim_matches(super::tag::is_space);
+                made.write(plan.key.as_ref(), mask::Scalar::Text(text), &mut json);
                 Some(field::spelled(&json))
             }
             None => hidden(),

@@ -39,7 +39,8 @@ pub(super) fn text(role: &Role, bytes: Vec<u8>) -> Option<String> {
         | Role::OpenApi
         | Role::Jwks(_)
         | Role::ApiKeys
-        | Role::PseudonymKey => String::from_utf8(bytes).ok(),
+        | Role::PseudonymKey
+        | Role::TenantKeys => String::from_utf8(bytes).ok(),
     }
 }
 

@@ -194,3 +194,60 @@ fn files_that_never_hold_still_are_a_problem_and_a_short_unrest_is_waited_out() 
     let reading = read_with(usize::MAX);
     assert!(!reading.settled && reading.problems.iter().any(|problem| problem.code == "unsettled"));
 }
+
+/// The files of keys that are read, by name, and the problems by code.
+fn keys_of(files: &Files) -> (Vec<String>, Vec<&'static str>) {
+    let reading = read(files);
+    let of_keys = reading.sources.files().iter().filter(|source| source.role == Role::TenantKeys);
+    let names = of_keys.map(|source| source.name.to_string()).collect();
+    (names, reading.problems.iter().map(|problem| problem.code).collect())
+}
+
+#[test]
+fn a_pattern_names_each_file_of_its_folder_once_and_must_name_one() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = folder();
+    let mut files = config(dir.path()).files;
+    files.key_files = vec![dir.path().join("keys/*.yaml"), dir.path().join("keys/acme.yaml")];
+    assert_eq!(keys_of(&files), (Vec::new(), vec!["no-key-files", "unreadable"]));
+    fs::create_dir(dir.path().join("keys")).unwrap();
+    let write = |name: &str, mode: u32| {
+        let path = dir.path().join("keys").join(name);
+        fs::write(&path, name).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    write("notes.txt", 0o600);
+    write(".hidden.yaml", 0o600);
+    assert_eq!(keys_of(&files), (Vec::new(), vec!["no-key-files", "unreadable"]));
+    assert!(read(&files).sources.files().iter().all(|source| source.role != Role::TenantKeys));
+    write("acme.yaml", 0o600);
+    write("globex.yaml", 0o440);
+    let both = vec!["keys/acme.yaml".to_owned(), "keys/globex.yaml".to_owned()];
+    assert_eq!(keys_of(&files), (both.clone(), Vec::new()));
+    write("globex.yaml", 0o644);
+    assert_eq!(keys_of(&files), (both, vec!["exposed-secret"]));
+    let reader = Reader::new(&files, None, &NOTHING);
+    assert!(reader.is_still_so());
+    write("initech.yaml", 0o600);
+    assert!(!reader.is_still_so(), "a file came that the pattern names");
+}
+
+#[test]
+fn a_digest_that_is_shown_knows_of_no_key() {
+    let dir = folder();
+    let config = config(dir.path());
+    let mut files = config.files.clone();
+    let both = |files: &Files| {
+        let reading = read(files);
+        (reading.fingerprint, reading.sources.digest(&config.settings))
+    };
+    let (_, digest) = both(&files);
+    files.key_files = vec![dir.path().join("*.keys")];
+    fs::write(dir.path().join("acme.keys"), "one").unwrap();
+    let (fingerprint, same) = both(&files);
+    assert_eq!(same, digest);
+    fs::write(dir.path().join("acme.keys"), "two").unwrap();
+    let (other, same) = both(&files);
+    assert_eq!(same, digest);
+    assert_ne!(other, fingerprint);
+}
