@@ -33,7 +33,8 @@ pub struct Rows {
     pub foreign: Foreign,
 }
 
-const KEYS: [&str; 4] = ["at", "data_key", "tenant", "foreign"];
+const KEYS: [&str; 5] = ["at", "data_key", "tenant", "foreign", "counts"];
+const COUNTS: [&str; 2] = ["correct", "refuse"];
 const FOREIGN: [(&str, Foreign); 2] = [("drop", Foreign::Drop), ("refuse", Foreign::Refuse)];
 
 /// Reads where a body has rows, into its shape.
@@ -78,7 +79,31 @@ pub(super) fn read(reader: &mut Reader, node: &Node, shape: &mut ShapeBuilder) -
         });
         return None;
     }
+    if let Some(counts) = node.get("counts") {
+        if foreign == Foreign::Refuse {
+            let message = "`counts` says what becomes of numbers where rows are taken out, but none are";
+            reader.add(counts.at, |place| {
+                Problem::error("contradiction", place, message).hint("say `foreign: drop`, or leave it out")
+            });
+            return None;
+        }
+        read_counts(reader, counts, shape);
+    }
     Some(Rows { named_by, foreign })
+}
+
+/// Reads where a body says how many rows there are.
+fn read_counts(reader: &mut Reader, node: &Node, shape: &mut ShapeBuilder) {
+    reader.fields(node, "counts", &COUNTS);
+    for word in COUNTS {
+        let Some(paths) = node.get(word) else { continue };
+        for (path, at) in reader.texts(paths, &format!("`{word}`")) {
+            if let Err(error) = shape.row_count(path, word == "correct") {
+                let message = format!("`{path}` leads to no number of rows: {}", error.message);
+                reader.add(at, |place| Problem::error("bad-body-path", place, message).hint("`$.total`"));
+            }
+        }
+    }
 }
 
 /// Whose rows one request may see: those within the DataKey that it was judged for.

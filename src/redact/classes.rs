@@ -19,6 +19,10 @@ pub(super) enum Mark {
     Row = 2,
     /// What says whose a row is.
     Owner = 4,
+    /// A number of rows, which is corrected where some are taken out.
+    Count = 8,
+    /// A number of rows that cannot be corrected: where it stands none may be taken out.
+    Total = 16,
 }
 
 /// A set of classes, and of marks.

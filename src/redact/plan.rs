@@ -39,6 +39,17 @@ pub(super) enum Document {
     OfTheRest,
 }
 
+/// Is a number one of rows?
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Counts {
+    #[default]
+    No,
+    /// It is, and becomes less by those that are taken out.
+    These,
+    /// It is, of more than these.
+    All,
+}
+
 /// What is done with a value.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Act {
@@ -49,10 +60,12 @@ pub(super) struct Act {
     pub(super) row: bool,
     /// It says whose the row is.
     pub(super) owner: bool,
+    pub(super) counts: Counts,
 }
 
 /// What is done with a value whose number says nothing: it cannot happen, and must not leak if it does.
-static UNKNOWN: Act = Act { mask: Some(Rule::Drop), document: Document::No, row: false, owner: false };
+static UNKNOWN: Act =
+    Act { mask: Some(Rule::Drop), document: Document::No, row: false, owner: false, counts: Counts::No };
 
 /// What one caller may not see in one body.
 #[derive(Debug)]
@@ -110,6 +123,11 @@ impl Plan {
                 },
                 row: set.has(Mark::Row),
                 owner: set.has(Mark::Owner),
+                counts: match set {
+                    set if set.has(Mark::Total) => Counts::All,
+                    set if set.has(Mark::Count) => Counts::These,
+                    _ => Counts::No,
+                },
             };
             act_of_set.push(if act == Act::default() {
                 0

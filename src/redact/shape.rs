@@ -171,6 +171,18 @@ impl ShapeBuilder {
         Ok(())
     }
 
+    /// The numbers at this path count rows. Where rows were taken out, a number of `these` becomes less by them; one of
+    /// more than these refuses the body.
+    ///
+    /// # Errors
+    /// When the text is no path; says at which byte.
+    pub fn row_count(&mut self, path: &str, these: bool) -> Result<(), PathError> {
+        let node = self.lead(self.root(), path::parse(path)?);
+        let mark = if these { Mark::Count } else { Mark::Total };
+        self.edit(node, |node| node.marks |= mark as u8);
+        Ok(())
+    }
+
     /// The member `key` of an object at `node` leads to `to`.
     pub fn member(&mut self, node: NodeIx, key: &str, to: NodeIx) {
         let next = u32::try_from(self.keys.len()).unwrap_or(u32::MAX);

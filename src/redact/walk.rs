@@ -100,6 +100,8 @@ pub(super) struct Walk {
     row: Option<Row>,
     /// How many rows were another's.
     pub(super) foreign: u64,
+    /// Has a number of rows left that would not be true if another row were taken out?
+    has_counted: bool,
     /// Was the whole document a row of another?
     pub(super) is_gone: bool,
     /// In how many strings this document stands.
@@ -150,6 +152,7 @@ impl Walk {
             owner: None,
             row: None,
             foreign: 0,
+            has_counted: false,
             is_gone: false,
             level: 0,
             output: Output::new(),

@@ -253,3 +253,18 @@ fn what_can_be_read_never_passes_unread() {
         assert!(problems.iter().any(|problem| problem.message.contains(wanted)), "{problems:?}");
     }
 }
+
+#[test]
+fn numbers_of_rows_are_named_where_rows_are_taken_out_and_nowhere_else() {
+    let text = "
+routes:
+  - {method: GET, path: /a, response: {rows: {at: '$[*]', tenant: t, counts: {correct: [$.n]}}}}
+  - {method: GET, path: /b, response: {rows: {at: '$[*]', tenant: t, foreign: drop, counts: {correct: ['a[0]'], refuse: [$.b]}}}}
+  - {method: GET, path: /c, response: {rows: {at: '$[*]', tenant: t, foreign: drop, counts: {corect: []}}}}
+";
+    let mut builder = RoutesBuilder::new();
+    builder.add_yaml("routes.yaml", text, &Classes::parse("c.yaml", "classes: {}").unwrap());
+    let problems = builder.finish().unwrap_err();
+    let said: Vec<_> = problems.iter().map(|problem| (problem.code, problem.place.line)).collect();
+    assert_eq!(said, [("contradiction", 3), ("bad-body-path", 4), ("unknown-key", 5)]);
+}

@@ -26,7 +26,8 @@ use crate::redact::shape::Node;
 use crate::redact::shape::TooLarge;
 
 /// The marks that must be met wherever they stand.
-const WATCHED: u8 = Mark::Json as u8 | Mark::Row as u8 | Mark::Owner as u8;
+const WATCHED: u8 =
+    Mark::Json as u8 | Mark::Row as u8 | Mark::Owner as u8 | Mark::Count as u8 | Mark::Total as u8;
 
 /// A state before its keys are laid out.
 pub(super) struct Row {

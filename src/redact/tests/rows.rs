@@ -111,6 +111,33 @@ fn a_row_that_names_no_owner_or_two_is_anothers() {
 }
 
 #[test]
+fn a_number_of_rows_is_corrected_or_refuses_the_body() {
+    let plan = |these: bool| {
+        let mut shape = ShapeBuilder::new();
+        shape.rows("$.items[*]", "tenant", Foreign::Drop).unwrap();
+        shape.row_count("$.total", these).unwrap();
+        Arc::new(Plan::new(&Arc::new(shape.build().unwrap()), [], None))
+    };
+    let (corrected, strict) = (plan(true), plan(false));
+    let items = r#""items":[{"tenant":"acme"},{"tenant":"globex"},{"tenant":"globex"}]"#;
+    for (total, left) in
+        [("3", "1"), ("2", "0"), ("1", "null"), ("3.0", "null"), ("\"3\"", "\"1\""), ("{\"n\":3}", "null")]
+    {
+        let body = format!("{{{items}, \"total\" : {total} }}");
+        let left = format!(r#"{{"items":[{{"tenant":"acme"}}], "total" : {left} }}"#);
+        assert_eq!(seen(&corrected, Encoding::Identity, &body).unwrap(), left);
+        let refused = seen(&strict, Encoding::Identity, &body);
+        assert!(matches!(refused, Err(Malformed::ForeignRow { .. })), "{refused:?}");
+    }
+    let first = format!(r#"{{"total":3,{items}}}"#);
+    let own = r#"{"total":30,"items":[{"tenant":"acme"}],"n":1}"#;
+    for plan in [&corrected, &strict] {
+        assert!(matches!(seen(plan, Encoding::Identity, &first), Err(Malformed::ForeignRow { .. })));
+        assert_eq!(seen(plan, Encoding::Identity, own).unwrap(), own);
+    }
+}
+
+#[test]
 fn a_row_within_a_row_names_its_owner_too() {
     let plan = plan("$..items[*]", "org.id", Foreign::Drop, &[("$..org", "drop")]);
     for (row, left) in [

@@ -11,6 +11,7 @@ use crate::redact::malformed::Malformed;
 use crate::redact::mask;
 use crate::redact::mask::Scalar;
 use crate::redact::plan::Act;
+use crate::redact::plan::Counts;
 use crate::redact::plan::Document;
 use crate::redact::plan::Plan;
 use crate::redact::plan::Rule;
@@ -37,6 +38,8 @@ enum What {
     Stays,
     /// It stays, but for what is found in it.
     Searched,
+    /// It counts rows, of which some were taken out.
+    Counted,
     /// It is masked by the act of this number.
     Masked(u16),
     /// The document in it is read as if it stood at this state. It may be none, unless the route says that it is one.
@@ -72,6 +75,9 @@ impl Walk {
         }
         if act.owner {
             self.begin_owner(first);
+        }
+        if act.counts != Counts::No && act.mask.is_none() && !is_hidden {
+            self.begin_count(act.counts, first, bytes, at)?;
         }
         if reads && !is_hidden {
             self.read(bytes, at + 1, true, act.document == Document::OfTheRest);
@@ -147,6 +153,25 @@ impl Walk {
         if let Some(captured) = &mut self.captured {
             captured.is_owner = true;
         }
+    }
+
+    /// A number of rows begins, from which those are taken that have been taken out.
+    fn begin_count(&mut self, counts: Counts, first: u8, bytes: &[u8], at: usize) -> Result<(), Malformed> {
+        self.has_counted = true;
+        if self.foreign == 0 || self.owner.is_none() {
+            return Ok(());
+        }
+        if counts == Counts::All {
+            return Err(Malformed::ForeignRow { at: self.position(at) });
+        }
+        self.watch();
+        self.hidden_at = self.around.len();
+        self.output.hide(bytes, at);
+        match first {
+            b'"' | b'0'..=b'9' => self.capture_as(What::Counted, first == b'"'),
+            _ => self.output.replacement(bytes).extend(b"null"),
+        }
+        Ok(())
     }
 
     fn hide(
@@ -227,6 +252,15 @@ impl Walk {
         let redacted = || mask::quoted(mask::REDACTED);
         match what {
             What::Stays => {}
+            What::Counted => {
+                let count = text.and_then(|text| text.parse::<u64>().ok()?.checked_sub(self.foreign));
+                let out = self.output.replacement(bytes);
+                out.extend(match count.map(|count| count.to_string()) {
+                    None => b"null".to_vec(),
+                    Some(count) if is_text => mask::quoted(&count),
+                    Some(count) => count.into(),
+                });
+            }
             What::Searched => self.searched(plan, bytes, &raw, is_long),
             What::Masked(number) => {
                 let out = self.output.replacement(bytes);
@@ -284,7 +318,7 @@ impl Walk {
         let is_maybe_quoted = !is_declared && !begins_a_document(&text);
         let document = Bytes::from(text);
         let walked = walk.feed(plan, &document).and_then(|out| Ok([out, walk.finish(plan)?].concat()));
-        self.foreign += walk.foreign;
+        self.add_foreign(walk.foreign, at)?;
         let is_gone = walk.is_gone;
         let is_refused = matches!(walked, Err(Malformed::ForeignRow { .. }));
         // A row goes with each row that stands in a string of it.

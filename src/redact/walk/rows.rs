@@ -103,6 +103,15 @@ impl Walk {
         Ok(())
     }
 
+    /// So many rows are another's. None may be taken out once a number of them has left.
+    pub(super) const fn add_foreign(&mut self, rows: u64, at: usize) -> Result<(), Malformed> {
+        self.foreign += rows;
+        if rows > 0 && self.has_counted {
+            return Err(Malformed::ForeignRow { at: self.position(at) });
+        }
+        Ok(())
+    }
+
     /// The row ends before `at`.
     pub(super) fn end_row(&mut self, plan: &Plan, bytes: &[u8], at: usize) -> Result<(), Malformed> {
         let Some(row) = self.row.take() else { return Ok(()) };
@@ -111,7 +120,7 @@ impl Walk {
             let is_first = row.is_item && !std::mem::replace(&mut self.top.kept, true);
             return self.output.keep_row(bytes, at, is_first).map_err(|why| self.too_much(why, at));
         }
-        self.foreign += 1;
+        self.add_foreign(1, at)?;
         let is_whole = self.top.kind.is_body();
         if plan.shape.foreign == Foreign::Refuse || !row.is_item && !is_whole {
             return Err(Malformed::ForeignRow { at: self.position(at) });
