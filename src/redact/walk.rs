@@ -21,6 +21,7 @@ use crate::redact::automaton::StateIx;
 use crate::redact::malformed::Malformed;
 use crate::redact::output::Output;
 use crate::redact::output::TooMuch;
+use crate::redact::plan::Counts;
 use crate::redact::plan::Plan;
 use crate::redact::text;
 use crate::redact::text::Number;
@@ -101,7 +102,7 @@ pub(super) struct Walk {
     /// How many rows were another's.
     pub(super) foreign: u64,
     /// Has a number of rows left that would not be true if another row were taken out?
-    has_counted: bool,
+    counted: Counts,
     /// Was the whole document a row of another?
     pub(super) is_gone: bool,
     /// In how many strings this document stands.
@@ -152,7 +153,7 @@ impl Walk {
             owner: None,
             row: None,
             foreign: 0,
-            has_counted: false,
+            counted: Counts::No,
             is_gone: false,
             level: 0,
             output: Output::new(),

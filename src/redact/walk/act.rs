@@ -157,7 +157,7 @@ impl Walk {
 
     /// A number of rows begins, from which those are taken that have been taken out.
     fn begin_count(&mut self, counts: Counts, first: u8, bytes: &[u8], at: usize) -> Result<(), Malformed> {
-        self.has_counted = true;
+        self.counted = counts;
         if self.foreign == 0 || self.owner.is_none() {
             return Ok(());
         }

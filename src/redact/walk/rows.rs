@@ -7,6 +7,7 @@ use std::fmt;
 use crate::redact::automaton::StateIx;
 use crate::redact::malformed::Malformed;
 use crate::redact::plan::Act;
+use crate::redact::plan::Counts;
 use crate::redact::plan::Plan;
 use crate::redact::reader::add_counts;
 use crate::redact::shape::Foreign;
@@ -106,7 +107,7 @@ impl Walk {
     /// So many rows are another's. None may be taken out once a number of them has left.
     pub(super) const fn add_foreign(&mut self, rows: u64, at: usize) -> Result<(), Malformed> {
         self.foreign += rows;
-        if rows > 0 && self.has_counted {
+        if rows > 0 && !matches!(self.counted, Counts::No) {
             return Err(Malformed::ForeignRow { at: self.position(at) });
         }
         Ok(())
