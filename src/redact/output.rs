@@ -5,6 +5,7 @@
 use bytes::Bytes;
 
 use crate::limits;
+use crate::redact::malformed::Malformed;
 
 /// What there is too much of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +14,16 @@ pub(super) enum TooMuch {
     Held,
     /// More than [`limits::ROW_BYTES_MAX`] of one row.
     Row,
+}
+
+impl TooMuch {
+    /// The error, at a byte of the body.
+    pub(super) const fn at(self, at: u64) -> Malformed {
+        match self {
+            Self::Held => Malformed::GapTooLong { at },
+            Self::Row => Malformed::RowTooLong { at },
+        }
+    }
 }
 
 /// The bytes from a comma to the first byte of its member's value, until it is known whether the member stays.

@@ -226,11 +226,7 @@ impl Walk {
     }
 
     const fn too_much(&self, why: TooMuch, at: usize) -> Malformed {
-        let at = self.position(at);
-        match why {
-            TooMuch::Held => Malformed::GapTooLong { at },
-            TooMuch::Row => Malformed::RowTooLong { at },
-        }
+        why.at(self.position(at))
     }
 
     const fn not_json(&self, at: usize) -> Malformed {
