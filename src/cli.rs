@@ -31,6 +31,7 @@ mod formats;
 mod graph;
 mod healthcheck;
 mod init;
+mod learn;
 mod lint;
 mod lsp;
 mod out;
@@ -153,6 +154,8 @@ pub enum Output {
     Sarif,
     /// Annotations of GitHub Actions (`check`, `lint`).
     Github,
+    /// YAML (`learn`).
+    Yaml,
     /// JUnit's XML (`test`).
     Junit,
     /// A Mermaid flowchart (`graph`).
@@ -205,6 +208,9 @@ enum Verb {
     /// Show a body as one caller would see it, or what of it would be hidden.
     #[command(after_help = redact::AFTER)]
     Redact(Box<redact::Arguments>),
+    /// Propose which data class stands where, from what bodies are seen to hold; never a value.
+    #[command(after_help = learn::AFTER)]
+    Learn(learn::Arguments),
     /// Everyone whom the policies let do an action on some data.
     #[command(after_help = who_can::AFTER)]
     WhoCan(who_can::Arguments),
@@ -271,6 +277,7 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
     let global = &arguments.global;
     let formats: &[Output] = match &arguments.verb {
         Verb::Check | Verb::Lint(_) => &[Output::Pretty, Output::Json, Output::Sarif, Output::Github],
+        Verb::Learn(_) => &[Output::Pretty, Output::Json, Output::Yaml],
         Verb::Test(_) => &[Output::Pretty, Output::Json, Output::Junit],
         Verb::Eval(_)
         | Verb::Diff(_)
@@ -304,6 +311,7 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
         Verb::Explain(arguments) => explain::explain(global, arguments, world, out),
         Verb::ExplainField(arguments) => explain_field::explain_field(global, arguments, world, out),
         Verb::Redact(arguments) => redact::redact(global, arguments, world, out),
+        Verb::Learn(arguments) => learn::learn(global, arguments, world, out),
         Verb::WhoCan(arguments) => who_can::who_can(global, arguments, world, out),
         Verb::WhatCan(arguments) => what_can::what_can(global, arguments, world, out),
         Verb::Graph(arguments) => graph::graph(global, arguments, world, out),

@@ -10,6 +10,7 @@
 //! | [`problem`] | what is wrong in a file that somebody wrote, and where |
 //! | [`redact`] | JSON bodies stream through; what may not be seen is replaced |
 //! | [`model`] | the tree of tenants, the tree of data classes, the app's routes |
+//! | [`learn`] | what stands at which path of bodies, counted, and the classification that is proposed by it |
 //! | [`identity`] | from a credential, keys and the time to who calls |
 //! | [`policy`] | Cedar policies: checked, guarded, evaluated |
 //! | [`tenancy`] | for which tenant a call is: every source is heard, and they must agree |
@@ -42,6 +43,8 @@ pub mod problem;
 pub mod redact;
 
 pub mod model;
+
+pub mod learn;
 
 pub mod identity;
 

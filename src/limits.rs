@@ -348,3 +348,26 @@ const _: () = assert!(EDITOR_MESSAGE_BYTES_MAX > SOURCE_FILE_BYTES_MAX);
 pub const ANSWERS_COUNTED_MAX: usize = 4_096;
 /// Most policies in one answer of the admin listener, and most that may be asked for.
 pub const POLICIES_TOLD_MAX: usize = 1_000;
+
+/// Most routes of which is kept what was learned.
+pub const LEARNED_ROUTES_MAX: usize = 4_096;
+/// Most paths that are kept of one body of one route.
+pub const LEARNED_PATHS_MAX: usize = 4_096;
+/// Most paths that are kept of all bodies together. One takes some 300 bytes.
+pub const LEARNED_PATHS_TOTAL_MAX: usize = 100_000;
+/// Most keys of one object that are told apart; with more they are no names of fields.
+pub const LEARNED_KEYS_MAX: usize = 256;
+/// Longest key that is taken for a name, in bytes.
+pub const LEARNED_KEY_BYTES_MAX: usize = 64;
+/// Bodies that a running sidecar must have seen a key in before it tells it: what somebody typed into one comes once.
+pub const LEARNED_KEY_BODIES_MIN: u64 = 3;
+/// Deepest value that is learned from. The file of what was learned nests twice as deep, and its reader ends at 128.
+pub const LEARNED_DEPTH_MAX: usize = 32;
+/// Most bytes of a text that detectors look at to learn.
+pub const LEARNED_TEXT_BYTES_MAX: usize = 64 << 10;
+/// Largest file, or answer of the admin listener, with what was learned, in bytes.
+pub const LEARNED_STATE_BYTES_MAX: usize = 128 << 20;
+/// Largest file of bodies or exchanges that `learn` reads, in bytes.
+pub const LEARNED_FILE_BYTES_MAX: usize = 256 << 20;
+
+const _: () = assert!(LEARNED_DEPTH_MAX < 60 && LEARNED_PATHS_MAX < LEARNED_PATHS_TOTAL_MAX);

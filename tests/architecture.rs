@@ -13,6 +13,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("problem", &["limits"]),
     ("redact", &["ids", "limits"]),
     ("model", &["ids", "limits", "problem", "redact"]),
+    ("learn", &["ids", "limits", "redact", "model"]),
     ("identity", &["ids", "limits", "problem"]),
     ("policy", &["ids", "limits", "problem", "redact", "model", "identity"]),
     ("tenancy", &["ids", "limits", "problem", "model"]),
@@ -91,6 +92,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "problem",
             "redact",
             "model",
+            "learn",
             "identity",
             "policy",
             "tenancy",
@@ -117,8 +119,8 @@ const LAYERS: &[(&str, &[&str])] = &[
 
 /// Bytes and `now` in, values out.
 const PURE: &[&str] = &[
-    "ids", "limits", "problem", "redact", "model", "identity", "policy", "tenancy", "audit", "snapshot",
-    "bundle", "cases", "compare", "lsp",
+    "ids", "limits", "problem", "redact", "model", "learn", "identity", "policy", "tenancy", "audit",
+    "snapshot", "bundle", "cases", "compare", "lsp",
 ];
 const IMPURE: &[&str] = &[
     "tokio::",

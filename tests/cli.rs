@@ -352,6 +352,7 @@ fn the_schemas_and_completions_can_be_printed_and_every_help_has_examples() {
         "healthcheck",
         "schema",
         "completions",
+        "learn",
     ] {
         let said = text(&palisade(folder.path(), &[verb, "--help"]));
         assert!(said.contains("Example"), "{verb}: {said}");

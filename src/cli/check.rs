@@ -155,7 +155,7 @@ pub(super) fn print(global: &Global, problems: &[Problem], texts: &Texts<'_>, fo
         Output::Json => out.raw(formats::json(problems, found).as_bytes()),
         Output::Sarif => out.raw(formats::sarif(problems, &|_| None).as_bytes()),
         Output::Github => out.raw(formats::github(problems).as_bytes()),
-        Output::Pretty | Output::Junit | Output::Mermaid | Output::Dot | Output::Svg => {
+        Output::Pretty | Output::Yaml | Output::Junit | Output::Mermaid | Output::Dot | Output::Svg => {
             pretty_in(global, problems, texts, |text| out.line(text))
         }
     }

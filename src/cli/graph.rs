@@ -91,9 +91,13 @@ pub(super) fn graph(
     let drawn = match global.output {
         Output::Svg => svg::svg(&graph),
         Output::Dot => text::dot(&graph),
-        Output::Pretty | Output::Json | Output::Sarif | Output::Github | Output::Junit | Output::Mermaid => {
-            text::mermaid(&graph)
-        }
+        Output::Pretty
+        | Output::Yaml
+        | Output::Json
+        | Output::Sarif
+        | Output::Github
+        | Output::Junit
+        | Output::Mermaid => text::mermaid(&graph),
     };
     out.raw(drawn.as_bytes());
     Ok(Exit::Ok)

@@ -116,7 +116,7 @@ pub(super) fn lint(
         Output::Json => out.raw(formats::json(&problems, &found).as_bytes()),
         Output::Sarif => out.raw(formats::sarif(&problems, &finds).as_bytes()),
         Output::Github => out.raw(formats::github(&problems).as_bytes()),
-        Output::Pretty | Output::Junit | Output::Mermaid | Output::Dot | Output::Svg => {
+        Output::Pretty | Output::Yaml | Output::Junit | Output::Mermaid | Output::Dot | Output::Svg => {
             check::pretty(global, &problems, "", Some(&reading.sources), |text| out.line(text));
             if problems.is_empty() {
                 let policies = snapshot.policies().len();

@@ -11,6 +11,7 @@ use bytes::Buf as _;
 use bytes::Bytes;
 use http::HeaderValue;
 
+use crate::learn::Side;
 use crate::limits;
 use crate::policy::Facts;
 use crate::redact::Content;
@@ -56,6 +57,15 @@ pub(super) enum Of {
     Response,
     /// The client's, on its way to the app: without what the caller may not set.
     Request,
+}
+
+impl Of {
+    pub(super) const fn side(self) -> Side {
+        match self {
+            Self::Response => Side::Response,
+            Self::Request => Side::Request,
+        }
+    }
 }
 
 /// What `redact` takes.

@@ -199,7 +199,13 @@ fn run(global: &Global, arguments: &Arguments, look: &Look, out: &mut Out) -> Re
     match global.output {
         Output::Json => out.raw(formats::pretty(&show::json(&report)).as_bytes()),
         Output::Junit => out.raw(show::junit(&report).as_bytes()),
-        Output::Pretty | Output::Sarif | Output::Github | Output::Mermaid | Output::Dot | Output::Svg => {
+        Output::Pretty
+        | Output::Yaml
+        | Output::Sarif
+        | Output::Github
+        | Output::Mermaid
+        | Output::Dot
+        | Output::Svg => {
             out.line(show::pretty(&report, arguments.threshold).trim_end());
             if arguments.watch {
                 out.line(&paint(DIM, "waiting for an edit"));

@@ -190,6 +190,21 @@ impl Shape {
             || self.sets.iter().any(|set| set.has(Mark::Json))
     }
 
+    /// The members of this state that have keys of their own.
+    pub(super) fn named(&self, from: StateIx) -> impl Iterator<Item = (String, StateIx)> {
+        let base = self.states.get(usize::from(from)).map_or(0, |state| state.base);
+        (0..).zip(self.symbols.exact()).filter_map(move |(symbol, key)| {
+            let cell =
+                self.cells.get((base + symbol) as usize).filter(|cell| from != DEAD && cell.owner == from)?;
+            Some((String::from_utf8_lossy(key).into_owned(), cell.next))
+        })
+    }
+
+    /// Where members lead that have no key of their own there.
+    pub(super) fn others(&self, from: StateIx) -> StateIx {
+        self.states.get(usize::from(from)).map_or(DEAD, |state| state.default)
+    }
+
     /// Has an object of this state a member of this key, or one like it?
     pub(super) fn names(&self, from: StateIx, key: &[u8]) -> bool {
         let base = self.states.get(usize::from(from)).map_or(0, |state| state.base);

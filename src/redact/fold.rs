@@ -9,7 +9,8 @@
 use unicode_normalization::UnicodeNormalization as _;
 
 /// The form that all keys have which are taken for one another.
-pub(super) fn fold(key: &str) -> String {
+#[must_use]
+pub fn fold(key: &str) -> String {
     let lower = key.nfkc().flat_map(char::to_lowercase);
     let folded: String = lower.filter(|c| !is_separator(*c) && !is_unseen(*c)).nfkc().collect();
     if folded.is_empty() { key.to_owned() } else { folded }

@@ -74,7 +74,8 @@ pub(super) fn parse(path: &str) -> Result<Vec<Step>, PathError> {
 }
 
 /// A key as a step of a path.
-pub(super) fn written(key: &str) -> String {
+#[must_use]
+pub fn written(key: &str) -> String {
     let is_name = !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
     if is_name {
         format!(".{key}")

@@ -51,6 +51,11 @@ impl Symbols {
         keys.any(|key| folded.contains(key) || text.contains(key))
     }
 
+    /// The keys as they are written, in the order of their numbers.
+    pub(super) fn exact(&self) -> impl Iterator<Item = &[u8]> {
+        self.exact.keys.iter().map(|key| &**key)
+    }
+
     pub(super) fn keys(&self) -> impl Iterator<Item = &[u8]> {
         self.exact.keys.iter().chain(&self.folded.keys).map(|key| &**key)
     }

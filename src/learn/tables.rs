@@ -1,0 +1,116 @@
+//! Tables: each row counts like an item of the document, each cell like the member of its column.
+//!
+//! Never: takes a first row for the names of the columns in which a cell is not spelt like a name.
+
+use crate::learn::json;
+use crate::learn::json::Unreadable;
+use crate::learn::names;
+use crate::learn::node::Look;
+use crate::learn::node::Node;
+use crate::learn::words::speaks;
+use crate::limits;
+
+/// Counts a table (RFC 4180). `is_named`: the type says that the first row names the columns.
+pub(super) fn table(
+    root: &mut Node,
+    look: &mut Look,
+    text: &str,
+    is_named: bool,
+    is_cut: bool,
+) -> Result<(), Unreadable> {
+    root.enter(look);
+    root.types.array += 1;
+    let mut rows = Rows { rest: text };
+    let heads = rows.next().ok_or(Unreadable)?;
+    if is_cut && rows.rest.is_empty() {
+        return Ok(());
+    }
+    let has_heads = is_named || heads.iter().all(|head| is_head(head.trim(), false));
+    let Some(items) = root.items(look) else { return Ok(()) };
+    let columns: Vec<Column<'_>> = heads
+        .iter()
+        .map(|head| Column { head: head.trim(), is_name: has_heads && is_head(head.trim(), is_named) })
+        .collect();
+    if !has_heads {
+        row(items, look, &columns, &heads);
+    }
+    let mut next = rows.next();
+    while let Some(cells) = next {
+        next = rows.next();
+        // The last row of what was cut breaks off.
+        if next.is_some() || !is_cut {
+            row(items, look, &columns, &cells);
+        }
+    }
+    Ok(())
+}
+
+struct Column<'t> {
+    head: &'t str,
+    is_name: bool,
+}
+
+/// Is it a name of a column? Words with spaces between them may be somebody's: they are one only where the type says that
+/// there are names, or where they are words for what is known.
+fn is_head(head: &str, is_named: bool) -> bool {
+    names::is_name(head) || names::is_heading(head) && (is_named || speaks(head).is_some())
+}
+
+fn row(items: &mut Node, look: &mut Look, columns: &[Column<'_>], cells: &[String]) {
+    items.enter(look);
+    items.types.object += 1;
+    for (at, cell) in cells.iter().enumerate() {
+        let Column { head, is_name } = columns.get(at).unwrap_or(&Column { head: "", is_name: false });
+        if let Some(node) = items.member(head, *is_name, look) {
+            cell_at(node, head, look, cell);
+        }
+    }
+}
+
+/// Counts a cell or a field: an empty one is nothing.
+pub(super) fn cell_at(node: &mut Node, key: &str, look: &mut Look, cell: &str) {
+    node.enter(look);
+    if cell.trim().is_empty() {
+        node.types.null += 1;
+    } else {
+        json::text(node, key, look, cell);
+    }
+}
+
+struct Rows<'t> {
+    rest: &'t str,
+}
+
+impl Iterator for Rows<'_> {
+    type Item = Vec<String>;
+
+    fn next(&mut self) -> Option<Vec<String>> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let (mut cells, mut cell, mut quoted) = (Vec::new(), String::new(), false);
+        let mut chars = self.rest.char_indices().peekable();
+        let mut end = self.rest.len();
+        while let Some((at, c)) = chars.next() {
+            match c {
+                '"' if quoted && chars.peek().is_some_and(|(_, next)| *next == '"') => {
+                    chars.next();
+                    cell.push('"');
+                }
+                '"' => quoted = !quoted,
+                ',' if !quoted && cells.len() < limits::CSV_COLUMNS_MAX => {
+                    cells.push(std::mem::take(&mut cell))
+                }
+                '\n' if !quoted => {
+                    end = at + 1;
+                    break;
+                }
+                '\r' if !quoted => {}
+                c => cell.push(c),
+            }
+        }
+        cells.push(cell);
+        self.rest = self.rest.get(end..).unwrap_or_default();
+        Some(cells)
+    }
+}
