@@ -157,6 +157,8 @@ pub struct Files {
     pub openapi: Vec<PathBuf>,
     /// Descriptor sets of Protocol Buffers.
     pub descriptors: Vec<PathBuf>,
+    /// Schemas of GraphQL.
+    pub graphql: Vec<PathBuf>,
     /// The keys of each issuer, in the order of [`Settings::issuers`].
     pub jwks: Vec<PathBuf>,
     /// The API keys' hashes.

@@ -263,6 +263,26 @@ pub const FIXED_TEXT_BYTES_MAX: usize = 256;
 
 const _: () = assert!(JSON_KEY_BYTES_MAX < JSON_HELD_BYTES_MAX);
 const _: () = assert!(SHAPE_STATES_MAX <= 1 << 16);
+/// Longest document of GraphQL that a caller may send, all of a batch together, in bytes.
+pub const GRAPHQL_DOCUMENT_BYTES_MAX: usize = 256 << 10;
+/// Most words and marks in such a document.
+pub const GRAPHQL_TOKENS_MAX: usize = 32_768;
+/// Deepest nesting of a document or a schema of GraphQL, values and types counted: their reader recurses.
+pub const GRAPHQL_DEPTH_MAX: usize = 64;
+/// Deepest nesting of what a document selects, with the fragments that it spreads in their places.
+pub const GRAPHQL_SPREAD_DEPTH_MAX: usize = 128;
+/// Most fields and fragments that the documents of one request select.
+pub const GRAPHQL_SELECTED_MAX: usize = 8_192;
+/// Most documents in one batch.
+pub const GRAPHQL_BATCH_MAX: usize = 64;
+/// Most words and marks in the file of a schema.
+pub const GRAPHQL_SCHEMA_TOKENS_MAX: usize = 4_000_000;
+/// Most states of the shape of one document's answer, of which a worker may keep many.
+pub const GRAPHQL_STATES_MAX: usize = 4_096;
+/// Most work of compiling it (see [`SHAPE_WORK_MAX`]), because it is done while its caller waits, and others.
+pub const GRAPHQL_WORK_MAX: usize = 1 << 20;
+/// Bytes of compiled documents that one worker keeps.
+pub const GRAPHQL_KEPT_BYTES_MAX: u64 = 16 << 20;
 /// Most redaction plans that one worker keeps.
 pub const PLANS_KEPT_MAX: usize = 1_024;
 /// Longest single policy that is laid out anew, in bytes: Cedar's formatter takes time with the square of its length.

@@ -54,6 +54,8 @@ pub enum Role {
     OpenApi,
     /// A descriptor set of Protocol Buffers; its text is the bytes in base64.
     Descriptors,
+    /// A schema of GraphQL.
+    GraphQl,
     /// The public keys of the issuer with this position in [`Settings::issuers`].
     Jwks(usize),
     /// The API keys' hashes.
@@ -75,6 +77,7 @@ impl Role {
             Self::Routes => "routes",
             Self::OpenApi => "openapi",
             Self::Descriptors => "descriptors",
+            Self::GraphQl => "graphql",
             Self::Jwks(_) => "jwks",
             Self::ApiKeys => "api_keys",
             Self::PseudonymKey => "pseudonym_key",
@@ -94,6 +97,7 @@ impl Role {
             | Self::Routes
             | Self::OpenApi
             | Self::Descriptors
+            | Self::GraphQl
             | Self::Jwks(_)
             | Self::ApiKeys => false,
         }
@@ -190,6 +194,7 @@ impl Sources {
             | Role::Routes
             | Role::OpenApi
             | Role::Descriptors
+            | Role::GraphQl
             | Role::Jwks(_)
             | Role::ApiKeys
             | Role::PseudonymKey

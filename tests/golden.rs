@@ -99,9 +99,13 @@ fn configure(case: &str, upstream: &Upstream) -> Folder {
     let issuer = format!(
         "issuers: [{{issuer: '{ISSUER}', audiences: [app], jwks_file: jwks.json, kind: {{claim: kind}}}}]"
     );
+    let has_schema = sections(case).any(|(name, _)| name == "schema.graphql");
+    let routes =
+        if has_schema { "routes: [routes.yaml], graphql: [schema.graphql]" } else { "routes: [routes.yaml]" };
     let config = folder
         .read("palisade.yaml")
         .replace("workers: 2", "workers: 1")
+        .replace("routes: [routes.yaml]", routes)
         .replace("identity: {", &format!("identity: {{{issuer}, "));
     let own = if case.contains("\n=== keys/") { ", key_files: ['keys/*.yaml']" } else { "" };
     let config = format!("{config}redaction: {{pseudonym_key_file: pseudonym.key{own}}}\n");

@@ -106,6 +106,8 @@ enum Word {
     Routes,
     OpenApi,
     Descriptors,
+    #[serde(rename = "graphql")]
+    GraphQl,
 }
 
 /// The word of a role, and the tenant that its folder belongs to; `None` for what no bundle brings.
@@ -120,6 +122,7 @@ fn word(role: &Role) -> Option<(Word, Option<String>)> {
         Role::Routes => Some((Word::Routes, None)),
         Role::OpenApi => Some((Word::OpenApi, None)),
         Role::Descriptors => Some((Word::Descriptors, None)),
+        Role::GraphQl => Some((Word::GraphQl, None)),
         // Who may call, and what proves it, is each sidecar's own: a bundle must not be able to let its maker in.
         Role::Jwks(_) | Role::ApiKeys | Role::PseudonymKey | Role::TenantKeys => None,
     }
@@ -136,6 +139,7 @@ pub fn role_name(role: &Role) -> Option<&'static str> {
         Word::Routes => "routes",
         Word::OpenApi => "open_api",
         Word::Descriptors => "descriptors",
+        Word::GraphQl => "graphql",
     })
 }
 
@@ -243,6 +247,7 @@ fn entry(file: WrittenFile) -> Result<Entry, String> {
         Word::Routes => Role::Routes,
         Word::OpenApi => Role::OpenApi,
         Word::Descriptors => Role::Descriptors,
+        Word::GraphQl => Role::GraphQl,
     };
     Ok(Entry { path, role, size, sha256 })
 }

@@ -135,13 +135,13 @@ pub fn again(job: &Job, beside: &Snapshot, memory: &mut Memory) -> Again {
         return Again::Unknown;
     }
     let found = match &job.about {
-        About::Placed { caller, target, route, data_key } => {
+        About::Placed { caller, target, route, action, data_key } => {
             let Some(route) = beside.model().routes.get(*route) else { return Again::Unknown };
             let facts = Facts {
                 principal: &job.principal,
                 caller: *caller,
                 target: *target,
-                action: route.action,
+                action: *action,
                 route,
                 data_key,
                 method: &job.method,
@@ -187,7 +187,10 @@ fn judge(job: &Job, beside: &Snapshot, facts: &Facts<'_>, memory: &mut Memory) -
     }
     let mut erred = job.verdict.errors.is_empty() && !verdict.errors.is_empty();
     let mut classes = Vec::new();
-    for class in facts.route.classes.iter().filter(|_| was_allowed && verdict.allowed) {
+    let of_route = [&*facts.route.classes, &*facts.route.request_classes];
+    let [carried, set] =
+        job.carried.as_ref().map_or(of_route, |carried| carried.each_ref().map(|one| &**one));
+    for class in carried.iter().filter(|_| was_allowed && verdict.allowed) {
         let Some(known) = model.classes.get(*class) else { continue };
         let answer = asked.reveal(*class);
         let enforced = job.hidden.iter().find(|(hidden, _)| hidden == class).map(|(_, mask)| mask.clone());
@@ -204,7 +207,7 @@ fn judge(job: &Job, beside: &Snapshot, facts: &Facts<'_>, memory: &mut Memory) -
         classes.push(ClassDiffers { class: *class, enforced, beside: mask, policies });
     }
     let mut sets = Vec::new();
-    for class in facts.route.request_classes.iter().filter(|_| was_allowed && verdict.allowed) {
+    for class in set.iter().filter(|_| was_allowed && verdict.allowed) {
         let enforced = !job.unsettable.contains(class);
         let answer = asked.set(*class);
         let mask = || {

@@ -75,6 +75,7 @@ pub(crate) fn job(snapshot: &Arc<Snapshot>, tenant: &str, data_key: &str, roles:
             caller: model.tenants.find(tenant).unwrap(),
             target: model.tenants.owner(&key).unwrap(),
             route: route.ix,
+            action: route.action,
             data_key: key.clone(),
         },
         method: Method::GET,
@@ -88,6 +89,7 @@ pub(crate) fn job(snapshot: &Arc<Snapshot>, tenant: &str, data_key: &str, roles:
         revealed: Vec::new(),
         hidden: Vec::new(),
         unsettable: Vec::new(),
+        carried: None,
     };
     let facts = crate::policy::Facts {
         principal: &job.principal,

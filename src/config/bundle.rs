@@ -18,7 +18,7 @@ use super::raw;
 const REGION: &str = "us-east-1";
 
 /// The keys that name what a bundle brings.
-fn brought(raw: &raw::Raw) -> [(&'static str, bool); 7] {
+fn brought(raw: &raw::Raw) -> [(&'static str, bool); 8] {
     [
         ("policies.directory", raw.policies.directory.is_some()),
         ("policies.schema", raw.policies.schema.is_some()),
@@ -27,6 +27,7 @@ fn brought(raw: &raw::Raw) -> [(&'static str, bool); 7] {
         ("model.routes", !raw.model.routes.is_empty()),
         ("model.openapi", !raw.model.openapi.is_empty()),
         ("model.descriptors", !raw.model.descriptors.is_empty()),
+        ("model.graphql", !raw.model.graphql.is_empty()),
     ]
 }
 

@@ -352,6 +352,7 @@ fn files(c: &mut Checker<'_>, raw: &raw::Raw) -> Files {
         routes: many(&raw.model.routes),
         openapi: many(&raw.model.openapi),
         descriptors: many(&raw.model.descriptors),
+        graphql: many(&raw.model.graphql),
         jwks: raw
             .identity
             .issuers

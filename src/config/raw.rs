@@ -170,6 +170,8 @@ pub(super) struct Model {
     pub(super) openapi: Vec<String>,
     /// Descriptor sets of Protocol Buffers, as `protoc --include_imports --descriptor_set_out` writes them.
     pub(super) descriptors: Vec<String>,
+    /// Schemas of GraphQL that routes written by hand name.
+    pub(super) graphql: Vec<String>,
     /// What happens to a call of no known route. Default: `refuse`.
     pub(super) unknown_route: Option<UnknownRoute>,
 }

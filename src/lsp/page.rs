@@ -42,6 +42,7 @@ impl Kind {
             Role::Routes => Self::Routes,
             Role::OpenApi => Self::OpenApi,
             Role::ApiKeys => Self::ApiKeys,
+            Role::GraphQl => Self::Other,
             Role::Descriptors | Role::Jwks(_) | Role::PseudonymKey | Role::TenantKeys => return None,
         })
     }

@@ -263,6 +263,7 @@ fn draft<'n>(
         denied: extension(DENIED).and_then(|written| denied(reader, written)).unwrap_or_default(),
         schema,
         rows,
+        graphql: None,
         action: action?,
         method,
         template,

@@ -11,6 +11,7 @@ use crate::model::body::Known;
 use crate::model::body_schema::BodySchema;
 use crate::model::classes::Classes;
 use crate::model::denied::Denied;
+use crate::model::graphql;
 use crate::model::routes::Draft;
 use crate::model::tree::Node;
 use crate::model::tree::Reader;
@@ -19,8 +20,8 @@ use crate::redact::Descriptors;
 use crate::redact::Mode;
 use crate::redact::ShapeBuilder;
 
-const KEYS: [&str; 9] =
-    ["method", "path", "id", "action", "public", "data_key", "groups", "request", "response"];
+const KEYS: [&str; 10] =
+    ["method", "path", "id", "action", "public", "data_key", "groups", "request", "response", "graphql"];
 pub(super) const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 pub(super) fn read(
@@ -52,19 +53,32 @@ fn read_route(reader: &mut Reader, node: &Node, known: Known<'_>, mode: Mode) ->
     let data_key = node.get("data_key").and_then(|node| Some((reader.text(node, "`data_key`")?, node.at)));
     let public = node.get("public").is_some_and(|node| reader.flag(node, "`public`"));
     let groups = node.get("groups").map(|node| groups(reader, node)).unwrap_or_default();
+    // What the file says of all answers is not said of those that anybody may have.
+    let mode = if public { Mode::Open } else { mode };
     let of_request = node.get("request");
     let request =
         of_request.and_then(|body| body::read(reader, body, known, Mode::Open, &body::OF_REQUEST).0);
     let denied = of_request.and_then(|body| body.get("denied")).and_then(|node| denied(reader, node));
     let schema = of_request.and_then(|body| body.get("schema")).and_then(|node| schema(reader, node));
-    // What the file says of all answers is not said of those that anybody may have.
-    let mode = if public { Mode::Open } else { mode };
     let (response, rows) = match node.get("response") {
         Some(body) => body::read(reader, body, known, mode, &body::OF_RESPONSE),
         None => (body::finish(reader, known.classes, node, ShapeBuilder::new(), mode), None),
     };
+    let graphql = node.get("graphql").and_then(|node| graphql::read(reader, node, known.classes, mode));
+    for body in ["request", "response"].into_iter().filter(|_| node.get("graphql").is_some()) {
+        if let Some(body) = node.get(body) {
+            let message =
+                "a route of GraphQL says what its bodies carry by its schema, and by `graphql` alone";
+            reader.error("contradiction", body.at, message);
+        }
+    }
     let (method, (template, template_node)) = (method?, path?);
-    let action = if written.is_some() { action } else { default_action(reader, node, &method) };
+    let action = match written {
+        Some(_) => action,
+        // What is sent by `POST` only asks, unless it is a mutation.
+        None if graphql.is_some() => Some(Action::Read),
+        None => default_action(reader, node, &method),
+    };
     Some(Draft {
         place: reader.place(node.at),
         id: id.map(str::to_owned),
@@ -80,6 +94,7 @@ fn read_route(reader: &mut Reader, node: &Node, known: Known<'_>, mode: Mode) ->
         denied: denied.unwrap_or_default(),
         schema,
         rows,
+        graphql,
     })
 }
 

@@ -158,6 +158,14 @@ impl Shape {
         self.classes.is_empty() && !self.has_rows
     }
 
+    /// About how many bytes it takes to keep.
+    #[must_use]
+    pub fn weight(&self) -> u64 {
+        let parts = size_of_val(&*self.states) + size_of_val(&*self.cells) + size_of_val(&*self.sets);
+        let keys: usize = self.symbols.keys().map(|key| key.len() + 64).sum();
+        u64::try_from(parts + keys).unwrap_or(u64::MAX)
+    }
+
     /// Everything that decides what this shape matches.
     pub(super) const fn digest(&self) -> &Digest {
         &self.digest

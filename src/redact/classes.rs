@@ -23,6 +23,8 @@ pub(super) enum Mark {
     Count = 8,
     /// A number of rows that cannot be corrected: where it stands none may be taken out.
     Total = 16,
+    /// Where it is hidden, the fixed text stands in its place.
+    Kept = 32,
 }
 
 /// A set of classes, and of marks.

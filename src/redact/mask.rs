@@ -148,7 +148,8 @@ impl Mask {
     }
 
     /// Is this JSON value what the mask makes of another one, or of itself? What masks a value whole makes counts with each.
-    pub(super) fn may_have_made(&self, raw: &[u8]) -> bool {
+    #[must_use]
+    pub fn may_have_made(&self, raw: &[u8]) -> bool {
         let Some(first) = raw.first().copied() else { return false };
         let text = raw.strip_prefix(b"\"").and_then(|raw| raw.strip_suffix(b"\""));
         let text = text.map_or_else(|| String::from_utf8(raw.to_vec()).ok(), super::text::unescape);

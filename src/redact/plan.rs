@@ -112,7 +112,10 @@ impl Plan {
             // Of two classes with the same mask the first lends its name, whatever order they were given in.
             let most = here.reduce(|most, next| if next.1 > most.1 { next } else { most });
             let act = Act {
-                mask: most.map(|(class, mask)| rule(shape, *class, mask, key.is_some())),
+                mask: most.map(|(class, mask)| match set.has(Mark::Kept) {
+                    true => Rule::Text(mask::quoted(mask::REDACTED)),
+                    false => rule(shape, *class, mask, key.is_some()),
+                }),
                 document: match most {
                     _ if !set.has(Mark::Json) => Document::No,
                     None => Document::Read,

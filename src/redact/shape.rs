@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
+use crate::limits;
 use crate::redact::automaton;
 use crate::redact::automaton::Shape;
 use crate::redact::classes::Mark;
@@ -55,10 +56,23 @@ pub(super) struct Node {
     pub(super) folded: BTreeMap<u32, Vec<u32>>,
     pub(super) other_members: Vec<u32>,
     pub(super) every_member: Vec<u32>,
+    /// Where members lead whose key no node names that stands here.
+    pub(super) stray_members: Vec<u32>,
+    /// No class names what is here, and that is known.
+    pub(super) is_plain: bool,
     pub(super) items: Vec<u32>,
     /// Items as a wildcard means them: the value itself is not one of them when it is no array.
     pub(super) strict_items: Vec<u32>,
     pub(super) also: Vec<u32>,
+}
+
+/// What a shape is compiled from.
+#[derive(Debug)]
+pub(super) struct Graph {
+    pub(super) nodes: Vec<Node>,
+    pub(super) keys: Vec<Box<str>>,
+    pub(super) names: BTreeMap<ClassIx, Box<str>>,
+    pub(super) detected: [Option<ClassIx>; Kind::ALL.len()],
 }
 
 /// Builds a [`Shape`].
@@ -71,6 +85,14 @@ pub struct ShapeBuilder {
     detected: [Option<ClassIx>; Kind::ALL.len()],
     foreign: Foreign,
     protobuf: Option<Messages>,
+    bounds: Bounds,
+}
+
+/// How far a shape may grow while it is compiled.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) states_max: usize,
+    pub(super) work_max: usize,
 }
 
 /// What becomes of a row that is another owner's.
@@ -114,7 +136,16 @@ impl ShapeBuilder {
             detected: [None; Kind::ALL.len()],
             foreign: Foreign::Refuse,
             protobuf: None,
+            bounds: Bounds { states_max: limits::SHAPE_STATES_MAX, work_max: limits::SHAPE_WORK_MAX },
         }
+    }
+
+    /// Bounds what it takes to compile it and to keep it by less than what holds for every shape.
+    pub fn bound(&mut self, states_max: usize, work_max: usize) {
+        self.bounds = Bounds {
+            states_max: states_max.min(limits::SHAPE_STATES_MAX),
+            work_max: work_max.min(limits::SHAPE_WORK_MAX),
+        };
     }
 
     /// What is found of this kind by its form is of this class, where the mode is not [`Mode::Open`].
@@ -200,6 +231,21 @@ impl ShapeBuilder {
         self.edit(node, |node| node.every_member.push(to.0));
     }
 
+    /// Members whose key has no edge by [`Self::member`] from any node that stands where this one does lead to `to`.
+    pub fn stray_members(&mut self, node: NodeIx, to: NodeIx) {
+        self.edit(node, |node| node.stray_members.push(to.0));
+    }
+
+    /// What stands at `node` has no class, with all that it contains, also where what no class names has one.
+    pub fn plain(&mut self, node: NodeIx) {
+        self.edit(node, |node| node.is_plain = true);
+    }
+
+    /// A value at `node` is never taken out or told in part: where it is hidden, the fixed text stands in its place.
+    pub fn kept(&mut self, node: NodeIx) {
+        self.edit(node, |node| node.marks |= Mark::Kept as u8);
+    }
+
     /// The items of an array at `node` lead to `to`.
     pub fn item(&mut self, node: NodeIx, to: NodeIx) {
         self.edit(node, |node| node.items.push(to.0));
@@ -259,8 +305,8 @@ impl ShapeBuilder {
         let mut keys: Vec<(u32, Box<str>)> = self.keys.into_iter().map(|(key, ix)| (ix, key)).collect();
         keys.sort_unstable();
         let keys: Vec<Box<str>> = keys.into_iter().map(|(_, key)| key).collect();
-        let shape =
-            automaton::compile(self.nodes, &keys, self.names, self.mode, &self.detected, self.foreign)?;
+        let graph = Graph { nodes: self.nodes, keys, names: self.names, detected: self.detected };
+        let shape = automaton::compile(graph, self.mode, self.foreign, self.bounds)?;
         Ok(shape.with_protobuf(self.protobuf))
     }
 

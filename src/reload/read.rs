@@ -157,6 +157,7 @@ fn named(files: &Files) -> impl Iterator<Item = (Role, &PathBuf)> {
         .chain(files.routes.iter().map(|path| (Role::Routes, path)))
         .chain(files.openapi.iter().map(|path| (Role::OpenApi, path)))
         .chain(files.descriptors.iter().map(|path| (Role::Descriptors, path)))
+        .chain(files.graphql.iter().map(|path| (Role::GraphQl, path)))
         .chain(jwks)
         .chain(files.api_keys.as_ref().map(|path| (Role::ApiKeys, path)))
         .chain(files.pseudonym_key.as_ref().map(|path| (Role::PseudonymKey, path)))

@@ -10,6 +10,7 @@ use crate::audit::Written;
 use crate::audit::record::DecisionLatency;
 use crate::identity::Principal;
 use crate::ids::DataKey;
+use crate::model::Carried;
 use crate::model::Found;
 use crate::model::Params;
 use crate::model::Route;
@@ -36,6 +37,7 @@ use crate::request::received::Head;
 use crate::request::received::Received;
 use crate::request::refusal::Refusal;
 use crate::request::report;
+use crate::request::spoken::unanswered;
 use crate::snapshot::Snapshot;
 use crate::tenancy::Named;
 use crate::tenancy::Tenancy;
@@ -118,6 +120,7 @@ impl<B> Received<B> {
 /// What policy said about one request.
 pub(super) struct Judged<'a> {
     pub(super) route: &'a Route,
+    pub(super) carried: Carried<'a>,
     pub(super) data_key: DataKey,
     pub(super) target: TenantIx,
     pub(super) verdict: Verdict,
@@ -138,7 +141,7 @@ impl<B> Identified<B> {
     /// # Errors
     /// No route, no DataKey, one that belongs elsewhere, a denial, an evaluation error, a full journal.
     pub fn authorize<O>(
-        self,
+        mut self,
         snapshot: &Arc<Snapshot>,
         worker: &Worker<O>,
         moment: &Moment,
@@ -151,15 +154,18 @@ impl<B> Identified<B> {
                 return Err(self.refuse(refusal, known));
             }
         };
-        let judged = judge(&self, worker, snapshot, moment, route, data_key, target);
+        let (operation, held) = self.spoken.take().map(|spoken| (spoken.operation, spoken.held)).unzip();
+        let operation = operation.as_deref();
+        let carried = Carried::asked(route, operation);
+        let judged = judge(&self, worker, snapshot, moment, (route, carried), data_key, target);
         let latency =
             DecisionLatency { identify_us, authorize_us: worker.since(moment).saturating_sub(identify_us) };
-        if let Some(refusal) = refusal(&judged.verdict) {
+        let unanswered = || unanswered(route, operation, &judged.hidden, &judged.unsettable);
+        if let Some(refusal) = refusal(&judged.verdict).or_else(unanswered) {
             return Err(self.refuse(refusal, judged.known(latency)));
         }
-        let (hidden, unsettable) = (&judged.hidden, &judged.unsettable);
-        let plans =
-            worker.plans.borrow_mut().hiding(hidden, unsettable, judged.route, judged.target, snapshot);
+        let (hidden, unsettable, route) = (&judged.hidden, &judged.unsettable, (route, &carried));
+        let plans = worker.plans.borrow_mut().hiding(hidden, unsettable, route, judged.target, snapshot);
         let appended =
             worker.journal.append(&mut |line| report::allow(line, &self, &judged, snapshot, moment, latency));
         match appended {
@@ -174,6 +180,7 @@ impl<B> Identified<B> {
                 let Judged { route, data_key, target, .. } = judged;
                 let ending = Ending::new(worker, snapshot, moment, route.ix);
                 let inbound = Inbound::new(&plans, route.schema.as_ref());
+                let inbound = inbound.holding(held.flatten());
                 let owner = owner_of_rows(snapshot, route, target, &data_key);
                 let permit = Permit { plans: plans.outward(), inbound, owner, written, ending };
                 let Self { head, body, principal, tenancy, .. } = self;
@@ -184,7 +191,7 @@ impl<B> Identified<B> {
         }
     }
 
-    fn refuse(self, refusal: Refusal, known: Known) -> Refused {
+    pub(super) fn refuse(self, refusal: Refusal, known: Known) -> Refused {
         let known = Known {
             method: Some(self.head.method.clone()),
             head: Some(self.head),
@@ -201,6 +208,7 @@ impl Judged<'_> {
     fn known(self, latency: DecisionLatency) -> Known {
         Known {
             route: Some(self.route.ix),
+            action: Some(self.carried.action),
             data_key: Some(self.data_key),
             verdict: Some(self.verdict),
             now_ms: Some(self.now_ms),
@@ -293,7 +301,7 @@ fn judge<'a, B, O>(
     worker: &Worker<O>,
     snapshot: &Snapshot,
     moment: &Moment,
-    route: &'a Route,
+    (route, carried): (&'a Route, Carried<'a>),
     data_key: DataKey,
     target: TenantIx,
 ) -> Judged<'a> {
@@ -303,7 +311,7 @@ fn judge<'a, B, O>(
         principal: &request.principal,
         caller: request.tenancy.caller,
         target,
-        action: route.action,
+        action: carried.action,
         route,
         data_key: &data_key,
         method: &head.method,
@@ -326,7 +334,7 @@ fn judge<'a, B, O>(
         }
     };
     if verdict.allowed {
-        for class in &route.classes {
+        for class in carried.classes {
             let answer = asked.reveal(*class);
             if answer.allowed {
                 revealed.push(*class);
@@ -338,7 +346,7 @@ fn judge<'a, B, O>(
             // An error hides its class, and it must not go unseen.
             note(answer.errors);
         }
-        for class in &route.request_classes {
+        for class in carried.request_classes {
             let mask = hidden.iter().find(|(one, _)| one == class).map(|(_, mask)| mask);
             let (answer, is_settable) = may_set(&asked, *class, mask);
             let to = if is_settable { &mut settable } else { &mut unsettable };
@@ -348,7 +356,19 @@ fn judge<'a, B, O>(
     }
     let now_ms = asked.now_ms();
     drop(asked);
-    Judged { route, data_key, target, verdict, now_ms, revealed, hidden, settable, unsettable, reveal_errors }
+    Judged {
+        route,
+        carried,
+        data_key,
+        target,
+        verdict,
+        now_ms,
+        revealed,
+        hidden,
+        settable,
+        unsettable,
+        reveal_errors,
+    }
 }
 
 /// May the caller set a class that is hidden from it by this mask, or shown? What the mask makes must be told from a

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use http::Method;
 
 use crate::identity::Principal;
+use crate::ids::Action;
 use crate::ids::DataKey;
 use crate::ids::DecisionId;
 use crate::ids::TenantPath;
@@ -60,6 +61,8 @@ pub struct Job {
     pub hidden: Vec<(ClassIx, Mask)>,
     /// The classes that the request's body may carry and the caller may not set.
     pub unsettable: Vec<ClassIx>,
+    /// What its bodies may carry, and what that of its request may, where its documents say so and not its route.
+    pub carried: Option<[Box<[ClassIx]>; 2]>,
 }
 
 /// What a decision is about.
@@ -73,6 +76,8 @@ pub enum About {
         target: TenantIx,
         /// The route.
         route: RouteIx,
+        /// What was attempted.
+        action: Action,
         /// The slice of data.
         data_key: DataKey,
     },
@@ -106,13 +111,18 @@ pub(super) fn allowed<B, O>(
     let (caller, target) = (request.tenancy.caller, judged.target);
     let named = [caller, target].map(|tenant| Some(&tenants.get(tenant).path));
     let Some(shadow) = worker.shadow.as_ref().filter(|shadow| shadow.takes(moment.id, named)) else { return };
-    let about = About::Placed { caller, target, route: judged.route.ix, data_key: judged.data_key.clone() };
+    let (route, action, data_key) = (judged.route.ix, judged.carried.action, judged.data_key.clone());
+    let about = About::Placed { caller, target, route, action, data_key };
     shadow.take(Job {
         code: "allowed",
         verdict: judged.verdict.clone(),
         revealed: judged.revealed.clone(),
         hidden: judged.hidden.clone(),
         unsettable: judged.unsettable.clone(),
+        carried: judged
+            .carried
+            .documents
+            .map(|_| [judged.carried.classes, judged.carried.request_classes].map(Box::from)),
         ..job(&request.head, Arc::clone(&request.principal), about, worker, snapshot, moment)
     });
 }
@@ -132,7 +142,10 @@ pub(super) fn refused<O>(
     let (about, verdict) = match (refusal, known.tenancy, &known.data_key, known.route) {
         (Refusal::Denied | Refusal::PolicyError, Some(tenancy), Some(data_key), Some(route)) => {
             let Some(target) = tenants.owner(data_key) else { return };
-            let about = About::Placed { caller: tenancy.caller, target, route, data_key: data_key.clone() };
+            let of_route = || snapshot.model().routes.get(route).map(|route| route.action);
+            let Some(action) = known.action.or_else(of_route) else { return };
+            let (caller, data_key) = (tenancy.caller, data_key.clone());
+            let about = About::Placed { caller, target, route, action, data_key };
             (about, known.verdict.clone().unwrap_or_default())
         }
         (Refusal::Tenancy(Disagreement::Mismatch(..)), ..) => {
@@ -183,5 +196,6 @@ fn job<O>(
         revealed: Vec::new(),
         hidden: Vec::new(),
         unsettable: Vec::new(),
+        carried: None,
     }
 }

@@ -39,6 +39,7 @@ pub use outbound::Flawed;
 pub use outbound::Outbound;
 pub use outbound::Read;
 pub(super) use outbound::Sent;
+pub(super) use whole::read as read_whole;
 
 /// What stands behind Palisade: the app over the network, or a simulation of one.
 pub trait Origin {
@@ -165,6 +166,10 @@ async fn taken<B: Body<Data = Bytes> + Unpin, O>(
     sent: &Sent,
 ) -> Result<Option<Whole>, Refusal> {
     let inbound = &permit.inbound;
+    if let Some(held) = inbound.held() {
+        sent.count(held.bytes);
+        return inbound.judge_held(held).map(Some);
+    }
     if inbound.is_free() {
         return Ok(None);
     }

@@ -15,6 +15,7 @@ use crate::request::known::Refused;
 use crate::request::received::Head;
 use crate::request::received::Received;
 use crate::request::refusal::Refusal;
+use crate::request::spoken::Spoken;
 use crate::snapshot::Snapshot;
 use crate::tenancy;
 use crate::tenancy::Disagreement;
@@ -30,6 +31,8 @@ pub struct Identified<B> {
     pub(super) principal: Arc<Principal>,
     pub(super) named: Vec<Named>,
     pub(super) tenancy: Tenancy,
+    /// What it asks for, where its route is one of GraphQL.
+    pub(super) spoken: Option<Box<Spoken>>,
 }
 
 impl<B> Received<B> {
@@ -50,7 +53,7 @@ impl<B> Received<B> {
         };
         let mut named = Vec::new();
         match which_tenant(&head, snapshot, &principal, &mut named) {
-            Ok(tenancy) => Ok(Identified { head, body, principal, named, tenancy }),
+            Ok(tenancy) => Ok(Identified { head, body, principal, named, tenancy, spoken: None }),
             Err(refusal) => {
                 let known = Known { principal: Some(principal), named, ..Known::head(head) };
                 Err(Refused::new(refusal, known))

@@ -24,6 +24,7 @@ use crate::redact::held::Place;
 use crate::request::plans::Both;
 use crate::request::plans::Unseen;
 use crate::request::refusal::Refusal;
+use crate::request::spoken::Held;
 
 /// What becomes of the body of one request.
 #[derive(Debug, Clone)]
@@ -32,6 +33,8 @@ pub struct Inbound {
     unseen: Option<Unseen>,
     refuses: bool,
     schema: Option<Arc<BodySchema>>,
+    /// The body, where it had to be read before the request was decided.
+    held: Option<Box<Held>>,
 }
 
 /// A body that may be sent.
@@ -52,7 +55,31 @@ impl Inbound {
             unseen: plans.unseen.clone(),
             refuses: plans.refuses,
             schema: schema.map(Arc::clone),
+            held: None,
         }
+    }
+
+    /// The same of a body that has been read.
+    pub(super) fn holding(self, held: Option<Held>) -> Self {
+        Self { held: held.map(Box::new), ..self }
+    }
+
+    /// The body, where it has been read.
+    pub(super) fn held(&self) -> Option<&Held> {
+        self.held.as_deref()
+    }
+
+    /// Judges a body that has been read.
+    pub(super) fn judge_held(&self, held: &Held) -> Result<Whole, Refusal> {
+        let is_free = self.plan.hides_nothing() && self.unseen.is_none();
+        if held.is_json && !is_free {
+            // What it sets that it may not set is refused, never taken out.
+            let judged = self.judge(Encoding::Identity.into(), &held.body)?;
+            return Ok(Whole { is_as_sent: judged.is_as_sent && held.is_as_sent, ..judged });
+        }
+        let nothing = Redactor::new(Arc::new(Plan::nothing()), Encoding::Identity);
+        let (body, hidden) = redacted(nothing, held.body.clone()).map_err(|_| Refusal::UnreadableBody)?;
+        Ok(Whole { body, hidden, is_as_sent: held.is_as_sent })
     }
 
     /// May it be sent as it is, whatever is in it?

@@ -8,6 +8,7 @@ use http::Method;
 
 use crate::audit::record::DecisionLatency;
 use crate::identity::Principal;
+use crate::ids::Action;
 use crate::ids::DataKey;
 use crate::model::RouteIx;
 use crate::policy::Verdict;
@@ -42,6 +43,8 @@ pub struct Known {
     pub(super) named: Vec<Named>,
     pub(super) tenancy: Option<Tenancy>,
     pub(super) route: Option<RouteIx>,
+    /// What was attempted, where it is another action than the route's.
+    pub(super) action: Option<Action>,
     pub(super) data_key: Option<DataKey>,
     pub(super) verdict: Option<Verdict>,
     pub(super) now_ms: Option<u64>,

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use quick_cache::unsync::Cache;
 
+use crate::ids::Digest;
 use crate::limits;
+use crate::model::Carried;
 use crate::model::Denied;
 use crate::model::Route;
 use crate::model::RouteIx;
@@ -56,8 +58,8 @@ pub(super) struct Unseen {
     pub(super) strict: Arc<Plan>,
 }
 
-/// The route, the tenant where its key matters, what is hidden by what, and what may not be set.
-type Key = (RouteIx, Option<TenantIx>, Box<[(ClassIx, Mask)]>, Box<[ClassIx]>);
+/// The route, the documents that the request sends, the tenant where its key matters, what is hidden by what, and what may not be set.
+type Key = (RouteIx, Option<Digest>, Option<TenantIx>, Box<[(ClassIx, Mask)]>, Box<[ClassIx]>);
 
 /// One worker's plans. Not shared between threads.
 pub(super) struct Plans {
@@ -92,7 +94,7 @@ impl Plans {
         &mut self,
         hidden: &[(ClassIx, Mask)],
         unsettable: &[ClassIx],
-        route: &Route,
+        (route, carried): (&Route, &Carried<'_>),
         target: TenantIx,
         snapshot: &Snapshot,
     ) -> Both {
@@ -104,7 +106,7 @@ impl Plans {
             self.kept.clear();
         }
         let keyed = hidden.iter().any(|(_, mask)| mask.needs_key());
-        let key = (route.ix, keyed.then_some(target), hidden.into(), unsettable.into());
+        let key = (route.ix, carried.documents, keyed.then_some(target), hidden.into(), unsettable.into());
         if let Some(both) = self.kept.get(&key) {
             return both.clone();
         }
@@ -112,25 +114,30 @@ impl Plans {
         let made_with = keyed.then(of_target).flatten();
         let dropped = unsettable.iter().map(|class| (*class, Mask::Drop));
         let both = Both {
-            request: self.plan(route.request.as_ref(), dropped, None),
-            response: self.plan(route.response.as_ref(), hidden.iter().cloned(), made_with),
-            unseen: self.unseen(hidden, unsettable, route),
-            refuses: route.denied == Denied::Refuse,
+            request: self.plan(carried.request, dropped, None),
+            response: self.plan(carried.response, hidden.iter().cloned(), made_with),
+            unseen: self.unseen(hidden, unsettable, carried),
+            refuses: carried.denied == Denied::Refuse,
             by_caller: true,
         };
         self.kept.insert(key, both.clone());
         both
     }
 
-    fn unseen(&self, hidden: &[(ClassIx, Mask)], unsettable: &[ClassIx], route: &Route) -> Option<Unseen> {
+    fn unseen(
+        &self,
+        hidden: &[(ClassIx, Mask)],
+        unsettable: &[ClassIx],
+        carried: &Carried<'_>,
+    ) -> Option<Unseen> {
         let masks = hidden.iter().filter(|(class, _)| !unsettable.contains(class)).cloned();
-        let masks = self.plan(route.request.as_ref(), masks, None);
+        let masks = self.plan(carried.request, masks, None);
         if masks.hides_nothing() {
             return None;
         }
         let unseen = masks.hidden().map(|(class, _)| class);
         let all = unseen.chain(unsettable.iter().copied()).map(|class| (class, Mask::Drop));
-        let strict = self.plan(route.request.as_ref(), all, None);
+        let strict = self.plan(carried.request, all, None);
         Some(Unseen { masks, strict })
     }
 

@@ -16,6 +16,7 @@ use crate::identity::Principal;
 use crate::ids::Action;
 use crate::ids::DataKey;
 use crate::ids::TenantPath;
+use crate::model::Carried;
 use crate::model::Denied;
 use crate::model::Found;
 use crate::model::KeyTemplate;
@@ -151,7 +152,8 @@ impl Judgement {
         let hidden: Vec<(ClassIx, Mask)> = self.classes.iter().filter_map(masked).collect();
         let denied = |shown: &&Shown| shown.set.as_ref().is_some_and(|set| !set.may);
         let denied: Vec<ClassIx> = self.classes.iter().filter(denied).map(|shown| shown.class).collect();
-        let both = Plans::default().hiding(&hidden, &denied, facts.route, facts.target, snapshot);
+        let carried = Carried::by(facts.route);
+        let both = Plans::default().hiding(&hidden, &denied, (facts.route, &carried), facts.target, snapshot);
         (Inbound::new(&both, facts.route.schema.as_ref()), both.response)
     }
 }
@@ -386,5 +388,6 @@ fn made(model: &Model, action: Action, names: &[String]) -> Result<Box<Route>, U
         denied: Denied::default(),
         schema: None,
         rows: None,
+        graphql: None,
     }))
 }

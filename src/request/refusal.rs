@@ -5,7 +5,9 @@
 
 use crate::identity::Rejected;
 use crate::model::Fault;
-use crate::request::guard::Flaw;
+use crate::model::graphql::Flaw;
+use crate::request::guard;
+use crate::request::spoken::Unspoken;
 use crate::request::target::Unclear;
 use crate::tenancy::Disagreement;
 
@@ -13,7 +15,7 @@ use crate::tenancy::Disagreement;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// The head or its framing has more than one reading.
-    Flawed(Flaw),
+    Flawed(guard::Flaw),
     /// The path, the query or the host has no one normal form.
     Unclear(Unclear),
     /// `Connection` names a header that only Palisade may set.
@@ -44,6 +46,8 @@ pub enum Refusal {
     PolicyError,
     /// The body of the request cannot be read although something in it would have to be hidden.
     UnreadableBody,
+    /// What is sent to a route of GraphQL is no document that can be judged.
+    GraphQl(Unspoken),
     /// The body sets what its caller may not set, at these places (JSON pointers) where they can be named.
     FieldDenied(Box<[Box<str>]>),
     /// The body of the request is not as its route's schema says.
@@ -119,6 +123,7 @@ impl Refusal {
             Self::Denied => row(403, "denied", "Policy does not allow this."),
             Self::PolicyError => row(403, "policy_error", "Policy could not be evaluated for this."),
             Self::UnreadableBody => row(415, "unreadable_body", "The body cannot be read as its type says."),
+            Self::GraphQl(why) => graphql(*why),
             Self::FieldDenied(_) => row(403, "field_denied", "The body sets what the caller may not set."),
             Self::InvalidBody(_) => row(422, "invalid_body", "The body is not as its schema says."),
             Self::ViewChanged => {
@@ -163,6 +168,7 @@ impl Refusal {
             | Self::Denied
             | Self::PolicyError
             | Self::UnreadableBody
+            | Self::GraphQl(_)
             | Self::FieldDenied(_)
             | Self::InvalidBody(_)
             | Self::ViewChanged
@@ -189,6 +195,9 @@ impl Refusal {
             let keyword = |fault: &Fault| serde_json::Value::from(&*fault.keyword);
             let told = faults.iter();
             told.map(|fault| format!("{{{},\"keyword\":{}}}", path(&fault.pointer), keyword(fault))).collect()
+        } else if *self == Self::GraphQl(Unspoken::Persisted) {
+            // What clients of persisted queries wait for, to send the document after its hash.
+            vec![PERSISTED.to_owned()]
         } else {
             return None;
         };
@@ -201,7 +210,11 @@ impl Refusal {
         if let Self::MethodNotAllowed(methods) = self {
             return Some(methods);
         }
-        matches!(self, Self::Flawed(Flaw::Method)).then_some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
+        if *self == Self::GraphQl(Unspoken::Method) {
+            return Some("POST");
+        }
+        matches!(self, Self::Flawed(guard::Flaw::Method))
+            .then_some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
     }
 
     /// Must the connection close after the answer, because what follows on it can no longer be told apart?
@@ -211,7 +224,41 @@ impl Refusal {
     }
 }
 
-const fn flawed(flaw: Flaw) -> Row {
+/// As servers of GraphQL say that they do not know a document.
+const PERSISTED: &str =
+    r#"{"message":"PersistedQueryNotFound","extensions":{"code":"PERSISTED_QUERY_NOT_FOUND"}}"#;
+
+const fn graphql(why: Unspoken) -> Row {
+    match why {
+        Unspoken::Request => row(400, "graphql_request", "The request holds no GraphQL document."),
+        Unspoken::Persisted => row(400, "graphql_persisted", "Send the GraphQL document itself."),
+        Unspoken::Method => row(405, "graphql_method", "A GraphQL mutation is sent by POST."),
+        Unspoken::Document(Flaw::Syntax) => {
+            row(400, "graphql_syntax", "The GraphQL document cannot be read.")
+        }
+        Unspoken::Document(Flaw::Unclear) => {
+            row(400, "graphql_unclear", "The GraphQL request has more than one reading.")
+        }
+        Unspoken::Document(Flaw::TooLarge) => {
+            row(400, "graphql_too_large", "The GraphQL document is too large.")
+        }
+        Unspoken::Document(Flaw::Operation) => {
+            row(400, "graphql_operation", "It is not clear which GraphQL operation is meant.")
+        }
+        Unspoken::Document(Flaw::Introspection) => {
+            row(403, "graphql_introspection", "The GraphQL schema is not told.")
+        }
+        Unspoken::Document(Flaw::Incremental) => {
+            row(400, "graphql_incremental", "Ask for the whole GraphQL answer at once.")
+        }
+        Unspoken::Document(Flaw::Mismatch) => {
+            row(400, "graphql_mismatch", "The GraphQL document is not as its schema says.")
+        }
+    }
+}
+
+const fn flawed(flaw: guard::Flaw) -> Row {
+    use guard::Flaw;
     match flaw {
         Flaw::RequestLine => row(400, "bad_request_line", "The request line is malformed."),
         Flaw::Method => row(405, "method_not_allowed", "This method is not supported."),

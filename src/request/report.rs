@@ -59,7 +59,7 @@ pub(super) fn allow<B>(
         data_key: Some(&judged.data_key),
         tenant_sources: &sources,
         principal: Some(principal(&request.principal, &actors)),
-        action: Some(judged.route.action),
+        action: Some(judged.carried.action),
         resource: Some(&judged.route.id),
         http: http(&request.head, Some(judged.route), None),
         request_id: request_id(&request.head),
@@ -127,7 +127,7 @@ pub(super) fn refused<O>(
         data_key: known.data_key.as_ref(),
         tenant_sources: &sources,
         principal: known.principal.as_deref().map(|known| principal(known, &actors)),
-        action: route.map(|route| route.action),
+        action: known.action.or(route.map(|route| route.action)),
         resource: route.map(|route| &*route.id),
         http: match &known.head {
             Some(head) => http(head, route, Some(row.status)),

@@ -221,8 +221,9 @@ impl Draft {
             }
             (None, None) => None,
         };
-        let of_routes =
-            |role: &Role| matches!(role, Role::Classes | Role::Routes | Role::OpenApi | Role::Descriptors);
+        let of_routes = |role: &Role| {
+            matches!(role, Role::Classes | Role::Routes | Role::OpenApi | Role::Descriptors | Role::GraphQl)
+        };
         let same = self.unless_edited(before, of_routes);
         let same = same.filter(|before| before.settings.unknown_route == self.settings.unknown_route);
         let routes = match same {
@@ -265,6 +266,9 @@ impl Draft {
         for source in self.files(&Role::Descriptors) {
             builder.add_descriptors(&source.file, &source.text, classes);
         }
+        for source in self.files(&Role::GraphQl) {
+            builder.add_graphql(&source.name, &source.file, &source.text, classes);
+        }
         for source in self.files(&Role::Routes) {
             builder.add_yaml(&source.file, &source.text, classes);
         }
@@ -275,9 +279,15 @@ impl Draft {
             UnknownRoute::Decide => builder.add_yaml("model.unknown_route", EVERY_OTHER_PATH, classes),
             UnknownRoute::Refuse => {}
         }
-        let routes = collect(builder.finish(), found)?;
-        let of_routes = [Role::Routes, Role::OpenApi, Role::Descriptors];
-        of_routes.iter().all(|role| self.sources.is_whole(role)).then_some(routes)
+        let is_whole = self.sources.is_whole(&Role::GraphQl);
+        let routes = builder.finish().map_err(|mut problems| {
+            // That a schema could not be read has been told.
+            problems.retain(|problem| is_whole || problem.code != "unknown-graphql-schema");
+            problems
+        });
+        let routes = collect(routes, found)?;
+        let roles = [Role::Routes, Role::OpenApi, Role::Descriptors, Role::GraphQl];
+        roles.iter().all(|role| self.sources.is_whole(role)).then_some(routes)
     }
 
     /// Where the mask of a class or of a policy needs a key each tenant must have one.

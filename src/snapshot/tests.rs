@@ -52,6 +52,7 @@ fn what_could_not_be_read_refuses_whatever_the_rest_says() {
         Role::Classes,
         Role::Routes,
         Role::OpenApi,
+        Role::GraphQl,
         Role::ApiKeys,
         Role::PseudonymKey,
         Role::TenantKeys,

@@ -53,6 +53,7 @@ const ROUTE: Keys = &[
     ("groups", "The groups of routes that it belongs to."),
     ("request", "Which classes stand where in request bodies."),
     ("response", "Which classes stand where in response bodies."),
+    ("graphql", "The schema of a route of GraphQL, and what it does not say itself."),
 ];
 const REQUEST: Keys = &[
     ("classes", "Which class stands where: a path and a data class each."),

@@ -1,7 +1,9 @@
 //! What finding a route promises, and what a routes file may say.
 
 use super::*;
+use crate::model::Classes;
 use crate::model::schema::tests::classes;
+use crate::problem::Problem;
 use proptest::prelude::*;
 
 fn read(text: &str) -> Result<Routes, Vec<Problem>> {

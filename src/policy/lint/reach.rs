@@ -34,7 +34,9 @@ impl Asked {
             by_class: HashMap::new(),
         };
         for (_, route) in model.routes.iter().filter(|(_, route)| !route.public) {
+            let mutation = route.graphql.as_ref().and_then(|graphql| graphql.mutation());
             let action = Actions::one(route.action);
+            let action = mutation.map_or(action, |mutation| action.and(Actions::one(mutation)));
             asked.any = asked.any.and(action);
             add(&mut asked.by_route, route.id.clone(), action);
             for group in &route.groups {

@@ -2,11 +2,10 @@
 //!
 //! Never: goes on past its bounds of states and work. What does not fit is an error of the file.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::ids::Digest;
-use crate::limits;
 use crate::redact::automaton::DEAD;
 use crate::redact::automaton::Shape;
 use crate::redact::automaton::State;
@@ -19,8 +18,10 @@ use crate::redact::classes::Mark;
 use crate::redact::classes::Sets;
 use crate::redact::detect::Kind;
 use crate::redact::fold::fold;
+use crate::redact::shape::Bounds;
 use crate::redact::shape::ClassIx;
 use crate::redact::shape::Foreign;
+use crate::redact::shape::Graph;
 use crate::redact::shape::Mode;
 use crate::redact::shape::Node;
 use crate::redact::shape::TooLarge;
@@ -37,20 +38,20 @@ pub(super) struct Row {
 
 /// Compiles a graph.
 pub(in crate::redact) fn compile(
-    mut nodes: Vec<Node>,
-    keys: &[Box<str>],
-    names: BTreeMap<ClassIx, Box<str>>,
+    graph: Graph,
     mode: Mode,
-    detected: &[Option<ClassIx>; Kind::ALL.len()],
     foreign: Foreign,
+    bounds: Bounds,
 ) -> Result<Shape, TooLarge> {
+    let Graph { mut nodes, keys, names, detected } = graph;
+    let keys = &*keys;
     let mut sets = Sets::default();
     let (folded, folds) = fold_keys(&mut nodes, keys);
     let unclassified = match mode {
         Mode::Open | Mode::Guarded => None,
         Mode::Closed(class) => Some(Unclassified::new(&mut nodes, class)),
     };
-    let compiler = Compiler::new(&nodes, &folds, unclassified);
+    let compiler = Compiler::new(&nodes, &folds, unclassified, bounds);
     let (rows, start, rest) = compiler.run(&mut sets)?;
     let (symbols, rows) = number_keys(rows, keys, &folded);
     let below = classes_below(&rows, &sets)?;
@@ -67,7 +68,7 @@ pub(in crate::redact) fn compile(
         let member = states.get(usize::from(state.default));
         member.is_some_and(|to| [to.array, to.object, to.scalar].into_iter().any(is_classified))
     });
-    let detected = detected_sets(mode, detected, &mut sets)?;
+    let detected = detected_sets(mode, &detected, &mut sets)?;
     let sets = sets.into_all();
     let all = sets.iter().fold(ClassSet::default(), |all, set| all.union(*set));
     let looks_into_strings = mode != Mode::Open;
@@ -166,6 +167,9 @@ impl Unclassified {
         let whole = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
         let covered = whole.saturating_add(1);
         nodes.push(Node { classes: vec![class], ..Node::default() });
+        for plain in nodes.iter_mut().filter(|node| node.is_plain) {
+            plain.also.push(covered);
+        }
         nodes.push(Node { every_member: vec![covered], items: vec![covered], ..Node::default() });
         Self { class, whole, covered }
     }
@@ -181,15 +185,22 @@ struct Compiler<'a> {
     ids: HashMap<Arc<[u32]>, StateIx>,
     found: Vec<Arc<[u32]>>,
     work: usize,
+    bounds: Bounds,
 }
 
 impl<'a> Compiler<'a> {
-    fn new(nodes: &'a [Node], folds: &'a [u32], unclassified: Option<Unclassified>) -> Self {
+    fn new(nodes: &'a [Node], folds: &'a [u32], unclassified: Option<Unclassified>, bounds: Bounds) -> Self {
         let mut useful = useful(nodes);
-        if let Some(covered) = unclassified.and_then(|un| useful.get_mut(un.covered as usize)) {
-            *covered = true;
+        if let Some(unclassified) = unclassified {
+            let plain = nodes.iter().enumerate().filter(|(_, node)| node.is_plain).map(|(ix, _)| ix);
+            for ix in plain.chain([unclassified.covered as usize]) {
+                if let Some(useful) = useful.get_mut(ix) {
+                    *useful = true;
+                }
+            }
         }
-        Self { nodes, folds, unclassified, useful, ids: HashMap::new(), found: Vec::new(), work: 0 }
+        let (ids, found) = (HashMap::new(), Vec::new());
+        Self { nodes, folds, unclassified, useful, ids, found, work: 0, bounds }
     }
 
     fn run(mut self, sets: &mut Sets) -> Result<(Vec<Row>, StateIx, StateIx), TooLarge> {
@@ -295,6 +306,10 @@ impl<'a> Compiler<'a> {
                 to.extend(&node.other_members);
             }
             to.extend(&node.every_member);
+            // What is asked for by a key is named by some node here.
+            if key.is_none() {
+                to.extend(&node.stray_members);
+            }
         }
         self.spend(set.len())?;
         self.state(to)
@@ -317,8 +332,9 @@ impl<'a> Compiler<'a> {
         if let Some(known) = self.ids.get(&*set) {
             return Ok(*known);
         }
-        let max = limits::SHAPE_STATES_MAX;
-        let ix = StateIx::try_from(self.found.len()).map_err(|_| TooLarge { what: "states", max })?;
+        let max = self.bounds.states_max;
+        let ix = StateIx::try_from(self.found.len()).ok().filter(|ix| usize::from(*ix) < max);
+        let ix = ix.ok_or(TooLarge { what: "states", max })?;
         let set: Arc<[u32]> = set.into();
         self.found.push(Arc::clone(&set));
         self.ids.insert(set, ix);
@@ -338,7 +354,7 @@ impl<'a> Compiler<'a> {
 
     fn spend(&mut self, work: usize) -> Result<(), TooLarge> {
         self.work = self.work.saturating_add(work);
-        let max = limits::SHAPE_WORK_MAX;
+        let max = self.bounds.work_max;
         if self.work > max { Err(TooLarge { what: "steps to compile", max }) } else { Ok(()) }
     }
 }
@@ -348,8 +364,9 @@ fn useful(nodes: &[Node]) -> Vec<bool> {
     let mut before: Vec<Vec<u32>> = vec![Vec::new(); nodes.len()];
     for (ix, node) in nodes.iter().enumerate() {
         // What is folded leads nowhere else than the members do.
-        let lists = [&node.other_members, &node.every_member, &node.items, &node.strict_items, &node.also];
-        for to in lists.into_iter().chain(node.members.values()).flatten() {
+        let (strays, members) = (&node.stray_members, [&node.other_members, &node.every_member]);
+        let lists = [strays, &node.items, &node.strict_items, &node.also].into_iter().chain(members);
+        for to in lists.chain(node.members.values()).flatten() {
             if let Some(before) = before.get_mut(*to as usize) {
                 before.push(u32::try_from(ix).unwrap_or(u32::MAX));
             }

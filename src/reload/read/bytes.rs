@@ -37,6 +37,7 @@ pub(super) fn text(role: &Role, bytes: Vec<u8>) -> Option<String> {
         | Role::Classes
         | Role::Routes
         | Role::OpenApi
+        | Role::GraphQl
         | Role::Jwks(_)
         | Role::ApiKeys
         | Role::PseudonymKey

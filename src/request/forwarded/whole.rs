@@ -31,7 +31,8 @@ pub(super) async fn take<B: Body<Data = Bytes> + Unpin>(
     inbound.judge(content, &all).map(Some)
 }
 
-async fn read<B: Body<Data = Bytes> + Unpin>(
+/// Reads a body to its end.
+pub(in crate::request) async fn read<B: Body<Data = Bytes> + Unpin>(
     body: &mut B,
     bytes_max: u64,
     sent: &Sent,

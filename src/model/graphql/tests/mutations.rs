@@ -1,0 +1,98 @@
+//! What mutations set, by variables and by values in the document.
+
+use super::*;
+use crate::redact::held::places;
+
+fn set(document: &str) -> Vec<(String, String)> {
+    let operation = ask(&graph("", SCHEMA), document).unwrap();
+    assert_eq!(operation.flaw, None, "{document}");
+    operation.sets.iter().map(|set| (names(&[set.class]).remove(0), set.pointer.to_string())).collect()
+}
+
+/// Where variables stand that are of a class.
+fn places_of(document: &str, body: Json) -> Vec<String> {
+    let operation = ask(&graph("", SCHEMA), document).unwrap();
+    assert_eq!(operation.flaw, None, "{document}");
+    let Some(shape) = &operation.request else { return Vec::new() };
+    let all = operation.request_classes.iter().map(|class| (*class, Mask::Drop));
+    let plan = Plan::new(shape, all.collect::<Vec<_>>(), None);
+    places(&plan, body.to_string().as_bytes()).into_iter().map(|place| place.pointer).collect()
+}
+
+#[test]
+fn a_value_in_the_document_is_of_the_class_of_its_place() {
+    let one = |class: &str, at: &str| (class.to_owned(), at.to_owned());
+    assert_eq!(
+        set("mutation { rename(id: 1, name: \"Ada\") { id } }"),
+        [one("pii.name", "/query/rename/name")]
+    );
+    assert_eq!(
+        set("mutation { x: rename(id: 1, name: null) { id } }"),
+        [one("pii.name", "/query/rename/name")]
+    );
+    let nested = "mutation { admit(patients: [{name: \"Ada\", contact: {mail: \"x\", next: {mail: $m}}, kind: IN}]) { id } }";
+    let nested = nested.replace("mutation", "mutation($m: Email)");
+    let at = "/query/admit/patients";
+    assert_eq!(
+        set(&nested),
+        [one("pii.name", &format!("{at}/name")), one("pii.mail", &format!("{at}/contact/mail"))]
+    );
+    assert_eq!(set("mutation { ping(times: 3) }"), []);
+    // What only asks sets nothing.
+    assert_eq!(set("{ patients(ssn: \"078\") { id } }"), []);
+}
+
+#[test]
+fn a_variable_is_of_what_it_is_declared_as_and_of_what_it_stands_for() {
+    let body = json!({"query": "…", "variables": {"n": "Ada", "i": 7, "a": [{"name": "x", "contact": {"next": {"mail": "y"}}, "kind": "IN"}], "m": "z"}});
+    let document = "mutation($n: String!, $i: ID!, $a: [Admission!]!, $m: Email) { rename(id: $i, name: $n) { id } admit(patients: $a) { id } }";
+    assert_eq!(
+        places_of(document, body.clone()),
+        ["/variables/n", "/variables/a/0/name", "/variables/a/0/contact/next/mail", "/variables/m"]
+    );
+    // In a field of a value, in a list, and once more by its default.
+    let document = "mutation($n: String = \"Eve\", $i: ID!, $a: String, $m: Contact) { admit(patients: [{name: $n}, {contact: $m}]) { id } }";
+    assert_eq!(
+        places_of(document, json!({"variables": {"n": "Ada", "a": "x", "m": {"next": {"mail": "y"}}}})),
+        ["/variables/n", "/variables/m/next/mail"]
+    );
+    assert_eq!(set(document), [("pii.name".to_owned(), "/query/admit/patients/name".to_owned())]);
+    assert_eq!(places_of("{ version }", body), Vec::<String>::new());
+}
+
+#[test]
+fn a_batch_has_the_variables_of_all_its_documents() {
+    let graph = graph("", SCHEMA);
+    let asked = |document| Asked { document, operation: None };
+    let rename = asked("mutation($a: String!) { rename(id: 1, name: $a) { id } }");
+    let ping = asked("mutation($a: Int) { ping(times: $a) }");
+    let operation = graph.operation(&[ping, rename]).unwrap();
+    assert_eq!(names(&operation.request_classes), ["pii.name"]);
+}
+
+#[test]
+fn a_mutation_that_does_not_fit_is_taken_to_set_everything() {
+    for document in [
+        "mutation { admit(patients: [{nam: \"Ada\"}]) { id } }",
+        "mutation { rename(id: 1, name: $nobody) { id } }",
+        "mutation($a: Nothing) { ping(times: $a) }",
+    ] {
+        let operation = ask(&graph("", SCHEMA), document).unwrap();
+        assert_eq!(operation.flaw, Some(Flaw::Mismatch), "{document}");
+        assert_eq!(names(&operation.request_classes), ["pii.mail", "pii.name"], "{document}");
+    }
+}
+
+#[test]
+fn what_is_set_is_told_as_json() {
+    let told = |value: &str| {
+        let document = format!("mutation {{ rename(id: 1, name: {value}) {{ id }} }}");
+        ask(&graph("", SCHEMA), &document).unwrap().sets.remove(0).value.map(|value| value.to_string())
+    };
+    assert_eq!(told("\"[redacted]\"").as_deref(), Some("\"[redacted]\""));
+    assert_eq!(told("\"\"\"a \\ b\"\"\"").as_deref(), Some("\"a \\\\ b\""));
+    assert_eq!(told("-1.5").as_deref(), Some("-1.5"));
+    assert_eq!(told("null").as_deref(), Some("null"));
+    assert_eq!(told("WORD").as_deref(), Some("\"WORD\""));
+    assert_eq!(told("{a: 1}"), None);
+}
