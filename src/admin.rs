@@ -1,4 +1,4 @@
-//! The admin listener: is it alive, is it ready, what has it counted, what did each policy do, which version is it.
+//! The admin listener: is it alive, is it ready, what has it counted, what did each policy do, what was learned, which version is it.
 //!
 //! It has its own socket, answers `GET` and `HEAD` only, and says nothing of any request or secret.
 //! Never: changes anything, or is reachable through the data listener.
@@ -43,6 +43,8 @@ pub struct Admin {
     pub log_writing: Box<dyn Fn() -> bool + Send + Sync>,
     /// Is it stopping? Then it is alive, and not ready.
     pub draining: Arc<AtomicBool>,
+    /// What was learned from bodies, as JSON; nothing where nothing is.
+    pub learned: Box<dyn Fn() -> Option<String> + Send + Sync>,
     /// Counts that only a look makes: connections open now.
     pub refresh: Box<dyn Fn() + Send + Sync>,
 }
@@ -123,11 +125,15 @@ impl Admin {
                 Some(page) => answer(StatusCode::OK, JSON, format!("{page}\n")),
                 None => answer(StatusCode::NOT_FOUND, TEXT, "there are no such policies\n".into()),
             },
+            "/learned" => match (self.learned)() {
+                Some(learned) => answer(StatusCode::OK, JSON, format!("{learned}\n")),
+                None => answer(StatusCode::NOT_FOUND, TEXT, "nothing is learned here\n".into()),
+            },
             "/version" => answer(StatusCode::OK, JSON, version()),
             _ => answer(
                 StatusCode::NOT_FOUND,
                 TEXT,
-                "try /livez /readyz /readyz?verbose /startupz /metrics /policies /version\n".into(),
+                "try /livez /readyz /readyz?verbose /startupz /metrics /policies /learned /version\n".into(),
             ),
         }
     }

@@ -22,6 +22,7 @@ mod bundle;
 mod check;
 mod expand;
 mod issuers;
+mod learning;
 mod raw;
 mod records;
 mod redaction;
@@ -30,6 +31,7 @@ mod tree;
 mod units;
 mod walk;
 
+pub use learning::Learning;
 pub use raw::Format;
 pub use raw::Level;
 pub use shadow::Shadow;
@@ -66,6 +68,8 @@ pub struct Config {
     pub reload: Reload,
     /// Which requests are looked at with other policies too, and when that stops.
     pub shadow: Shadow,
+    /// Which bodies are learned from.
+    pub learning: Learning,
 }
 
 /// Where Palisade listens.

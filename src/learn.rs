@@ -82,6 +82,17 @@ pub struct Over {
 }
 
 impl Over {
+    /// What came on top of what was before.
+    #[must_use]
+    pub const fn since(self, before: Self) -> Self {
+        Self {
+            keys: self.keys.saturating_sub(before.keys),
+            paths: self.paths.saturating_sub(before.paths),
+            depth: self.depth.saturating_sub(before.depth),
+            texts: self.texts.saturating_sub(before.texts),
+        }
+    }
+
     /// Each with its word.
     #[must_use]
     pub const fn each(self) -> [(&'static str, u64); 4] {
@@ -227,6 +238,8 @@ pub struct Observer {
     bodies: u64,
     /// Paths that are kept.
     paths: usize,
+    /// Of the body that was looked at last.
+    over: Over,
 }
 
 impl fmt::Debug for Observer {
@@ -239,7 +252,7 @@ impl Observer {
     /// Goes on from what was learned before. A key is told once so many bodies have it.
     #[must_use]
     pub fn new(learned: Learned, key_bodies_min: u64) -> Self {
-        let mut observer = Self { raw: learned, key_bodies_min, bodies: 0, paths: 0 };
+        let mut observer = Self { raw: learned, key_bodies_min, bodies: 0, paths: 0, over: Over::default() };
         observer.paths = observer.count();
         observer
     }
@@ -249,8 +262,21 @@ impl Observer {
         self.raw.routes.values().map(of).sum()
     }
 
+    /// How many paths are kept.
+    #[must_use]
+    pub const fn paths(&self) -> usize {
+        self.paths
+    }
+
+    /// What there was no room for in the body that was looked at last.
+    #[must_use]
+    pub const fn over(&self) -> Over {
+        self.over
+    }
+
     /// Looks at a body.
     pub fn observe(&mut self, seen: &Seen<'_>) -> Looked {
+        self.over = Over::default();
         if !self.raw.routes.contains_key(seen.route) {
             if self.raw.routes.len() >= limits::LEARNED_ROUTES_MAX
                 || seen.route.len() > limits::ROUTE_NAME_BYTES_MAX
@@ -272,6 +298,7 @@ impl Observer {
         let is_read = seen.format.is_some_and(|format| {
             body::look(&mut body.root, &mut look, format, seen.bytes, seen.is_cut).is_ok()
         });
+        self.over = look.over.since(body.over);
         body.over = look.over;
         body.cut += u64::from(seen.is_cut);
         body.unread += u64::from(!is_read && !seen.is_cut);

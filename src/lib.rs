@@ -26,6 +26,7 @@
 //! | [`telemetry`] | log lines and metrics |
 //! | [`disk`] | the thread that writes the decision log |
 //! | [`shadow`] | the thread that looks at decisions with policies that decide nothing |
+//! | [`learning`] | the thread that learns from bodies that pass |
 //! | [`reload`] | the thread that watches the files and publishes the next snapshot |
 //! | [`lsp`] | what editors are told of the files: problems, meanings, names, places |
 //! | [`net`] | listeners, connections, the pool of connections to the app |
@@ -71,6 +72,7 @@ pub mod remote;
 pub mod background;
 pub mod config;
 pub mod disk;
+pub mod learning;
 pub mod reload;
 pub mod shadow;
 pub mod telemetry;

@@ -91,7 +91,7 @@ pub const APP_KEY_TEXT_BYTES_MAX: usize = 1 << 10;
 pub const JSON_IN_STRINGS_MAX: u8 = 3;
 /// Most bytes of one row of which it is to be known whose it is, as it leaves: they are held until then.
 pub const ROW_BYTES_MAX: usize = 1 << 20;
-/// Longest value that a mask looks at, in bytes; a longer one is masked whole.
+/// Longest value that a mask looks at, in bytes; a longer one is masked whole. Learning looks at so much of a text.
 pub const MASKED_VALUE_BYTES_MAX: usize = 64 << 10;
 /// Longest field of a form that may have to be hidden, and longest row of a table, in bytes as sent: it is held to its end.
 pub const FIELD_BYTES_MAX: usize = 1 << 20;
@@ -383,11 +383,17 @@ pub const LEARNED_KEY_BYTES_MAX: usize = 64;
 pub const LEARNED_KEY_BODIES_MIN: u64 = 3;
 /// Deepest value that is learned from. The file of what was learned nests twice as deep, and its reader ends at 128.
 pub const LEARNED_DEPTH_MAX: usize = 32;
-/// Most bytes of a text that detectors look at to learn.
-pub const LEARNED_TEXT_BYTES_MAX: usize = 64 << 10;
 /// Largest file, or answer of the admin listener, with what was learned, in bytes.
 pub const LEARNED_STATE_BYTES_MAX: usize = 128 << 20;
 /// Largest file of bodies or exchanges that `learn` reads, in bytes.
 pub const LEARNED_FILE_BYTES_MAX: usize = 256 << 20;
+/// Most bytes of one body that is looked at while it passes (default): the beginning says what the rest does.
+pub const LEARNING_BODY_BYTES: u64 = 256 << 10;
+/// Most of it that may be configured, in bytes.
+pub const LEARNING_BODY_BYTES_MAX: u64 = 8 << 20;
+/// Most bytes of copies of bodies at once, of requests under way and of those that wait. What is over it is dropped.
+pub const LEARNING_HELD_BYTES_MAX: usize = 32 << 20;
+/// Requests whose bodies wait to be looked at. When full, they are dropped and counted.
+pub const LEARNING_QUEUE_MAX: usize = 256;
 
-const _: () = assert!(LEARNED_DEPTH_MAX < 60 && LEARNED_PATHS_MAX < LEARNED_PATHS_TOTAL_MAX);
+const _: () = assert!(LEARNING_BODY_BYTES_MAX <= LEARNING_HELD_BYTES_MAX as u64 && LEARNED_DEPTH_MAX < 60);

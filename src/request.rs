@@ -13,6 +13,7 @@ mod guard;
 mod identified;
 mod inbound;
 mod known;
+mod moment;
 mod plans;
 pub mod question;
 mod received;
@@ -21,6 +22,7 @@ mod released;
 mod report;
 mod spoken;
 mod target;
+mod watched;
 
 use std::cell::Cell;
 use std::cell::RefCell;
@@ -28,7 +30,6 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::HeaderName;
 use http::HeaderValue;
 
@@ -69,6 +70,8 @@ pub use target::Host;
 pub use target::Unclear;
 pub use target::host;
 pub use target::normal_path;
+pub use watched::Learner;
+pub use watched::Watch;
 
 use crate::audit::Journal;
 use crate::audit::trace::Trace;
@@ -225,6 +228,8 @@ pub struct Worker<O> {
     pub clock: Rc<dyn Clock>,
     /// Who looks at decisions with other policies.
     pub shadow: Option<Box<dyn Shadow>>,
+    /// Who learns from bodies.
+    pub learner: Option<Box<dyn Learner>>,
     memory: RefCell<Memory>,
     remembered: RefCell<Remembered>,
     plans: RefCell<Plans>,
@@ -260,6 +265,7 @@ impl<O> Worker<O> {
             counts,
             clock,
             shadow: None,
+            learner: None,
             memory: RefCell::new(memory),
             remembered: RefCell::default(),
             plans: RefCell::default(),
@@ -289,8 +295,9 @@ impl<O> Worker<O> {
         let now = self.clock.nanos();
         let now_ms = self.clock.wall_ms(now);
         let id = DecisionId::new(now_ms, unique);
-        let trace = Trace::continue_from(traceparent(headers), random(self.seed, mixed), false);
-        let (id_line, traceparent) = lines(id, &trace);
+        let trace =
+            Trace::continue_from(moment::traceparent(headers), moment::random(self.seed, mixed), false);
+        let (id_line, traceparent) = moment::lines(id, &trace);
         Moment {
             id,
             id_line,
@@ -302,40 +309,6 @@ impl<O> Worker<O> {
             traceparent,
         }
     }
-}
-
-/// An id and a trace as header values, in one piece of memory.
-fn lines(id: DecisionId, trace: &Trace) -> (HeaderValue, HeaderValue) {
-    let mut both = [0; ID_BYTES + TRACE_BYTES];
-    if let Some((at_id, at_trace)) = both.split_first_chunk_mut() {
-        *at_id = id.text();
-        at_trace.copy_from_slice(&trace.traceparent());
-    }
-    let both = Bytes::copy_from_slice(&both);
-    // Digits, letters and dashes are always a value.
-    let line =
-        |range| HeaderValue::from_maybe_shared(both.slice(range)).unwrap_or(HeaderValue::from_static(""));
-    (line(0..ID_BYTES), line(ID_BYTES..both.len()))
-}
-
-const ID_BYTES: usize = 36;
-const TRACE_BYTES: usize = 55;
-
-/// The trace that the caller is in, where it says so exactly once.
-fn traceparent(headers: &http::HeaderMap) -> Option<&[u8]> {
-    let mut lines = headers.get_all(&forwarded::TRACEPARENT).iter();
-    let line = lines.next()?;
-    lines.next().is_none().then(|| line.as_bytes())
-}
-
-/// Bytes for the ids of spans and traces: unlike any other request's, which is all that they must be.
-fn random(seed: u64, mixed: u64) -> [u8; 24] {
-    let mut bytes = [0; 24];
-    let words = [mixed, mixed.rotate_left(32) ^ seed, seed.wrapping_add(mixed)];
-    for (to, word) in bytes.as_chunks_mut().0.iter_mut().zip(words) {
-        *to = word.to_be_bytes();
-    }
-    bytes
 }
 
 /// The other end of a connection.

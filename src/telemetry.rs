@@ -8,6 +8,7 @@ mod pending;
 mod worker;
 
 pub use metrics::JournalCounters;
+pub use metrics::LearningCounters;
 pub use metrics::Metrics;
 pub use metrics::OriginCounters;
 pub use metrics::ShadowCounters;

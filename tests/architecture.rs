@@ -46,7 +46,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("background", &["limits"]),
-    ("telemetry", &["ids", "limits", "model", "audit", "request", "snapshot"]),
+    ("telemetry", &["ids", "limits", "model", "learn", "audit", "request", "snapshot"]),
     ("disk", &["ids", "limits", "audit", "telemetry"]),
     (
         "shadow",
@@ -63,6 +63,10 @@ const LAYERS: &[(&str, &[&str])] = &[
             "disk",
             "background",
         ],
+    ),
+    (
+        "learning",
+        &["ids", "limits", "redact", "learn", "request", "compare", "file", "telemetry", "background"],
     ),
     (
         "reload",
@@ -106,6 +110,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "telemetry",
             "disk",
             "shadow",
+            "learning",
             "reload",
             "net",
             "admin",

@@ -1,7 +1,7 @@
 //! `palisade run`: loads the config and the first snapshot, and serves until it is told to stop.
 //!
-//! Threads: one per worker, one for the journal, one that looks at decisions with policies in shadow, one for reloading with
-//! helpers while it loads, one that asks for bundles where there is a source of them, and this one for signals and the admin
+//! Threads: one per worker, one for the journal, one that looks at decisions with policies in shadow, one that learns from bodies
+//! where that is asked for, one for reloading with helpers while it loads, one that asks for bundles where there is a source of them, and this one for signals and the admin
 //! listener.
 //! Never: serves with anything that `check` would refuse, or without a decision log.
 
@@ -28,6 +28,8 @@ use crate::config::Format;
 use crate::config::Level;
 use crate::disk::Disk;
 use crate::disk::Sinks;
+use crate::learning;
+use crate::learning::Learning;
 use crate::net;
 use crate::net::Census;
 use crate::net::MachineClock;
@@ -107,6 +109,7 @@ struct Process {
     census: Arc<Census>,
     draining: Arc<AtomicBool>,
     shadow: Arc<Shadow>,
+    learning: Option<Arc<Learning>>,
 }
 
 fn serve(config: &Config, live: &Arc<Live>, reading: &Reading) -> Result<(), String> {
@@ -118,10 +121,11 @@ fn serve(config: &Config, live: &Arc<Live>, reading: &Reading) -> Result<(), Str
     let process = Process {
         live: Arc::clone(live),
         disk,
-        metrics,
         census: Arc::default(),
         draining: Arc::default(),
         shadow: Arc::new(shadow),
+        learning: start_learning(config, live, &metrics)?,
+        metrics,
     };
     let workers = config
         .workers
@@ -154,6 +158,9 @@ fn serve(config: &Config, live: &Arc<Live>, reading: &Reading) -> Result<(), Str
         }
     }
     process.shadow.close();
+    if let Some(learning) = &process.learning {
+        learning.close();
+    }
     process.disk.event(&Event::Stop);
     process.disk.close();
     tracing::info!("stopped");
@@ -175,6 +182,22 @@ fn start_shadow(
     };
     Shadow::start(Arc::clone(live), Arc::clone(disk), metrics, chosen, rule)
         .map_err(|error| format!("cannot start looking at decisions: {error}"))
+}
+
+fn start_learning(config: &Config, live: &Live, metrics: &Metrics) -> Result<Option<Arc<Learning>>, String> {
+    let config::Learning { percent, routes, body_bytes, file } = config.learning.clone();
+    if percent == 0 {
+        return Ok(None);
+    }
+    let current = live.current();
+    for route in &routes {
+        if !current.model().routes.iter().any(|(_, known)| known.id == *route) {
+            tracing::warn!(%route, "there is no route of this id: nothing is learned of it");
+        }
+    }
+    let settings = learning::Settings { percent, routes, body_bytes, file };
+    let started = Learning::start(settings, metrics);
+    started.map(|one| Some(Arc::new(one))).map_err(|error| format!("cannot start learning: {error}"))
 }
 
 fn start_reloading(config: &Config, process: &Process, reading: &Reading) -> Result<Reloader, String> {
@@ -217,7 +240,7 @@ fn start_workers(
             (Arc::clone(&process.live), Arc::clone(&process.disk), process.metrics.clone());
         let (settings, upstream, steps) = (settings.clone(), upstream.clone(), steps.clone());
         let (census, stop) = (Arc::clone(&process.census), stop.clone());
-        let shadow = Arc::clone(&process.shadow);
+        let (shadow, learning) = (Arc::clone(&process.shadow), process.learning.clone());
         let make = move || {
             let counts = Rc::new(WorkerMetrics::new(&metrics));
             let journal = Rc::new(disk.worker(journal_bytes));
@@ -225,6 +248,7 @@ fn start_workers(
             let mut worker =
                 Worker::new(steps, live, Pool::new(upstream), journal, counts.clone(), clock, seed());
             worker.shadow = Some(shadow.end());
+            worker.learner = learning.map(|learning| learning.end());
             let upstream_open = Cell::new(0);
             let every_tick = move |open: usize| {
                 let open = i64::try_from(open).unwrap_or(i64::MAX);
@@ -258,13 +282,14 @@ async fn until_told(
     let admin_address = listener.local_addr().map_err(|error| error.to_string())?;
     let (disk, census, metrics) =
         (Arc::clone(&process.disk), Arc::clone(&process.census), process.metrics.clone());
-    let reloading = reloader.clone();
+    let (reloading, learning) = (reloader.clone(), process.learning.clone());
     let admin = Arc::new(Admin {
         reloader: reloader.clone(),
         live: Arc::clone(&process.live),
         metrics: process.metrics.clone(),
         log_writing: Box::new(move || disk.is_writing()),
         draining: Arc::clone(&process.draining),
+        learned: Box::new(move || Some(learning.as_ref()?.told())),
         refresh: Box::new(move || {
             metrics.connections(census.open());
             if let Some(bundle) = reloading.supplied() {

@@ -292,7 +292,8 @@ impl Chosen {
 }
 
 /// A number that is as good as drawn by lot, and the same each time for the same id.
-fn spread(id: DecisionId) -> u64 {
+#[must_use]
+pub fn spread(id: DecisionId) -> u64 {
     // FNV-1a over the id's characters, and the finish of SplitMix64: each bit moves every bit of the number.
     let fold = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     let mut word = id.text().iter().fold(0xcbf2_9ce4_8422_2325, fold);

@@ -27,6 +27,7 @@ use super::Timeouts;
 use super::Upstream;
 use super::bundle;
 use super::issuers;
+use super::learning;
 use super::raw;
 use super::records;
 use super::redaction;
@@ -119,7 +120,7 @@ impl Checker<'_> {
         }
     }
 
-    fn size(&mut self, path: &str, value: Option<&String>, default: u64) -> u64 {
+    pub(super) fn size(&mut self, path: &str, value: Option<&String>, default: u64) -> u64 {
         let Some(text) = value else { return default };
         match units::size(text) {
             Some(0) => self.error("bad-value", path, format!("`{path}` must be more than zero"), ""),
@@ -184,6 +185,7 @@ pub(super) fn check(
     let decision_log = records::decision_log(&mut c, &raw.decision_log);
     let poll = c.duration("reload.poll", raw.reload.poll.as_ref(), Duration::from_secs(2));
     let shadow = shadow::shadow(&mut c, &raw.shadow, files.policies.as_deref());
+    let learning = learning::learning(&mut c, &raw.learning);
     let config = Config {
         file: Arc::clone(file),
         listen,
@@ -199,6 +201,7 @@ pub(super) fn check(
         log: Log { level: raw.log.level.unwrap_or_default(), format: raw.log.format.unwrap_or_default() },
         reload: Reload { poll },
         shadow,
+        learning,
     };
     if c.problems.iter().any(|problem| problem.severity == Severity::Error) {
         c.problems.sort_by(|a, b| a.place.cmp(&b.place));

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::snapshot::UnknownRoute;
 
 pub(super) mod bundle;
+pub(super) mod learning;
 
 /// Palisade's configuration, `palisade.yaml`.
 ///
@@ -49,6 +50,8 @@ pub(super) struct Raw {
     pub(super) reload: Reload,
     /// Policies that are looked at beside the enforced ones, and decide nothing.
     pub(super) shadow: Shadow,
+    /// Counting what stands where in bodies, for `palisade learn`. No value is kept.
+    pub(super) learning: learning::Learning,
 }
 
 /// Where Palisade listens.

@@ -28,6 +28,18 @@ fn a_small_config_gets_every_default_and_paths_are_relative_to_it() {
 }
 
 #[test]
+fn learning_is_off_unless_it_is_asked_for_and_bounded_where_it_is() {
+    let (config, _) = read(SMALL).unwrap();
+    assert_eq!((config.learning.percent, config.learning.body_bytes), (0, 256 << 10));
+    let asked = |learning: &str| read(&format!("{SMALL}learning: {learning}\n"));
+    let (config, _) = asked("{percent: 5, routes: [a], body_bytes: 1MiB, file: learned.json}").unwrap();
+    assert_eq!((config.learning.percent, config.learning.body_bytes), (5, 1 << 20));
+    assert_eq!(config.learning.file, Some(PathBuf::from("etc/learned.json")));
+    assert_eq!(codes(&errors(asked("{body_bytes: 9MiB}"))), [("bad-value", 4, 24)]);
+    assert_eq!(errors(asked("{percent: 101}")).len(), 1);
+}
+
+#[test]
 fn every_problem_is_reported_at_once_with_its_place() {
     let text = "\
 listn: {}

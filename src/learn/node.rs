@@ -329,9 +329,9 @@ impl Node {
     }
 
     fn find(&mut self, text: &str, key: &str, look: &mut Look) {
-        let text = if text.len() > limits::LEARNED_TEXT_BYTES_MAX {
+        let text = if text.len() > limits::MASKED_VALUE_BYTES_MAX {
             look.over.texts += 1;
-            text.get(..text.floor_char_boundary(limits::LEARNED_TEXT_BYTES_MAX)).unwrap_or_default()
+            text.get(..text.floor_char_boundary(limits::MASKED_VALUE_BYTES_MAX)).unwrap_or_default()
         } else {
             text
         };

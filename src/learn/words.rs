@@ -2,6 +2,9 @@
 //!
 //! Never: looks at a value.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
@@ -68,6 +71,7 @@ const WORDS: [(Concept, &str); 18] = [
         "firstname lastname surname fullname givenname familyname middlename maidenname forename nickname vorname \
          nachname familienname geburtsname prenom nomdefamille nombre nombrecompleto apellido cognome sobrenome \
          voornaam achternaam fornamn efternamn imie nazwisko patientname customername personname contactname \
+         username screenname displayname loginname benutzername \
          cardholder cardholdername accountholder kontoinhaber mothersmaidenname",
     ),
     (
@@ -146,11 +150,19 @@ pub(super) fn of_class(segment: &str) -> Option<Concept> {
     })
 }
 
+/// What each word says.
+static SAID: LazyLock<HashMap<&'static str, Concept>> = LazyLock::new(|| {
+    let mut said = HashMap::new();
+    for (concept, words) in WORDS.into_iter().chain([(Concept::Health, HEALTH)]) {
+        for word in words.split_whitespace() {
+            said.entry(word).or_insert(concept);
+        }
+    }
+    said
+});
+
 fn of_run(run: &str) -> Option<Concept> {
-    let of = |word: &str| {
-        let found = WORDS.iter().find(|(_, words)| has(words, word)).map(|(concept, _)| *concept);
-        found.or_else(|| has(HEALTH, word).then_some(Concept::Health))
-    };
+    let of = |word: &str| SAID.get(word).copied();
     of(run).or_else(|| of(run.strip_suffix('s').filter(|one| one.len() > 2)?))
 }
 

@@ -70,6 +70,21 @@ pub fn decoded(encoding: Encoding, body: &Bytes) -> Result<Bytes, Malformed> {
     Ok(if last.is_empty() { first } else { [&*first, &*last].concat().into() })
 }
 
+/// The beginning of a body's text, of hardly more bytes than that, as far as it can be decoded; and is it only that?
+#[must_use]
+pub fn beginning(encoding: Encoding, body: &Bytes, most: usize) -> (Vec<u8>, bool) {
+    let mut text = Vec::new();
+    let mut take = |piece: Bytes| {
+        text.extend_from_slice(&piece);
+        if text.len() > most { Err(Malformed::Inflates) } else { Ok(Bytes::new()) }
+    };
+    let is_whole = match coding::Inflate::new(encoding) {
+        None => take(body.clone()).is_ok(),
+        Some(mut inflate) => inflate.feed(body, &mut take).is_ok() && inflate.finish(&mut take).is_ok(),
+    };
+    (text, !is_whole)
+}
+
 /// Is it one JSON document, and nothing else? Gives it without its byte order mark.
 ///
 /// # Errors

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use http::HeaderValue;
+use http::StatusCode;
 
 use crate::audit::Journal;
 use crate::audit::Outcome;
@@ -28,6 +29,7 @@ use crate::request::forwarded::Sent;
 use crate::request::known::Known;
 use crate::request::known::Refused;
 use crate::request::refusal::Refusal;
+use crate::request::watched::watch;
 use crate::snapshot::Snapshot;
 
 /// How an allowed request ended.
@@ -100,7 +102,7 @@ impl Ending {
             started_us: moment.started_us,
             status: None,
             refusal: None,
-            sent: Sent::default(),
+            sent: Sent::watched(watch(worker, &snapshot.model().routes, route, moment.id)),
             response_bytes: 0,
             upstream_us: None,
             redact_ns: 0,
@@ -127,6 +129,19 @@ impl Ending {
     pub(super) fn answered(&mut self, status: u16, upstream_us: u64) {
         self.status = Some(status);
         self.upstream_us = Some(upstream_us);
+    }
+
+    /// The answer is described so. A part of a body is none, and nothing is learned of it.
+    pub(super) fn head(&self, parts: &http::response::Parts) {
+        if parts.status == StatusCode::PARTIAL_CONTENT {
+            drop(self.sent.unwatch());
+        }
+        self.sent.head(Body::Response, &parts.headers);
+    }
+
+    /// This piece of the answer came from the app.
+    pub(super) fn saw(&self, piece: &[u8]) {
+        self.sent.saw(Body::Response, piece);
     }
 
     /// So many bytes of the answer's body are on their way to the client.
@@ -174,6 +189,9 @@ impl Ending {
     fn close(&mut self, ended: &str) {
         if !std::mem::replace(&mut self.open, false) {
             return;
+        }
+        if let Some(watch) = self.sent.unwatch().filter(|_| self.refusal.is_none()) {
+            watch.end(ended == Ended::Complete.as_str());
         }
         let now = self.clock.nanos();
         let total_us = (now / 1_000).saturating_sub(self.started_us);

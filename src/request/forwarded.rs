@@ -23,6 +23,7 @@ use crate::redact::Accepts;
 use crate::redact::Content;
 use crate::redact::Format;
 use crate::redact::Redactor;
+use crate::request;
 use crate::request::Moment;
 use crate::request::Worker;
 use crate::request::authorized::Authorized;
@@ -122,6 +123,7 @@ impl<B: Body<Data = Bytes> + Unpin + 'static> Authorized<B> {
         };
         let head_only = head.method == http::Method::HEAD;
         let sent = permit.ending.body();
+        sent.head(request::Body::Request, &head.headers);
         let mut head = head;
         identity_headers(&mut head, parties.as_ref(), worker, snapshot, moment);
         let plan = &permit.plans.response;

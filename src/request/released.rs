@@ -88,6 +88,7 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Forwarded<U> {
         let mut ending = permit.ending;
         ending.answered(response.status().as_u16(), upstream_us);
         let (mut parts, body) = response.into_parts();
+        ending.head(&parts);
         let head_length = match sound(&parts, head_only) {
             Ok(length) => length,
             Err(refusal) => return Err(ending.refused(refusal)),
@@ -321,6 +322,7 @@ async fn redacted<U: Body<Data = Bytes, Error = Broken> + Unpin>(
     let mut whole = Gathered::default();
     let mut data = first;
     loop {
+        ending.saw(&data);
         match ending.timed(|| redactor.feed(data)) {
             Ok(piece) => whole.push(piece),
             Err(why) => {

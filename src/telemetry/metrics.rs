@@ -4,6 +4,8 @@
 //! INVARIANT: what callers send cannot make a series (`callers_cannot_make_series`).
 //! Never: on a request's path; [`crate::telemetry::WorkerMetrics`] is.
 
+mod counters;
+
 use prometheus::Histogram;
 use prometheus::HistogramOpts;
 use prometheus::IntCounter;
@@ -14,7 +16,13 @@ use prometheus::Opts;
 use prometheus::Registry;
 use prometheus::TextEncoder;
 
+pub use counters::JournalCounters;
+pub use counters::LearningCounters;
+pub use counters::OriginCounters;
+pub use counters::ShadowCounters;
+
 use crate::ids::Digest;
+use crate::learn::Over;
 
 /// Bounds of the histogram of whole requests, in seconds.
 const REQUEST_SECONDS: &[f64] =
@@ -66,6 +74,16 @@ pub struct Metrics {
     shadow_stops: IntCounterVec,
     shadow_refused: IntCounter,
     bundle: OfBundles,
+    learning: OfLearning,
+}
+
+/// What is counted of learning from bodies.
+#[derive(Debug, Clone)]
+struct OfLearning {
+    bodies: IntCounterVec,
+    dropped: IntCounter,
+    over: IntCounterVec,
+    paths: IntGauge,
 }
 
 /// What is counted of bundles.
@@ -75,53 +93,6 @@ struct OfBundles {
     contact: IntGauge,
     dead: IntGauge,
     asked: IntCounterVec,
-}
-
-/// The counters that the journal's writer adds to.
-#[derive(Debug, Clone)]
-pub struct JournalCounters {
-    /// Records that the file took.
-    pub file_written: IntCounter,
-    /// Records that the file did not take.
-    pub file_failed: IntCounter,
-    /// Records that standard output took.
-    pub stdout_written: IntCounter,
-    /// Records that standard output did not take.
-    pub stdout_failed: IntCounter,
-    /// Records that are in no log: the queue was full, or a sink failed.
-    pub dropped: IntCounter,
-    /// Bytes of records written.
-    pub bytes: IntCounter,
-    /// Batches written.
-    pub batches: IntCounter,
-}
-
-/// The counters of what is looked at with policies that decide nothing.
-#[derive(Debug, Clone)]
-pub struct ShadowCounters {
-    /// By origin.
-    pub origins: Vec<OriginCounters>,
-    /// Decisions that there was no room to look at.
-    pub dropped: IntCounter,
-    /// Disagreements that there was no room for in the log.
-    pub unrecorded: IntCounter,
-}
-
-/// Those of one origin.
-#[derive(Debug, Clone)]
-pub struct OriginCounters {
-    /// Decisions that would be the same.
-    pub agreed: IntCounter,
-    /// Decisions that would be others.
-    pub disagreed: IntCounter,
-    /// Decisions of another snapshot.
-    pub unknown: IntCounter,
-    /// By direction.
-    pub directions: Vec<IntCounter>,
-    /// Is it looked at?
-    pub active: IntGauge,
-    /// Looking stopped by itself.
-    pub stops: IntCounter,
 }
 
 /// Makes metrics and registers each.
@@ -233,6 +204,7 @@ impl Metrics {
             shadow_stops: make.counters("shadow_stops_total", "Looking stopped by itself.", &["origin"])?,
             shadow_refused: make.counter("shadow_refused_total", "Candidates that were broken.")?,
             bundle: Self::of_bundles(&make)?,
+            learning: Self::of_learning(&make)?,
             registry,
         })
     }
@@ -244,6 +216,16 @@ impl Metrics {
             contact: make.gauge("bundle_contact_timestamp_seconds", said)?,
             dead: make.gauge("bundle_thread_died", "Did the thread die that asks the bundle's source?")?,
             asked: make.counters("bundle_asked_total", "Times that its source was asked.", &["result"])?,
+        })
+    }
+
+    fn of_learning(make: &Maker) -> Result<OfLearning, prometheus::Error> {
+        let over = "What there was no room for in what is learned.";
+        Ok(OfLearning {
+            bodies: make.counters("learning_bodies_total", "Bodies learned from.", &["result"])?,
+            dropped: make.counter("learning_dropped_total", "Requests that were not learned from.")?,
+            over: make.counters("learning_over_bounds_total", over, &["bound"])?,
+            paths: make.gauge("learning_paths", "Paths of bodies that counts are kept of.")?,
         })
     }
 
@@ -287,6 +269,23 @@ impl Metrics {
             origins: origins.iter().map(of).collect::<Result<_, prometheus::Error>>()?,
             dropped: self.shadow_dropped.clone(),
             unrecorded: self.shadow_unrecorded.clone(),
+        })
+    }
+
+    /// The counters of learning from bodies.
+    ///
+    /// # Errors
+    /// Never, as for [`Metrics::new`].
+    pub fn learning(&self) -> Result<LearningCounters, prometheus::Error> {
+        let bodies = |result| self.learning.bodies.get_metric_with_label_values(&[result]);
+        let over = |(bound, _)| self.learning.over.get_metric_with_label_values(&[bound]);
+        Ok(LearningCounters {
+            learned: bodies("learned")?,
+            unread: bodies("unread")?,
+            no_room: bodies("no_room")?,
+            dropped: self.learning.dropped.clone(),
+            over: Over::default().each().into_iter().map(over).collect::<Result<_, _>>()?,
+            paths: self.learning.paths.clone(),
         })
     }
 
@@ -368,25 +367,4 @@ pub(super) fn child(counters: &IntCounterVec, labels: &[&str]) -> Option<IntCoun
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn how_a_bundle_stands_is_in_the_text_also_that_nobody_asks_its_source() {
-        let metrics = Metrics::new("1").unwrap();
-        let tell = |is_dead, asked| {
-            metrics.bundle(7, 9_999, is_dead, [("new", asked)].into_iter());
-            metrics.text()
-        };
-        assert!(tell(false, 1).contains("\npalisade_bundle_thread_died 0\n"));
-        let text = tell(true, 3);
-        for line in [
-            "palisade_bundle_thread_died 1",
-            "palisade_bundle_version 7",
-            "palisade_bundle_contact_timestamp_seconds 9",
-            "palisade_bundle_asked_total{result=\"new\"} 3",
-        ] {
-            assert!(text.contains(&format!("\n{line}\n")), "{line}: {text}");
-        }
-    }
-}
+mod tests;

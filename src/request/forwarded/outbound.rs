@@ -4,6 +4,7 @@
 //! Never: sends on a byte beyond the bound, a trailer, or the end of a body that broke off.
 
 use std::cell::Cell;
+use std::cell::RefCell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Context;
@@ -11,6 +12,7 @@ use std::task::Poll;
 use std::task::ready;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::Body;
 use http_body::Frame;
 use http_body::SizeHint;
@@ -18,6 +20,8 @@ use http_body::SizeHint;
 use crate::redact::Hidden;
 use crate::redact::Redacted;
 use crate::redact::Redactor;
+use crate::request;
+use crate::request::Watch;
 
 /// Why a client's body ended other than well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,9 +56,35 @@ struct Progress {
     bytes: Cell<u64>,
     flaw: Cell<Option<Flawed>>,
     hidden: Cell<Option<Hidden>>,
+    /// What takes the bodies of this request, if they are looked at.
+    watch: RefCell<Option<Box<dyn Watch>>>,
 }
 
 impl Sent {
+    /// Word of the bodies of one request, which this takes if they are looked at.
+    pub(in crate::request) fn watched(watch: Option<Box<dyn Watch>>) -> Self {
+        Self(Rc::new(Progress { watch: RefCell::new(watch), ..Progress::default() }))
+    }
+
+    /// A body is described so.
+    pub(in crate::request) fn head(&self, of: request::Body, headers: &HeaderMap) {
+        if let Some(watch) = self.0.watch.borrow_mut().as_mut() {
+            watch.head(of, headers);
+        }
+    }
+
+    /// This piece of a body passes.
+    pub(in crate::request) fn saw(&self, of: request::Body, piece: &[u8]) {
+        if let Some(watch) = self.0.watch.borrow_mut().as_mut() {
+            watch.piece(of, piece);
+        }
+    }
+
+    /// Nothing more passes; nobody takes what did where the request was refused after all, or the answer is a part of one.
+    pub(in crate::request) fn unwatch(&self) -> Option<Box<dyn Watch>> {
+        self.0.watch.borrow_mut().take()
+    }
+
     /// What was taken out of the body on its way, if it came to its end.
     pub(in crate::request) fn hidden(&self) -> Option<Hidden> {
         self.0.hidden.take()
@@ -181,6 +211,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Outbound<B> {
                 return self.flawed(Flawed::TooLarge);
             }
             self.sent.0.bytes.set(bytes);
+            self.sent.saw(request::Body::Request, &data);
             let Some(redactor) = &mut self.redactor else { return self.flawed(Flawed::Unreadable) };
             match redactor.feed(data) {
                 Ok(piece) if piece.is_empty() => {}

@@ -10,6 +10,7 @@ use http_body::Body;
 
 use crate::limits;
 use crate::redact::Content;
+use crate::request;
 use crate::request::inbound::Inbound;
 use crate::request::inbound::Whole;
 use crate::request::refusal::Refusal;
@@ -50,6 +51,7 @@ pub(in crate::request) async fn read<B: Body<Data = Bytes> + Unpin>(
         // Trailers could add what the head was refused for; none is forwarded.
         let Ok(data) = frame.into_data() else { continue };
         all.extend_from_slice(&data);
+        sent.saw(request::Body::Request, &data);
         sent.count(all.len() as u64);
         if all.len() as u64 > bytes_max {
             return Err(Refusal::BodyTooLarge);

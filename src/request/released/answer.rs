@@ -122,6 +122,7 @@ fn stream<U: Body<Data = Bytes, Error = Broken> + Unpin>(
             }
             None => return last(redactor, encoder, ending),
         };
+        ending.saw(&data);
         let fed = if passes {
             open.feed(data).map_err(Some)
         } else {
