@@ -227,6 +227,11 @@ impl Shape {
     #[inline]
     pub(super) fn member(&self, from: StateIx, key: &[u8]) -> StateIx {
         let Some(state) = self.states.get(usize::from(from)) else { return DEAD };
+        if self.symbols.may_hold(key) { self.by_name(from, state, key) } else { state.default }
+    }
+
+    #[inline(never)]
+    fn by_name(&self, from: StateIx, state: &State, key: &[u8]) -> StateIx {
         let cell = |symbol: u32| {
             let cell = self.cells.get((state.base + symbol) as usize);
             cell.filter(|cell| cell.owner == from).map(|cell| cell.next)

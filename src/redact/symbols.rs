@@ -26,19 +26,18 @@ impl Symbols {
     }
 
     /// The number of a key.
-    #[inline]
     pub(super) fn find(&self, key: &[u8]) -> Option<u32> {
         self.exact.find(key)
     }
 
-    /// The number of what a key folds to.
+    /// May it be any of the keys, as it is or folded? Each key folds to one of those that are folded.
     #[inline]
-    pub(super) fn find_folded(&self, key: &[u8]) -> Option<u32> {
-        if self.filter.may_hold(key) { self.fold(key) } else { None }
+    pub(super) fn may_hold(&self, key: &[u8]) -> bool {
+        self.filter.may_hold(key)
     }
 
-    #[cold]
-    fn fold(&self, key: &[u8]) -> Option<u32> {
+    /// The number of what a key folds to.
+    pub(super) fn find_folded(&self, key: &[u8]) -> Option<u32> {
         let number = self.folded.find(fold(str::from_utf8(key).ok()?).as_bytes())?;
         Some(number + u32::try_from(self.exact.keys.len()).ok()?)
     }
@@ -86,7 +85,6 @@ impl Table {
     }
 
     /// The number of a key.
-    #[inline]
     fn find(&self, key: &[u8]) -> Option<u32> {
         let mut at = hash(key);
         loop {

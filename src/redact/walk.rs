@@ -268,14 +268,15 @@ impl Walk {
     }
 
     /// A value begins: what happens to it is decided before its first byte can leave. The state within it.
-    #[inline]
+    #[inline(always)]
     fn enter(&mut self, plan: &Plan, bytes: &[u8], at: usize, first: u8) -> Result<StateIx, Malformed> {
         // The dead state is most of all bodies, and asks no table.
         let (mut act, mut set, mut inner) = (0, 0, DEAD);
         if self.next != DEAD {
             let state = plan.shape.state(self.next);
             (set, inner) = state.of(first);
-            act = plan.act_of(set);
+            // With the empty set, which is that of most values, nothing is done.
+            act = if set == 0 { 0 } else { plan.act_of(set) };
         }
         if act != 0 || self.top.rows {
             self.act(plan, act, set, bytes, at)?;
@@ -285,7 +286,6 @@ impl Walk {
         Ok(inner)
     }
 
-    #[inline]
     fn keep_member(&mut self, bytes: &[u8], at: usize) -> Result<(), Malformed> {
         if self.output.is_holding() {
             let is_first = !std::mem::replace(&mut self.top.kept, true);

@@ -53,6 +53,7 @@ enum What {
 
 impl Walk {
     /// Begins what is done with the value at `at`, by the number of its act.
+    #[inline(never)]
     pub(super) fn act(
         &mut self,
         plan: &Plan,

@@ -15,16 +15,20 @@ use bits::Classify;
 /// Bytes of one index.
 const WINDOW: usize = BLOCKS * 64;
 const BLOCKS: usize = 64;
+/// So many places are written at once, of which the last may be none.
+const AT_ONCE: usize = 8;
 /// A shorter rest is not worth an index.
 pub(super) const LEAST: usize = 48;
 
 /// The tokens of a window of bytes: brackets, commas and colons, both quotes of a string, the first byte of all else.
 #[derive(Debug)]
 pub(super) struct Index {
-    from: usize,
+    pub(super) from: usize,
     /// One past the last byte that is indexed.
     pub(super) until: usize,
-    tokens: [u64; BLOCKS],
+    /// How far each token is from `from`, and how many there are.
+    places: [u16; WINDOW + AT_ONCE],
+    count: usize,
     /// Bytes that make a key more than its bytes: backslashes and what is not ASCII.
     odd: [u64; BLOCKS],
     any_odd: bool,
@@ -49,7 +53,8 @@ impl Index {
         Self {
             from: 0,
             until: 0,
-            tokens: [0; BLOCKS],
+            places: [0; WINDOW + AT_ONCE],
+            count: 0,
             odd: [0; BLOCKS],
             any_odd: false,
             glance: Glance::new(),
@@ -71,19 +76,18 @@ impl Index {
         let rest = bytes.get(from..).unwrap_or_default();
         let mut window = rest.get(..WINDOW).unwrap_or(rest);
         let (mut carry, mut high) = (Carry::default(), 0);
-        (self.from, self.until, self.any_odd) = (from, from + window.len(), false);
+        (self.from, self.until, self.any_odd, self.count) = (from, from + window.len(), false, 0);
         let (blocks, last) = window.as_chunks::<64>();
         let mut padded = [b' '; 64];
         if let Some(part) = padded.get_mut(..last.len()) {
             part.copy_from_slice(last);
         }
-        let places = self.tokens.iter_mut().zip(&mut self.odd);
         let blocks = blocks.iter().chain((!last.is_empty()).then_some(&padded));
         let mut bad = None;
-        for (number, (block, (tokens, odd))) in blocks.zip(places).enumerate() {
+        for (number, block) in blocks.enumerate() {
             let bits = classify.bits(block);
             high |= bits.high;
-            *odd = bits.backslash | bits.high;
+            let odd = bits.backslash | bits.high;
             let mut escaped = carry.escaped;
             if bits.backslash != 0 {
                 escaped = escapes(bits.backslash, &mut carry.escaped, |at| {
@@ -104,8 +108,11 @@ impl Index {
             let scalar = !(bits.operator | bits.space | quote | inside);
             let starts = scalar & !(scalar << 1 | carry.scalar);
             carry.scalar = scalar >> 63;
-            *tokens = bits.operator & !inside | quote | starts;
-            self.any_odd |= *odd != 0;
+            self.add(number, bits.operator & !inside | quote | starts);
+            self.any_odd |= odd != 0;
+            if let Some(known) = self.odd.get_mut(number) {
+                *known = odd;
+            }
             if bad.is_some() {
                 break;
             }
@@ -122,14 +129,48 @@ impl Index {
         if let Some(bad) = bad {
             self.until = self.until.min(from + bad);
         }
+        // What stands behind is no token, so that nobody has to ask.
+        self.count -=
+            self.all().iter().rev().take_while(|place| from + usize::from(**place) >= self.until).count();
     }
 
-    /// Has any byte between these two places a meaning beyond itself? Said of whole blocks: yes may be wrong.
+    /// Adds the tokens of a block.
+    // As above. Without a branch for each: of eight places those are overwritten by the next block that are none.
+    #[inline(always)]
+    fn add(&mut self, block: usize, mut tokens: u64) {
+        let from = u16::try_from(block * 64).unwrap_or(u16::MAX);
+        let (mut at, end) = (self.count, self.count + tokens.count_ones() as usize);
+        while at < end
+            && let Some(places) = self.places.get_mut(at..).and_then(|rest| rest.first_chunk_mut::<AT_ONCE>())
+        {
+            for place in places {
+                // At most 64, where none is left.
+                *place = from.wrapping_add(tokens.trailing_zeros().to_le_bytes()[0].into());
+                tokens &= tokens.wrapping_sub(1);
+            }
+            at += AT_ONCE;
+        }
+        self.count = end;
+    }
+
+    fn all(&self) -> &[u16] {
+        self.places.get(..self.count).unwrap_or_default()
+    }
+
+    /// Has any byte between these two places a meaning beyond itself?
     #[inline]
     pub(super) fn is_odd(&self, from: usize, to: usize) -> bool {
-        self.any_odd && {
-            let blocks = (from - self.from) / 64..=(to - self.from) / 64;
-            self.odd.get(blocks).is_none_or(|odd| odd.iter().any(|block| *block != 0))
+        self.any_odd && self.has_odd(from - self.from, to - self.from)
+    }
+
+    fn has_odd(&self, from: usize, to: usize) -> bool {
+        let (begins, ends) = (u64::MAX << (from % 64), u64::MAX >> (63 - to % 64));
+        match self.odd.get(from / 64..=to / 64) {
+            Some([block]) => block & begins & ends != 0,
+            Some([first, between @ .., last]) => {
+                first & begins != 0 || last & ends != 0 || between.iter().any(|block| *block != 0)
+            }
+            Some([]) | None => true,
         }
     }
 
@@ -139,37 +180,11 @@ impl Index {
         self.glance.may_hold(from - self.from, to - self.from)
     }
 
-    /// The tokens from `at` on.
-    #[inline]
-    pub(super) fn tokens(&self, at: usize) -> Tokens<'_> {
-        let within = at.wrapping_sub(self.from);
-        let (block, bit) = (within / 64, within % 64);
-        let mask = self.tokens.get(block).copied().unwrap_or_default() & (u64::MAX << bit);
-        let rest = self.tokens.get(block + 1..(self.until - self.from).div_ceil(64)).unwrap_or_default();
-        Tokens { mask, base: self.from + block * 64, rest: rest.iter(), until: self.until }
-    }
-}
-
-/// The tokens of an index, one after the other.
-#[derive(Debug, Clone)]
-pub(super) struct Tokens<'i> {
-    mask: u64,
-    base: usize,
-    rest: std::slice::Iter<'i, u64>,
-    until: usize,
-}
-
-impl Tokens<'_> {
-    /// Where the next token begins.
-    #[inline]
-    pub(super) fn next(&mut self) -> Option<usize> {
-        while self.mask == 0 {
-            self.mask = *self.rest.next()?;
-            self.base += 64;
-        }
-        let at = self.base + self.mask.trailing_zeros() as usize;
-        self.mask &= self.mask - 1;
-        (at < self.until).then_some(at)
+    /// The tokens from `at` on, by how far each is from [`Self::from`].
+    pub(super) fn tokens(&self, at: usize) -> &[u16] {
+        let all = self.all();
+        let first = all.partition_point(|place| self.from + usize::from(*place) < at);
+        all.get(first..).unwrap_or_default()
     }
 }
 
@@ -269,8 +284,7 @@ mod tests {
     fn found(bytes: &[u8], from: usize) -> (Vec<usize>, usize) {
         let mut index = Index::new();
         index.build(bytes, from, false);
-        let mut tokens = index.tokens(from);
-        (std::iter::from_fn(|| tokens.next()).collect(), index.until)
+        (index.tokens(from).iter().map(|place| from + usize::from(*place)).collect(), index.until)
     }
 
     fn bytes() -> impl Strategy<Value = Vec<u8>> {

@@ -6,19 +6,40 @@
 
 use crate::limits;
 use crate::redact::automaton::DEAD;
+use crate::redact::automaton::StateIx;
 use crate::redact::malformed::Malformed;
 use crate::redact::plan::Plan;
 use crate::redact::walk::Kind;
 use crate::redact::walk::Place;
 use crate::redact::walk::Walk;
 use crate::redact::walk::index::Index;
-use crate::redact::walk::index::Tokens;
 
-/// How a step ended.
+/// The tokens that come next, and how far they are from where.
+struct Ahead<'i> {
+    from: usize,
+    tokens: &'i [u16],
+}
+
+impl<'i> Ahead<'i> {
+    /// The next so many tokens, all of them or none.
+    #[inline(always)]
+    fn take<const N: usize>(&self) -> Option<([usize; N], &'i [u16])> {
+        let (next, rest) = self.tokens.split_first_chunk::<N>()?;
+        Some((next.map(|place| self.from + usize::from(place)), rest))
+    }
+
+    /// Is the next token the end of an object or of an array?
+    fn closes(&self, bytes: &[u8]) -> bool {
+        let next = self.take().and_then(|([next], _)| bytes.get(next));
+        next.is_some_and(|byte| matches!(byte, b'}' | b']'))
+    }
+}
+
+/// How a walk over some tokens ended.
 enum Step {
-    /// Whole; what follows begins here.
+    /// All that came is done; what follows begins here.
     To(usize),
-    /// Not taken: the walk byte by byte goes on here.
+    /// What comes next was not taken: the walk byte by byte goes on here.
     Stop(usize),
 }
 
@@ -39,50 +60,60 @@ impl Walk {
         index: &Index,
         from: usize,
     ) -> Result<usize, Malformed> {
+        let mut ahead = Ahead { from: index.from, tokens: index.tokens(from) };
         // What follows a number or a literal without anything between would be part of it to the index.
         if !matches!(bytes.get(from), Some(b' ' | b'\n' | b'\r' | b'\t'))
-            && index.tokens(from).next() != Some(from)
+            && ahead.take().is_none_or(|([first], _)| first != from)
         {
             return Ok(from);
         }
-        let mut tokens = index.tokens(from);
         let mut at = from;
-        while let Some(next) = tokens.next()
-            && let Some(first) = bytes.get(next).copied()
-        {
+        loop {
+            if matches!(self.place, Place::FirstKey | Place::FirstItem)
+                && ahead.closes(bytes)
+                && !self.top.rows
+            {
+                // As after the last value, though there is none.
+                self.place = Place::After;
+            }
             let step = match self.place {
-                Place::After => self.run_after(plan, bytes, next, first)?,
-                Place::Key | Place::FirstKey => self.run_key(plan, bytes, index, &mut tokens, next)?,
-                Place::Value | Place::FirstItem => {
-                    self.run_value(plan, bytes, index, &mut tokens, next, first)?
-                }
+                Place::After => self.run_after(plan, bytes, &mut ahead, at)?,
+                Place::Key | Place::FirstKey => self.run_members(plan, bytes, index, &mut ahead, at)?,
+                Place::Value | Place::FirstItem => self.run_items(plan, bytes, index, &mut ahead, at)?,
                 Place::Start
                 | Place::Mark(_)
                 | Place::InKey
                 | Place::Colon
                 | Place::InString
                 | Place::InNumber
-                | Place::InLiteral(_) => return Ok(at),
+                | Place::InLiteral(_) => Step::Stop(at),
             };
             match step {
                 Step::To(end) => at = end,
                 Step::Stop(here) => return Ok(here),
             }
         }
-        Ok(at)
     }
 
-    #[inline]
-    fn run_after(&mut self, plan: &Plan, bytes: &[u8], at: usize, first: u8) -> Result<Step, Malformed> {
-        match (first, self.top.kind) {
-            (b',', Kind::Object) => {
+    /// What follows a value.
+    fn run_after(
+        &mut self,
+        plan: &Plan,
+        bytes: &[u8],
+        ahead: &mut Ahead<'_>,
+        at: usize,
+    ) -> Result<Step, Malformed> {
+        let Some(([at], rest)) = ahead.take() else { return Ok(Step::Stop(at)) };
+        ahead.tokens = rest;
+        match (bytes.get(at), self.top.kind) {
+            (Some(b','), Kind::Object) => {
                 if self.top.holds {
                     self.output.hold(at, true);
                 }
                 self.place = Place::Key;
                 Ok(Step::To(at + 1))
             }
-            (b',', Kind::Array) => {
+            (Some(b','), Kind::Array) => {
                 if self.top.rows {
                     self.output.pend(bytes, at);
                 }
@@ -90,108 +121,154 @@ impl Walk {
                 self.place = Place::Value;
                 Ok(Step::To(at + 1))
             }
-            (b'}', Kind::Object) => self.close(plan, bytes, at, Kind::Object).map(Step::To),
-            (b']', Kind::Array) => self.close(plan, bytes, at, Kind::Array).map(Step::To),
+            (Some(b'}'), Kind::Object) => self.close(plan, bytes, at, Kind::Object).map(Step::To),
+            (Some(b']'), Kind::Array) => self.close(plan, bytes, at, Kind::Array).map(Step::To),
             _ => Err(self.not_json(at)),
         }
     }
 
-    /// A key and its colon. The end of an empty object, and what is wrong, is left to the walk byte by byte.
-    #[inline]
-    fn run_key(
+    // One function with what it calls for each member, which is most of what is done for a body.
+    /// The members of an object, up to one that opens another value. Nothing is done with a member that is not whole here,
+    /// or whose key is odd: with it the walk byte by byte goes on, as with what is wrong.
+    #[inline(always)]
+    fn run_members(
         &mut self,
         plan: &Plan,
         bytes: &[u8],
         index: &Index,
-        tokens: &mut Tokens<'_>,
-        at: usize,
+        ahead: &mut Ahead<'_>,
+        mut at: usize,
     ) -> Result<Step, Malformed> {
-        if bytes.get(at) != Some(&b'"') {
-            return Ok(Step::Stop(at));
+        let reads = plan.looks || plan.finds;
+        while let Some(([open, close, colon, value], rest)) = ahead.take() {
+            let (Some([b'"', raw @ ..]), Some(b':')) = (bytes.get(open..close), bytes.get(colon)) else {
+                break;
+            };
+            if raw.len() > limits::JSON_KEY_BYTES_MAX || index.is_odd(open, close) {
+                break;
+            }
+            let first = bytes.get(value).copied().unwrap_or_default();
+            let Some((end, rest)) = part(bytes, ahead.from, rest, value, first) else { break };
+            ahead.tokens = rest;
+            self.next = if self.top.state == DEAD { DEAD } else { plan.shape.member(self.top.state, raw) };
+            if plan.finds {
+                self.find_in_key(plan, bytes, index.may_hold(open + 1, close), open + 1, close)?;
+            }
+            let inner = self.enter(plan, bytes, value, first)?;
+            let Some(end) = end else { return self.run_open(plan, bytes, inner, value, first) };
+            if reads || self.captured.is_some() {
+                self.run_inside(plan, bytes, index, value, end, first);
+            }
+            self.value_end(plan, bytes, end)?;
+            match ahead.take() {
+                Some(([next], rest)) if bytes.get(next) == Some(&b',') && !self.top.holds => {
+                    self.place = Place::Key;
+                    (at, ahead.tokens) = (next + 1, rest);
+                }
+                Some(_) | None => return Ok(Step::To(end)),
+            }
         }
-        let Some(close) = tokens.next() else { return Ok(Step::Stop(at)) };
-        let raw = bytes.get(at + 1..close).unwrap_or_default();
-        if raw.len() > limits::JSON_KEY_BYTES_MAX || index.is_odd(at, close) {
-            return Ok(Step::Stop(at));
-        }
-        self.next = if self.top.state == DEAD { DEAD } else { plan.shape.member(self.top.state, raw) };
-        if plan.finds {
-            self.find_in_key(plan, bytes, index.may_hold(at + 1, close), at + 1, close)?;
-        }
-        let Some(colon) = tokens.next() else {
-            self.place = Place::Colon;
-            return Ok(Step::Stop(close + 1));
-        };
-        if bytes.get(colon) != Some(&b':') {
-            return Err(self.not_json(colon));
-        }
-        self.place = Place::Value;
-        Ok(Step::To(colon + 1))
+        Ok(Step::Stop(at))
     }
 
-    #[inline]
-    fn run_value(
+    /// The items of an array, up to one that opens another value; or one value of an object, without its key.
+    #[inline(always)]
+    fn run_items(
         &mut self,
         plan: &Plan,
         bytes: &[u8],
         index: &Index,
-        tokens: &mut Tokens<'_>,
+        ahead: &mut Ahead<'_>,
+        mut at: usize,
+    ) -> Result<Step, Malformed> {
+        let reads = plan.looks || plan.finds;
+        while let Some(([value], rest)) = ahead.take() {
+            let first = bytes.get(value).copied().unwrap_or_default();
+            let Some((end, rest)) = part(bytes, ahead.from, rest, value, first) else { break };
+            ahead.tokens = rest;
+            let inner = self.enter(plan, bytes, value, first)?;
+            let Some(end) = end else { return self.run_open(plan, bytes, inner, value, first) };
+            if reads || self.captured.is_some() {
+                self.run_inside(plan, bytes, index, value, end, first);
+            }
+            self.value_end(plan, bytes, end)?;
+            match ahead.take() {
+                Some(([next], rest))
+                    if bytes.get(next) == Some(&b',') && self.top.kind == Kind::Array && !self.top.rows =>
+                {
+                    self.next = self.top.state;
+                    self.place = Place::Value;
+                    (at, ahead.tokens) = (next + 1, rest);
+                }
+                Some(_) | None => return Ok(Step::To(end)),
+            }
+        }
+        Ok(Step::Stop(at))
+    }
+
+    #[inline(always)]
+    fn run_open(
+        &mut self,
+        plan: &Plan,
+        bytes: &[u8],
+        inner: StateIx,
         at: usize,
         first: u8,
     ) -> Result<Step, Malformed> {
-        let end = match first {
-            b'{' => {
-                let inner = self.enter(plan, bytes, at, first)?;
-                return self.open(plan, Kind::Object, inner, bytes, at).map(Step::To);
-            }
-            b'[' => {
-                let inner = self.enter(plan, bytes, at, first)?;
-                return self.open(plan, Kind::Array, inner, bytes, at).map(Step::To);
-            }
-            b'"' => {
-                let Some(close) = tokens.next() else { return Ok(Step::Stop(at)) };
-                self.enter(plan, bytes, at, first)?;
-                if plan.looks {
-                    self.look(plan, bytes, at + 1);
-                }
-                if plan.finds {
-                    self.find_indexed(plan, bytes, index, at + 1, close);
-                }
-                self.capture(bytes, at + 1, close);
-                close + 1
-            }
-            _ => {
-                let Some(end) = scalar_end(bytes, at, first) else { return Ok(Step::Stop(at)) };
-                self.enter(plan, bytes, at, first)?;
-                self.capture_number(bytes, at, end, first);
-                end
-            }
-        };
-        self.value_end(plan, bytes, end)?;
-        Ok(Step::To(end))
+        let kind = if first == b'{' { Kind::Object } else { Kind::Array };
+        self.open(plan, kind, inner, bytes, at).map(Step::To)
     }
 
-    #[inline]
-    fn capture_number(&mut self, bytes: &[u8], from: usize, to: usize, first: u8) {
-        if first <= b'9' {
-            self.capture(bytes, from, to);
+    /// What a whole value is looked at for, of which all or nothing may leave.
+    #[cold]
+    #[inline(never)]
+    fn run_inside(&mut self, plan: &Plan, bytes: &[u8], index: &Index, from: usize, end: usize, first: u8) {
+        if first == b'"' {
+            if plan.looks {
+                self.look(plan, bytes, from + 1);
+            }
+            if plan.finds {
+                self.find_indexed(plan, bytes, index, from + 1, end - 1);
+            }
+            self.capture(bytes, from + 1, end - 1);
+        } else if first <= b'9' {
+            self.capture(bytes, from, end);
         }
     }
 }
 
-/// Where a number or a literal ends; nothing unless it is whole, of the usual length, and followed by what may follow.
+/// Where the value at a token ends, nowhere if it opens another, and the tokens behind it. Nothing if it is not whole, of
+/// the usual length, and followed by what may follow.
+#[inline(always)]
+fn part<'i>(
+    bytes: &[u8],
+    from: usize,
+    tokens: &'i [u16],
+    at: usize,
+    first: u8,
+) -> Option<(Option<usize>, &'i [u16])> {
+    let end = match first {
+        b'"' => {
+            let (close, rest) = tokens.split_first()?;
+            return Some((Some(from + usize::from(*close) + 1), rest));
+        }
+        b'{' | b'[' => return Some((None, tokens)),
+        b't' | b'n' | b'f' => literal(bytes.get(at..)?)?,
+        b'-' | b'0'..=b'9' => {
+            number(bytes.get(at..)?).filter(|length| *length <= limits::JSON_NUMBER_BYTES_MAX)?
+        }
+        _ => return None,
+    };
+    let end = at + end;
+    matches!(bytes.get(end)?, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t')
+        .then_some((Some(end), tokens))
+}
+
+/// How long the literal is that `bytes` begin with.
 #[inline]
-fn scalar_end(bytes: &[u8], from: usize, first: u8) -> Option<usize> {
-    let rest = bytes.get(from..)?;
-    let end = from
-        + match first {
-            b't' if rest.starts_with(b"true") => 4,
-            b'n' if rest.starts_with(b"null") => 4,
-            b'f' if rest.starts_with(b"false") => 5,
-            b'-' | b'0'..=b'9' => number(rest).filter(|length| *length <= limits::JSON_NUMBER_BYTES_MAX)?,
-            _ => return None,
-        };
-    matches!(bytes.get(end)?, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t').then_some(end)
+fn literal(bytes: &[u8]) -> Option<usize> {
+    let is = |text: &[u8]| bytes.starts_with(text).then_some(text.len());
+    is(b"true").or_else(|| is(b"null")).or_else(|| is(b"false"))
 }
 
 /// How long the number is that `bytes` begin with.
@@ -200,9 +277,14 @@ fn number(bytes: &[u8]) -> Option<usize> {
     let at = usize::from(*bytes.first()? == b'-');
     let mut at = match bytes.get(at)? {
         b'0' => at + 1,
+        // Most numbers are short.
+        b'1'..=b'9' if !matches!(bytes.get(at + 1), Some(b'0'..=b'9')) => at + 1,
         b'1'..=b'9' => digits(bytes, at + 1),
         _ => return None,
     };
+    if !matches!(bytes.get(at), Some(b'.' | b'e' | b'E')) {
+        return Some(at);
+    }
     if bytes.get(at) == Some(&b'.') {
         at = some_digits(bytes, at + 1)?;
     }
