@@ -95,8 +95,7 @@ fn form(root: &mut Node, look: &mut Look, text: &str, is_cut: bool) {
     for field in text.trim().split('&').filter(|field| !field.is_empty()) {
         let (name, value) = field.split_once('=').unwrap_or((field, ""));
         let (name, value) = (decoded(name), decoded(value));
-        let (base, brackets) =
-            name.split_at_checked(name.find('[').unwrap_or(name.len())).unwrap_or_default();
+        let (base, brackets) = steps(&name);
         let mut node = root.member(base, names::is_name(base), look);
         let mut key = base;
         for step in brackets.split('[').skip(1).map(|step| step.trim_end_matches(']')) {
@@ -116,6 +115,13 @@ fn form(root: &mut Node, look: &mut Look, text: &str, is_cut: bool) {
             tables::cell_at(node, key, look, &value);
         }
     }
+}
+
+/// The name before brackets and the brackets; all of it where they are none that a framework reads.
+fn steps(name: &str) -> (&str, &str) {
+    let (base, brackets) = name.split_at_checked(name.find('[').unwrap_or(name.len())).unwrap_or_default();
+    let is_whole = |step: &str| step.strip_suffix(']').is_some_and(|inside| !inside.contains(']'));
+    if brackets.split('[').skip(1).all(is_whole) { (base, brackets) } else { (name, "") }
 }
 
 /// A name or a value of a form, as it is meant.

@@ -322,3 +322,11 @@ fn classes_that_are_missing_are_written_and_then_there() {
     assert_eq!(proposal.missing().count(), 0);
     assert!(proposal.routes_yaml().contains("\"$.card\": personal.card  # new: 1 of 1 value: card"));
 }
+
+#[test]
+fn brackets_that_no_framework_reads_are_part_of_a_name_that_is_none() {
+    for name in ["ann[!", "ann[x]y", "ann[[x]"] {
+        let text = learned(1, &[("application/x-www-form-urlencoded", &format!("{name}=1"))]).json();
+        assert!(!text.contains("ann"), "{name}: {text}");
+    }
+}
