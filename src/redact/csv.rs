@@ -16,6 +16,7 @@ use crate::redact::field::names_owner;
 use crate::redact::malformed::Malformed;
 use crate::redact::plan::Plan;
 use crate::redact::shape::Foreign;
+use crate::redact::walk;
 use crate::redact::walk::Owns;
 
 /// What the next byte of a row stands after.
@@ -135,7 +136,7 @@ impl Csv {
                     out.extend_from_slice(&row);
                 }
                 Some(columns) if cells.len() != columns.places.len() => return Err(odd),
-                Some(columns) if !columns.are_of(self.owner.as_deref(), &cells) => {
+                Some(columns) if plan.has_rows() && !columns.are_of(plan, self.owner.as_deref(), &cells) => {
                     self.foreign += 1;
                     if plan.shape.foreign == Foreign::Refuse || !are_rows(plan) {
                         return Err(Malformed::ForeignRow { at });
@@ -205,11 +206,13 @@ impl Columns {
         is_known.then_some(columns)
     }
 
-    /// May a row of these cells stay? Where no rows are looked at any may, and else none that names no owner.
-    fn are_of(&self, owner: Option<&dyn Owns>, cells: &[&str]) -> bool {
-        let Some(owner) = owner else { return true };
+    /// May a row of these cells stay? None may that names no owner, or has a cell that may hold rows itself.
+    fn are_of(&self, plan: &Plan, owner: Option<&dyn Owns>, cells: &[&str]) -> bool {
+        let is_own = |cell: &&str| owner.is_some_and(|owner| owner.owns(&text(cell)));
         let mut named = self.owners.iter().filter_map(|number| cells.get(*number));
-        !self.owners.is_empty() && named.all(|cell| owner.owns(&text(cell)))
+        let reads = plan.looks || plan.shape.reads_strings();
+        let holds = |cell: &&str| walk::may_hold_a_document(&text(cell));
+        are_rows(plan) && !self.owners.is_empty() && named.all(is_own) && !(reads && cells.iter().any(holds))
     }
 }
 

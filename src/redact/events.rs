@@ -15,6 +15,7 @@ use crate::redact::finds;
 use crate::redact::malformed::Malformed;
 use crate::redact::mask;
 use crate::redact::places;
+use crate::redact::plan::Counts;
 use crate::redact::plan::Plan;
 use crate::redact::reader::add_counts;
 use crate::redact::walk::Owns;
@@ -37,6 +38,8 @@ pub(super) struct Events {
     pub(super) counts: Vec<u64>,
     /// How many rows were another owner's.
     pub(super) foreign: u64,
+    /// Which number of rows has left.
+    counted: Counts,
     owner: Option<Arc<dyn Owns>>,
 }
 
@@ -198,9 +201,9 @@ impl Events {
 
     /// What is no JSON is hidden whole, by a text that a client may parse.
     fn walked(&mut self, plan: &Plan, data: &Bytes, at: u64) -> Result<Seen, Malformed> {
-        let mut walk = Walk::of_owner(plan, self.owner.as_ref());
+        let mut walk = Walk::of_owner(plan, self.owner.as_ref()).goes_on((self.foreign, self.counted));
         let walked = walk.feed(plan, data).and_then(|out| Ok([out, walk.finish(plan)?].concat()));
-        self.foreign += walk.foreign;
+        (self.foreign, self.counted) = walk.so_far();
         match walked {
             Err(Malformed::ForeignRow { .. }) => Err(Malformed::ForeignRow { at }),
             Err(_) => Ok(Seen::Other(mask::quoted(mask::REDACTED))),

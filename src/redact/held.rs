@@ -3,6 +3,8 @@
 //!
 //! Never: changes what a plan hides, tells a value, or reads a text that is no JSON: whoever asks has walked it before.
 
+mod scan;
+
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -13,10 +15,9 @@ use crate::redact::ClassIx;
 use crate::redact::Encoding;
 use crate::redact::Malformed;
 use crate::redact::Plan;
-use crate::redact::automaton::StateIx;
 use crate::redact::coding;
-use crate::redact::text;
 use crate::redact::walk::Walk;
+use scan::Scan;
 
 /// A value that a plan hides.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub struct Place {
     /// What goes if the value does; nothing where it is an item of an array, or the body itself: no value can be taken out
     /// there without another one in its place.
     member: Option<Member>,
+    /// Is the value what its mask makes of any, so that it says nothing about what it stands for?
+    is_echo: bool,
 }
 
 impl Place {
@@ -100,19 +103,13 @@ pub fn strict(text: &Bytes) -> Result<Bytes, Malformed> {
 /// All values that a plan hides in a JSON document, the outermost of those within each other, in their order.
 #[must_use]
 pub fn places(plan: &Plan, json: &[u8]) -> Vec<Place> {
-    let mut scan = Scan { plan, json, at: 0, pointer: String::new(), depth: 0, found: Vec::new() };
-    scan.value(plan.shape.start, None);
-    scan.found
+    Scan::new(plan, json).read(plan.shape.start)
 }
 
 /// Those of them whose value is what its mask makes of any, so that it says nothing about what it stands for.
 #[must_use]
 pub fn echoes(plan: &Plan, json: &[u8]) -> Vec<Place> {
-    let is_echo = |place: &Place| {
-        let raw = json.get(place.value.clone()).unwrap_or_default();
-        plan.hidden().any(|(class, mask)| place.classes.contains(&class) && mask.may_have_made(raw))
-    };
-    places(plan, json).into_iter().filter(is_echo).collect()
+    places(plan, json).into_iter().filter(|place| place.is_echo).collect()
 }
 
 /// The document without these members, which are in their order. `None` where one of them cannot be taken out.
@@ -138,119 +135,6 @@ pub fn without(json: &Bytes, places: &[Place]) -> Option<Bytes> {
     Some(out.into())
 }
 
-struct Scan<'a> {
-    plan: &'a Plan,
-    json: &'a [u8],
-    at: usize,
-    pointer: String,
-    depth: usize,
-    found: Vec<Place>,
-}
-
-impl Scan<'_> {
-    fn peek(&mut self) -> u8 {
-        self.at = text::skip_space(self.json, self.at);
-        self.json.get(self.at).copied().unwrap_or_default()
-    }
-
-    /// Reads one value, which stands at this state and in this member.
-    fn value(&mut self, next: StateIx, member: Option<Member>) {
-        let first = self.peek();
-        let state = self.plan.shape.state(next);
-        let (set, inner) = state.of(first);
-        let start = self.at;
-        let is_hidden = self.plan.hides(set);
-        let known = self.found.len();
-        self.depth += 1;
-        match first {
-            _ if self.depth > limits::JSON_DEPTH_MAX + 1 => self.at = self.json.len(),
-            b'{' => self.object(inner),
-            b'[' => self.array(inner),
-            b'"' => drop(self.string()),
-            _ => {
-                let rest = self.json.get(self.at..).unwrap_or_default();
-                let end = rest
-                    .iter()
-                    .position(|byte| matches!(byte, b',' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r'));
-                self.at += end.unwrap_or(rest.len());
-            }
-        }
-        self.depth -= 1;
-        if is_hidden {
-            self.found.truncate(known);
-            let set = self.plan.shape.sets.get(usize::from(set));
-            let of_set = |class: &ClassIx| set.is_some_and(|set| set.contains(*class));
-            let classes = self.plan.hidden().map(|(class, _)| class).filter(of_set).collect();
-            let pointer = self.pointer.clone();
-            self.found.push(Place { pointer, classes, value: start..self.at, member });
-        }
-    }
-
-    fn object(&mut self, state: StateIx) {
-        let object = self.at;
-        self.at += 1;
-        let (mut after, mut index) = (self.at, 0);
-        while self.peek() == b'"' {
-            let (start, known, before) = (self.at, self.found.len(), self.pointer.len());
-            let key = self.string();
-            self.peek();
-            self.at += 1;
-            // A key that spells nothing was refused before.
-            let key = key.unwrap_or_default();
-            let next = self.plan.shape.member(state, key.as_bytes());
-            self.pointer.push('/');
-            self.pointer.push_str(step(&key));
-            self.value(next, Some(Member { object, index, after, start, next: 0 }));
-            self.pointer.truncate(before);
-            let end = self.at;
-            if self.peek() == b',' {
-                self.at += 1;
-                self.peek();
-            }
-            let next = if self.json.get(self.at) == Some(&b'"') { self.at } else { end };
-            let of_this = |place: &&mut Place| place.value.end == end;
-            let own = self.found.get_mut(known).filter(of_this).and_then(|place| place.member.as_mut());
-            if let Some(member) = own.filter(|member| member.start == start) {
-                member.next = next;
-            }
-            (after, index) = (end, index + 1);
-        }
-        self.at += 1;
-    }
-
-    fn array(&mut self, state: StateIx) {
-        self.at += 1;
-        let mut number = 0_usize;
-        while !matches!(self.peek(), b']' | 0) {
-            let before = self.pointer.len();
-            self.pointer.push_str(&format!("/{number}"));
-            self.value(state, None);
-            self.pointer.truncate(before);
-            number += 1;
-            if self.peek() == b',' {
-                self.at += 1;
-            }
-        }
-        self.at += 1;
-    }
-
-    /// Reads a string; what it spells.
-    fn string(&mut self) -> Option<String> {
-        let start = self.at + 1;
-        self.at = start;
-        while let Some(byte) = self.json.get(self.at) {
-            match byte {
-                b'"' => break,
-                b'\\' => self.at += 2,
-                _ => self.at += 1,
-            }
-        }
-        let raw = self.json.get(start..self.at).unwrap_or_default();
-        self.at += 1;
-        text::unescape(raw)
-    }
-}
-
 /// A key as a step of a pointer that may be told: `*` for one that is no plain name.
 #[must_use]
 pub fn step(key: &str) -> &str {
@@ -263,6 +147,7 @@ pub fn step(key: &str) -> &str {
 mod tests {
     use super::*;
     use crate::redact::Mask;
+    use crate::redact::Mode;
     use crate::redact::ShapeBuilder;
     use proptest::prelude::*;
     use serde_json::Value as Json;
@@ -324,6 +209,38 @@ mod tests {
                 assert_eq!(of(value), 0, "{mask} does not make {value}");
             }
         }
+    }
+
+    #[test]
+    fn an_echo_in_a_string_is_one_and_cannot_be_taken_out() {
+        let mut shape = ShapeBuilder::new();
+        let node = shape.select("payload").unwrap();
+        shape.json(node);
+        shape.path("$.payload.ssn", ClassIx(0)).unwrap();
+        let declared = Plan::new(&Arc::new(shape.build().unwrap()), [(ClassIx(0), Mask::default())], None);
+        let mut shape = ShapeBuilder::new();
+        shape.mode(Mode::Guarded);
+        shape.path("$..ssn", ClassIx(0)).unwrap();
+        let guarded = Plan::new(&Arc::new(shape.build().unwrap()), [(ClassIx(0), Mask::default())], None);
+        for plan in [&declared, &guarded] {
+            let body = Bytes::from(r#"{"payload":" {\"ssn\":\"[redacted]\"}","a":1}"#);
+            let found = echoes(plan, &body);
+            assert_eq!(found.iter().map(|place| &*place.pointer).collect::<Vec<_>>(), ["/payload/ssn"]);
+            assert_eq!(without(&body, &found), None);
+            assert!(echoes(plan, br#"{"payload":"{\"ssn\":\"078\"}"}"#).is_empty());
+            assert_eq!(places(plan, br#"{"payload":"{\"ssn\":\"078\"}"}"#).len(), 1);
+        }
+    }
+
+    #[test]
+    fn what_is_left_of_a_dropped_item_is_an_echo_and_a_member_may_be_nothing() {
+        let plan = |path: &str| {
+            let mut shape = ShapeBuilder::new();
+            shape.path(path, ClassIx(0)).unwrap();
+            Plan::new(&Arc::new(shape.build().unwrap()), [(ClassIx(0), Mask::Drop)], None)
+        };
+        assert_eq!(echoes(&plan("$.all[*]"), br#"{"all":[null,1]}"#).len(), 1);
+        assert_eq!(echoes(&plan("$.all"), br#"{"all":null}"#), []);
     }
 
     #[test]

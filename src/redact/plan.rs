@@ -144,7 +144,8 @@ impl Plan {
         }
         let drops = masks.values().any(|mask| *mask == Mask::Drop);
         let (shape, act_of_set) = (Arc::clone(shape), act_of_set.into());
-        let looks = shape.looks_into_strings && !masks.is_empty();
+        // Rows are looked for whoever asks.
+        let looks = shape.looks_into_strings && (!masks.is_empty() || shape.has_rows);
         let is_found = |kind: &Kind| {
             shape
                 .detected

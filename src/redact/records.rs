@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::redact::malformed::Malformed;
+use crate::redact::plan::Counts;
 use crate::redact::plan::Plan;
 use crate::redact::reader::add_counts;
 use crate::redact::text;
@@ -32,6 +33,8 @@ pub(super) struct Records {
     pub(super) counts: Vec<u64>,
     /// How many rows were another owner's.
     pub(super) foreign: u64,
+    /// Which number of rows has left.
+    counted: Counts,
     owner: Option<Arc<dyn Owns>>,
 }
 
@@ -45,6 +48,7 @@ impl Records {
             before: 0,
             counts: Vec::new(),
             foreign: 0,
+            counted: Counts::No,
             owner,
         }
     }
@@ -104,7 +108,8 @@ impl Records {
                 if self.awaits {
                     return Err(Malformed::NotJson { at: self.began });
                 }
-                self.walk.insert(Walk::of_owner(plan, self.owner.as_ref()))
+                let walk = Walk::of_owner(plan, self.owner.as_ref());
+                self.walk.insert(walk.goes_on((self.foreign, self.counted)))
             }
         };
         let began = self.began;
@@ -117,7 +122,7 @@ impl Records {
         let Some(mut walk) = self.walk.take() else { return Ok(true) };
         out.extend_from_slice(&walk.finish(plan).map_err(|error| error.after(self.began))?);
         add_counts(&mut self.counts, &walk.counts);
-        self.foreign += walk.foreign;
+        (self.foreign, self.counted) = walk.so_far();
         Ok(!walk.is_gone)
     }
 }

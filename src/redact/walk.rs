@@ -31,6 +31,7 @@ use find::LastKey;
 use index::Index;
 use rows::Row;
 
+pub(super) use act::may_hold_a_document;
 pub use rows::Owns;
 
 /// What the next byte belongs to.
@@ -127,17 +128,6 @@ impl Walk {
         Self::at(plan, plan.shape.start)
     }
 
-    /// The walk over a document of which only those rows stay that are this owner's.
-    pub(super) fn of_owner(plan: &Plan, owner: Option<&Arc<dyn Owns>>) -> Self {
-        Self { owner: owner.cloned(), ..Self::new(plan) }
-    }
-
-    /// The walk over a text that is a member of this key and stands where this state is, as JSON would write it. Rows in a
-    /// document that it holds stay if they are this owner's.
-    pub(super) fn of_text(plan: &Plan, state: StateIx, key: &str, owner: Option<&Arc<dyn Owns>>) -> Self {
-        Self { owner: owner.cloned(), last_key: LastKey::of(key), ..Self::at(plan, state) }
-    }
-
     /// The walk over a document that stands where this state is.
     fn at(plan: &Plan, start: StateIx) -> Self {
         let next = if plan.act_of(plan.shape.state(start).below) == 0 { DEAD } else { start };
@@ -173,14 +163,17 @@ impl Walk {
         self.output.begin();
         let bytes: &[u8] = piece;
         let mut at = 0;
-        let mut index = Index::new();
+        // Most pieces are records and fields that need none.
+        let mut index: Option<Index> = None;
         while let Some(byte) = bytes.get(at) {
-            if self.place.is_between() && (at < index.until || bytes.len() - at >= index::LEAST) {
-                if at >= index.until {
+            let until = index.as_ref().map_or(0, |index| index.until);
+            if self.place.is_between() && (at < until || bytes.len() - at >= index::LEAST) {
+                let index = index.get_or_insert_with(Index::new);
+                if at >= until {
                     index.build(bytes, at, plan.finds);
                 }
                 let from = at;
-                at = self.run(plan, bytes, &index, from)?;
+                at = self.run(plan, bytes, index, from)?;
                 if at != from {
                     continue;
                 }

@@ -15,6 +15,7 @@ use crate::redact::Gathered;
 use crate::redact::Hidden;
 use crate::redact::Malformed;
 use crate::redact::Mask;
+use crate::redact::Mode;
 use crate::redact::Owns;
 use crate::redact::Plan;
 use crate::redact::Redactor;
@@ -135,6 +136,70 @@ fn a_number_of_rows_is_corrected_or_refuses_the_body() {
         assert!(matches!(seen(plan, Encoding::Identity, &first), Err(Malformed::ForeignRow { .. })));
         assert_eq!(seen(plan, Encoding::Identity, own).unwrap(), own);
     }
+}
+
+#[test]
+fn rows_in_strings_are_told_whatever_the_caller_may_see() {
+    let mut shape = ShapeBuilder::new();
+    shape.mode(Mode::Guarded);
+    shape.rows("$..items[*]", "tenant", Foreign::Drop).unwrap();
+    let plan = Arc::new(Plan::new(&Arc::new(shape.build().unwrap()), [], None));
+    let body = r#"{"a":"{\"items\":[{\"tenant\":\"globex\"},{\"tenant\":7}]}"}"#;
+    assert_eq!(seen(&plan, Encoding::Identity, body).unwrap(), r#"{"a":"{\"items\":[{\"tenant\":7}]}"}"#);
+    // In a table, where a cell that may hold rows goes with its line.
+    let mut shape = ShapeBuilder::new();
+    shape.mode(Mode::Guarded);
+    shape.rows("$..record", "tenant", Foreign::Drop).unwrap();
+    let plan = Arc::new(Plan::new(&Arc::new(shape.build().unwrap()), [], None));
+    let content = Content { format: Format::Csv { is_named: false }, encoding: Encoding::Identity };
+    let table = "record.tenant,b\nacme,\"{\"\"record\"\":{\"\"tenant\"\":\"\"globex\"\"}}\"\n";
+    assert!(matches!(seen(&plan, content, table), Err(Malformed::ForeignRow { .. })));
+    let mut shape = ShapeBuilder::new();
+    shape.mode(Mode::Guarded);
+    shape.rows("$[*]", "tenant", Foreign::Drop).unwrap();
+    let plan = Arc::new(Plan::new(&Arc::new(shape.build().unwrap()), [], None));
+    let table = "tenant,b\nacme,\" {\"\"tenant\"\":\"\"globex\"\"}\"\nacme,1\n";
+    assert_eq!(seen(&plan, content, table).unwrap(), "tenant,b\nacme,1\n");
+}
+
+#[test]
+fn a_number_of_rows_counts_those_of_the_whole_answer() {
+    let mut shape = ShapeBuilder::new();
+    shape.rows("$.items[*]", "tenant", Foreign::Drop).unwrap();
+    shape.row_count("$.total", true).unwrap();
+    shape.row_count("$.meta.total", true).unwrap();
+    for path in ["$.meta", "$.items[*].payload"] {
+        let node = shape.select(path).unwrap();
+        shape.json(node);
+    }
+    let plan = Arc::new(Plan::new(&Arc::new(shape.build().unwrap()), [], None));
+    let items = r#""items":[{"tenant":"acme"},{"tenant":"globex"}]"#;
+    let lines = Content { format: Format::Lines, encoding: Encoding::Identity };
+    let seen = |content: Content, body: &str| seen(&plan, content, body);
+    assert_eq!(
+        seen(lines, &format!("{{{items}}}\n{{\"total\":2}}\n")).unwrap(),
+        "{\"items\":[{\"tenant\":\"acme\"}]}\n{\"total\":1}\n"
+    );
+    assert!(seen(lines, &format!("{{\"total\":2}}\n{{{items}}}\n")).is_err());
+    let json = Content::from(Encoding::Identity);
+    let meta = r#""meta":"{\"total\":2}""#;
+    assert_eq!(
+        seen(json, &format!("{{{items},{meta}}}")).unwrap(),
+        r#"{"items":[{"tenant":"acme"}],"meta":"{\"total\":1}"}"#
+    );
+    assert!(seen(json, &format!("{{{meta},{items}}}")).is_err());
+    // A row that goes for two rows in it is one.
+    let mut shape = ShapeBuilder::new();
+    shape.rows("$..items[*]", "tenant", Foreign::Drop).unwrap();
+    shape.row_count("$.total", true).unwrap();
+    let node = shape.select("$.items[*].payload").unwrap();
+    shape.json(node);
+    let plan = Arc::new(Plan::new(&Arc::new(shape.build().unwrap()), [], None));
+    let inner = r#"{\"items\":[{\"tenant\":\"globex\"},{\"tenant\":\"globex\"}]}"#;
+    let body =
+        format!(r#"{{"items":[{{"tenant":"acme"}},{{"tenant":"acme","payload":"{inner}"}}],"total":2}}"#);
+    let left = super::rows::seen(&plan, json, &body).unwrap();
+    assert_eq!(left, r#"{"items":[{"tenant":"acme"}],"total":1}"#);
 }
 
 #[test]

@@ -311,7 +311,7 @@ impl Walk {
         if self.level >= limits::JSON_IN_STRINGS_MAX {
             return Ok(None);
         }
-        let mut walk = Self::at(plan, from);
+        let mut walk = Self::at(plan, from).goes_on(self.so_far());
         walk.level = self.level + 1;
         walk.last_key = self.last_key.of_inner();
         walk.owner.clone_from(&self.owner);
@@ -319,14 +319,16 @@ impl Walk {
         let is_maybe_quoted = !is_declared && !begins_a_document(&text);
         let document = Bytes::from(text);
         let walked = walk.feed(plan, &document).and_then(|out| Ok([out, walk.finish(plan)?].concat()));
-        self.add_foreign(walk.foreign, at)?;
+        let (foreign, counted) = walk.so_far();
         let is_gone = walk.is_gone;
         let is_refused = matches!(walked, Err(Malformed::ForeignRow { .. }));
         // A row goes with each row that stands in a string of it.
         if let Some(row) = &mut self.row {
-            row.is_foreign |= walk.foreign > 0;
+            row.is_foreign |= foreign > self.foreign;
         } else if is_refused {
             return Err(Malformed::ForeignRow { at: self.position(at) });
+        } else {
+            (self.foreign, self.counted) = (foreign, counted);
         }
         Ok(match walked {
             Ok(_) if is_gone => None,
@@ -351,7 +353,7 @@ fn may_begin_a_document(raw: &[u8]) -> bool {
 }
 
 /// Does a text begin like a document that holds others? A string may hold one that was encoded twice.
-fn may_hold_a_document(text: &str) -> bool {
+pub(in crate::redact) fn may_hold_a_document(text: &str) -> bool {
     text.trim_start_matches(SPACES).starts_with(['{', '[', '"'])
 }
 

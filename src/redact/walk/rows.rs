@@ -3,6 +3,7 @@
 //! Never: lets out a byte of a row before all of it has been seen. A row that names no owner, or two, is another's.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::redact::automaton::StateIx;
 use crate::redact::malformed::Malformed;
@@ -11,6 +12,7 @@ use crate::redact::plan::Counts;
 use crate::redact::plan::Plan;
 use crate::redact::reader::add_counts;
 use crate::redact::shape::Foreign;
+use crate::redact::walk::LastKey;
 use crate::redact::walk::Walk;
 
 /// Says whose rows may stay.
@@ -66,6 +68,32 @@ impl Row {
 }
 
 impl Walk {
+    /// The walk over a document of which only those rows stay that are this owner's.
+    pub(in crate::redact) fn of_owner(plan: &Plan, owner: Option<&Arc<dyn Owns>>) -> Self {
+        Self { owner: owner.cloned(), ..Self::new(plan) }
+    }
+
+    /// The walk over a text that is a member of this key and stands where this state is, as JSON would write it. Rows in a
+    /// document that it holds stay if they are this owner's.
+    pub(in crate::redact) fn of_text(
+        plan: &Plan,
+        state: StateIx,
+        key: &str,
+        owner: Option<&Arc<dyn Owns>>,
+    ) -> Self {
+        Self { owner: owner.cloned(), last_key: LastKey::of(key), ..Self::at(plan, state) }
+    }
+
+    /// The same, after documents of the same body in which so many rows were another's, and this number of rows has left.
+    pub(in crate::redact) fn goes_on(self, (foreign, counted): (u64, Counts)) -> Self {
+        Self { foreign, counted, ..self }
+    }
+
+    /// What [`Self::goes_on`] asks for.
+    pub(in crate::redact) const fn so_far(&self) -> (u64, Counts) {
+        (self.foreign, self.counted)
+    }
+
     /// A row begins within a row, if the value that comes next is one.
     pub(super) fn begin_inner_row(&mut self, act: &Act) {
         let depth = self.around.len();
