@@ -128,7 +128,7 @@ impl GraphQl {
     pub(super) fn new(schema: Schema, written: &Written, classes: &Classes) -> Result<Self, TooLarge> {
         let nothing = Arc::new(ShapeBuilder::new().build()?);
         let mut made = Self {
-            schema: schema.spread(),
+            schema: schema.spread(unclassified(written.mode)),
             mode: written.mode,
             // Pseudonyms go by the class's name, so that they outlive a renumbering.
             names: classes.iter().map(|(class, data)| (class, data.name.as_str().into())).collect(),
@@ -171,11 +171,8 @@ impl GraphQl {
         compile::compile(self, all)
     }
 
-    fn unclassified(&self) -> Option<ClassIx> {
-        match self.mode {
-            Mode::Closed(class) => Some(class),
-            Mode::Open | Mode::Guarded => None,
-        }
+    const fn unclassified(&self) -> Option<ClassIx> {
+        unclassified(self.mode)
     }
 
     /// An empty shape that knows what is to be known of classes.
@@ -185,6 +182,14 @@ impl GraphQl {
         self.detected.iter().for_each(|(kind, class)| shape.detect(*kind, *class));
         self.names.iter().for_each(|(class, name)| shape.name_class(*class, name));
         shape
+    }
+}
+
+/// The class of what no class names, where that has one.
+const fn unclassified(mode: Mode) -> Option<ClassIx> {
+    match mode {
+        Mode::Closed(class) => Some(class),
+        Mode::Open | Mode::Guarded => None,
     }
 }
 

@@ -140,9 +140,10 @@ impl Schema {
         Ok(())
     }
 
-    /// Gives everything the classes that it has by what it implements, or may be.
+    /// Gives everything the classes that it has by what it implements, or may be; what an object has without any is of the
+    /// class of what is unclassified, if there is one.
     #[must_use]
-    pub(super) fn spread(mut self) -> Self {
+    pub(super) fn spread(mut self, unclassified: Option<ClassIx>) -> Self {
         let above: Vec<BTreeSet<TypeIx>> = (0..self.types.len()).map(|ix| self.above(ix)).collect();
         // First down, from what is implemented; then up, to what may be meant.
         self.inherit(
@@ -150,6 +151,9 @@ impl Schema {
             |above, ix| above.get(ix).into_iter().flatten().copied().collect(),
             |kind| matches!(kind, Kind::Object | Kind::Interface),
         );
+        if let Some(class) = unclassified {
+            self.fill(class);
+        }
         let mut below: Vec<BTreeSet<TypeIx>> = vec![BTreeSet::new(); self.types.len()];
         for (ix, of) in self.types.iter().enumerate() {
             let ix = TypeIx::try_from(ix).unwrap_or(TypeIx::MAX);
@@ -167,6 +171,18 @@ impl Schema {
         );
         self.sets = self.classified_inputs();
         self
+    }
+
+    /// Each leaf that nothing is said of is of this class, so that no other field under its key shows it.
+    fn fill(&mut self, class: ClassIx) {
+        let is_plain = |of: &Type| of.classes.is_empty() && !of.is_composite();
+        let plain: Vec<bool> = self.types.iter().map(is_plain).collect();
+        let objects = self.types.iter_mut().filter(|of| of.kind == Kind::Object && of.classes.is_empty());
+        for field in objects.flat_map(|of| of.fields.values_mut()) {
+            if field.classes.is_empty() && plain.get(field.of as usize) == Some(&true) {
+                field.classes.insert(class);
+            }
+        }
     }
 
     /// Has an input of this type a class, or something in it?

@@ -282,6 +282,37 @@ fn a_closed_route_shows_the_schema_and_hides_what_it_does_not_classify() {
 }
 
 #[test]
+fn no_other_field_under_a_like_key_shows_what_a_closed_route_hides() {
+    let closed = graph(", mode: closed", SCHEMA);
+    for (document, answer) in [
+        ("{ patient(id: 1) { id i_d: __typename } }", json!({"id": "secret", "i_d": "Patient"})),
+        ("{ patient(id: 1) { id i_d: name } }", json!({"id": "secret", "i_d": "Ada"})),
+        (
+            "{ patient(id: 1) { ward { number } w_ard: __typename } }",
+            json!({"ward": {"number": "secret"}, "w_ard": "x"}),
+        ),
+        ("{ people { ... on Staff { x: name } ... on Patient { x: id } } }", json!({"x": "secret"})),
+    ] {
+        let operation = ask(&closed, document).unwrap();
+        let got = seen(&operation, &["rest"], &json!({"data": {"patient": answer, "people": [answer]}}));
+        assert!(!got.to_string().contains("secret"), "{document}: {got}");
+    }
+}
+
+#[test]
+fn a_field_of_an_interface_is_also_what_no_class_names_where_it_is_that_for_one_type() {
+    let schema = r#"
+type Query { people: [Person] }
+interface Person { note: String }
+type Staff implements Person { note: String @class(name: "pii.name") }
+type Patient implements Person { note: String }
+"#;
+    let operation = ask(&graph(", mode: closed", schema), "{ people { note } }").unwrap();
+    let answer = json!({"data": {"people": [{"note": "secret"}]}});
+    assert!(!seen(&operation, &["rest"], &answer).to_string().contains("secret"));
+}
+
+#[test]
 fn what_does_not_fit_the_schema_is_taken_to_ask_for_everything() {
     let graph = graph("", SCHEMA);
     for document in [
