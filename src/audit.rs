@@ -15,6 +15,7 @@ pub mod trace;
 pub use beside::Beside;
 pub use event::Counted;
 pub use event::Event;
+pub use event::Reveal;
 pub use journal::Full;
 pub use journal::Journal;
 pub use journal::Receipt;

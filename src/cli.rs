@@ -6,15 +6,12 @@ use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
-use clap::Parser as _;
+use clap::CommandFactory as _;
+use clap::FromArgMatches as _;
+use clap::parser::ValueSource;
 
-use crate::config::Config;
 use crate::config::Format;
 use crate::config::Level;
-use crate::file;
-use crate::limits;
-use crate::problem::Place;
-use crate::problem::Problem;
 
 mod answer;
 mod bundle;
@@ -33,6 +30,7 @@ mod healthcheck;
 mod init;
 mod learn;
 mod lint;
+mod loaded;
 mod lsp;
 mod out;
 mod policies;
@@ -40,6 +38,7 @@ mod progress;
 mod reach;
 mod redact;
 mod report;
+mod reveal;
 mod run;
 mod schema;
 mod shadow;
@@ -48,6 +47,9 @@ mod what_can;
 mod who_can;
 mod xml;
 
+pub use loaded::Loaded;
+pub use loaded::load;
+use loaded::load_text;
 pub use out::Out;
 pub use run::run;
 
@@ -83,7 +85,7 @@ pub enum Exit {
     Threshold = 5,
     /// The audit log does not verify.
     Audit = 6,
-    /// `eval --exit-code`, `redact`, `explain-field`: denied.
+    /// `eval --exit-code`, `redact`, `explain-field`, `reveal`: denied.
     Denied = 10,
 }
 
@@ -97,7 +99,7 @@ Examples:
   palisade explain -c demo/palisade.yaml --principal dana --tenant acme --roles clinician --action delete
 
 Exit codes: 0 ok, 1 internal, 2 usage, 3 invalid config or policy, 4 tests failed, 5 threshold or regression,
-6 audit verification failed; `eval --exit-code`, `redact`, `explain-field`: 10 denied.";
+6 audit verification failed; `eval --exit-code`, `redact`, `explain-field`, `reveal`: 10 denied.";
 
 /// Policy-as-code enforcement sidecar for multi-tenant services.
 #[derive(Debug, clap::Parser)]
@@ -130,6 +132,9 @@ pub struct Global {
     /// How results are printed.
     #[arg(short, long, global = true, value_enum, value_name = "FORMAT", default_value_t = Output::Pretty)]
     pub output: Output,
+    /// Was that said, or is it the default?
+    #[arg(skip)]
+    pub output_is_said: bool,
 }
 
 /// When to use colours.
@@ -211,6 +216,9 @@ enum Verb {
     /// Propose which data class stands where, from what bodies are seen to hold; never a value.
     #[command(after_help = learn::AFTER)]
     Learn(learn::Arguments),
+    /// Turn masked values back into what they were, for who may see them.
+    #[command(after_help = reveal::AFTER)]
+    Reveal(Box<reveal::Arguments>),
     /// Everyone whom the policies let do an action on some data.
     #[command(after_help = who_can::AFTER)]
     WhoCan(who_can::Arguments),
@@ -246,10 +254,21 @@ enum Verb {
     },
 }
 
+/// Reads the arguments.
+fn parsed(given: &[OsString]) -> Result<Arguments, clap::Error> {
+    let matches = Arguments::command().try_get_matches_from(given)?;
+    let mut arguments = Arguments::from_arg_matches(&matches)?;
+    let is_said =
+        |matches: &clap::ArgMatches| matches.value_source("output") == Some(ValueSource::CommandLine);
+    let of_verb = matches.subcommand().is_some_and(|(_, matches)| is_said(matches));
+    arguments.global.output_is_said = of_verb || is_said(&matches);
+    Ok(arguments)
+}
+
 /// Does what the arguments ask for; the exit code comes back.
 #[must_use]
 pub fn main(world: &World<'_>) -> u8 {
-    let arguments = match Arguments::try_parse_from(&world.arguments) {
+    let arguments = match parsed(&world.arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
             let code = if error.use_stderr() { Exit::Usage } else { Exit::Ok };
@@ -286,6 +305,7 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
         | Verb::Explain(_)
         | Verb::ExplainField(_)
         | Verb::Redact(_)
+        | Verb::Reveal(_)
         | Verb::Fmt(_)
         | Verb::Bundle(_)
         | Verb::Init(_)
@@ -312,6 +332,7 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
         Verb::ExplainField(arguments) => explain_field::explain_field(global, arguments, world, out),
         Verb::Redact(arguments) => redact::redact(global, arguments, world, out),
         Verb::Learn(arguments) => learn::learn(global, arguments, world, out),
+        Verb::Reveal(arguments) => reveal::reveal(global, arguments, world, out),
         Verb::WhoCan(arguments) => who_can::who_can(global, arguments, world, out),
         Verb::WhatCan(arguments) => what_can::what_can(global, arguments, world, out),
         Verb::Graph(arguments) => graph::graph(global, arguments, world, out),
@@ -343,39 +364,4 @@ fn colours(when: Colour, world: &World<'_>, terminal: bool) -> bool {
             terminal && set("NO_COLOR").is_none() && set("TERM").as_deref() != Some("dumb")
         }
     }
-}
-
-/// A config that was read, and what it was read from.
-#[derive(Debug)]
-pub struct Loaded {
-    /// The text of the file, for messages.
-    pub text: String,
-    /// The config with its warnings, or every problem.
-    pub config: Result<(Config, Vec<Problem>), Vec<Problem>>,
-}
-
-/// Reads the config that the flags name, with what they set over it.
-#[must_use]
-pub fn load(global: &Global, world: &World<'_>) -> Loaded {
-    match file::text(&global.config, limits::CONFIG_BYTES_MAX) {
-        Ok(text) => load_text(global, world, text),
-        Err(error) => {
-            let message = format!("the configuration cannot be read: {error}");
-            let place = Place::file(global.config.to_string_lossy());
-            let problem = Problem::error("unreadable", place, message);
-            let problem = problem.hint("name it with `--config`, or write one with `palisade init`");
-            Loaded { text: String::new(), config: Err(vec![problem]) }
-        }
-    }
-}
-
-/// Reads a text as the config that the flags name.
-fn load_text(global: &Global, world: &World<'_>, text: String) -> Loaded {
-    let file = global.config.to_string_lossy();
-    let config = Config::read(&file, &text, &global.set, world.variable).map(|(mut config, warnings)| {
-        config.log.level = global.log_level.unwrap_or(config.log.level);
-        config.log.format = global.log_format.unwrap_or(config.log.format);
-        (config, warnings)
-    });
-    Loaded { text, config }
 }

@@ -203,6 +203,8 @@ pub struct DecisionLog {
     pub file: Option<PathBuf>,
     /// The standard output.
     pub stdout: bool,
+    /// The file that uses of `palisade reveal` are appended to, which no sidecar writes to.
+    pub reveals: Option<PathBuf>,
 }
 
 /// The operational log.

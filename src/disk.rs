@@ -5,10 +5,12 @@
 //! `write(2)` has returned for its line: it survives the death of this process.
 //! Never: drops a record without counting it, or says that one is written which is not.
 
+mod once;
 mod sink;
 mod worker;
 mod writer;
 
+pub use once::put;
 pub use worker::WorkerJournal;
 
 use std::fmt;

@@ -129,6 +129,10 @@ pub const BUCKET_MAX: u32 = 1_000_000_000;
 pub const POSTCODE_BYTES_MAX: usize = 12;
 /// Most letters and digits that a mask keeps of a postcode.
 pub const POSTCODE_PREFIX_MAX: u8 = 8;
+/// Most that `reveal` is given at once, in bytes: values, candidates or a document.
+pub const REVEAL_INPUT_BYTES_MAX: usize = 64 << 20;
+/// Longest wait for another verb that writes to the same log, in milliseconds: each writes one line.
+pub const EVENT_LOG_WAIT_MS_MAX: u64 = 2_000;
 /// Most bytes of a request's body that is held whole, because something must be known of all of it before its first byte
 /// leaves; a lower bound of the configuration holds too.
 pub const HELD_REQUEST_BYTES_MAX: u64 = 8 << 20;

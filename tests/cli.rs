@@ -343,6 +343,7 @@ fn the_schemas_and_completions_can_be_printed_and_every_help_has_examples() {
         "check",
         "eval",
         "redact",
+        "reveal",
         "explain-field",
         "test",
         "diff",

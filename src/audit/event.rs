@@ -2,6 +2,10 @@
 //!
 //! Never: tells a line of a policy file, only where and what is wrong with it.
 
+mod reveal;
+
+pub use reveal::Reveal;
+
 use crate::audit::line::Line;
 use crate::audit::line::key;
 use crate::ids::Digest;
@@ -99,6 +103,8 @@ pub enum Event<'a> {
         /// How much.
         counted: Counted,
     },
+    /// Values were to be turned back by hand.
+    Reveal(&'a Reveal<'a>),
     /// The log ended in half a line, which was taken off.
     TornTail {
         /// How long that half was.
@@ -179,6 +185,7 @@ impl Event<'_> {
                     line.object_value(|line| encode_problem(line, problem))
                 });
             }
+            Self::Reveal(reveal) => reveal.encode(&mut line),
             Self::TornTail { bytes } => line.number(key!("bytes"), *bytes),
             Self::RecordsLost { count } => line.number(key!("count"), *count),
         }
@@ -198,6 +205,7 @@ impl Event<'_> {
             Self::ShadowEnded { .. } => "shadow_ended",
             Self::ShadowStopped { .. } => "shadow_stopped",
             Self::ShadowCounted { .. } => "shadow_counted",
+            Self::Reveal(_) => "reveal",
             Self::TornTail { .. } => "torn_tail",
             Self::RecordsLost { .. } => "records_lost",
         }

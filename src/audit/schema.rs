@@ -10,9 +10,15 @@ use serde::Serialize;
 use crate::audit::record::Effect;
 use crate::ids::Action;
 
+mod happened;
 mod problem;
 mod shadow;
 
+pub use happened::Cause;
+pub use happened::EventLine;
+pub use happened::Happened;
+pub use happened::RevealLine;
+pub use happened::RevealPrincipalLine;
 pub use problem::ProblemLine;
 pub use shadow::ShadowClassLine;
 pub use shadow::ShadowCountedLine;
@@ -290,102 +296,6 @@ pub struct RedactionLine {
     pub mask: String,
     /// How many values.
     pub count: u64,
-}
-
-/// Something that happened to Palisade itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct EventLine {
-    /// RFC 3339 in UTC, to the millisecond.
-    pub time: String,
-    /// What happened.
-    #[serde(flatten)]
-    pub event: Happened,
-    /// Fields that were longer than their bound and end early.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub cut: Vec<String>,
-}
-
-/// What happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "event", rename_all = "snake_case")]
-pub enum Happened {
-    /// It began to serve.
-    Start {
-        /// Its version.
-        version: String,
-        /// SHA-256 of the snapshot it serves with.
-        snapshot: String,
-        /// The bundle that brought it, `name@version`; absent where files did.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        bundle: Option<String>,
-        /// SHA-256 of that bundle's manifest.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        bundle_manifest: Option<String>,
-    },
-    /// It stopped serving.
-    Stop,
-    /// An edit took effect.
-    ReloadApplied {
-        /// SHA-256 of the snapshot before.
-        before: String,
-        /// SHA-256 of the snapshot from now on.
-        after: String,
-        /// Its generation.
-        generation: u64,
-        /// Why it took effect.
-        cause: Cause,
-        /// The bundle that brought it, `name@version`; absent where files did.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        bundle: Option<String>,
-        /// SHA-256 of that bundle's manifest.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        bundle_manifest: Option<String>,
-        /// Ids of new policies.
-        added: Vec<String>,
-        /// Ids of policies that are gone.
-        removed: Vec<String>,
-        /// Ids of policies whose text differs.
-        changed: Vec<String>,
-    },
-    /// An edit was bad; the last good snapshot stays.
-    ReloadRefused {
-        /// SHA-256 of the snapshot that stays.
-        stays: String,
-        /// What is wrong with the edit.
-        problems: Vec<ProblemLine>,
-    },
-    /// Policies are looked at beside the enforced ones from now on.
-    ShadowStarted(ShadowStartedLine),
-    /// The candidate is broken, and is not looked at.
-    ShadowRefused(ShadowRefusedLine),
-    /// Policies are no longer looked at: they are gone, broken, or live.
-    ShadowEnded(ShadowEndedLine),
-    /// Looking at policies stopped by itself, until their text changes.
-    ShadowStopped(ShadowStoppedLine),
-    /// How much was looked at since this was last said.
-    ShadowCounted(ShadowCountedLine),
-    /// The log ended in half a line, which was taken off.
-    TornTail {
-        /// How long that half was.
-        bytes: u64,
-    },
-    /// Records could not be written; their requests were refused.
-    RecordsLost {
-        /// How many since this was last said.
-        count: u64,
-    },
-}
-
-/// Why an edit took effect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Cause {
-    /// Its files were edited.
-    Edit,
-    /// It is what the candidate was.
-    Promotion,
-    /// It was in force before, in this process.
-    Rollback,
 }
 
 /// The JSON Schema of a line, as `schemas/decision-record.schema.json` holds it.

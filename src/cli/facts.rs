@@ -138,7 +138,7 @@ impl Asking {
     }
 
     /// Does it say what is attempted?
-    fn says_call(&self) -> bool {
+    pub(super) fn says_call(&self) -> bool {
         self.route.is_some() || self.path.is_some() || self.action.is_some()
     }
 }

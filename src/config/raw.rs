@@ -306,6 +306,8 @@ pub(super) struct DecisionLog {
     pub(super) file: Option<String>,
     /// Write them to the standard output. Default: `true` where no file is named.
     pub(super) stdout: Option<bool>,
+    /// A file of its own that each use of `palisade reveal` is appended to.
+    pub(super) reveal_file: Option<String>,
 }
 
 /// The operational log.

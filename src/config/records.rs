@@ -14,5 +14,10 @@ pub(super) fn decision_log(c: &mut Checker<'_>, raw: &raw::DecisionLog) -> Decis
         let hint = "name a `decision_log.file`, or set `decision_log.stdout: true`";
         c.error("no-record", "decision_log.stdout", "decision records would go nowhere", hint);
     }
-    DecisionLog { file, stdout }
+    let reveals = raw.reveal_file.as_ref().filter(|path| !path.is_empty()).map(|path| c.path(path));
+    if reveals.is_some() && reveals == file {
+        let hint = "name another file: a sidecar keeps its own to itself";
+        c.bad_value("decision_log.reveal_file", "a file of its own", hint);
+    }
+    DecisionLog { file, stdout, reveals }
 }

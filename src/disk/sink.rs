@@ -93,11 +93,14 @@ impl Sink {
 
     /// Asks the system to put the file on its device.
     pub(super) fn sync(&self) {
-        if self.shortens
-            && let Err(error) = self.out.sync_data()
-        {
+        if let Err(error) = self.synced() {
             tracing::error!(%error, "the decision log could not be synced");
         }
+    }
+
+    /// The same, for who tells somebody else of an error.
+    pub(super) fn synced(&self) -> io::Result<()> {
+        if self.shortens { self.out.sync_data() } else { Ok(()) }
     }
 
     /// On an error, says how many bytes had been written before it.

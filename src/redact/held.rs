@@ -41,6 +41,12 @@ impl Place {
     pub fn classes(&self) -> &[ClassIx] {
         &self.classes
     }
+
+    /// The bytes of the value.
+    #[must_use]
+    pub fn bytes(&self) -> Range<usize> {
+        self.value.clone()
+    }
 }
 
 /// A member of an object.

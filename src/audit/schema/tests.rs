@@ -390,4 +390,5 @@ fn the_published_schema_is_the_generated_one() {
     );
 }
 
+mod reveal;
 mod shadow;

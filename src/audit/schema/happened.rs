@@ -1,0 +1,165 @@
+//! The lines about Palisade itself, as their readers see them.
+//!
+//! Never: used to write a line.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::Serialize;
+
+use super::ProblemLine;
+use super::ShadowCountedLine;
+use super::ShadowEndedLine;
+use super::ShadowRefusedLine;
+use super::ShadowStartedLine;
+use super::ShadowStoppedLine;
+
+/// Something that happened to Palisade itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EventLine {
+    /// RFC 3339 in UTC, to the millisecond.
+    pub time: String,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Happened,
+    /// Fields that were longer than their bound and end early.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cut: Vec<String>,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Happened {
+    /// It began to serve.
+    Start {
+        /// Its version.
+        version: String,
+        /// SHA-256 of the snapshot it serves with.
+        snapshot: String,
+        /// The bundle that brought it, `name@version`; absent where files did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bundle: Option<String>,
+        /// SHA-256 of that bundle's manifest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bundle_manifest: Option<String>,
+    },
+    /// It stopped serving.
+    Stop,
+    /// An edit took effect.
+    ReloadApplied {
+        /// SHA-256 of the snapshot before.
+        before: String,
+        /// SHA-256 of the snapshot from now on.
+        after: String,
+        /// Its generation.
+        generation: u64,
+        /// Why it took effect.
+        cause: Cause,
+        /// The bundle that brought it, `name@version`; absent where files did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bundle: Option<String>,
+        /// SHA-256 of that bundle's manifest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bundle_manifest: Option<String>,
+        /// Ids of new policies.
+        added: Vec<String>,
+        /// Ids of policies that are gone.
+        removed: Vec<String>,
+        /// Ids of policies whose text differs.
+        changed: Vec<String>,
+    },
+    /// An edit was bad; the last good snapshot stays.
+    ReloadRefused {
+        /// SHA-256 of the snapshot that stays.
+        stays: String,
+        /// What is wrong with the edit.
+        problems: Vec<ProblemLine>,
+    },
+    /// Policies are looked at beside the enforced ones from now on.
+    ShadowStarted(ShadowStartedLine),
+    /// The candidate is broken, and is not looked at.
+    ShadowRefused(ShadowRefusedLine),
+    /// Policies are no longer looked at: they are gone, broken, or live.
+    ShadowEnded(ShadowEndedLine),
+    /// Looking at policies stopped by itself, until their text changes.
+    ShadowStopped(ShadowStoppedLine),
+    /// How much was looked at since this was last said.
+    ShadowCounted(ShadowCountedLine),
+    /// Values were to be turned back by hand.
+    Reveal(Box<RevealLine>),
+    /// The log ended in half a line, which was taken off.
+    TornTail {
+        /// How long that half was.
+        bytes: u64,
+    },
+    /// Records could not be written; their requests were refused.
+    RecordsLost {
+        /// How many since this was last said.
+        count: u64,
+    },
+}
+
+/// Why an edit took effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// Its files were edited.
+    Edit,
+    /// It is what the candidate was.
+    Promotion,
+    /// It was in force before, in this process.
+    Rollback,
+}
+
+/// A use of `palisade reveal`. Who it was is what it claimed, but for the account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RevealLine {
+    /// The account of the machine that ran it.
+    pub uid: u32,
+    /// Who is said to have asked.
+    pub principal: RevealPrincipalLine,
+    /// The tenant whose data it is; absent where the request was refused before that was known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    /// The DataKey of the data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_key: Option<String>,
+    /// The id of the route whose answer shows the class; `eval` where none was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+    /// What the data is said to be for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
+    /// `allow` or `deny`.
+    pub decision: String,
+    /// The code of the refusal, where what reads the data is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// How many values were given. In a document: how many masks that can be turned back stand in it.
+    pub values: u64,
+    /// How many of them were turned back.
+    pub turned_back: u64,
+    /// SHA-256 of the snapshot that decided.
+    pub snapshot: String,
+    /// What was claimed of the request, as `flag=text`.
+    pub claimed: Vec<String>,
+    /// Ids of the policies that decided.
+    pub reasons: Vec<String>,
+    /// The classes of data that were asked about.
+    pub classes: Vec<String>,
+    /// Ids of the keys that turned something back; `-` is the one secret of all tenants.
+    pub keys: Vec<String>,
+}
+
+/// Who is said to have asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RevealPrincipalLine {
+    /// `User` or `Service`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its id.
+    pub id: String,
+    /// Its tenant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+}
