@@ -2,6 +2,10 @@
 //!
 //! Bounds that an operator may move are the defaults of the config's `limits` section; the others are fixed.
 
+mod keys;
+
+pub use keys::*;
+
 /// Longest segment of a tenant path, DataKey or class name, in bytes: the length of a DNS label (RFC 1035).
 pub const SEGMENT_BYTES_MAX: usize = 63;
 /// Deepest tenant, in segments.
@@ -117,8 +121,6 @@ pub const PROTOBUF_MESSAGES_MAX: usize = 65_536;
 pub const PROTOBUF_NESTED_TYPES_MAX: usize = 32;
 /// Largest body of which `redact --diff` tells what would be hidden, in bytes.
 pub const COMPARED_BODY_BYTES_MAX: u64 = 64 << 20;
-/// Longest id of a key that masks are made with, in bytes.
-pub const KEY_ID_BYTES_MAX: usize = 8;
 /// Fewest digits of a text that is encrypted in its form: a million texts, which NIST SP 800-38G asks for.
 pub const FORMAT_DIGITS_MIN: usize = 6;
 /// Most digits of a text that is encrypted in its form.
@@ -129,10 +131,6 @@ pub const BUCKET_MAX: u32 = 1_000_000_000;
 pub const POSTCODE_BYTES_MAX: usize = 12;
 /// Most letters and digits that a mask keeps of a postcode.
 pub const POSTCODE_PREFIX_MAX: u8 = 8;
-/// Most that `reveal` is given at once, in bytes: values, candidates or a document.
-pub const REVEAL_INPUT_BYTES_MAX: usize = 64 << 20;
-/// Longest wait for another verb that writes to the same log, in milliseconds: each writes one line.
-pub const EVENT_LOG_WAIT_MS_MAX: u64 = 2_000;
 /// Most bytes of a request's body that is held whole, because something must be known of all of it before its first byte
 /// leaves; a lower bound of the configuration holds too.
 pub const HELD_REQUEST_BYTES_MAX: u64 = 8 << 20;
@@ -181,10 +179,6 @@ pub const SOURCES_BYTES_MAX: u64 = 1 << 30;
 pub const SOURCE_FOLDER_DEPTH_MAX: usize = 24;
 /// Fewest bytes of the secret that pseudonyms are made with.
 pub const PSEUDONYM_SECRET_BYTES_MIN: usize = 32;
-/// Most keys of one tenant's file: the one that makes masks, and those that only turn back.
-pub const TENANT_KEYS_MAX: usize = 64;
-/// Longest secret of a key in a tenant's file, in bytes.
-pub const TENANT_SECRET_BYTES_MAX: usize = 1 << 10;
 /// Most problems of one refused edit that are kept and logged.
 pub const PROBLEMS_KEPT_MAX: usize = 100;
 /// Longest chain of operators, accesses and clauses in a policy text, summed over the brackets around a point. Each

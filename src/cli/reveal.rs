@@ -167,8 +167,13 @@ fn values(arguments: &Arguments, asked: &Asked, keys: &[Held]) -> Result<Vec<Rev
         none if none.is_empty() => lines(&input("the values")?),
         values => values.clone(),
     };
-    let mut all: Vec<Revealed> =
-        given.into_iter().map(|masked| turn::turn_back(keys, &class.name, masked)).collect();
+    let mut progress = Progress::new("values", given.len());
+    let turned = given.into_iter().map(|masked| {
+        progress.step();
+        turn::turn_back(keys, &class.name, masked)
+    });
+    let mut all: Vec<Revealed> = turned.collect();
+    drop(progress);
     if let Some(path) = &arguments.among {
         let text = file::text(path, limits::REVEAL_INPUT_BYTES_MAX)
             .map_err(|error| format!("`{}` cannot be read: {error}", path.display()))?;

@@ -99,7 +99,14 @@ impl PseudonymKey {
     /// The pseudonym of a value of a class: of a string's text, or of a number as it is written.
     #[must_use]
     pub fn pseudonym(&self, class: &str, value: &str) -> String {
-        Keyed::hexadecimal(self.id.as_ref(), &self.sign(class, value.as_bytes()))
+        let mut out = Vec::new();
+        self.write_pseudonym(class, value, &mut out);
+        String::from_utf8(out).unwrap_or_default()
+    }
+
+    /// The same, in ASCII that JSON need not escape.
+    pub(super) fn write_pseudonym(&self, class: &str, value: &str, out: &mut Vec<u8>) {
+        Keyed::hexadecimal(self.id.as_ref(), &self.sign(class, value.as_bytes()), out);
     }
 
     /// What the mask `format` makes of a value of a class; `None` where it is masked whole.
@@ -123,7 +130,9 @@ impl PseudonymKey {
     #[must_use]
     pub fn sealed(&self, class: &str, value: Scalar<&str>) -> Option<String> {
         let code = self.seal.as_ref()?.seal(&self.bound_to(class), value)?;
-        Some(Keyed::base32(self.id.as_ref(), &code))
+        let mut out = Vec::with_capacity(code.len() * 2);
+        Keyed::base32(self.id.as_ref(), &code, &mut out);
+        String::from_utf8(out).ok()
     }
 
     /// The value that the mask `seal` of a class made this text of. `None` for what this key, for this tenant and

@@ -204,8 +204,12 @@ impl File {
 
     fn tenant(&mut self, node: &Node, tenants: Option<&Tenants>) -> Option<TenantPath> {
         let text = self.reader.text(node, "`tenant`")?;
-        let path = TenantPath::parse(text).ok();
-        let known = path.filter(|path| tenants.is_none_or(|tenants| tenants.find(path.as_str()).is_some()));
+        let Ok(path) = TenantPath::parse(text) else {
+            self.reader.error("unknown-tenant", node.at, "this is not the path of a tenant");
+            return None;
+        };
+        let known =
+            Some(path).filter(|path| tenants.is_none_or(|tenants| tenants.find(path.as_str()).is_some()));
         if known.is_none() {
             // Not what stands there: it may be a secret at the wrong place.
             self.reader.error("unknown-tenant", node.at, "this is the path of no tenant");

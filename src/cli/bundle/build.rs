@@ -28,7 +28,7 @@ Examples:
 A version is a whole number that grows: sidecars take none lower than the highest that they took, and no other content
 under one that they took. To go back, build the older files again with a higher version.
 The same files, name, version and time give the same bytes. Without `--created` the time is SOURCE_DATE_EPOCH, or now.
-Keys and secrets (`identity.*`, `redaction.pseudonym_key_file`) are not part of a bundle: each sidecar has its own.";
+Keys and secrets (`identity.*`, `redaction.pseudonym_key_file`, `redaction.key_files`) are not part of a bundle: each sidecar has its own.";
 
 /// What `build` takes.
 #[derive(Debug, Clone, clap::Args)]

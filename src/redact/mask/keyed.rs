@@ -50,21 +50,23 @@ impl<'t> Keyed<'t> {
     }
 
     /// A pseudonym.
-    pub(in crate::redact) fn hexadecimal(id: Option<&KeyId>, code: &[u8]) -> String {
+    pub(in crate::redact) fn hexadecimal(id: Option<&KeyId>, code: &[u8], out: &mut Vec<u8>) {
+        const HEX: [u8; 16] = *b"0123456789abcdef";
+        begin("ps", id, out);
         let digits = code.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-        written("ps", id, code.len() * 2, digits.filter_map(|digit| char::from_digit(digit.into(), 16)))
+        out.extend(digits.filter_map(|digit| HEX.get(usize::from(digit))));
     }
 
     /// A sealed value.
-    pub(in crate::redact) fn base32(id: Option<&KeyId>, code: &[u8]) -> String {
+    pub(in crate::redact) fn base32(id: Option<&KeyId>, code: &[u8], out: &mut Vec<u8>) {
+        begin("sl", id, out);
         let digits = code.chunks(5).flat_map(|five| {
             let bits =
                 (0..5).fold(0_u64, |bits, at| bits << 8 | u64::from(five.get(at).copied().unwrap_or(0)));
             let count = (five.len() * 8).div_ceil(5);
             (0..8).take(count).map(move |at| bits >> (35 - 5 * at) & 31)
         });
-        let letter = |digit: u64| DIGITS.get(usize::try_from(digit).ok()?).copied().map(char::from);
-        written("sl", id, code.len() * 8 / 5 + 1, digits.filter_map(letter))
+        out.extend(digits.filter_map(|digit| DIGITS.get(usize::try_from(digit).ok()?)));
     }
 
     /// The code of a sealed value.
@@ -85,14 +87,12 @@ impl<'t> Keyed<'t> {
     }
 }
 
-fn written(prefix: &str, id: Option<&KeyId>, length: usize, code: impl Iterator<Item = char>) -> String {
-    let mut text = String::with_capacity(prefix.len() + length + 16);
+/// Writes what a keyed text begins with.
+fn begin(prefix: &str, id: Option<&KeyId>, out: &mut Vec<u8>) {
     for part in [Some(prefix), id.map(KeyId::as_str)].into_iter().flatten() {
-        text.push_str(part);
-        text.push('_');
+        out.extend_from_slice(part.as_bytes());
+        out.push(b'_');
     }
-    text.extend(code);
-    text
 }
 
 #[cfg(test)]
@@ -137,7 +137,9 @@ mod tests {
         let known =
             [("f", "my"), ("fo", "mzxq"), ("foo", "mzxw6"), ("foob", "mzxw6yq"), ("fooba", "mzxw6ytb")];
         for (bytes, letters) in known {
-            assert_eq!(Keyed::base32(None, bytes.as_bytes()), format!("sl_{letters}"));
+            let mut out = Vec::new();
+            Keyed::base32(None, bytes.as_bytes(), &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), format!("sl_{letters}"));
         }
     }
 
@@ -146,7 +148,9 @@ mod tests {
         fn a_code_is_read_back_from_its_text(code in proptest::collection::vec(any::<u8>(), 0..40), id in "[a-z0-9]{0,8}") {
             let (id, blocks) = (KeyId::parse(&id), code.len() / 16 * 16 + 32);
             let code: Vec<u8> = code.iter().copied().cycle().chain(std::iter::repeat(7)).take(blocks).collect();
-            let text = Keyed::base32(id.as_ref(), &code);
+            let mut text = Vec::new();
+            Keyed::base32(id.as_ref(), &code, &mut text);
+            let text = String::from_utf8(text).unwrap();
             let read = Keyed::read(&text).unwrap();
             prop_assert_eq!((read.maker, read.id), (Maker::Seal, id.as_ref().map(KeyId::as_str)));
             prop_assert_eq!(read.sealed(), Some(code));

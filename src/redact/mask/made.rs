@@ -53,7 +53,11 @@ impl Made {
         let written = match self {
             Self::KeepFirst(count) => keep_first(value, *count, out),
             Self::KeepLast(count) => keep_last(value, *count, out),
-            Self::Pseudonym(class) => key.map(|key| quote(key.pseudonym(class, value).chars(), out)),
+            Self::Pseudonym(class) => key.map(|key| {
+                out.push(b'"');
+                key.write_pseudonym(class, value, out);
+                out.push(b'"');
+            }),
             Self::Seal(class) => {
                 key.and_then(|key| key.sealed(class, given)).map(|made| quote(made.chars(), out))
             }

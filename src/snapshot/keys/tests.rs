@@ -95,6 +95,7 @@ fn everything_that_is_wrong_is_told_with_its_place_and_nothing_that_stands_there
         ("tenant: acme\nkeys: {SECRET: x}\n", ("wrong-type", 2, 7)),
         ("tenant: acme\nSECRET: x\nkeys: [{id: a, secret: GOOD}]\n", ("unknown-key", 2, 1)),
         ("tenant: acmee\nkeys: [{id: a, secret: GOOD}]\n", ("unknown-tenant", 1, 9)),
+        ("tenant: SECRET\nkeys: [{id: a, secret: GOOD}]\n", ("unknown-tenant", 1, 9)),
         ("tenant: acme\nkeys: [{id: a, secret:SECRET}]\n", ("missing-key", 2, 8)),
         ("tenant: acme\nkeys: [{id: SECRET, secret: GOOD}]\n", ("bad-key-id", 2, 13)),
         ("tenant: acme\nkeys: [{id: 2026, secret: GOOD}]\n", ("wrong-type", 2, 13)),
