@@ -83,6 +83,14 @@ pub struct Set {
     pub value: Option<Box<str>>,
 }
 
+impl Set {
+    /// About how many bytes it keeps.
+    fn weight(&self) -> u64 {
+        let value = self.value.as_ref().map_or(0, |value| value.len());
+        u64::try_from(size_of::<Self>() + self.pointer.len() + value).unwrap_or(u64::MAX)
+    }
+}
+
 /// What one document, or all of a batch, asks for.
 #[derive(Debug)]
 pub struct Operation {

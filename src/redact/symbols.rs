@@ -1,8 +1,12 @@
 //! From a key's bytes, as they are and folded, to its number: open hash tables that never grow after they are made.
 //!
-//! The tables are fixed by the operator's files, so a hostile body cannot fill them; it can only look up.
+//! Most tables are fixed by the operator's files; those of GraphQL's documents hold what a caller calls things, so where a
+//! key is kept cannot be foretold.
 //!
 //! Never: takes a hash for an answer. All bytes of the key are compared.
+
+use std::hash::BuildHasher as _;
+use std::hash::RandomState;
 
 use crate::redact::fold::Filter;
 use crate::redact::fold::fold;
@@ -62,6 +66,7 @@ impl Symbols {
 
 #[derive(Debug, Clone, Default)]
 struct Table {
+    seed: RandomState,
     keys: Box<[Box<[u8]>]>,
     /// Number of the key plus one; 0 is empty. A power of two, at least twice as long as `keys`.
     slots: Box<[u32]>,
@@ -70,9 +75,10 @@ struct Table {
 impl Table {
     /// A table in which each key has the number of its place in `keys`.
     fn new(keys: Box<[Box<[u8]>]>) -> Self {
+        let seed = RandomState::new();
         let mut slots = vec![0_u32; (keys.len() * 2).next_power_of_two()];
         for (number, key) in (1..).zip(&keys) {
-            let mut at = hash(key);
+            let mut at = hash(&seed, key);
             while let Some(slot) = slot(&mut slots, at) {
                 if *slot == 0 {
                     *slot = number;
@@ -81,12 +87,12 @@ impl Table {
                 at += 1;
             }
         }
-        Self { keys, slots: slots.into() }
+        Self { seed, keys, slots: slots.into() }
     }
 
     /// The number of a key.
     fn find(&self, key: &[u8]) -> Option<u32> {
-        let mut at = hash(key);
+        let mut at = hash(&self.seed, key);
         loop {
             let number = self.slots.get(at & self.slots.len().wrapping_sub(1))?.checked_sub(1)?;
             if self.keys.get(number as usize).is_some_and(|known| **known == *key) {
@@ -102,21 +108,9 @@ fn slot(slots: &mut [u32], at: usize) -> Option<&mut u32> {
     slots.get_mut(at & mask)
 }
 
-/// A hash of the length, the first and the last eight bytes: all of them, for nearly all keys there are.
-#[inline]
-fn hash(key: &[u8]) -> usize {
-    let (first, last) = match (key.first_chunk::<8>(), key.last_chunk::<8>()) {
-        (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
-        _ => match (key.first_chunk::<4>(), key.last_chunk::<4>()) {
-            (Some(first), Some(last)) => {
-                (u32::from_le_bytes(*first).into(), u32::from_le_bytes(*last).into())
-            }
-            _ => (key.iter().fold(0, |all, byte| all << 8 | u64::from(*byte)), 0),
-        },
-    };
-    let mixed = (first ^ (key.len() as u64) << 56).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-        ^ last.wrapping_mul(0xc2b2_ae3d_27d4_eb4f);
-    (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize
+/// A hash that nobody can foretell, of half a word, so that what is counted on from it stays one.
+fn hash(seed: &RandomState, key: &[u8]) -> usize {
+    (seed.hash_one(key) >> 32) as usize
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use crate::model::graphql::Does;
 use crate::model::graphql::Flaw;
 use crate::model::graphql::GraphQl;
 use crate::model::graphql::Operation;
+use crate::model::graphql::Set;
 use crate::model::graphql::document::Document;
 use crate::model::graphql::document::Field;
 use crate::model::graphql::document::Operation as Written;
@@ -90,7 +91,8 @@ fn finish(
     let written = request.iter().flat_map(|shape| shape.classes()).copied();
     let request_classes: BTreeSet<ClassIx> = written.chain(sets.iter().map(|set| set.class)).collect();
     let classes: BTreeSet<ClassIx> = request_classes.iter().chain(response.classes()).copied().collect();
-    let weight = [Some(&response), request.as_ref()].into_iter().flatten().map(|shape| shape.weight()).sum();
+    let shapes = [Some(&response), request.as_ref()].into_iter().flatten().map(|shape| shape.weight());
+    let weight = shapes.chain(sets.iter().map(Set::weight)).sum();
     Ok(Operation {
         does,
         response,

@@ -36,6 +36,8 @@ pub(super) struct Inputs<'g, 'd> {
     /// Of each type that has been met.
     types: HashMap<TypeIx, NodeIx>,
     sets: Vec<Set>,
+    /// How many values have been read.
+    values: usize,
     is_mutation: bool,
     pub(super) flaw: Option<Flaw>,
 }
@@ -48,7 +50,7 @@ impl<'g, 'd> Inputs<'g, 'd> {
         let root = shape.root();
         shape.member(root, "variables", variables);
         let (declared, types, sets) = (HashMap::new(), HashMap::new(), Vec::new());
-        Self { graph, shape, variables, declared, types, sets, is_mutation: false, flaw: None }
+        Self { graph, shape, variables, declared, types, sets, values: 0, is_mutation: false, flaw: None }
     }
 
     /// The shape of what is sent beside the documents, where anything in it has a class; and what they set themselves.
@@ -137,6 +139,12 @@ impl<'g, 'd> Inputs<'g, 'd> {
     }
 
     fn value(&mut self, at: &str, (of, classes): (TypeIx, &BTreeSet<ClassIx>), value: &'d Value<'d>) {
+        // A default is read at each place where its variable stands, so the document's own bound is not enough.
+        self.values += 1;
+        if self.values > limits::GRAPHQL_TOKENS_MAX {
+            self.flaw = Some(Flaw::TooLarge);
+            return;
+        }
         if let Value::Variable(name) = value {
             let Some((declared, node)) = self.declared.get(name).copied() else {
                 self.flaw = self.flaw.or(Some(Flaw::Mismatch));

@@ -282,6 +282,16 @@ fn a_closed_route_shows_the_schema_and_hides_what_it_does_not_classify() {
 }
 
 #[test]
+fn a_default_is_not_read_without_end() {
+    let items = "1 ".repeat(10_000);
+    let fields = "rename(id: 1, name: $v) { id } ".repeat(100);
+    let operation =
+        ask(&graph("", SCHEMA), &format!("mutation($v: String = [{items}]) {{ {fields} }}")).unwrap();
+    assert_eq!(operation.flaw, Some(Flaw::TooLarge));
+    assert!(operation.sets.is_empty());
+}
+
+#[test]
 fn no_other_field_under_a_like_key_shows_what_a_closed_route_hides() {
     let closed = graph(", mode: closed", SCHEMA);
     for (document, answer) in [
