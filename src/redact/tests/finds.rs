@@ -274,6 +274,26 @@ fn escaped(body: &str, escapes: u64) -> String {
     out
 }
 
+#[test]
+fn a_key_in_which_something_is_found_keeps_its_quotes_wherever_it_is_cut() {
+    let plan = all_kinds();
+    for before in ["", "\\n", "(ada@example.org "] {
+        let key = "é\\na DE89370400440532013000,é";
+        let text = format!("{{\"a\":[\"{before}\"],\"{key}\":null}}");
+        let (whole, _) = run(&plan, Encoding::Identity, &[text.as_bytes()]).unwrap();
+        for at in 0..text.len() {
+            let (first, second) = text.as_bytes().split_at(at);
+            let (cut, _) = run(&plan, Encoding::Identity, &[first, second]).unwrap();
+            assert_eq!(
+                String::from_utf8_lossy(&whole),
+                String::from_utf8_lossy(&cut),
+                "{at}: {:?}",
+                String::from_utf8_lossy(first)
+            );
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 

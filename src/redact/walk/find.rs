@@ -20,7 +20,7 @@ pub(super) struct LastKey {
     at: Option<(usize, usize)>,
     text: Vec<u8>,
     /// How many bytes were held before it, if it began in an earlier piece, and whether only for its own sake.
-    held: Option<(usize, bool)>,
+    pub(super) held: Option<(usize, bool)>,
 }
 
 impl LastKey {

@@ -28,7 +28,9 @@ impl Walk {
     pub(super) fn key(&mut self, plan: &Plan, bytes: &[u8], from: usize) -> Result<usize, Malformed> {
         let end = text::plain_run(bytes, from);
         let raw = bytes.get(from..end).unwrap_or_default();
-        let is_plain = self.key.is_empty() && !self.key_escape && bytes.get(end) == Some(&b'"');
+        // A piece may end before the first byte of a key: then the key is held, though nothing of it has come.
+        let is_whole = self.key.is_empty() && !self.key_escape && self.last_key.held.is_none();
+        let is_plain = is_whole && bytes.get(end) == Some(&b'"');
         if !is_plain {
             return self.odd_key(plan, bytes, from);
         }
