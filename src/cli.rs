@@ -42,6 +42,7 @@ mod reveal;
 mod run;
 mod schema;
 mod shadow;
+mod spoken;
 mod test;
 mod what_can;
 mod who_can;

@@ -78,6 +78,7 @@ impl Request {
         Some(Question {
             principal,
             call,
+            action: None,
             method,
             target: self.target,
             data_key: self.data_key,

@@ -10,7 +10,6 @@ use crate::policy::Facts;
 use crate::policy::PolicyIx;
 use crate::redact::Mask;
 use crate::redact::Standing;
-use crate::request::question;
 use crate::request::question::Judgement;
 use crate::request::question::Put;
 use crate::request::question::Shown;
@@ -25,11 +24,14 @@ use super::check::Ready;
 use super::facts;
 use super::facts::Asking;
 use super::formats;
+use super::spoken::Document;
+use super::spoken::Unseen;
 
 pub(super) const AFTER: &str = "\
 Examples:
   palisade explain-field --as dana --tenant acme --roles clinician --route getPatient '$.contact.email'
   palisade explain-field --as dana --tenant acme --path /patients/7 --of request 'visits[*].note'
+  palisade explain-field --as dana --tenant acme --route graphql --query query.graphql '$.data.patient.id'
 
 The principal and the route are told as to `eval`. A field is a path of names and `[*]`.
 
@@ -47,6 +49,8 @@ pub(super) struct Arguments {
     /// Which body it stands in.
     #[arg(long, value_enum, value_name = "BODY", default_value_t = super::redact::Of::Response)]
     of: super::redact::Of,
+    #[command(flatten)]
+    document: Document,
     #[command(flatten)]
     asking: Asking,
 }
@@ -100,7 +104,7 @@ pub(super) fn explain_field(
         match facts::put(&arguments.asking, snapshot, |facts| explained(snapshot, facts, arguments)) {
             Ok(Put::Asked(Ok(explained))) => explained,
             Ok(Put::Public(_)) => Explained { values: Vec::new(), hidden: None },
-            Ok(Put::Asked(Err(Unexplained::Refused(code)))) => return Ok(super::redact::refused(code, out)),
+            Ok(Put::Asked(Err(Unexplained::Unseen(why)))) => return Ok(super::redact::unseen(&why, out)),
             Ok(Put::Refused(refusal)) => return Ok(super::redact::refused(refusal.row().code, out)),
             Ok(Put::Asked(Err(Unexplained::NoField(why)))) | Err(why) => {
                 out.error(&why);
@@ -117,7 +121,7 @@ pub(super) fn explain_field(
 
 /// Why there is nothing to explain.
 enum Unexplained {
-    Refused(&'static str),
+    Unseen(Unseen),
     NoField(String),
 }
 
@@ -126,10 +130,11 @@ fn explained(
     facts: &Facts<'_>,
     arguments: &Arguments,
 ) -> Result<Explained, Unexplained> {
-    let judgement = question::judge(snapshot, facts);
-    if let Some(refusal) = judgement.refusal() {
-        return Err(Unexplained::Refused(refusal.row().code));
-    }
+    let spoken = arguments.document.spoken(facts.route).map_err(Unexplained::Unseen)?;
+    let route = spoken.as_ref().map_or(facts.route, |spoken| &spoken.route);
+    let action = if spoken.is_some() { route.action } else { facts.action };
+    let facts = &Facts { route, action, ..*facts };
+    let judgement = super::redact::judged(snapshot, facts, spoken.as_ref()).map_err(Unexplained::Unseen)?;
     let is_request = arguments.of == super::redact::Of::Request;
     let shape = if is_request { &facts.route.request } else { &facts.route.response };
     let Some(shape) = shape else { return Ok(Explained { values: Vec::new(), hidden: None }) };

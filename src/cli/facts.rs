@@ -189,6 +189,7 @@ pub(super) fn question(asking: &Asking) -> Result<Question, Unasked> {
     Ok(Question {
         principal: Some(Arc::new(principal(asking)?)),
         call: call(asking)?,
+        action: None,
         method: asking.method.as_deref().map(method).transpose()?,
         target: asking.target.as_deref().map(tenant).transpose()?,
         data_key: asking.data_key.as_deref().map(data_key).transpose()?,

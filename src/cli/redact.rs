@@ -23,7 +23,9 @@ use crate::redact::Shape;
 use crate::redact::http::readable;
 use crate::redact::http::readable_by;
 use crate::request::Inbound;
+use crate::request::Refusal;
 use crate::request::question;
+use crate::request::question::Judgement;
 use crate::request::question::Put;
 use crate::snapshot::Snapshot;
 
@@ -36,6 +38,9 @@ use super::check::Ready;
 use super::facts;
 use super::facts::Asking;
 use super::formats;
+use super::spoken::Document;
+use super::spoken::Spoken;
+use super::spoken::Unseen;
 
 pub(super) const AFTER: &str = "\
 Examples:
@@ -43,6 +48,7 @@ Examples:
   palisade redact --as gus --tenant globex --roles auditor --target acme --purpose audit --route listClaims --diff < body.json
   palisade redact --as dana --tenant acme --path /patients/7 --of request < body.json
   palisade redact --as dana --tenant acme --route exportPatients --content-type text/csv < body.csv
+  palisade redact --as dana --tenant acme --route graphql --query query.graphql < answer.json
 
 The principal and the route are told as to `eval`. `--diff` prints the places, classes and masks of what would be hidden,
 never a value; keys of objects are shown.
@@ -81,6 +87,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "TYPE", default_value = "application/json")]
     content_type: String,
     #[command(flatten)]
+    document: Document,
+    #[command(flatten)]
     asking: Asking,
 }
 
@@ -107,12 +115,12 @@ pub(super) fn redact(
     let named = readable(content_type.as_ref(), None);
     let content = named.unwrap_or(Encoding::Identity.into());
     let seen =
-        match facts::put(&arguments.asking, snapshot, |facts| seen(snapshot, facts, arguments.of, content)) {
+        match facts::put(&arguments.asking, snapshot, |facts| seen(snapshot, facts, arguments, content)) {
             Ok(Put::Asked(Ok(seen))) => seen,
             Ok(Put::Public(_)) => {
                 Seen { inbound: None, plan: Arc::new(Plan::nothing()), owner: None, shape: None }
             }
-            Ok(Put::Asked(Err(code))) => return Ok(refused(code, out)),
+            Ok(Put::Asked(Err(why))) => return Ok(unseen(&why, out)),
             Ok(Put::Refused(refusal)) => return Ok(refused(refusal.row().code, out)),
             Err(why) => {
                 out.error(&why);
@@ -184,14 +192,50 @@ pub(super) fn refused(code: &str, out: &mut Out) -> Exit {
     Exit::Denied
 }
 
-/// The plan of a call's body, or the code of its refusal.
-fn seen(snapshot: &Snapshot, facts: &Facts<'_>, of: Of, content: Content) -> Result<Seen, &'static str> {
-    let judgement = question::judge(snapshot, facts);
-    if let Some(refusal) = judgement.refusal() {
-        return Err(refusal.row().code);
+/// Says why nothing can be said of a body.
+pub(super) fn unseen(why: &Unseen, out: &mut Out) -> Exit {
+    match why {
+        Unseen::Refused(refusal) if matches!(refusal, Refusal::GraphQl(_)) => {
+            let row = refusal.row();
+            out.error(&format!("the document is refused with `{}`: {}", row.code, row.title));
+            Exit::Denied
+        }
+        Unseen::Refused(refusal) => refused(refusal.row().code, out),
+        Unseen::Usage(why) => {
+            out.error(why);
+            Exit::Usage
+        }
     }
+}
+
+/// What the policies say to a call that sends this document, where its route is one of GraphQL.
+pub(super) fn judged(
+    snapshot: &Snapshot,
+    facts: &Facts<'_>,
+    spoken: Option<&Spoken>,
+) -> Result<Judgement, Unseen> {
+    let judgement = question::judge(snapshot, facts);
+    let unanswered = || judgement.unanswered(facts.route, &spoken?.operation);
+    match judgement.refusal().or_else(unanswered) {
+        Some(refusal) => Err(Unseen::Refused(refusal)),
+        None => Ok(judgement),
+    }
+}
+
+/// The plan of a call's body.
+fn seen(
+    snapshot: &Snapshot,
+    facts: &Facts<'_>,
+    arguments: &Arguments,
+    content: Content,
+) -> Result<Seen, Unseen> {
+    let spoken = arguments.document.spoken(facts.route)?;
+    let route = spoken.as_ref().map_or(facts.route, |spoken| &spoken.route);
+    let action = if spoken.is_some() { route.action } else { facts.action };
+    let facts = &Facts { route, action, ..*facts };
+    let judgement = judged(snapshot, facts, spoken.as_ref())?;
     let (inbound, response) = judgement.bodies(snapshot, facts);
-    Ok(match of {
+    Ok(match arguments.of {
         Of::Request => {
             let plan = Arc::clone(inbound.plan(content.format));
             Seen { inbound: Some(inbound), plan, owner: None, shape: facts.route.request.clone() }

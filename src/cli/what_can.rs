@@ -219,6 +219,7 @@ impl Through<'_> {
             let question = Question {
                 principal: Some(Arc::clone(&self.principal)),
                 call: Call::Route(route.id.to_string()),
+                action: None,
                 method: None,
                 target: Some(self.snapshot.model().tenants.get(target).path.clone()),
                 data_key: key.cloned(),

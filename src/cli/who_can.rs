@@ -282,8 +282,7 @@ impl Through<'_> {
     /// Puts every question about one caller. `plain` holds what anybody of its tenant may, which is not told again of
     /// those who have a role besides.
     fn person(&mut self, on: (&str, &Call), key: &DataKey, person: &Person, plain: &mut Vec<Plain>) {
-        let (route, call) = on;
-        let kind = person.principal.kind.as_str();
+        let ((route, call), kind) = (on, person.principal.kind.as_str());
         let tenant = person.principal.tenant.as_ref().map_or(String::new(), ToString::to_string);
         let classes = &self.snapshot.model().classes;
         let class = self.about.class.and_then(|(class, wanted)| Some((classes.get(class)?, wanted)));
@@ -294,6 +293,7 @@ impl Through<'_> {
             let question = Question {
                 principal: Some(Arc::clone(&person.principal)),
                 call: call.clone(),
+                action: None,
                 method: None,
                 target: None,
                 data_key: Some(key.clone()),

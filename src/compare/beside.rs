@@ -157,6 +157,7 @@ pub fn again(job: &Job, beside: &Snapshot, memory: &mut Memory) -> Again {
             let question = Question {
                 principal: Some(Arc::clone(&job.principal)),
                 call: Call::Path(job.method.clone(), job.path.to_string()),
+                action: None,
                 method: None,
                 target: header.clone(),
                 data_key: None,

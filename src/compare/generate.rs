@@ -189,6 +189,7 @@ impl Generator {
         Some(Question {
             principal: Some(Arc::clone(principal)),
             call: Call::Route(route.clone()),
+            action: None,
             method: None,
             target: None,
             data_key: Some(key.clone()),

@@ -13,6 +13,7 @@ use crate::identity::Actor;
 use crate::identity::Auth;
 use crate::identity::Kind;
 use crate::identity::Principal;
+use crate::ids::Action;
 use crate::ids::DataKey;
 use crate::ids::TenantPath;
 use crate::limits;
@@ -54,6 +55,7 @@ struct Decision {
     http: Http,
     tenant: Option<String>,
     data_key: Option<String>,
+    action: Option<String>,
     source_ip: Option<std::net::IpAddr>,
     now: String,
     purpose: Option<String>,
@@ -162,9 +164,12 @@ fn asked(decision: Decision) -> Result<Asked, &'static str> {
     };
     let now: jiff::Timestamp = decision.now.parse().map_err(|_| bad)?;
     let method = Method::from_bytes(decision.http.method.as_bytes()).map_err(|_| bad)?;
+    let named = |text: &String| Action::ALL.into_iter().find(|action| action.as_str() == text);
+    let action = decision.action.as_ref().and_then(named);
     let question = Question {
         principal: Some(Arc::new(principal)),
         call: Call::Path(method, decision.http.path),
+        action,
         method: None,
         target: decision.tenant.map(|text| TenantPath::parse(&text)).transpose().map_err(|_| bad)?,
         data_key: decision.data_key.map(|text| DataKey::parse(&text)).transpose().map_err(|_| bad)?,

@@ -12,6 +12,16 @@ use crate::model::routes::Route;
 use crate::redact::ClassIx;
 use crate::redact::Shape;
 
+impl Route {
+    /// The same route, as if the bodies of these documents were all that it has: for who explains one request.
+    #[must_use]
+    pub fn speaking(&self, operation: &Operation) -> Self {
+        let Carried { action, request, response, denied, .. } = Carried::asked(self, Some(operation));
+        let (request, response) = (request.cloned(), response.cloned());
+        Self { action, request, response, denied, ..self.clone() }
+    }
+}
+
 /// What the bodies of one request may carry.
 #[derive(Debug, Clone, Copy)]
 pub struct Carried<'a> {

@@ -56,6 +56,8 @@ pub struct Question {
     pub call: Call,
     /// The request's method, where it is another than the call says.
     pub method: Option<Method>,
+    /// What is attempted, where it depends on more than the route: on a document of GraphQL.
+    pub action: Option<Action>,
     /// The tenant whose data is meant, as the header for it would name it. `None`: the caller's own.
     pub target: Option<TenantPath>,
     /// The DataKey, in place of what the route says.
@@ -258,7 +260,7 @@ impl Question {
             principal,
             caller: tenancy.caller,
             target,
-            action: route.action,
+            action: self.action.filter(|_| route.graphql.is_some()).unwrap_or(route.action),
             route,
             data_key: &data_key,
             method,

@@ -40,6 +40,8 @@ use crate::request::forwarded::read_whole;
 use crate::request::identified::Identified;
 use crate::request::known::Known;
 use crate::request::known::Refused;
+use crate::request::question::Judgement;
+use crate::request::question::Shown;
 use crate::request::received::Head;
 use crate::request::refusal::Refusal;
 use crate::snapshot::Snapshot;
@@ -230,6 +232,18 @@ fn is_document(headers: &HeaderMap) -> bool {
     let is_utf8 = matches!(&*rest, "" | "charset=utf-8" | "charset=\"utf-8\"");
     let is_plain = !headers.contains_key(header::CONTENT_ENCODING);
     kind.trim().eq_ignore_ascii_case("application/graphql") && is_utf8 && is_plain
+}
+
+impl Judgement {
+    /// Why a document is not sent to the app that this allows, where it is not.
+    #[must_use]
+    pub fn unanswered(&self, route: &Route, operation: &Operation) -> Option<Refusal> {
+        let masked = |shown: &Shown| Some((shown.class, shown.mask.clone()?));
+        let hidden: Vec<(ClassIx, Mask)> = self.classes.iter().filter_map(masked).collect();
+        let denied = |shown: &&Shown| shown.set.as_ref().is_some_and(|set| !set.may);
+        let denied: Vec<ClassIx> = self.classes.iter().filter(denied).map(|shown| shown.class).collect();
+        unanswered(route, Some(operation), &hidden, &denied)
+    }
 }
 
 /// Why a document is not sent to the app that policy allows: it cannot be said what of its answer is hidden, or it sets by
