@@ -42,13 +42,15 @@ pub(super) struct Said {
     /// Of a table: does the first row name the columns?
     pub(super) is_named: Option<bool>,
     pub(super) boundary: Option<Boundary>,
+    /// Has it a parameter of which nothing is known here?
+    is_odd: bool,
 }
 
 /// Takes a content type apart.
 pub(super) fn said(content_type: &str) -> Result<Said, Unreadable> {
     let mut parts = content_type.split(';').map(str::trim);
     let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
-    let mut said = Said { media_type, is_named: None, boundary: None };
+    let mut said = Said { media_type, is_named: None, boundary: None, is_odd: false };
     for part in parts.filter(|part| !part.is_empty()) {
         let (name, value) = part.split_once('=').ok_or(Unreadable::ContentType)?;
         let value = value.trim();
@@ -66,7 +68,8 @@ pub(super) fn said(content_type: &str) -> Result<Said, Unreadable> {
                     return Err(Unreadable::ContentType);
                 }
             }
-            _ => {}
+            "charset" => {}
+            _ => said.is_odd = true,
         }
     }
     Ok(said)
@@ -88,6 +91,16 @@ pub(super) fn format(said: &Said) -> Option<Format> {
         "multipart/form-data" => return said.boundary.map(Format::Multipart),
         "text/event-stream" => return Some(Format::Events),
         "application/xml" | "text/xml" => return Some(Format::Xml),
+        // `encoding=delimited` puts a length before each message, and others name another message: read as one of the
+        // route's, such bytes would say something else.
+        "application/x-protobuf"
+        | "application/protobuf"
+        | "application/vnd.google.protobuf"
+        | "application/vnd.google.protobuf+proto"
+            if said.is_odd =>
+        {
+            return None;
+        }
         "application/x-protobuf"
         | "application/protobuf"
         | "application/vnd.google.protobuf"
@@ -140,5 +153,5 @@ pub(super) fn essence(content_type: &str) -> String {
 /// Can bodies of this type, in lower case, be read, at least with the right parameters?
 pub(super) fn is_readable_type(media_type: &str) -> bool {
     let boundary = Boundary::new("x");
-    format(&Said { media_type: media_type.to_owned(), is_named: None, boundary }).is_some()
+    format(&Said { media_type: media_type.to_owned(), is_named: None, boundary, is_odd: false }).is_some()
 }

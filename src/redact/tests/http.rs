@@ -132,6 +132,14 @@ fn messages_are_told_by_their_type_and_those_of_grpc_by_their_encoding() {
     let message = Content { format: Format::Protobuf, encoding: Encoding::Identity };
     for kind in ["application/x-protobuf", "application/protobuf", "application/vnd.google.protobuf"] {
         assert_eq!(readable_body(&headers(&[("content-type", kind)])), Ok(message));
+        let with =
+            |parameter: &str| readable_body(&headers(&[("content-type", &format!("{kind}; {parameter}"))]));
+        assert_eq!(with("charset=utf-8"), Ok(message));
+        // Readers that heed these read other fields in the same bytes.
+        for other in ["encoding=delimited", "Encoding=\"delimited\"", "proto=x.Other", "messageType=x.Other"]
+        {
+            assert_eq!(with(other), Err(Unreadable::ContentType), "{kind}; {other}");
+        }
     }
     for kind in ["application/grpc-web", "application/grpc-web+proto", "application/grpc-web-text"] {
         assert_eq!(readable_body(&headers(&[("content-type", kind)])), Err(Unreadable::ContentType));

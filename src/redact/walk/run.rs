@@ -127,7 +127,6 @@ impl Walk {
         }
     }
 
-    // One function with what it calls for each member, which is most of what is done for a body.
     /// The members of an object, up to one that opens another value. Nothing is done with a member that is not whole here,
     /// or whose key is odd: with it the walk byte by byte goes on, as with what is wrong.
     #[inline(always)]
