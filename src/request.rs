@@ -64,6 +64,7 @@ pub use refusal::Row;
 pub use released::Answer;
 pub use released::Cut;
 pub use released::Released;
+pub use released::Trailers;
 pub use spoken::Spoken;
 pub use spoken::Unspoken;
 pub use target::Host;
@@ -332,12 +333,13 @@ pub async fn run<O: Origin>(
     let snapshot = worker.live.current();
     let moment = worker.moment(peer, request.headers());
     let is_call = released::grpc::is_call(request.headers());
+    let has_trailers = request.version() == http::Version::HTTP_2;
     match life(worker, &snapshot, &moment, request, flaw).await {
-        Ok(released) => released.into_response(),
+        Ok(released) => released.into_response(has_trailers),
         Err(refused) => {
             let refusal = report::refused(worker, &snapshot, &moment, refused);
             let plan = worker.plans.borrow().nothing().response;
-            released::refused(&refusal, moment.id, plan, is_call).into_response()
+            released::refused(&refusal, moment.id, plan, is_call).into_response(false)
         }
     }
 }

@@ -4,11 +4,14 @@
 //! A case in `golden/` opens with a sentence, then has sections. `=== <file>` is a file of the configuration, over those
 //! that `common` writes; `@<file>` in it stands for a file of the repository. `=== request` and `=== answer` are literal,
 //! but for the ends of lines in their heads, `{length}` of the body, `{etag}` of the answer before, and the credentials
-//! `@key <id>` and `@token <claims>`. An answer that says it is gzip is made so. The rest, from `=== out` on, is compared.
+//! `@key <id>` and `@token <claims>`. An answer that says it is gzip is made so. Messages of Protocol Buffers are told in
+//! `golden/messages.rs`. The rest, from `=== out` on, is compared.
 //! Never: shows what differs from run to run (ids, times, digests, latencies).
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
 mod common;
+#[path = "golden/messages.rs"]
+mod messages;
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -17,6 +20,7 @@ use std::io::Read as _;
 use std::io::Write as _;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::LazyLock;
 use std::sync::Mutex;
 
@@ -31,6 +35,7 @@ use common::Client;
 use common::Folder;
 use common::Sidecar;
 use common::Upstream;
+use messages::Messages;
 use serde_json::Value;
 use serde_json::json;
 
@@ -75,10 +80,12 @@ fn token(claims: &str) -> String {
 }
 
 /// The bytes of a literal message.
-fn message(text: &str, etag: &str) -> Vec<u8> {
+fn message(text: &str, etag: &str, messages: Option<&Messages>) -> Vec<u8> {
     let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
     let body = body.trim_end_matches('\n');
-    let body = if head.contains("\ncontent-encoding: gzip") { gzip(body) } else { body.as_bytes().to_vec() };
+    let written = messages.and_then(|messages| messages.written(head, body));
+    let body = written.unwrap_or_else(|| body.as_bytes().to_vec());
+    let body = if head.contains("\ncontent-encoding: gzip") { gzip(&body) } else { body };
     let line = |line: &str| match line.split_once(' ') {
         Some(("@key", id)) => common::key(id).trim_end().to_owned(),
         Some(("@token", claims)) => format!("authorization: Bearer {}", token(claims)),
@@ -88,13 +95,13 @@ fn message(text: &str, etag: &str) -> Vec<u8> {
     [head.join("\r\n").as_bytes(), b"\r\n\r\n", &body].concat()
 }
 
-fn gzip(text: &str) -> Vec<u8> {
+fn gzip(text: &[u8]) -> Vec<u8> {
     let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    out.write_all(text.as_bytes()).unwrap();
+    out.write_all(text).unwrap();
     out.finish().unwrap()
 }
 
-fn configure(case: &str, upstream: &Upstream) -> Folder {
+fn configure(case: &str, upstream: &Upstream) -> (Folder, Option<Messages>) {
     let folder = Folder::new(upstream.address);
     let issuer = format!(
         "issuers: [{{issuer: '{ISSUER}', audiences: [app], jwks_file: jwks.json, kind: {{claim: kind}}}}]"
@@ -123,7 +130,18 @@ fn configure(case: &str, upstream: &Upstream) -> Folder {
         }
         folder.write(name, &whole);
     }
-    folder
+    let files: Vec<&str> =
+        sections(case).map(|(name, _)| name).filter(|name| name.ends_with(".proto")).collect();
+    let messages = Messages::of(case, &folder.path(""), &files);
+    if let Some(messages) = &messages {
+        fs::write(folder.path("case.pb"), &messages.set).unwrap();
+        let config = folder.read("palisade.yaml");
+        folder.write(
+            "palisade.yaml",
+            &config.replace("routes: [routes.yaml]", "routes: [routes.yaml], descriptors: [case.pb]"),
+        );
+    }
+    (folder, messages)
 }
 
 fn sections(case: &str) -> impl Iterator<Item = (&str, &str)> {
@@ -132,26 +150,34 @@ fn sections(case: &str) -> impl Iterator<Item = (&str, &str)> {
 
 /// Runs a case; what comes out.
 fn play(case: &str) -> String {
-    let answers: VecDeque<_> =
-        sections(case).filter(|(name, _)| *name == "answer").map(|(_, text)| message(text, "")).collect();
-    let answers = Mutex::new(answers);
-    let upstream = Upstream::start(move |_, _| answers.lock().unwrap().pop_front());
-    let folder = configure(case, &upstream);
+    let answers = Arc::new(Mutex::new(VecDeque::new()));
+    let next = Arc::clone(&answers);
+    let upstream = Upstream::start(move |_, _| next.lock().unwrap().pop_front());
+    let (folder, messages) = configure(case, &upstream);
+    let messages = messages.as_ref();
+    let written =
+        sections(case).filter(|(name, _)| *name == "answer").map(|(_, text)| message(text, "", messages));
+    answers.lock().unwrap().extend(written);
     let sidecar = Sidecar::start(&folder);
     let mut client = Client::connect(sidecar.data);
     let (mut out, mut etag, mut outcomes, mut seen) = (String::new(), String::new(), 0, 0);
     let requests = sections(case).filter(|(name, _)| *name == "request").enumerate();
     for (number, (_, request)) in requests {
-        client.send(&message(request, &etag)).unwrap();
+        client.send(&message(request, &etag, messages)).unwrap();
         let answer = client.read_answer(request.starts_with("HEAD ")).unwrap();
         etag = answer.headers.get("etag").cloned().unwrap_or_default();
         let decision = folder.records("decision", number + 1).swap_remove(number);
-        write!(out, "{}{}", if number == 0 { "" } else { "\n=== out\n" }, client_got(&answer, &decision))
-            .unwrap();
+        write!(
+            out,
+            "{}{}",
+            if number == 0 { "" } else { "\n=== out\n" },
+            client_got(&answer, &decision, messages)
+        )
+        .unwrap();
         out += "\n--- app\n";
         let all = upstream.seen.lock().unwrap();
         for (head, body) in &all[seen..] {
-            out += &app_saw(head, body);
+            out += &app_saw(head, body, messages);
         }
         out += if all.len() == seen { "nothing\n" } else { "" };
         seen = all.len();
@@ -167,7 +193,7 @@ fn play(case: &str) -> String {
     out
 }
 
-fn client_got(answer: &Answer, decision: &Value) -> String {
+fn client_got(answer: &Answer, decision: &Value, messages: Option<&Messages>) -> String {
     let id = decision["decision_id"].as_str().unwrap();
     assert_eq!(answer.headers["x-palisade-decision-id"], id, "the client is told the record's own id");
     let mut text = format!("HTTP/1.1 {}\n", answer.status);
@@ -184,11 +210,14 @@ fn client_got(answer: &Answer, decision: &Value) -> String {
         body.clear();
         flate2::read::GzDecoder::new(&*answer.body).read_to_end(&mut body).unwrap();
     }
-    let body = String::from_utf8(body).unwrap().replace(id, "<id>");
+    let body = match messages.and_then(|messages| messages.told(&text, &body)) {
+        Some(told) => told,
+        None => String::from_utf8(body).unwrap().replace(id, "<id>"),
+    };
     if body.is_empty() { text } else { format!("{text}\n{}\n", body.trim_end_matches('\n')) }
 }
 
-fn app_saw(head: &str, body: &[u8]) -> String {
+fn app_saw(head: &str, body: &[u8], messages: Option<&Messages>) -> String {
     let varies = |line: &&str| {
         let name = line.split(':').next().unwrap().to_ascii_lowercase();
         name.starts_with("x-forwarded-")
@@ -196,7 +225,8 @@ fn app_saw(head: &str, body: &[u8]) -> String {
     };
     let mut lines: Vec<&str> = head.lines().filter(|line| !line.is_empty() && !varies(line)).collect();
     lines[1..].sort_unstable();
-    let body = String::from_utf8_lossy(body);
+    let told = messages.and_then(|messages| messages.told(head, body));
+    let body = told.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned());
     let gap = if body.is_empty() { "" } else { "\n" };
     format!("{}\n{gap}{body}{gap}", lines.join("\n"))
 }

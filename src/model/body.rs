@@ -19,10 +19,11 @@ use crate::redact::Shape;
 use crate::redact::ShapeBuilder;
 
 /// The keys of the body of requests.
-pub(super) const OF_REQUEST: [&str; 7] =
-    ["classes", "mode", "json", "protobuf", "opaque", "denied", "schema"];
+pub(super) const OF_REQUEST: [&str; 8] =
+    ["classes", "mode", "json", "protobuf", "unknown_fields", "opaque", "denied", "schema"];
 /// The keys of the body of answers.
-pub(super) const OF_RESPONSE: [&str; 6] = ["classes", "mode", "json", "protobuf", "opaque", "rows"];
+pub(super) const OF_RESPONSE: [&str; 7] =
+    ["classes", "mode", "json", "protobuf", "unknown_fields", "opaque", "rows"];
 const MODES: [&str; 3] = ["open", "guarded", "closed"];
 
 /// What a body may name.
@@ -45,6 +46,9 @@ pub(super) fn read(
     let mut shape = ShapeBuilder::new();
     if let Some(node) = body.get("protobuf") {
         messages::message(reader, node, classes, known.messages, &mut shape);
+    }
+    if let Some(node) = body.get("unknown_fields") {
+        messages::unknown_fields(reader, node, body, &mut shape);
     }
     let paths = body.get("classes").map_or(&[][..], |paths| reader.map(paths, "`classes`"));
     for (key, node) in paths {
@@ -72,7 +76,7 @@ pub(super) fn read(
 }
 
 /// Content types that pass unread.
-fn opaque(reader: &mut Reader, node: &Node) -> Vec<MediaRange> {
+pub(super) fn opaque(reader: &mut Reader, node: &Node) -> Vec<MediaRange> {
     let mut ranges = Vec::new();
     for (text, at) in reader.texts(node, "a content type") {
         match MediaRange::parse(text) {

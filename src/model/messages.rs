@@ -15,6 +15,9 @@ use crate::problem::Problem;
 use crate::problem::nearest;
 use crate::redact::Descriptors;
 use crate::redact::ShapeBuilder;
+use crate::redact::Unknown;
+
+const UNKNOWN: [(&str, Unknown); 2] = [("drop", Unknown::Drop), ("refuse", Unknown::Refuse)];
 
 /// Reads a descriptor set in base64.
 pub(super) fn read(file: &str, text: &str, classes: &Classes) -> Result<Descriptors, Vec<Problem>> {
@@ -65,4 +68,18 @@ pub(super) fn message(
             reader.unknown("unknown-message", node.at, "a message", name, names);
         }
     }
+}
+
+/// Reads the key of a body that says what becomes of fields that the descriptors do not know.
+pub(super) fn unknown_fields(reader: &mut Reader, node: &Node, body: &Node, shape: &mut ShapeBuilder) {
+    let Some(text) = reader.text(node, "what becomes of a field that is not known") else { return };
+    let Some((_, unknown)) = UNKNOWN.into_iter().find(|(word, _)| *word == text) else {
+        let words = UNKNOWN.map(|(word, _)| word);
+        return reader.unknown("unknown-word", node.at, "`drop` or `refuse`", text, words);
+    };
+    if body.get("protobuf").is_none() {
+        let message = "`unknown_fields` says nothing of a body without `protobuf`";
+        reader.error("missing-key", node.at, message);
+    }
+    shape.unknown_fields(unknown);
 }

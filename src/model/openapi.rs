@@ -1,7 +1,7 @@
 //! Reads the routes of an OpenAPI 3.0 or 3.1 document, with the extensions `x-palisade-action`, `x-palisade-data-key`,
 //! `x-palisade-groups`, `x-palisade-denied` and `x-palisade-validate` (on an operation, its path item, or the whole document),
-//! `x-palisade-public` and `x-palisade-rows` (on an operation), `x-palisade-mode` (of all answers, or on a `requestBody`),
-//! `x-palisade-class` and `x-palisade-json` (on a schema).
+//! `x-palisade-public` and `x-palisade-rows` (on an operation), `x-palisade-mode` and `x-palisade-opaque` (of all answers,
+//! or on a `requestBody`), `x-palisade-class` and `x-palisade-json` (on a schema).
 //!
 //! Never: skips what it cannot follow. A reference that leads nowhere could have led to a class.
 
@@ -30,6 +30,7 @@ use crate::model::tree::Reader;
 use crate::model::tree::Value;
 use crate::problem::Problem;
 use crate::redact::Mode;
+use crate::redact::Shape;
 
 const ACTION: &str = "x-palisade-action";
 const DATA_KEY: &str = "x-palisade-data-key";
@@ -40,8 +41,9 @@ const VALIDATE: &str = "x-palisade-validate";
 const CLASS: &str = "x-palisade-class";
 const MODE: &str = "x-palisade-mode";
 const ROWS: &str = "x-palisade-rows";
+const OPAQUE: &str = "x-palisade-opaque";
 /// What may stand on an operation, or around it.
-const OF_ROUTES: [&str; 8] = [ACTION, DATA_KEY, GROUPS, PUBLIC, DENIED, VALIDATE, MODE, ROWS];
+const OF_ROUTES: [&str; 9] = [ACTION, DATA_KEY, GROUPS, PUBLIC, DENIED, VALIDATE, MODE, ROWS, OPAQUE];
 
 /// One operation, with the places of its bodies in the graph.
 struct Operation<'n> {
@@ -252,12 +254,15 @@ fn draft<'n>(
     let written = node.get("requestBody").and_then(|body| body.get(MODE));
     let request_mode = written.map_or(Mode::Open, |node| body::read_mode(reader, node, classes));
     let (response, rows) = graph.answers(reader, classes, node, response, response_mode, node.get(ROWS));
+    let response = let_pass(reader, response, extension(OPAQUE));
+    let request = graph.shape(reader, classes, node, request, request_mode);
+    let request = let_pass(reader, request, node.get("requestBody").and_then(|body| body.get(OPAQUE)));
     Some(Draft {
         place: reader.place(node.get("operationId").map_or(node.at, |id| id.at)),
         id: id.map(str::to_owned),
         template_place: reader.place(path_key.at),
         groups: extension(GROUPS).map(|written| groups(reader, written)).unwrap_or_default(),
-        request: graph.shape(reader, classes, node, request, request_mode),
+        request,
         response,
         public,
         denied: extension(DENIED).and_then(|written| denied(reader, written)).unwrap_or_default(),
@@ -269,6 +274,12 @@ fn draft<'n>(
         template,
         data_key,
     })
+}
+
+/// The shape of bodies of which the types that are written here pass unread.
+fn let_pass(reader: &mut Reader, shape: Option<Arc<Shape>>, written: Option<&Node>) -> Option<Arc<Shape>> {
+    let ranges = written.map(|node| body::opaque(reader, node)).unwrap_or_default();
+    shape.map(|shape| body::let_pass(shape, ranges))
 }
 
 /// What the bodies of an operation's requests are validated against; nothing where it takes none.

@@ -87,6 +87,11 @@ impl Place {
         Ok((!below.is_empty()).then_some(Self { paths: below, is_here: false, is_searched }))
     }
 
+    /// Is nothing said of it, so that it is only searched?
+    pub(super) const fn is_only_searched(&self) -> bool {
+        self.is_searched
+    }
+
     /// What becomes of a text that stands here.
     ///
     /// # Errors

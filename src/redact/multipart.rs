@@ -160,7 +160,9 @@ impl Multipart {
         let head = self.take(end + 4);
         let text = std::str::from_utf8(&head).ok().and_then(|head| head.strip_suffix("\r\n\r\n"));
         let (name, kind) = text.and_then(|text| described(plan, text)).ok_or(bad)?;
-        match Place::of(plan, &name).map_err(|_| bad)? {
+        // What nobody reads nobody searches.
+        let place = Place::of(plan, &name).map_err(|_| bad)?;
+        match place.filter(|place| kind != PartType::Opaque || !place.is_only_searched()) {
             None => {
                 self.open(&head, out);
                 self.stage = Stage::Passes;

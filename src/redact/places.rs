@@ -6,6 +6,7 @@ use crate::redact::automaton::DEAD;
 use crate::redact::automaton::State;
 use crate::redact::automaton::StateIx;
 use crate::redact::plan::Act;
+use crate::redact::plan::Counts;
 use crate::redact::plan::Document;
 use crate::redact::plan::Plan;
 
@@ -114,6 +115,18 @@ impl Places {
     /// Would an array that stands here say so?
     pub(super) fn is_owner_array(&self, plan: &Plan) -> bool {
         self.any_act(plan, |state| state.array, |act| act.owner)
+    }
+
+    /// Is a value that stands here a number of rows?
+    pub(super) fn counts(&self, plan: &Plan) -> Counts {
+        let scalar: fn(&State) -> u16 = |state| state.scalar;
+        if self.any_act(plan, scalar, |act| act.counts == Counts::All) {
+            Counts::All
+        } else if self.any_act(plan, scalar, |act| act.counts == Counts::These) {
+            Counts::These
+        } else {
+            Counts::No
+        }
     }
 
     /// Is a text that stands here said to hold a document?

@@ -6,6 +6,7 @@
 //! Never: passes a field that it does not know, a group, or bytes that are no message.
 
 mod descriptor;
+mod entry;
 mod rewrite;
 mod rows;
 mod shape;
@@ -22,6 +23,7 @@ use crate::redact::coding::Inflate;
 use crate::redact::malformed::Malformed;
 use crate::redact::plan::Plan;
 use crate::redact::reader::Encoding;
+use crate::redact::reader::add_counts;
 use crate::redact::walk::Owns;
 use rewrite::Rewrite;
 
@@ -137,7 +139,20 @@ impl Proto {
     fn rewritten(&mut self, plan: &Plan, message: &[u8]) -> Result<Option<Vec<u8>>, Malformed> {
         // Without descriptors nothing can be told of a message.
         let messages = plan.shape.protobuf.as_ref().ok_or(self.bad())?;
+        let (owner, at) = (self.owner.as_ref(), self.before);
+        let mut tally = Tally::default();
+        let mut rewrite = Rewrite::new(plan, messages, owner, at, &mut tally);
         let is_item = self.framed.is_some();
-        Rewrite::new(plan, messages, self.owner.as_ref(), self.before, &mut self.tally).root(message, is_item)
+        let mut left = rewrite.root(message, is_item)?;
+        if rewrite.is_counted && tally.foreign > 0 {
+            // Only now is known how many rows each number counts too many, wherever it stands.
+            let taken = std::mem::take(&mut tally).foreign;
+            let mut rewrite = Rewrite::new(plan, messages, owner, at, &mut tally);
+            rewrite.taken = taken;
+            left = rewrite.root(message, is_item)?;
+        }
+        add_counts(&mut self.tally.counts, &tally.counts);
+        self.tally.foreign += tally.foreign;
+        Ok(left)
     }
 }

@@ -10,6 +10,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 pub use answer::Answer;
+pub use answer::Trailers;
+use answer::unread;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -49,9 +51,14 @@ pub struct Released<U> {
 }
 
 impl<U> Released<U> {
-    /// The response for the connection.
+    /// The response for the connection. Where trailers are sure to arrive, a call of gRPC that ends badly ends by them.
     #[must_use]
-    pub fn into_response(self) -> http::Response<Answer<U>> {
+    pub fn into_response(mut self, has_trailers: bool) -> http::Response<Answer<U>> {
+        if let Answer::Stream { status: status @ Trailers::Passes, .. } = self.response.body_mut()
+            && has_trailers
+        {
+            *status = Trailers::Tells;
+        }
         self.response
     }
 }
@@ -285,12 +292,6 @@ async fn next<U: Body<Data = Bytes, Error = Broken> + Unpin>(body: &mut U) -> Re
     }
 }
 
-/// A body that passes as the app sends it.
-const fn unread<U>(body: U, redactor: Redactor, ending: Box<Ending>) -> Answer<U> {
-    let redactor = Some(redactor);
-    Answer::Stream { body, redactor, first: None, encoder: None, passes: true, has_status: false, ending }
-}
-
 /// What decides how a body leaves.
 struct Way<'a> {
     accepts: &'a Accepts,
@@ -343,7 +344,7 @@ async fn redacted<U: Body<Data = Bytes, Error = Broken> + Unpin>(
                 first: Some(first),
                 encoder: encoder.map(Box::new),
                 passes: false,
-                has_status: false,
+                status: Trailers::None,
                 ending,
             };
             return Ok((answer, encoding));

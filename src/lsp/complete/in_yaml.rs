@@ -59,6 +59,9 @@ const REQUEST: Keys = &[
     ("classes", "Which class stands where: a path and a data class each."),
     ("mode", "What becomes of what no class names: open, guarded or closed."),
     ("json", "Paths to strings that hold a JSON document."),
+    ("protobuf", "The message that bodies of Protocol Buffers and gRPC are."),
+    ("unknown_fields", "What becomes of fields that no descriptor knows: drop or refuse."),
+    ("opaque", "Content types that pass unread: the route's word that nothing stands in them."),
     ("denied", "What becomes of a field that the caller may not set: drop or refuse."),
     ("schema", "What bodies are validated against."),
 ];
@@ -66,6 +69,9 @@ const RESPONSE: Keys = &[
     ("classes", "Which class stands where: a path and a data class each."),
     ("mode", "What becomes of what no class names: open, guarded or closed."),
     ("json", "Paths to strings that hold a JSON document."),
+    ("protobuf", "The message that bodies of Protocol Buffers and gRPC are."),
+    ("unknown_fields", "What becomes of fields that no descriptor knows: drop or refuse."),
+    ("opaque", "Content types that pass unread: the route's word that nothing stands in them."),
     ("rows", "Whose each row is, so that others' never leave."),
 ];
 const MODES: &[&str] = &["open", "guarded", "closed"];
@@ -128,7 +134,7 @@ fn by_place(kind: Kind, word: &Scalar<'_>) -> (Vec<(&'static str, &'static str)>
         Kind::Links if keys == ["links"] => (LINK.to_vec(), Vec::new()),
         Kind::Routes if last == "method" => (Vec::new(), METHODS.to_vec()),
         Kind::Routes if last == "mode" => (Vec::new(), MODES.to_vec()),
-        Kind::Routes if last == "denied" => (Vec::new(), DENIED.to_vec()),
+        Kind::Routes if last == "denied" || last == "unknown_fields" => (Vec::new(), DENIED.to_vec()),
         Kind::Routes if keys == ["routes"] => (ROUTE.to_vec(), Vec::new()),
         Kind::Routes if keys == ["routes", "request"] => (REQUEST.to_vec(), Vec::new()),
         Kind::Routes if keys == ["routes", "response"] => (RESPONSE.to_vec(), Vec::new()),

@@ -180,3 +180,32 @@ proptest! {
         drop(read_text(&format!("{start}{with}{rest}")));
     }
 }
+
+#[test]
+fn a_document_says_what_passes_unread_of_all_answers_or_of_one_or_of_a_request() {
+    let text = |of_one: &str| {
+        format!(
+            "openapi: 3.1.0\nx-palisade-opaque: [application/pdf]\npaths:\n  /a:\n    put:\n      {of_one}\n      requestBody: {{x-palisade-opaque: image/png, content: {{a/b: {{schema: {{$ref: '#/components/schemas/A'}}}}}}}}\n      responses: {{'200': {{content: {{a/b: {{schema: {{$ref: '#/components/schemas/A'}}}}}}}}}}\ncomponents: {{schemas: {{A: {{x-palisade-class: pii}}}}}}\n"
+        )
+    };
+    let passes = |of_one: &str| {
+        let routes = read_text(&text(of_one)).unwrap();
+        let (_, route) = routes.iter().next().unwrap();
+        let lets = |shape: &Option<std::sync::Arc<crate::redact::Shape>>| {
+            let plan = crate::redact::Plan::new(shape.as_ref().unwrap(), [], None);
+            ["application/pdf", "image/png", "video/mp4"].map(|kind| {
+                let line = http::HeaderValue::from_static(kind);
+                crate::redact::http::readable_in(
+                    &[(http::header::CONTENT_TYPE, line)].into_iter().collect(),
+                    &plan,
+                )
+                .is_ok()
+            })
+        };
+        (lets(&route.request), lets(&route.response))
+    };
+    assert_eq!(passes("summary: x"), ([false, true, false], [true, false, false]));
+    assert_eq!(passes("x-palisade-opaque: [video/*]"), ([false, true, false], [false, false, true]));
+    let problems = read_text(&text("x-palisade-opaque: [text/csv]")).unwrap_err();
+    assert_eq!(problems.iter().map(|problem| problem.code).collect::<Vec<_>>(), ["bad-content-type"]);
+}

@@ -270,3 +270,15 @@ routes:
     let said: Vec<_> = problems.iter().map(|problem| (problem.code, problem.place.line)).collect();
     assert_eq!(said, [("contradiction", 3), ("bad-body-path", 4), ("unknown-key", 5)]);
 }
+
+#[test]
+fn what_becomes_of_unknown_fields_is_said_of_messages_only() {
+    let said = |body: &str| {
+        let text =
+            format!("routes: [{{method: GET, path: /a, response: {{classes: {{$.a: pii}}, {body}}}}}]");
+        let problems = read(&text).err().unwrap_or_default();
+        problems.into_iter().map(|problem| problem.code).collect::<Vec<_>>()
+    };
+    assert_eq!(said("unknown_fields: refuse"), ["missing-key"]);
+    assert_eq!(said("protobuf: a.B, unknown_fields: keep"), ["unknown-message", "unknown-word"]);
+}

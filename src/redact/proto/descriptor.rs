@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -85,6 +86,10 @@ pub(super) struct Field {
     pub(super) json_name: Box<str>,
     pub(super) kind: Kind,
     pub(super) is_repeated: bool,
+    /// Must it be there?
+    pub(super) is_required: bool,
+    /// The number of its `oneof`.
+    pub(super) oneof: Option<u32>,
     pub(super) classes: Vec<Box<str>>,
 }
 
@@ -92,9 +97,22 @@ pub(super) struct Field {
 pub(super) struct Message {
     pub(super) name: Box<str>,
     pub(super) fields: BTreeMap<u32, Field>,
-    pub(super) is_map_entry: bool,
-    is_transparent: bool,
-    is_any: bool,
+    pub(super) special: Special,
+    /// Has it a `oneof` of several fields?
+    pub(super) has_oneofs: bool,
+}
+
+/// Messages that are not read as a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Special {
+    #[default]
+    No,
+    /// A key and a value of a map.
+    MapEntry,
+    /// Its fields stand for themselves in JSON.
+    Transparent,
+    /// It says of which type the message in it is.
+    Any,
 }
 
 /// Messages whose fields stand for themselves in JSON.
@@ -116,15 +134,10 @@ const TRANSPARENT: [&str; 12] = [
 /// A message that says of which type the one in it is.
 const ANY: &str = "google.protobuf.Any";
 
-impl Message {
-    /// Do its fields stand for themselves in JSON?
-    pub(super) const fn is_transparent(&self) -> bool {
-        self.is_transparent
-    }
-
-    /// Does it say of which type the message in it is?
-    pub(super) const fn is_any(&self) -> bool {
-        self.is_any
+impl Field {
+    /// Is 0, or nothing, what readers take for it where it is not there?
+    pub(super) const fn is_zero_absent(&self) -> bool {
+        !self.is_repeated && !self.is_required && self.oneof.is_none()
     }
 }
 
@@ -210,6 +223,9 @@ impl Descriptors {
                     return Err(BadDescriptors(message));
                 }
             }
+            let mut oneofs = HashSet::new();
+            let mut numbers = message.fields.values().filter_map(|field| field.oneof);
+            message.has_oneofs = numbers.any(|number| !oneofs.insert(number));
             finished.push(message);
         }
         Ok(Self { messages: finished, names, digest: Digest::of(bytes) })
@@ -223,7 +239,10 @@ impl Descriptors {
 
     /// The full names of all messages.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.messages.iter().filter(|message| !message.is_map_entry).map(|message| &*message.name)
+        self.messages
+            .iter()
+            .filter(|message| message.special != Special::MapEntry)
+            .map(|message| &*message.name)
     }
 
     /// The fields that name a data class, as `pkg.Type.field`, each with its classes.
@@ -277,12 +296,16 @@ fn message(bytes: &[u8], scope: &str, depth: usize, all: &mut Collected) -> Opti
         return None;
     }
     let name = join(scope, &text(fields(bytes, 1)?.last()?.1)?);
-    let (is_transparent, is_any) = (TRANSPARENT.contains(&&*name), name == ANY);
-    let mut message = Message { name: name.clone().into(), is_transparent, is_any, ..Message::default() };
+    let special = match &*name {
+        ANY => Special::Any,
+        name if TRANSPARENT.contains(&name) => Special::Transparent,
+        _ => Special::No,
+    };
+    let mut message = Message { name: name.clone().into(), special, ..Message::default() };
     for (_, options) in fields(bytes, 7)? {
         for option in wire::fields(options) {
-            if let (7, Value::Varint(flag)) = option? {
-                message.is_map_entry = flag != 0;
+            if let (7, Value::Varint(1..)) = option? {
+                message.special = Special::MapEntry;
             }
         }
     }
@@ -301,7 +324,7 @@ fn message(bytes: &[u8], scope: &str, depth: usize, all: &mut Collected) -> Opti
 /// `FieldDescriptorProto`; of an extension in this scope, which gives it its full name.
 fn field(bytes: &[u8], scope: Option<&str>) -> Option<Draft> {
     let (mut name, mut json_name, mut classes) = (None, None, Vec::new());
-    let (mut number, mut kind, mut label) = (0, 0, 0);
+    let (mut number, mut kind, mut label, mut oneof) = (0, 0, 0, None);
     let (mut type_name, mut extendee) = (String::new(), String::new());
     for part in wire::fields(bytes) {
         match part? {
@@ -316,6 +339,7 @@ fn field(bytes: &[u8], scope: Option<&str>) -> Option<Draft> {
                     classes.push(text(class)?.into());
                 }
             }
+            (9, Value::Varint(found)) => oneof = Some(u32::try_from(found).ok()?),
             (10, Value::Bytes(bytes)) => json_name = Some(text(bytes)?),
             _ => {}
         }
@@ -330,6 +354,8 @@ fn field(bytes: &[u8], scope: Option<&str>) -> Option<Draft> {
         json_name: json_name.into(),
         kind: Kind::Bytes,
         is_repeated: label == 3,
+        is_required: label == 2,
+        oneof,
         classes,
     };
     Some(Draft { number, kind, type_name, extendee, field })

@@ -2,10 +2,10 @@
 //!
 //! Never: goes deeper than [`limits::PROTOBUF_DEPTH_MAX`], or keeps a field that the descriptors do not know.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::limits;
-use crate::redact::automaton::DEAD;
 use crate::redact::malformed::Malformed;
 use crate::redact::places::Places;
 use crate::redact::plan::Plan;
@@ -16,13 +16,14 @@ use super::descriptor::Field;
 use super::descriptor::Kind;
 use super::descriptor::Message;
 use super::descriptor::Messages;
+use super::descriptor::Special;
 use super::descriptor::Unknown;
 use super::rows::Row;
+use super::value;
 use super::value::is_nothing;
 use super::value::masked_number;
 use super::value::masked_text;
 use super::value::rule_of;
-use super::value::told;
 use super::value::unpacked;
 use super::wire;
 use super::wire::Value;
@@ -33,18 +34,21 @@ pub(super) struct Here<'h> {
     pub(super) places: &'h Places,
     /// The name by which JSON would have it.
     pub(super) key: &'h str,
-    depth: usize,
+    pub(super) depth: usize,
 }
 
 pub(super) struct Rewrite<'a> {
     pub(super) plan: &'a Plan,
-    messages: &'a Messages,
+    pub(super) messages: &'a Messages,
     /// Whose rows may stay, where there are any.
     pub(super) owner: Option<&'a Arc<dyn Owns>>,
     /// Where the message begins that is the document.
     pub(super) at: u64,
     pub(super) tally: &'a mut Tally,
     pub(super) row: Option<Row>,
+    /// How many rows are taken out of the message, once that is known; and does it count any?
+    pub(super) taken: u64,
+    pub(super) is_counted: bool,
     /// Does what is read go nowhere?
     pub(super) is_hidden: bool,
 }
@@ -57,7 +61,7 @@ impl<'a> Rewrite<'a> {
         at: u64,
         tally: &'a mut Tally,
     ) -> Self {
-        Self { plan, messages, owner, at, tally, row: None, is_hidden: false }
+        Self { plan, messages, owner, at, tally, row: None, taken: 0, is_counted: false, is_hidden: false }
     }
 
     pub(super) const fn bad(&self) -> Malformed {
@@ -81,7 +85,7 @@ impl<'a> Rewrite<'a> {
         Ok(stays.then_some(out))
     }
 
-    fn message(
+    pub(super) fn message(
         &mut self,
         at: usize,
         here: Here<'_>,
@@ -92,15 +96,22 @@ impl<'a> Rewrite<'a> {
         if here.depth >= limits::PROTOBUF_DEPTH_MAX || here.places.len() > limits::READINGS_MAX {
             return Err(self.bad());
         }
-        if message.is_any() {
+        if message.special == Special::Any {
             return self.any(here, bytes, out);
         }
-        for field in wire::fields(bytes) {
+        let since = if message.has_oneofs { since(message, bytes) } else { HashMap::new() };
+        let is_forgotten = |field: &Field, at| {
+            field.oneof.and_then(|oneof| since.get(&oneof)).is_some_and(|from| at < from.1)
+        };
+        for (at, field) in wire::fields(bytes).enumerate() {
             let (number, value) = field.ok_or(self.bad())?;
             match message.fields.get(&number) {
+                // What readers forget must not come back where what came after it is hidden.
+                Some(field) if is_forgotten(field, at) => {}
                 Some(field) => {
                     let places = inside(self.plan, message, field, here.places);
-                    let key = if message.is_transparent() { here.key } else { &field.json_name };
+                    let key =
+                        if message.special == Special::Transparent { here.key } else { &field.json_name };
                     self.field(number, field, value, Here { places: &places, key, ..here }, out)?;
                 }
                 None => self.unknown()?,
@@ -110,7 +121,7 @@ impl<'a> Rewrite<'a> {
     }
 
     /// A field that the descriptors do not know, or of another wire type than its own, which readers take for such a one.
-    const fn unknown(&self) -> Result<(), Malformed> {
+    pub(super) const fn unknown(&self) -> Result<(), Malformed> {
         match self.messages.unknown {
             Unknown::Drop => Ok(()),
             Unknown::Refuse => Err(Malformed::UnknownField { at: self.at }),
@@ -118,7 +129,7 @@ impl<'a> Rewrite<'a> {
     }
 
     /// One field, or one of its values.
-    fn field(
+    pub(super) fn field(
         &mut self,
         number: u32,
         field: &Field,
@@ -170,24 +181,35 @@ impl<'a> Rewrite<'a> {
         if let (Kind::Text, Value::Bytes(text)) = (kind, value) {
             std::str::from_utf8(text).map_err(|_| self.bad())?;
         }
-        let Some((rule, set)) = hidden else { return self.seen(number, kind, value, here, out) };
-        self.count(set);
-        // Of a list that goes nothing is left; what goes alone, and is no item, moves no other.
-        let is_gone = is_nothing(rule_of(plan, rule)) && (array.is_some() || !field.is_repeated);
-        let left = match (kind, value) {
-            (Kind::Message(of), Value::Bytes(bytes)) => {
-                let deeper = here.deeper();
-                self.unseen(|this, nowhere| this.message(of, deeper, bytes, nowhere))?;
-                Some(Value::Bytes(&[]))
+        let Some((rule, set)) = hidden else {
+            if self.is_number_of_rows(here.places)? {
+                let left = value::less(kind, value, self.taken).or(field.is_repeated.then_some(kind.zero()));
+                left.into_iter().for_each(|left| wire::put(number, left.value(), out));
+                return Ok(());
             }
-            (_, Value::Bytes(bytes)) if !is_gone => {
-                let left = masked_text(plan, rule, kind, bytes);
-                wire::put(number, Value::Bytes(left.as_bytes()), out);
-                None
-            }
-            _ => Some(masked_number(plan, rule, kind, value)),
+            return self.seen(number, kind, value, here, out);
         };
-        if let Some(left) = left.filter(|_| !is_gone) {
+        self.count(set);
+        if let (Kind::Message(of), Value::Bytes(bytes)) = (kind, value) {
+            let deeper = here.deeper();
+            self.unseen(|this, nowhere| this.message(of, deeper, bytes, nowhere))?;
+        }
+        // Of a list that goes nothing is left; what goes alone, and is no item, moves no other.
+        if is_nothing(rule_of(plan, rule)) && (array.is_some() || !field.is_repeated) {
+            return Ok(());
+        }
+        let text;
+        let left = match (kind, value) {
+            (Kind::Message(_), _) => Value::Bytes(&[]),
+            (_, Value::Bytes(bytes)) => {
+                text = masked_text(plan, rule, kind, bytes);
+                Value::Bytes(text.as_bytes())
+            }
+            _ => masked_number(plan, rule, kind, value),
+        };
+        // Writers leave out what is 0: one that stands there would tell that it was another number.
+        let is_told = matches!(kind, Kind::Message(_)) || !field.is_zero_absent() || !left.is_zero();
+        if is_told {
             wire::put(number, left, out);
         }
         Ok(())
@@ -238,140 +260,47 @@ impl<'a> Rewrite<'a> {
             let (value, after) = unpacked(kind, rest).ok_or(self.bad())?;
             rest = after;
             self.note_owner(here.places, kind, value);
-            let value = match hidden {
+            match hidden {
                 Some((rule, set)) => {
                     self.count(set);
-                    masked_number(plan, rule, kind, value)
+                    wire::put_value(masked_number(plan, rule, kind, value), out);
                 }
-                None => value,
-            };
-            wire::put_value(value, out);
+                None if self.is_number_of_rows(here.places)? => {
+                    let left = value::less(kind, value, self.taken).unwrap_or(kind.zero());
+                    wire::put_value(left.value(), out);
+                }
+                None => wire::put_value(value, out),
+            }
         }
         wire::close(before, out);
         Ok(())
     }
-
-    /// The key and the value of the entries of a map.
-    fn entry_of(&self, field: &Field) -> Option<(&'a Field, &'a Field)> {
-        let Kind::Message(at) = field.kind else { return None };
-        let message = self.messages.descriptors.messages.get(at).filter(|message| message.is_map_entry)?;
-        Some((message.fields.get(&1)?, message.fields.get(&2)?))
-    }
-
-    /// One entry of a map: its value is like the member of its key.
-    fn entry(
-        &mut self,
-        number: u32,
-        (key_field, value_field): (&Field, &Field),
-        value: Value<'_>,
-        here: Here<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Malformed> {
-        let plan = self.plan;
-        let Value::Bytes(bytes) = value else { return self.unknown() };
-        self.disown(here.places.is_owner(plan));
-        let map = here.places.hidden(plan);
-        if let Some((_, set)) = map {
-            self.count(set);
-            if self.row.is_none() {
-                return Ok(());
-            }
-        }
-        let (mut key, mut held) = (None, None);
-        for field in wire::fields(bytes) {
-            // Of two keys or values readers take the last, or both together.
-            let once = match field.ok_or(self.bad())? {
-                (1, found) if key_field.kind.is_of(found) => key.replace(found).is_none(),
-                (2, found) if value_field.kind.is_of(found) => held.replace(found).is_none(),
-                _ => self.unknown().map(|()| true)?,
-            };
-            if !once {
-                return Err(self.bad());
-            }
-        }
-        let name = told(key_field.kind, key).ok_or(self.bad())?;
-        let places = here.places.members(plan, &[&name]).described(plan);
-        let inner = Here { places: &places, key: &name, ..here };
-        if let (Some(_), Some(held)) = (map, held) {
-            return self.unseen(|this, nowhere| this.field(2, value_field, held, inner, nowhere));
-        }
-        let before = wire::open(number, bytes.len(), out);
-        match (key, self.key(&name)) {
-            (Some(_), Some(masked)) => wire::put(1, Value::Bytes(masked.as_bytes()), out),
-            (Some(key), None) => wire::put(1, key, out),
-            (None, _) => {}
-        }
-        let keyed = out.len();
-        if let Some(held) = held {
-            self.field(2, value_field, held, inner, out)?;
-        }
-        let hidden = places.hidden(plan).or(places.hidden_whole(plan));
-        // A value that is gone takes its key with it.
-        if map.is_some() || out.len() == keyed && hidden.is_some() {
-            wire::undo(before, out);
-        } else {
-            wire::close(before, out);
-        }
-        Ok(())
-    }
-
-    /// What a message of any type holds, by its type.
-    fn any(&mut self, here: Here<'_>, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
-        let (plan, bad) = (self.plan, self.bad());
-        let (mut url, mut held) = (None, None);
-        for field in wire::fields(bytes) {
-            let once = match field.ok_or(bad)? {
-                (1, Value::Bytes(found)) => url.replace(found).is_none(),
-                (2, Value::Bytes(found)) => held.replace(found).is_none(),
-                _ => self.unknown().map(|()| true)?,
-            };
-            if !once {
-                return Err(bad);
-            }
-        }
-        let Some(url) = url else { return if held.is_some() { self.unknown() } else { Ok(()) } };
-        let url = std::str::from_utf8(url).map_err(|_| bad)?;
-        let name = url.rsplit('/').next().unwrap_or_default();
-        let of = self.messages.descriptors.find(name);
-        // Where what no class names is hidden, the name of a type that nobody knows is, too.
-        if of.is_some() || plan.shape.rest == DEAD {
-            wire::put(1, Value::Bytes(self.key(url).as_deref().unwrap_or(url).as_bytes()), out);
-        }
-        match (held, of) {
-            (Some(held), Some(of)) => {
-                let by_type = Places::document(plan).members(plan, &[&type_key(name)]);
-                let places = here.places.clone().or(&by_type);
-                let inner = Here { places: &places, ..here.deeper() };
-                if let Some((_, set)) = by_type.hidden(plan) {
-                    self.count(set);
-                    return self.unseen(|this, nowhere| this.message(of, inner, held, nowhere));
-                }
-                let before = wire::open(2, held.len(), out);
-                self.message(of, inner, held, out)?;
-                wire::close(before, out);
-                Ok(())
-            }
-            // Of a type that is not known no field is.
-            (Some(_), None) => self.unknown(),
-            (None, _) => Ok(()),
-        }
-    }
 }
 
 impl Here<'_> {
-    const fn deeper(self) -> Self {
+    pub(super) const fn deeper(self) -> Self {
         Self { depth: self.depth + 1, ..self }
     }
+}
+
+/// From which of its fields on a message tells one and the same field of each `oneof`.
+fn since(message: &Message, bytes: &[u8]) -> HashMap<u32, (u32, usize)> {
+    let mut since: HashMap<u32, (u32, usize)> = HashMap::new();
+    for (at, (number, value)) in wire::fields(bytes).flatten().enumerate() {
+        let field = message.fields.get(&number).filter(|field| field.kind.is_of(value));
+        if let Some(oneof) = field.and_then(|field| field.oneof) {
+            let run = since.entry(oneof).or_insert((number, at));
+            if run.0 != number {
+                *run = (number, at);
+            }
+        }
+    }
+    since
 }
 
 /// Where the fields of a message stand that stands here.
 fn inside(plan: &Plan, message: &Message, field: &Field, places: &Places) -> Places {
     let members = places.members(plan, &[&*field.name, &*field.json_name]);
-    let members = if message.is_transparent() { members.or(places) } else { members };
+    let members = if message.special == Special::Transparent { members.or(places) } else { members };
     members.described(plan)
-}
-
-/// The key that leads from the document to a type, for messages that say their type themselves.
-pub(super) fn type_key(name: &str) -> String {
-    format!("type.googleapis.com/{name}")
 }

@@ -5,6 +5,7 @@
 use crate::redact::malformed::Malformed;
 use crate::redact::places;
 use crate::redact::places::Places;
+use crate::redact::plan::Counts;
 use crate::redact::reader::add_counts;
 use crate::redact::shape::Foreign;
 
@@ -71,6 +72,17 @@ impl Rewrite<'_> {
         let written = write(self, &mut Vec::new());
         self.is_hidden = around;
         written
+    }
+
+    /// Is what stands here a number of rows that is no longer true? One of more rows than these refuses the message.
+    pub(super) fn is_number_of_rows(&mut self, places: &Places) -> Result<bool, Malformed> {
+        let counts = if self.owner.is_some() { places.counts(self.plan) } else { Counts::No };
+        self.is_counted |= counts != Counts::No;
+        match counts {
+            Counts::All if self.taken > 0 => Err(Malformed::ForeignRow { at: self.at }),
+            Counts::All | Counts::No => Ok(false),
+            Counts::These => Ok(self.taken > 0),
+        }
     }
 
     /// A value stands here that may say whose the row is.

@@ -11,8 +11,9 @@ use crate::redact::shape::ShapeBuilder;
 use super::descriptor::Descriptors;
 use super::descriptor::Kind;
 use super::descriptor::Messages;
+use super::descriptor::Special;
 use super::descriptor::Unknown;
-use super::rewrite::type_key;
+use super::entry::type_key;
 
 impl ShapeBuilder {
     /// The body is a message of this type where it is one of Protocol Buffers. `class` finds the data classes that
@@ -39,7 +40,7 @@ impl ShapeBuilder {
                 let Kind::Message(of) = field.kind else { continue };
                 let Some(held) = descriptors.messages.get(of) else { continue };
                 // The members of a map are its values, whatever their keys.
-                let of_map = held.fields.get(&2).filter(|_| held.is_map_entry);
+                let of_map = held.fields.get(&2).filter(|_| held.special == Special::MapEntry);
                 match (of_map.map(|value| value.kind), nodes.get(of)) {
                     (Some(Kind::Message(of)), _) => {
                         let member = self.node();
@@ -50,7 +51,7 @@ impl ShapeBuilder {
                     (Some(_), _) | (None, None) => {}
                 }
             }
-            if !message.is_map_entry {
+            if message.special != Special::MapEntry {
                 let root = self.root();
                 self.member(root, &type_key(&message.name), *node);
             }

@@ -129,6 +129,48 @@ pub(super) fn told(kind: Kind, value: Option<Value<'_>>) -> Option<String> {
     })
 }
 
+/// A value made anew.
+pub(super) enum Made {
+    Value(Value<'static>),
+    Text(String),
+}
+
+impl Made {
+    pub(super) fn value(&self) -> Value<'_> {
+        match self {
+            Self::Value(value) => *value,
+            Self::Text(text) => Value::Bytes(text.as_bytes()),
+        }
+    }
+}
+
+impl Kind {
+    /// What stands for nothing.
+    pub(super) const fn zero(self) -> Made {
+        Made::Value(match self {
+            Self::Varint(_) => Value::Varint(0),
+            Self::Fixed32 { .. } => Value::Fixed32([0; 4]),
+            Self::Fixed64 { .. } => Value::Fixed64([0; 8]),
+            Self::Text | Self::Bytes | Self::Message(_) => Value::Bytes(&[]),
+        })
+    }
+}
+
+/// A number of rows, or its text, less so many; `None` where it counts none, or fewer.
+pub(super) fn less(kind: Kind, value: Value<'_>, taken: u64) -> Option<Made> {
+    let left = owner_text(kind, value)?.parse::<u64>().ok()?.checked_sub(taken)?;
+    Some(match kind {
+        Kind::Text | Kind::Bytes => Made::Text(left.to_string()),
+        Kind::Varint(Number::Sint32 | Number::Sint64) => {
+            Made::Value(Value::Varint(zigzag(left.cast_signed())))
+        }
+        Kind::Varint(_) => Made::Value(Value::Varint(left)),
+        Kind::Fixed32 { .. } => Made::Value(Value::Fixed32(u32::try_from(left).ok()?.to_le_bytes())),
+        Kind::Fixed64 { .. } => Made::Value(Value::Fixed64(left.to_le_bytes())),
+        Kind::Message(_) => return None,
+    })
+}
+
 /// What names the owner of a row, as its text; `None` for what can name none.
 pub(super) fn owner_text(kind: Kind, value: Value<'_>) -> Option<String> {
     match (kind, value) {

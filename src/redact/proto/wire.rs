@@ -12,6 +12,16 @@ pub(super) enum Value<'a> {
 }
 
 impl Value<'_> {
+    /// Is it 0, or nothing?
+    pub(super) const fn is_zero(self) -> bool {
+        match self {
+            Self::Varint(number) => number == 0,
+            Self::Fixed64(bytes) => u64::from_le_bytes(bytes) == 0,
+            Self::Fixed32(bytes) => u32::from_le_bytes(bytes) == 0,
+            Self::Bytes(bytes) => bytes.is_empty(),
+        }
+    }
+
     const fn wire_type(self) -> u64 {
         match self {
             Self::Varint(_) => 0,

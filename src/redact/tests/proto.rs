@@ -1,6 +1,8 @@
 //! Protocol Buffers and gRPC.
 
+mod evasions;
 mod laws;
+mod oracle;
 mod rows;
 mod searched;
 
@@ -179,13 +181,14 @@ fn a_field_is_masked_in_its_own_type() {
     assert_eq!(seen(&[("fullName", "drop")], &body), body[5..]);
     assert_eq!(seen(&[("full_name", "drop")], &body), body[5..]);
     let age = |mask| seen(&[("age", mask)], &number(3, 47));
-    assert_eq!(age("fixed"), number(3, 0));
-    assert_eq!(age("typed"), number(3, 0));
-    assert_eq!(age("pseudonym"), number(3, 0));
+    // What is 0 is left out, as its writers do: else it would tell that it was another number.
+    for mask in ["fixed", "typed", "pseudonym"] {
+        assert_eq!(age(mask), b"", "{mask}");
+    }
     assert_eq!(age("bucket(10)"), number(3, 40));
     assert_eq!(age("null"), b"");
     let delta = |mask| seen(&[("delta", mask)], &number(17, 93));
-    assert_eq!((delta("bucket(10)"), delta("fixed")), (number(17, 99), number(17, 0)));
+    assert_eq!((delta("bucket(10)"), delta("fixed")), (number(17, 99), Vec::new()));
     let photo = seen(
         &[("photo", "fixed"), ("alive", "fixed"), ("weight", "fixed"), ("big", "fixed")],
         &[
@@ -196,11 +199,7 @@ fn a_field_is_masked_in_its_own_type() {
         ]
         .concat(),
     );
-    assert_eq!(
-        photo,
-        [bytes(9, b""), number(10, 0), [&[89][..], &[0; 8]].concat(), [&[145, 1][..], &[0; 8]].concat()]
-            .concat()
-    );
+    assert_eq!(photo, b"");
 }
 
 #[test]

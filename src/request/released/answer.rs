@@ -21,6 +21,7 @@ use crate::request::ending::Ended;
 use crate::request::ending::Ending;
 use crate::request::forwarded::Broken;
 use crate::request::forwarded::remove;
+use crate::request::refusal::Refusal;
 use crate::request::released::Cut;
 use crate::request::released::encoded;
 use crate::request::released::grpc;
@@ -46,11 +47,22 @@ pub enum Answer<U> {
         encoder: Option<Box<Encoder>>,
         /// Nothing is hidden, so length and trailers pass as well.
         passes: bool,
-        /// The status of gRPC stands in the trailers.
-        has_status: bool,
+        /// What of the trailers leaves otherwise.
+        status: Trailers,
         /// How it ended is told to this.
         ending: Box<Ending>,
     },
+}
+
+/// What of trailers leaves where something is hidden.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trailers {
+    /// Nothing.
+    None,
+    /// The status of gRPC.
+    Passes,
+    /// The same; and of a body that cannot end well a status tells it, for trailers are sure to arrive.
+    Tells,
 }
 
 type Next = Poll<Option<Result<Frame<Redacted>, Cut>>>;
@@ -62,12 +74,12 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Body for Answer<U> {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Next {
         match self.get_mut() {
             Self::Whole { body } => Poll::Ready(body.take().map(|body| Ok(Frame::data(body)))),
-            Self::Stream { body, redactor, first, encoder, passes, has_status, ending } => {
+            Self::Stream { body, redactor, first, encoder, passes, status, ending } => {
                 if let Some(piece) = first.take().filter(|piece| !piece.is_empty()) {
                     ending.sent(piece.len());
                     return Poll::Ready(Some(Ok(Frame::data(piece))));
                 }
-                stream(body, (redactor, encoder), (*passes, *has_status), ending, cx)
+                stream(body, (redactor, encoder), (*passes, *status), ending, cx)
             }
         }
     }
@@ -88,10 +100,24 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Body for Answer<U> {
     }
 }
 
+/// A body that passes as the app sends it.
+pub(super) const fn unread<U>(body: U, redactor: Redactor, ending: Box<Ending>) -> Answer<U> {
+    let redactor = Some(redactor);
+    Answer::Stream {
+        body,
+        redactor,
+        first: None,
+        encoder: None,
+        passes: true,
+        status: Trailers::None,
+        ending,
+    }
+}
+
 fn stream<U: Body<Data = Bytes, Error = Broken> + Unpin>(
     body: &mut U,
     (redactor, encoder): (&mut Option<Redactor>, &mut Option<Box<Encoder>>),
-    (passes, has_status): (bool, bool),
+    (passes, tail): (bool, Trailers),
     ending: &mut Ending,
     cx: &mut Context<'_>,
 ) -> Next {
@@ -109,8 +135,8 @@ fn stream<U: Body<Data = Bytes, Error = Broken> + Unpin>(
                     }
                     continue;
                 }
-                Err(frame) if has_status => match frame.into_trailers() {
-                    Ok(trailers) => return status(redactor, trailers, ending),
+                Err(frame) if tail != Trailers::None => match frame.into_trailers() {
+                    Ok(trailers) => return status(redactor, trailers, tail, ending),
                     Err(_) => continue,
                 },
                 Err(_) => continue,
@@ -118,9 +144,13 @@ fn stream<U: Body<Data = Bytes, Error = Broken> + Unpin>(
             Some(Err(broken)) => {
                 *redactor = None;
                 ending.end(Ended::UpstreamBroken);
-                return Poll::Ready(Some(Err(Cut::Upstream(broken))));
+                let refusal = match broken {
+                    Broken::Idle => Refusal::UpstreamTimeout,
+                    Broken::Cut => Refusal::BadUpstream,
+                };
+                return cut(Cut::Upstream(broken), &refusal, tail);
             }
-            None => return last(redactor, encoder, ending),
+            None => return last(redactor, encoder, tail, ending),
         };
         ending.saw(&data);
         let fed = if passes {
@@ -143,21 +173,34 @@ fn stream<U: Body<Data = Bytes, Error = Broken> + Unpin>(
             }
             Err(why) => {
                 *redactor = None;
-                return broken(why, ending);
+                return broken(why, tail, ending);
             }
         }
     }
 }
 
 /// The body ends here, and not well.
-fn broken(why: Option<Malformed>, ending: &mut Ending) -> Next {
-    let ended = why.map_or(Ended::Unredactable, |why| ending.broken(why).1);
+fn broken(why: Option<Malformed>, tail: Trailers, ending: &mut Ending) -> Next {
+    let (refusal, ended) = why.map_or((Refusal::Unredactable, Ended::Unredactable), |why| ending.broken(why));
     ending.end(ended);
-    Poll::Ready(Some(Err(Cut::Unredactable)))
+    cut(Cut::Unredactable, &refusal, tail)
+}
+
+/// How the client is told that this is no end.
+fn cut(cut: Cut, refusal: &Refusal, tail: Trailers) -> Next {
+    Poll::Ready(Some(match tail {
+        Trailers::Tells => Ok(Frame::trailers(grpc::told(&refusal.row()))),
+        Trailers::None | Trailers::Passes => Err(cut),
+    }))
 }
 
 /// The trailers of a gRPC answer, of which the status and its message leave: details could say anything.
-fn status(redactor: &mut Option<Redactor>, mut trailers: HeaderMap, ending: &mut Ending) -> Next {
+fn status(
+    redactor: &mut Option<Redactor>,
+    mut trailers: HeaderMap,
+    tail: Trailers,
+    ending: &mut Ending,
+) -> Next {
     match redactor.take().map(Redactor::finish) {
         // Messages leave when they are whole, so that nothing is left of them.
         Some(Ok((rest, hidden))) if rest.is_empty() => {
@@ -166,13 +209,18 @@ fn status(redactor: &mut Option<Redactor>, mut trailers: HeaderMap, ending: &mut
             grpc::status_only(&mut trailers);
             Poll::Ready(Some(Ok(Frame::trailers(trailers))))
         }
-        Some(Ok(_)) => broken(None, ending),
-        Some(Err(why)) => broken(Some(why), ending),
+        Some(Ok(_)) => broken(None, tail, ending),
+        Some(Err(why)) => broken(Some(why), tail, ending),
         None => Poll::Ready(None),
     }
 }
 
-fn last(redactor: &mut Option<Redactor>, encoder: &mut Option<Box<Encoder>>, ending: &mut Ending) -> Next {
+fn last(
+    redactor: &mut Option<Redactor>,
+    encoder: &mut Option<Box<Encoder>>,
+    tail: Trailers,
+    ending: &mut Ending,
+) -> Next {
     let Some(redactor) = redactor.take() else { return Poll::Ready(None) };
     let ended = ending.timed(|| {
         let (piece, hidden) = redactor.finish().map_err(Some)?;
@@ -189,6 +237,6 @@ fn last(redactor: &mut Option<Redactor>, encoder: &mut Option<Box<Encoder>>, end
             ending.end(Ended::Complete);
             Poll::Ready((!piece.is_empty()).then(|| Ok(Frame::data(piece))))
         }
-        Err(why) => broken(why, ending),
+        Err(why) => broken(why, tail, ending),
     }
 }

@@ -12,6 +12,7 @@ use crate::redact::Redactor;
 use crate::request::ending::Ending;
 use crate::request::refusal::Row;
 use crate::request::released::Answer;
+use crate::request::released::answer::Trailers;
 
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
@@ -26,7 +27,15 @@ pub(in crate::request) fn is_call(headers: &HeaderMap) -> bool {
 /// The answer to a call: its status stands in trailers, and may be all there is. Its messages have encodings of their own.
 pub(super) const fn stream<U>(body: U, redactor: Redactor, ending: Box<Ending>) -> Answer<U> {
     let redactor = Some(redactor);
-    Answer::Stream { body, redactor, first: None, encoder: None, passes: false, has_status: true, ending }
+    Answer::Stream {
+        body,
+        redactor,
+        first: None,
+        encoder: None,
+        passes: false,
+        status: Trailers::Passes,
+        ending,
+    }
 }
 
 /// A refusal, as one who calls by gRPC is told it: by the status that stands for it.
@@ -35,8 +44,15 @@ pub(super) fn refused<U>(response: &mut http::Response<Answer<U>>, row: &Row) {
     *response.status_mut() = StatusCode::OK;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    headers.insert(STATUS, HeaderValue::from_static(code(row.status)));
-    headers.insert(MESSAGE, HeaderValue::from_static(row.code));
+    headers.extend(told(row));
+}
+
+/// A refusal in trailers, which end a stream whose head has left.
+pub(super) fn told(row: &Row) -> HeaderMap {
+    let mut trailers = HeaderMap::new();
+    trailers.insert(STATUS, HeaderValue::from_static(code(row.status)));
+    trailers.insert(MESSAGE, HeaderValue::from_static(row.code));
+    trailers
 }
 
 /// The status of gRPC for one of HTTP.

@@ -180,6 +180,42 @@ fn an_owner_is_known_where_it_or_what_is_around_it_is_hidden() {
 }
 
 #[test]
+fn a_number_of_rows_is_corrected_wherever_it_stands_or_refuses_the_message() {
+    let plan = |path: &str, these: bool| {
+        let descriptors = Arc::new(Descriptors::parse(&claims()).unwrap());
+        let mut shape = ShapeBuilder::new();
+        shape.rows("$.rows[*]", "tenant", Foreign::Drop).unwrap();
+        shape.row_count(path, these).unwrap();
+        shape.protobuf(&descriptors, descriptors.find("c.List").unwrap(), |_| None);
+        Arc::new(Plan::new(&Arc::new(shape.build().unwrap()), [], None))
+    };
+    let rows = ["acme", "globex", "globex"].map(|tenant| bytes(1, of(tenant)));
+    let mine = bytes(1, of("acme"));
+    for (total, left) in [(3, number(4, 1)), (2, number(4, 0)), (1, vec![]), (u64::MAX, vec![])] {
+        for is_first in [true, false] {
+            let body = |total: Vec<u8>, rows: Vec<u8>| {
+                if is_first { [total, rows].concat() } else { [rows, total].concat() }
+            };
+            let message = body(number(4, total), rows.concat());
+            assert_eq!(
+                seen(&plan("$.total", true), &message),
+                Ok((body(left.clone(), mine.clone()), 2)),
+                "{total}"
+            );
+            let refused = seen(&plan("$.total", false), &message);
+            assert!(matches!(refused, Err(Malformed::ForeignRow { .. })), "{refused:?}");
+        }
+    }
+    let text = [bytes(5, "3"), rows.concat()].concat();
+    assert_eq!(seen(&plan("$.names[*]", true), &text), Ok(([bytes(5, "1"), mine.clone()].concat(), 2)));
+    // Where none is taken out every number is true.
+    let own = [number(4, 30), mine].concat();
+    for these in [true, false] {
+        assert_eq!(seen(&plan("$.total", these), &own), Ok((own.clone(), 0)));
+    }
+}
+
+#[test]
 fn a_row_within_a_row_names_its_owner_too() {
     let drops = plan("c.List", ("$..rows[*]", "tenant"), Foreign::Drop, &[]);
     let kin = plan("c.Claim", ("$..kin[*]", "tenant"), Foreign::Drop, &[("$..meta", "drop")]);
