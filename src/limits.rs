@@ -115,6 +115,8 @@ pub const READINGS_MAX: usize = 64;
 pub const PROTOBUF_BYTES_MAX: usize = 4 << 20;
 /// Deepest nesting of messages of Protocol Buffers: their readers take 100.
 pub const PROTOBUF_DEPTH_MAX: usize = 64;
+/// Most bytes of a message of Protocol Buffers that stand in messages in pieces, which are put together.
+pub const PROTOBUF_JOINED_MAX: usize = PROTOBUF_BYTES_MAX;
 /// Most messages that descriptors may name.
 pub const PROTOBUF_MESSAGES_MAX: usize = 65_536;
 /// Deepest nesting of the types of messages.

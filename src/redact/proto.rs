@@ -5,6 +5,7 @@
 //!
 //! Never: passes a field that it does not know, a group, or bytes that are no message.
 
+mod again;
 mod descriptor;
 mod entry;
 mod rewrite;

@@ -100,6 +100,8 @@ pub(super) struct Message {
     pub(super) special: Special,
     /// Has it a `oneof` of several fields?
     pub(super) has_oneofs: bool,
+    /// Has it a message that is no item of a list?
+    pub(super) has_single_messages: bool,
 }
 
 /// Messages that are not read as a rule.
@@ -226,6 +228,8 @@ impl Descriptors {
             let mut oneofs = HashSet::new();
             let mut numbers = message.fields.values().filter_map(|field| field.oneof);
             message.has_oneofs = numbers.any(|number| !oneofs.insert(number));
+            let is_single = |field: &Field| !field.is_repeated && matches!(field.kind, Kind::Message(_));
+            message.has_single_messages = message.fields.values().any(is_single);
             finished.push(message);
         }
         Ok(Self { messages: finished, names, digest: Digest::of(bytes) })

@@ -2,7 +2,6 @@
 //!
 //! Never: goes deeper than [`limits::PROTOBUF_DEPTH_MAX`], or keeps a field that the descriptors do not know.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::limits;
@@ -12,6 +11,7 @@ use crate::redact::plan::Plan;
 use crate::redact::walk::Owns;
 
 use super::Tally;
+use super::again::Again;
 use super::descriptor::Field;
 use super::descriptor::Kind;
 use super::descriptor::Message;
@@ -51,6 +51,8 @@ pub(super) struct Rewrite<'a> {
     pub(super) is_counted: bool,
     /// Does what is read go nowhere?
     pub(super) is_hidden: bool,
+    /// How many bytes of messages that stand in pieces were put together.
+    pub(super) joined: usize,
 }
 
 impl<'a> Rewrite<'a> {
@@ -61,7 +63,18 @@ impl<'a> Rewrite<'a> {
         at: u64,
         tally: &'a mut Tally,
     ) -> Self {
-        Self { plan, messages, owner, at, tally, row: None, taken: 0, is_counted: false, is_hidden: false }
+        Self {
+            plan,
+            messages,
+            owner,
+            at,
+            tally,
+            row: None,
+            taken: 0,
+            is_counted: false,
+            is_hidden: false,
+            joined: 0,
+        }
     }
 
     pub(super) const fn bad(&self) -> Malformed {
@@ -99,16 +112,16 @@ impl<'a> Rewrite<'a> {
         if message.special == Special::Any {
             return self.any(here, bytes, out);
         }
-        let since = if message.has_oneofs { since(message, bytes) } else { HashMap::new() };
-        let is_forgotten = |field: &Field, at| {
-            field.oneof.and_then(|oneof| since.get(&oneof)).is_some_and(|from| at < from.1)
-        };
+        let again = Again::of(message, bytes);
+        self.joined += again.joined_len();
+        if self.joined > limits::PROTOBUF_JOINED_MAX {
+            return Err(self.bad());
+        }
         for (at, field) in wire::fields(bytes).enumerate() {
             let (number, value) = field.ok_or(self.bad())?;
             match message.fields.get(&number) {
-                // What readers forget must not come back where what came after it is hidden.
-                Some(field) if is_forgotten(field, at) => {}
                 Some(field) => {
+                    let Some(value) = again.read(number, field, value, at) else { continue };
                     let places = inside(self.plan, message, field, here.places);
                     let key =
                         if message.special == Special::Transparent { here.key } else { &field.json_name };
@@ -281,21 +294,6 @@ impl Here<'_> {
     pub(super) const fn deeper(self) -> Self {
         Self { depth: self.depth + 1, ..self }
     }
-}
-
-/// From which of its fields on a message tells one and the same field of each `oneof`.
-fn since(message: &Message, bytes: &[u8]) -> HashMap<u32, (u32, usize)> {
-    let mut since: HashMap<u32, (u32, usize)> = HashMap::new();
-    for (at, (number, value)) in wire::fields(bytes).flatten().enumerate() {
-        let field = message.fields.get(&number).filter(|field| field.kind.is_of(value));
-        if let Some(oneof) = field.and_then(|field| field.oneof) {
-            let run = since.entry(oneof).or_insert((number, at));
-            if run.0 != number {
-                *run = (number, at);
-            }
-        }
-    }
-    since
 }
 
 /// Where the fields of a message stand that stands here.

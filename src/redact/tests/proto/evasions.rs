@@ -68,8 +68,33 @@ fn a_field_that_is_there_twice_or_late_is_hidden_each_time() {
         |street: bool| bytes(5, [bytes(2, "Y"), bytes(1, if street { "SECRET" } else { "" })].concat());
     let body =
         [ssn.clone(), bytes(1, "Ada"), ssn.clone(), home(false), home(true), number(3, 1), ssn].concat();
-    let left = [bytes(1, "Ada"), bytes(5, bytes(2, "Y")), bytes(5, bytes(2, "Y")), number(3, 1)].concat();
+    let homes = bytes(5, [bytes(2, "Y"), bytes(2, "Y")].concat());
+    let left = [bytes(1, "Ada"), homes, number(3, 1)].concat();
     assert_eq!(seen(SSN, &body), left);
+}
+
+#[test]
+fn a_message_in_pieces_is_judged_as_the_one_that_readers_make_of_it() {
+    let whole = bytes(5, [bytes(2, "Bern"), bytes(2, "Biel")].concat());
+    let pieces = [bytes(5, bytes(2, "Bern")), number(3, 5), bytes(5, bytes(2, "Biel"))].concat();
+    assert_eq!(seen(SSN, &pieces), [number(3, 5), whole].concat());
+    // What says of which type a message is stands beside it in the end, and not twice.
+    let patient = bytes(2, "SECRET");
+    let typed = |name: &str| bytes(14, bytes(1, format!("x/clinic.{name}")));
+    let any = [bytes(14, bytes(2, &patient)), typed("Patient")].concat();
+    assert_eq!(seen(SSN, &any), bytes(14, [bytes(1, "x/clinic.Patient"), bytes(2, "")].concat()));
+    let other = bytes(14, [bytes(1, "x/clinic.Address"), bytes(2, &patient)].concat());
+    assert!(is_refused(&[other, typed("Patient")].concat()));
+}
+
+#[test]
+fn pieces_are_not_put_together_without_end() {
+    let mut body = bytes(2, vec![b'a'; limits::PROTOBUF_JOINED_MAX / 2]);
+    assert!(!is_refused(&bytes(5, &body)));
+    for _ in 0..3 {
+        body = [bytes(14, bytes(1, "x/clinic.Patient")), bytes(14, bytes(2, body))].concat();
+    }
+    assert!(is_refused(&body));
 }
 
 #[test]

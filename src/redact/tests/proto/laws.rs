@@ -34,12 +34,14 @@ fn patient() -> impl Strategy<Value = Vec<u8>> {
         Just(bytes(77, "SECRET")),
         Just(number(78, 5)),
     ];
-    let fields = proptest::collection::vec(leaf, 0..5).prop_map(|fields| fields.concat());
-    fields.prop_recursive(4, 24, 3, |inner| {
-        (proptest::collection::vec(inner.clone(), 0..3), inner).prop_map(|(kin, more)| {
+    let fields = proptest::collection::vec(leaf, 0..5).prop_map(|fields| fields.concat()).boxed();
+    fields.clone().prop_recursive(4, 24, 3, move |inner| {
+        let kin = proptest::collection::vec(inner.clone(), 0..3);
+        (kin, inner, fields.clone()).prop_map(|(kin, held, flat)| {
             let kin: Vec<u8> = kin.iter().flat_map(|kin| bytes(16, kin)).collect();
-            let any = [bytes(1, "x/clinic.Patient"), bytes(2, &more)].concat();
-            [kin, bytes(14, any), more].concat()
+            // One that says twice of which type it is is refused.
+            let any = [bytes(1, "x/clinic.Patient"), bytes(2, &held)].concat();
+            [kin, bytes(14, any), flat].concat()
         })
     })
 }
@@ -58,6 +60,8 @@ fn told(mut message: &[u8], is_address: bool, out: &mut String) {
             }
         }
     };
+    // A message in pieces is one.
+    let mut home = Vec::new();
     while !message.is_empty() {
         let tag = read(&mut message);
         let value = read(&mut message);
@@ -69,11 +73,7 @@ fn told(mut message: &[u8], is_address: bool, out: &mut String) {
             (2, false) | (1, true) => {}
             (1, false) | (2, true) | (4, false) => write!(out, "{}={:?} ", tag >> 3, held).unwrap(),
             (3, false) => write!(out, "3={value} ").unwrap(),
-            (5, false) => {
-                out.push_str("5{");
-                told(held, true, out);
-                out.push('}');
-            }
+            (5, false) => home.extend_from_slice(held),
             (16, false) => {
                 out.push_str("16{");
                 told(held, false, out);
@@ -95,6 +95,11 @@ fn told(mut message: &[u8], is_address: bool, out: &mut String) {
             }
             _ => {}
         }
+    }
+    if !home.is_empty() {
+        out.push_str("5{");
+        told(&home, true, out);
+        out.push('}');
     }
 }
 

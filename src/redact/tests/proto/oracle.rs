@@ -319,6 +319,12 @@ fn only_shown(rules: &[Rule], message: &DynamicMessage, path: &mut Vec<String>) 
     Ok(())
 }
 
+#[test]
+fn what_a_piece_of_a_message_puts_out_in_another_does_not_come_back_where_the_piece_is_hidden() {
+    let rule = Rule { anywhere: true, path: vec!["x"], mask: "drop" };
+    law(&[rule], &[bytes(10, bytes(18, "")), bytes(10, bytes(16, "a"))].concat(), &[]).unwrap();
+}
+
 proptest! {
     #[test]
     fn redacting_the_tree_and_reading_what_leaves_come_to_the_same_wherever_it_is_cut(
