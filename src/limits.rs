@@ -2,8 +2,10 @@
 //!
 //! Bounds that an operator may move are the defaults of the config's `limits` section; the others are fixed.
 
+mod graphql;
 mod keys;
 
+pub use graphql::*;
 pub use keys::*;
 
 /// Longest segment of a tenant path, DataKey or class name, in bytes: the length of a DNS label (RFC 1035).
@@ -255,7 +257,7 @@ const _: () = assert!(TORN_TAIL_BYTES_MAX > RECORD_BYTES_MAX as u64);
 /// Most bytes from a comma to the first byte of its member's value, where the member may have to be dropped: they are
 /// held until that is decided. Pretty-printing at [`JSON_DEPTH_MAX`] with the longest key fits many times over.
 pub const JSON_HELD_BYTES_MAX: usize = 8 << 10;
-/// Most work of compiling one body shape, in set members and transitions looked at. Shapes come from the operator's
+/// Most work of compiling one body shape, in set members and transitions looked at, and in cells of keys. Shapes come from the operator's
 /// files, but wildcards under any-depth paths can double the states with every step.
 pub const SHAPE_WORK_MAX: usize = 8 << 20;
 /// Longest text of a fixed mask, in bytes.
@@ -263,28 +265,10 @@ pub const FIXED_TEXT_BYTES_MAX: usize = 256;
 
 const _: () = assert!(JSON_KEY_BYTES_MAX < JSON_HELD_BYTES_MAX);
 const _: () = assert!(SHAPE_STATES_MAX <= 1 << 16);
-/// Longest document of GraphQL that a caller may send, all of a batch together, in bytes.
-pub const GRAPHQL_DOCUMENT_BYTES_MAX: usize = 256 << 10;
-/// Most words and marks in such a document.
-pub const GRAPHQL_TOKENS_MAX: usize = 32_768;
-/// Deepest nesting of a document or a schema of GraphQL, values and types counted: their reader recurses.
-pub const GRAPHQL_DEPTH_MAX: usize = 64;
-/// Deepest nesting of what a document selects, with the fragments that it spreads in their places.
-pub const GRAPHQL_SPREAD_DEPTH_MAX: usize = 128;
-/// Most fields and fragments that the documents of one request select.
-pub const GRAPHQL_SELECTED_MAX: usize = 8_192;
-/// Most documents in one batch.
-pub const GRAPHQL_BATCH_MAX: usize = 64;
-/// Most words and marks in the file of a schema.
-pub const GRAPHQL_SCHEMA_TOKENS_MAX: usize = 4_000_000;
-/// Most states of the shape of one document's answer, of which a worker may keep many.
-pub const GRAPHQL_STATES_MAX: usize = 4_096;
-/// Most work of compiling it (see [`SHAPE_WORK_MAX`]), because it is done while its caller waits, and others.
-pub const GRAPHQL_WORK_MAX: usize = 1 << 20;
-/// Bytes of compiled documents that one worker keeps.
-pub const GRAPHQL_KEPT_BYTES_MAX: u64 = 16 << 20;
 /// Most redaction plans that one worker keeps.
 pub const PLANS_KEPT_MAX: usize = 1_024;
+/// Bytes of redaction plans that one worker keeps, with the shapes that are made for callers' documents.
+pub const PLANS_KEPT_BYTES_MAX: u64 = 32 << 20;
 /// Longest single policy that is laid out anew, in bytes: Cedar's formatter takes time with the square of its length.
 pub const FORMAT_POLICY_BYTES_MAX: usize = 64 << 10;
 /// How wide the lines of a policy may be asked to be, in characters.

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use crate::ids::Action;
 use crate::ids::Digest;
+use crate::limits;
 use crate::model::classes::Classes;
 use crate::redact::ClassIx;
 use crate::redact::Mode;
@@ -181,6 +182,13 @@ impl GraphQl {
 
     const fn unclassified(&self) -> Option<ClassIx> {
         unclassified(self.mode)
+    }
+
+    /// The same for what a caller's document says.
+    fn bounded(&self, mode: Mode) -> ShapeBuilder {
+        let mut shape = self.builder(mode);
+        shape.bound(limits::GRAPHQL_STATES_MAX, limits::GRAPHQL_WORK_MAX, limits::GRAPHQL_CELLS_MAX);
+        shape
     }
 
     /// An empty shape that knows what is to be known of classes.

@@ -36,6 +36,8 @@ pub(super) struct State {
     pub(super) object: u16,
     /// The classes of any other value that stands here.
     pub(super) scalar: u16,
+    /// The classes of a `null` that stands here: nothing is told by one where another value should stand.
+    pub(super) null: u16,
     /// The classes that may stand anywhere below.
     pub(super) below: u16,
     /// The state of the items of an array that stands here.
@@ -55,6 +57,7 @@ impl State {
         match first {
             b'[' => (self.array, self.item),
             b'{' => (self.object, self.inside),
+            b'n' => (self.null, self.inside),
             _ => (self.scalar, self.inside),
         }
     }
@@ -178,7 +181,8 @@ impl Shape {
     #[inline]
     pub(super) fn state(&self, state: StateIx) -> State {
         // A state that is not there has a set that is not there, and that hides.
-        let hidden = State { array: u16::MAX, object: u16::MAX, scalar: u16::MAX, ..State::default() };
+        let set = u16::MAX;
+        let hidden = State { array: set, object: set, scalar: set, null: set, ..State::default() };
         self.states.get(usize::from(state)).copied().unwrap_or(hidden)
     }
 

@@ -185,6 +185,19 @@ impl Plan {
         self.hidden.iter().map(|(class, mask)| (*class, mask))
     }
 
+    /// About how many bytes it takes to keep, without its shape.
+    #[must_use]
+    pub fn weight(&self) -> u64 {
+        let bytes = size_of::<Self>() + size_of_val(&*self.act_of_set) + size_of_val(&*self.acts);
+        u64::try_from(bytes).unwrap_or(u64::MAX)
+    }
+
+    /// About how many bytes its shape takes.
+    #[must_use]
+    pub fn shape_weight(&self) -> u64 {
+        self.shape.weight()
+    }
+
     /// A name of the view that this plan gives: two plans with the same tag turn any body into the same bytes.
     /// For entity tags.
     #[must_use]

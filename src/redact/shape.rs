@@ -58,6 +58,8 @@ pub(super) struct Node {
     pub(super) every_member: Vec<u32>,
     /// Where members lead whose key no node names that stands here.
     pub(super) stray_members: Vec<u32>,
+    /// Of what a value is that is neither object nor array nor `null`.
+    pub(super) stray_scalars: Vec<u32>,
     /// No class names what is here, and that is known.
     pub(super) is_plain: bool,
     pub(super) items: Vec<u32>,
@@ -93,6 +95,7 @@ pub struct ShapeBuilder {
 pub(super) struct Bounds {
     pub(super) states_max: usize,
     pub(super) work_max: usize,
+    pub(super) cells_max: usize,
 }
 
 /// What becomes of a row that is another owner's.
@@ -136,15 +139,20 @@ impl ShapeBuilder {
             detected: [None; Kind::ALL.len()],
             foreign: Foreign::Refuse,
             protobuf: None,
-            bounds: Bounds { states_max: limits::SHAPE_STATES_MAX, work_max: limits::SHAPE_WORK_MAX },
+            bounds: Bounds {
+                states_max: limits::SHAPE_STATES_MAX,
+                work_max: limits::SHAPE_WORK_MAX,
+                cells_max: limits::SHAPE_WORK_MAX,
+            },
         }
     }
 
     /// Bounds what it takes to compile it and to keep it by less than what holds for every shape.
-    pub fn bound(&mut self, states_max: usize, work_max: usize) {
+    pub fn bound(&mut self, states_max: usize, work_max: usize, cells_max: usize) {
         self.bounds = Bounds {
             states_max: states_max.min(limits::SHAPE_STATES_MAX),
             work_max: work_max.min(limits::SHAPE_WORK_MAX),
+            cells_max: cells_max.min(limits::SHAPE_WORK_MAX),
         };
     }
 
@@ -234,6 +242,11 @@ impl ShapeBuilder {
     /// Members whose key has no edge by [`Self::member`] from any node that stands where this one does lead to `to`.
     pub fn stray_members(&mut self, node: NodeIx, to: NodeIx) {
         self.edit(node, |node| node.stray_members.push(to.0));
+    }
+
+    /// A value at `node` that is neither object nor array nor `null` is of what is said of `to` itself.
+    pub fn stray_scalars(&mut self, node: NodeIx, to: NodeIx) {
+        self.edit(node, |node| node.stray_scalars.push(to.0));
     }
 
     /// What stands at `node` has no class, with all that it contains, also where what no class names has one.

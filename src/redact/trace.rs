@@ -62,11 +62,11 @@ impl Shape {
         Spot(self.state(of.0).item)
     }
 
-    /// The classes of a value there, of whatever type. That of what no class names is not among them.
+    /// The classes of a value there, of whatever type that belongs there. That of what no class names is not among them.
     #[must_use]
     pub fn classes_at(&self, spot: Spot) -> Vec<ClassIx> {
         let state = self.state(spot.0);
-        let mut all: Vec<ClassIx> = [state.array, state.object, state.scalar]
+        let mut all: Vec<ClassIx> = [state.array, state.object, state.null]
             .into_iter()
             .flat_map(|set| self.classes_of(set))
             .collect();
@@ -134,7 +134,8 @@ impl Shape {
         all
     }
 
-    /// The values from the whole body to the one at a path, of which the last is taken to be neither object nor array.
+    /// The values from the whole body to the one at a path, of which the last is taken to be neither object nor array, and
+    /// to belong there.
     ///
     /// # Errors
     /// When the text is no path, or selects more than one place; says at which byte.
@@ -161,7 +162,7 @@ impl Shape {
             }
             here = next;
         }
-        all.push(Standing { path, classes: self.classes_of(self.state(here).scalar) });
+        all.push(Standing { path, classes: self.classes_of(self.state(here).null) });
         Ok(all)
     }
 

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use quick_cache::Weighter;
 use quick_cache::unsync::Cache;
 
 use crate::ids::Digest;
@@ -61,11 +62,28 @@ pub(super) struct Unseen {
 /// The route, the documents that the request sends, the tenant where its key matters, what is hidden by what, and what may not be set.
 type Key = (RouteIx, Option<Digest>, Option<TenantIx>, Box<[(ClassIx, Mask)]>, Box<[ClassIx]>);
 
+/// Plans take this much. The shapes of routes are kept with their snapshot; those of documents are kept by their plans.
+#[derive(Debug, Clone)]
+struct Weight;
+
+/// What each plan counts for at least, so that no more are kept than that.
+const LEAST: u64 = limits::PLANS_KEPT_BYTES_MAX / limits::PLANS_KEPT_MAX as u64;
+
+impl Weighter<Key, Both> for Weight {
+    fn weight(&self, (_, documents, ..): &Key, both: &Both) -> u64 {
+        let unseen = both.unseen.iter().flat_map(|unseen| [&unseen.masks, &unseen.strict]);
+        let plans = [&both.request, &both.response].into_iter().chain(unseen).map(|plan| plan.weight());
+        let shapes = [&both.request, &both.response].map(|plan| plan.shape_weight());
+        let shapes = shapes.into_iter().filter(|_| documents.is_some());
+        plans.chain(shapes).fold(0_u64, u64::saturating_add).max(LEAST)
+    }
+}
+
 /// One worker's plans. Not shared between threads.
 pub(super) struct Plans {
     generation: u64,
     nothing: Both,
-    kept: Cache<Key, Both>,
+    kept: Cache<Key, Both, Weight>,
 }
 
 impl Default for Plans {
@@ -78,7 +96,8 @@ impl Default for Plans {
             refuses: false,
             by_caller: false,
         };
-        Self { generation: 0, nothing, kept: Cache::new(limits::PLANS_KEPT_MAX) }
+        let kept = Cache::with_weighter(limits::PLANS_KEPT_MAX, limits::PLANS_KEPT_BYTES_MAX, Weight);
+        Self { generation: 0, nothing, kept }
     }
 }
 
@@ -151,5 +170,42 @@ impl Plans {
             Some(shape) => Arc::new(Plan::new(shape, hidden, key)),
             None => Arc::clone(&self.nothing.request),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redact::ShapeBuilder;
+
+    fn kept(documents: bool, keys: usize) -> (u64, usize) {
+        let mut shape = ShapeBuilder::new();
+        for key in 0..keys {
+            shape.path(&format!("$.k{key}"), ClassIx(0)).unwrap();
+        }
+        let shape = Arc::new(shape.build().unwrap());
+        let mut plans = Plans::default();
+        for n in 0..3 * limits::PLANS_KEPT_MAX {
+            let response = Arc::new(Plan::new(&shape, [(ClassIx(0), Mask::Drop)], None));
+            let both = Both { response, ..plans.nothing() };
+            let digest = Digest::of(&n.to_be_bytes());
+            let key = (RouteIx(0), documents.then_some(digest), None, [].into(), [ClassIx(n as u16)].into());
+            plans.kept.insert(key, both);
+        }
+        (plans.kept.weight(), plans.kept.len())
+    }
+
+    #[test]
+    fn what_plans_keep_of_callers_documents_is_bounded_by_its_bytes() {
+        let (weight, count) = kept(true, 10);
+        assert!(
+            weight <= limits::PLANS_KEPT_BYTES_MAX && count <= limits::PLANS_KEPT_MAX && count > 500,
+            "{count}"
+        );
+        // A document as large as may be compiled.
+        let (weight, large) = kept(true, 4_000);
+        assert!(weight <= limits::PLANS_KEPT_BYTES_MAX && large < 200 && large > 10, "{large}");
+        // The shape of a route is there once, whoever has a plan of it.
+        assert!(kept(false, 4_000).1 > 500);
     }
 }

@@ -18,6 +18,7 @@ use crate::model::graphql::Operation;
 use crate::model::graphql::Set;
 use crate::model::graphql::document::Document;
 use crate::model::graphql::document::Field;
+use crate::model::graphql::document::Fragment;
 use crate::model::graphql::document::Operation as Written;
 use crate::model::graphql::document::Selection;
 use crate::model::graphql::input::Inputs;
@@ -40,7 +41,8 @@ pub(super) fn compile(graph: &GraphQl, all: &[Asked<'_>]) -> Result<Operation, F
     if bytes > limits::GRAPHQL_DOCUMENT_BYTES_MAX || all.len() > limits::GRAPHQL_BATCH_MAX {
         return Err(Flaw::TooLarge);
     }
-    let documents = all.iter().map(|asked| Document::read(asked.document));
+    let mut tokens = limits::GRAPHQL_TOKENS_MAX;
+    let documents = all.iter().map(|asked| Document::read(asked.document, &mut tokens));
     let documents = documents.collect::<Result<Vec<_>, _>>().map_err(flaw)?;
     let mut compiler = Compiler::new(graph);
     let mut inputs = Inputs::new(graph);
@@ -54,8 +56,7 @@ pub(super) fn compile(graph: &GraphQl, all: &[Asked<'_>]) -> Result<Operation, F
         Selections {
             compiler: &mut compiler,
             inputs: &mut inputs,
-            document,
-            fragments: HashMap::new(),
+            fragments: document.fragments.iter().map(|one| (one.name, (one, Made::Not))).collect(),
             depth: 0,
         }
         .operation(operation)?;
@@ -124,34 +125,35 @@ struct Compiler<'g> {
 
 impl<'g> Compiler<'g> {
     fn new(graph: &'g GraphQl) -> Self {
-        let mut shape = graph.builder(graph.mode);
-        shape.bound(limits::GRAPHQL_STATES_MAX, limits::GRAPHQL_WORK_MAX);
+        let mut shape = graph.bounded(graph.mode);
         let root = shape.root();
-        let [everything, told, plain, data, error] = [(); 5].map(|()| shape.node());
+        let [everything, told, plain, data, error, of_error, location, guarded] =
+            [(); 8].map(|()| shape.node());
         shape.plain(plain);
         shape.kept(told);
-        shape.stray_members(root, everything);
+        // A text where the specification has an object is none that was asked for, as members are.
+        for (node, stray) in [(root, everything), (data, everything), (error, told), (location, told)] {
+            shape.stray_members(node, everything);
+            if graph.mode != Mode::Guarded || stray == everything {
+                shape.stray_scalars(node, stray);
+            }
+        }
         shape.member(root, "data", data);
         shape.member(root, "errors", error);
         // What an app tells of an error may be a value. Only where values are looked for by their form it is left to that.
-        let text = match graph.mode {
-            Mode::Open | Mode::Closed(_) => told,
-            Mode::Guarded => shape.node(),
-        };
-        shape.stray_members(error, everything);
+        let text = if graph.mode == Mode::Guarded { guarded } else { told };
         shape.member(error, "message", text);
         shape.member(error, "path", plain);
-        shape.member(error, "locations", plain);
-        let of_error = shape.node();
+        shape.member(error, "locations", location);
+        shape.member(location, "line", plain);
+        shape.member(location, "column", plain);
         shape.member(error, "extensions", of_error);
         shape.member(of_error, "code", plain);
         if graph.mode != Mode::Guarded {
             shape.stray_members(of_error, everything);
-            shape.member(root, "extensions", everything);
-        } else {
-            let guarded = shape.node();
-            shape.member(root, "extensions", guarded);
+            shape.stray_scalars(of_error, told);
         }
+        shape.member(root, "extensions", if graph.mode == Mode::Guarded { guarded } else { everything });
         let classes = graph.unclassified().into_iter().collect();
         Self { graph, shape, everything, told, plain, data, classes, flaw: None, selected: 0 }
     }
@@ -180,10 +182,17 @@ impl<'g> Compiler<'g> {
 struct Selections<'a, 'g, 'd> {
     compiler: &'a mut Compiler<'g>,
     inputs: &'a mut Inputs<'g, 'd>,
-    document: &'d Document<'d>,
-    /// The node of each fragment; none while it is being made.
-    fragments: HashMap<&'d str, Option<NodeIx>>,
+    /// The fragments by their names.
+    fragments: HashMap<&'d str, (&'d Fragment<'d>, Made)>,
     depth: usize,
+}
+
+/// The node of a fragment.
+#[derive(Clone, Copy)]
+enum Made {
+    Not,
+    Begun,
+    Done(NodeIx),
 }
 
 impl<'d> Selections<'_, '_, 'd> {
@@ -196,23 +205,28 @@ impl<'d> Selections<'_, '_, 'd> {
         let graph = self.compiler.graph;
         self.inputs.begin(operation);
         self.directives(&operation.directives);
+        operation.variables.iter().for_each(|variable| self.directives(&variable.directives));
         let Some(root) = graph.schema.root(root) else {
             self.compiler.flawed(Flaw::Mismatch);
             return Ok(());
         };
         let data = self.compiler.data;
-        let everything = self.compiler.everything;
-        self.compiler.shape.stray_members(data, everything);
+        if let Some(of) = graph.schema.get(root) {
+            self.compiler.classify(data, &of.classes);
+        }
         self.selection(data, root, &operation.selects)
     }
 
-    fn directives(&mut self, all: &[Directive<'d>]) {
+    fn directives(&mut self, all: &'d [Directive<'d>]) {
+        let graph = self.compiler.graph;
         for directive in all {
             match directive.name.text {
                 "skip" | "include" => {}
                 "defer" | "stream" => self.compiler.flawed(Flaw::Incremental),
-                name if self.compiler.graph.schema.directives.contains(name) => {}
-                _ => self.compiler.flawed(Flaw::Mismatch),
+                name => match graph.schema.directives.get(name) {
+                    Some(known) => self.inputs.directive(directive, known),
+                    None => self.compiler.flawed(Flaw::Mismatch),
+                },
             }
         }
     }
@@ -284,18 +298,17 @@ impl<'d> Selections<'_, '_, 'd> {
     }
 
     fn fragment(&mut self, name: &str) -> Result<Option<NodeIx>, Flaw> {
-        let document = self.document;
-        let Some(fragment) = document.fragments.iter().find(|fragment| fragment.name == name) else {
+        let Some((fragment, made)) = self.fragments.get_mut(name) else {
             self.compiler.flawed(Flaw::Mismatch);
             return Ok(None);
         };
-        match self.fragments.get(fragment.name) {
-            Some(Some(node)) => return Ok(Some(*node)),
+        match made {
+            Made::Done(node) => return Ok(Some(*node)),
             // It contains itself.
-            Some(None) => return Err(Flaw::Syntax),
-            None => {}
+            Made::Begun => return Err(Flaw::Syntax),
+            Made::Not => *made = Made::Begun,
         }
-        self.fragments.insert(fragment.name, None);
+        let fragment = *fragment;
         self.directives(&fragment.directives);
         let node = self.compiler.shape.node();
         // A key of no class is a key that was asked for all the same.
@@ -303,7 +316,7 @@ impl<'d> Selections<'_, '_, 'd> {
         self.compiler.shape.stray_members(node, everything);
         let of = self.condition(fragment.on);
         self.within(node, of, &fragment.selects)?;
-        self.fragments.insert(fragment.name, Some(node));
+        self.fragments.insert(fragment.name, (fragment, Made::Done(node)));
         Ok(Some(node))
     }
 
@@ -329,6 +342,7 @@ impl<'d> Selections<'_, '_, 'd> {
         if gives.is_composite() {
             let everything = self.compiler.everything;
             self.compiler.shape.stray_members(to, everything);
+            self.compiler.shape.stray_scalars(to, everything);
             self.selection(to, known.of, &field.selects)?;
         }
         Ok(())

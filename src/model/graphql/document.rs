@@ -2,6 +2,8 @@
 //!
 //! Never: knows a schema, or reads what is no part of an executable document.
 
+use std::collections::HashSet;
+
 use crate::model::graphql::reader::Argument;
 use crate::model::graphql::reader::Directive;
 use crate::model::graphql::reader::Name;
@@ -30,6 +32,7 @@ pub(super) struct Variable<'t> {
     /// The type, without what says that it is a list or required.
     pub(super) of: Name<'t>,
     pub(super) default: Option<Value<'t>>,
+    pub(super) directives: Vec<Directive<'t>>,
 }
 
 /// An operation.
@@ -79,18 +82,27 @@ pub(super) struct Document<'t> {
     pub(super) fragments: Vec<Fragment<'t>>,
 }
 
+/// The names that a document has taken.
+#[derive(Default)]
+struct Known<'t> {
+    operations: HashSet<&'t str>,
+    fragments: HashSet<&'t str>,
+}
+
 impl<'t> Document<'t> {
-    /// Reads a caller's document.
-    pub(super) fn read(text: &'t str) -> Result<Self, Bad> {
-        let mut reader = Reader::new(text, Whose::Caller)?;
+    /// Reads a caller's document, of which so many tokens are taken.
+    pub(super) fn read(text: &'t str, tokens: &mut usize) -> Result<Self, Bad> {
+        let mut reader = Reader::new(text, Whose::Caller, *tokens)?;
         let mut document = Self::default();
+        let mut known = Known::default();
         while reader.token != Token::End {
-            document.definition(&mut reader)?;
+            document.definition(&mut reader, &mut known)?;
         }
+        *tokens = reader.left();
         Ok(document)
     }
 
-    fn definition(&mut self, reader: &mut Reader<'t>) -> Result<(), Bad> {
+    fn definition(&mut self, reader: &mut Reader<'t>, known: &mut Known<'t>) -> Result<(), Bad> {
         if reader.token == Token::Mark(b'{') {
             let selects = selection(reader)?;
             let (variables, directives) = (Vec::new(), Vec::new());
@@ -103,7 +115,7 @@ impl<'t> Document<'t> {
             "query" => Does::Query,
             "mutation" => Does::Mutation,
             "subscription" => Does::Subscription,
-            "fragment" => return self.fragment(reader),
+            "fragment" => return self.fragment(reader, known),
             _ => {
                 let message = "neither an operation nor a fragment";
                 return Err(Bad { at, why: Why::Syntax, message });
@@ -115,7 +127,7 @@ impl<'t> Document<'t> {
         } else {
             None
         };
-        if name.is_some() && self.operations.iter().any(|known| known.name == name) {
+        if name.is_some_and(|name| !known.operations.insert(name)) {
             return Err(Bad { at, why: Why::TwoReadings, message: "an operation is there twice" });
         }
         let variables = variables(reader)?;
@@ -125,12 +137,12 @@ impl<'t> Document<'t> {
         Ok(())
     }
 
-    fn fragment(&mut self, reader: &mut Reader<'t>) -> Result<(), Bad> {
+    fn fragment(&mut self, reader: &mut Reader<'t>, known: &mut Known<'t>) -> Result<(), Bad> {
         let Name { text: name, at } = reader.name()?;
         if name == "on" {
             return Err(Bad { at, why: Why::Syntax, message: "a fragment has no name" });
         }
-        if self.fragments.iter().any(|known| known.name == name) {
+        if !known.fragments.insert(name) {
             return Err(Bad { at, why: Why::TwoReadings, message: "a fragment is there twice" });
         }
         if !reader.takes_word("on")? {
@@ -160,17 +172,18 @@ fn variables<'t>(reader: &mut Reader<'t>) -> Result<Vec<Variable<'t>>, Bad> {
     if !reader.takes(b'(')? {
         return Ok(all);
     }
+    let mut known = HashSet::new();
     loop {
         reader.mark(b'$', "a variable is missing")?;
         let name = reader.name()?;
         reader.mark(b':', "a `:` is missing after a variable")?;
         let of = reader.type_name()?;
         let default = if reader.takes(b'=')? { Some(reader.value(true)?) } else { None };
-        reader.directives(true)?;
-        if all.iter().any(|known| known.name == name.text) {
+        let directives = reader.directives(true)?;
+        if !known.insert(name.text) {
             return Err(Bad { at: name.at, why: Why::TwoReadings, message: "a variable is there twice" });
         }
-        all.push(Variable { name: name.text, of, default });
+        all.push(Variable { name: name.text, of, default, directives });
         if reader.takes(b')')? {
             return Ok(all);
         }

@@ -3,6 +3,7 @@
 //! A variable is of what it is declared as, and of everything in whose place it stands.
 //! Never: looks at a variable's value. It says what stands where in them.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
 
@@ -14,8 +15,11 @@ use crate::model::graphql::Set;
 use crate::model::graphql::document::Field as Selected;
 use crate::model::graphql::document::Operation;
 use crate::model::graphql::document::Variable;
+use crate::model::graphql::reader::Argument;
+use crate::model::graphql::reader::Directive;
 use crate::model::graphql::reader::Value;
 use crate::model::graphql::schema::Field;
+use crate::model::graphql::schema::Input;
 use crate::model::graphql::schema::Type;
 use crate::model::graphql::schema::TypeIx;
 use crate::redact::ClassIx;
@@ -44,8 +48,7 @@ pub(super) struct Inputs<'g, 'd> {
 
 impl<'g, 'd> Inputs<'g, 'd> {
     pub(super) fn new(graph: &'g GraphQl) -> Self {
-        let mut shape = graph.builder(Mode::Open);
-        shape.bound(limits::GRAPHQL_STATES_MAX, limits::GRAPHQL_WORK_MAX);
+        let mut shape = graph.bounded(Mode::Open);
         let variables = shape.node();
         let root = shape.root();
         shape.member(root, "variables", variables);
@@ -80,10 +83,25 @@ impl<'g, 'd> Inputs<'g, 'd> {
 
     /// What a field is given.
     pub(super) fn field(&mut self, selected: &'d Selected<'d>, known: &Field) {
-        for (name, value) in &selected.arguments {
-            match known.arguments.get(name.text) {
+        self.given("", selected.name, &selected.arguments, &known.arguments);
+    }
+
+    /// What a directive is given.
+    pub(super) fn directive(&mut self, used: &'d Directive<'d>, known: &BTreeMap<Box<str>, Input>) {
+        self.given("@", used.name.text, &used.arguments, known);
+    }
+
+    fn given(
+        &mut self,
+        mark: &str,
+        to: &str,
+        arguments: &'d [Argument<'d>],
+        known: &BTreeMap<Box<str>, Input>,
+    ) {
+        for (name, value) in arguments {
+            match known.get(name.text) {
                 Some(input) if self.is_mutation => {
-                    let at = format!("/query/{}/{}", selected.name, name.text);
+                    let at = format!("/query/{mark}{to}/{}", name.text);
                     self.value(&at, (input.of, &input.classes), value);
                 }
                 Some(_) => {}
@@ -171,12 +189,7 @@ impl<'g, 'd> Inputs<'g, 'd> {
         }
     }
 
-    fn object(
-        &mut self,
-        at: &str,
-        known: Option<&'g Type>,
-        fields: &'d [crate::model::graphql::reader::Argument<'d>],
-    ) {
+    fn object(&mut self, at: &str, known: Option<&'g Type>, fields: &'d [Argument<'d>]) {
         // Of a scalar that is an object nothing is known but its own class.
         let Some(known) = known.filter(|of| !of.fields.is_empty()) else { return };
         for (name, value) in fields {

@@ -2,6 +2,8 @@
 //!
 //! Never: nests deeper than its bound, or takes less than a whole text.
 
+use std::collections::HashSet;
+
 use crate::limits;
 use crate::model::graphql::tokens::Bad;
 use crate::model::graphql::tokens::Token;
@@ -49,10 +51,17 @@ pub(super) struct Reader<'t> {
 }
 
 impl<'t> Reader<'t> {
-    pub(super) fn new(text: &'t str, whose: Whose) -> Result<Self, Bad> {
-        let mut reader = Self { tokens: Tokens::new(text, whose), token: Token::End, at: 0, depth: 0 };
+    /// Reads so many tokens at most.
+    pub(super) fn new(text: &'t str, whose: Whose, tokens: usize) -> Result<Self, Bad> {
+        let mut reader =
+            Self { tokens: Tokens::new(text, whose, tokens), token: Token::End, at: 0, depth: 0 };
         reader.skip()?;
         Ok(reader)
+    }
+
+    /// How many more tokens may come.
+    pub(super) const fn left(&self) -> usize {
+        self.tokens.left()
     }
 
     pub(super) fn bad(&self, message: &'static str) -> Bad {
@@ -115,11 +124,12 @@ impl<'t> Reader<'t> {
         if !self.takes(b'(')? {
             return Ok(all);
         }
+        let mut known = HashSet::new();
         loop {
             let name = self.name()?;
             self.mark(b':', "a `:` is missing after the name of an argument")?;
             let value = self.value(is_constant)?;
-            if all.iter().any(|(known, _)| known.text == name.text) {
+            if !known.insert(name.text) {
                 let message = "an argument is given twice";
                 return Err(Bad { at: name.at, why: Why::TwoReadings, message });
             }
@@ -168,10 +178,11 @@ impl<'t> Reader<'t> {
     fn object(&mut self, is_constant: bool) -> Result<Value<'t>, Bad> {
         self.skip()?;
         let mut all: Vec<Argument<'t>> = Vec::new();
+        let mut known = HashSet::new();
         while !self.takes(b'}')? {
             let name = self.name()?;
             self.mark(b':', "a `:` is missing after the name of a field")?;
-            if all.iter().any(|(known, _)| known.text == name.text) {
+            if !known.insert(name.text) {
                 let message = "a field of a value is given twice";
                 return Err(Bad { at: name.at, why: Why::TwoReadings, message });
             }

@@ -66,7 +66,8 @@ pub struct Schema {
     roots: [Option<TypeIx>; 3],
     /// The types of inputs that have a class, or something in them has.
     sets: HashSet<TypeIx>,
-    pub(super) directives: HashSet<Box<str>>,
+    /// What may be given to each directive.
+    pub(super) directives: HashMap<Box<str>, BTreeMap<Box<str>, Input>>,
 }
 
 impl Schema {
@@ -264,7 +265,7 @@ impl Schema {
         // What a mutation selects of what it gives takes arguments too.
         let mut outputs = HashSet::new();
         let mut todo = vec![root];
-        let mut inputs: Vec<&Input> = Vec::new();
+        let mut inputs: Vec<&Input> = self.directives.values().flat_map(BTreeMap::values).collect();
         while let Some(of) = todo.pop() {
             for field in of.fields.values() {
                 inputs.extend(field.arguments.values());

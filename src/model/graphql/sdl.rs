@@ -4,8 +4,9 @@
 //! Never: looks at whether a name means something. What reads the definitions together does.
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
+use crate::limits;
 use crate::model::graphql::reader::Directive;
 use crate::model::graphql::reader::Name;
 use crate::model::graphql::reader::Reader;
@@ -17,6 +18,18 @@ use crate::model::graphql::tokens::Why;
 
 /// The directive that says of which data class something is.
 pub(super) const CLASS: &str = "class";
+
+/// Where directives stand that callers write.
+const OF_CALLERS: [&str; 8] = [
+    "QUERY",
+    "MUTATION",
+    "SUBSCRIPTION",
+    "FIELD",
+    "FRAGMENT_DEFINITION",
+    "FRAGMENT_SPREAD",
+    "INLINE_FRAGMENT",
+    "VARIABLE_DEFINITION",
+];
 
 /// What kind of type it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -56,13 +69,14 @@ pub(super) struct Definitions<'t> {
     pub(super) types: BTreeMap<&'t str, Type<'t>>,
     /// The types of queries, mutations and subscriptions, where the file says so itself.
     pub(super) roots: BTreeMap<&'t str, Name<'t>>,
-    pub(super) directives: BTreeSet<&'t str>,
+    /// What callers may give to each directive of theirs.
+    pub(super) directives: BTreeMap<&'t str, Vec<Field<'t>>>,
 }
 
 impl<'t> Definitions<'t> {
     /// Reads a file.
     pub(super) fn read(text: &'t str) -> Result<Self, Bad> {
-        let mut reader = Reader::new(text, Whose::File)?;
+        let mut reader = Reader::new(text, Whose::File, limits::GRAPHQL_SCHEMA_TOKENS_MAX)?;
         let mut all = Self::default();
         // What extends a type may stand before it.
         let mut extensions = Vec::new();
@@ -91,10 +105,9 @@ impl<'t> Definitions<'t> {
             known.classes.extend(more.classes);
             known.members.extend(more.members);
             known.implements.extend(more.implements);
-            for field in more.fields {
-                distinct(&mut known.fields, field)?;
-            }
+            known.fields.extend(more.fields);
         }
+        all.types.values().try_for_each(|of| distinct(&of.fields))?;
         Ok(all)
     }
 
@@ -128,7 +141,10 @@ impl<'t> Definitions<'t> {
     }
 
     fn schema(&mut self, reader: &mut Reader<'t>) -> Result<(), Bad> {
-        reader.directives(true)?;
+        if let Some(class) = classes(reader.directives(true)?)?.first() {
+            let message = "a schema has no class of its own; give one to its types";
+            return Err(Bad { at: class.at, why: Why::Syntax, message });
+        }
         if !reader.takes(b'{')? {
             return Ok(());
         }
@@ -146,13 +162,20 @@ impl<'t> Definitions<'t> {
 
     fn directive(&mut self, reader: &mut Reader<'t>) -> Result<(), Bad> {
         reader.mark(b'@', "a `@` is missing before the name of a directive")?;
-        self.directives.insert(reader.name()?.text);
-        inputs(reader, b'(', b')')?;
+        let name = reader.name()?.text;
+        let arguments = inputs(reader, b'(', b')')?;
         reader.takes_word("repeatable")?;
         if !reader.takes_word("on")? {
             return Err(reader.bad("`on` is missing, and where the directive may stand"));
         }
-        many(reader, b'|').map(drop)
+        let places = many(reader, b'|')?;
+        let class = arguments.iter().find_map(|argument| argument.classes.first());
+        if let Some(class) = class.filter(|_| !places.iter().any(|place| OF_CALLERS.contains(&place.text))) {
+            let message = "callers give nothing to this directive, so that a class of its argument has no meaning; give it to the field, the argument or the type that has the value";
+            return Err(Bad { at: class.at, why: Why::Syntax, message });
+        }
+        self.directives.insert(name, arguments);
+        Ok(())
     }
 }
 
@@ -181,7 +204,7 @@ fn read_fields<'t>(reader: &mut Reader<'t>, kind: Kind) -> Result<Vec<Field<'t>>
         reader.mark(b':', "a `:` is missing after the name of a field")?;
         let of = reader.type_name()?;
         let classes = classes(reader.directives(true)?)?;
-        distinct(&mut all, Field { name, of, classes, arguments })?;
+        all.push(Field { name, of, classes, arguments });
     }
     Ok(all)
 }
@@ -201,18 +224,20 @@ fn inputs<'t>(reader: &mut Reader<'t>, open: u8, close: u8) -> Result<Vec<Field<
             reader.value(true)?;
         }
         let classes = classes(reader.directives(true)?)?;
-        distinct(&mut all, Field { name, of, classes, arguments: Vec::new() })?;
+        all.push(Field { name, of, classes, arguments: Vec::new() });
     }
+    distinct(&all)?;
     Ok(all)
 }
 
-fn distinct<'t>(all: &mut Vec<Field<'t>>, new: Field<'t>) -> Result<(), Bad> {
-    if all.iter().any(|known| known.name.text == new.name.text) {
-        let message = "this name is there twice";
-        return Err(Bad { at: new.name.at, why: Why::Syntax, message });
+fn distinct(all: &[Field<'_>]) -> Result<(), Bad> {
+    let mut known = HashSet::new();
+    match all.iter().find(|field| !known.insert(field.name.text)) {
+        Some(Field { name, .. }) => {
+            Err(Bad { at: name.at, why: Why::Syntax, message: "this name is there twice" })
+        }
+        None => Ok(()),
     }
-    all.push(new);
-    Ok(())
 }
 
 /// The words of an enum. They have no classes of their own: the enum has.

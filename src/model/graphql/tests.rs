@@ -4,6 +4,7 @@ mod documents;
 mod laws;
 mod mutations;
 mod schemas;
+mod strays;
 
 use std::sync::Arc;
 

@@ -4,8 +4,6 @@
 //! something else is refused, for the app has a reader of its own.
 //! Never: takes a token for another than the specification does, or goes on past its bound of tokens.
 
-use crate::limits;
-
 /// Whose text it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Whose {
@@ -57,15 +55,16 @@ pub(super) struct Tokens<'t> {
 }
 
 impl<'t> Tokens<'t> {
-    pub(super) fn new(text: &'t str, whose: Whose) -> Self {
-        let (left, at) = match whose {
-            // Some editors begin a file with it. In a document it is refused with all that stands outside of texts.
-            Whose::File => {
-                (limits::GRAPHQL_SCHEMA_TOKENS_MAX, if text.starts_with('\u{feff}') { 3 } else { 0 })
-            }
-            Whose::Caller => (limits::GRAPHQL_TOKENS_MAX, 0),
-        };
+    /// So many may come.
+    pub(super) fn new(text: &'t str, whose: Whose, left: usize) -> Self {
+        // Some editors begin a file with it. In a document it is refused with all that stands outside of texts.
+        let at = if whose == Whose::File && text.starts_with('\u{feff}') { 3 } else { 0 };
         Self { text, at, left, whose }
+    }
+
+    /// How many more may come.
+    pub(super) const fn left(&self) -> usize {
+        self.left
     }
 
     /// The next token, and where it begins.

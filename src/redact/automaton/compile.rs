@@ -11,13 +11,13 @@ use crate::redact::automaton::Shape;
 use crate::redact::automaton::State;
 use crate::redact::automaton::StateIx;
 use crate::redact::automaton::layout::classes_below;
+use crate::redact::automaton::layout::fold_keys;
 use crate::redact::automaton::layout::lay;
 use crate::redact::automaton::layout::number_keys;
 use crate::redact::classes::ClassSet;
 use crate::redact::classes::Mark;
 use crate::redact::classes::Sets;
 use crate::redact::detect::Kind;
-use crate::redact::fold::fold;
 use crate::redact::shape::Bounds;
 use crate::redact::shape::ClassIx;
 use crate::redact::shape::Foreign;
@@ -54,13 +54,13 @@ pub(in crate::redact) fn compile(
     let compiler = Compiler::new(&nodes, &folds, unclassified, bounds);
     let (rows, start, rest) = compiler.run(&mut sets)?;
     let (symbols, rows) = number_keys(rows, keys, &folded);
-    let below = classes_below(&rows, &sets)?;
+    let below = classes_below(&rows, &sets, bounds)?;
     let mut cells = Vec::new();
     let mut states = Vec::new();
     let mut free = 0;
     for (ix, (row, below)) in rows.iter().zip(below).enumerate() {
         let owner = StateIx::try_from(ix).unwrap_or(DEAD);
-        let base = lay(&mut cells, &mut free, owner, &row.members)?;
+        let base = lay(&mut cells, &mut free, (owner, &row.members), bounds)?;
         states.push(State { below: sets.intern(below)?, base, ..row.state });
     }
     let is_classified = |set: u16| !sets.get(set).is_unclassified();
@@ -83,6 +83,9 @@ pub(in crate::redact) fn compile(
                 .flat_map(u64::to_be_bytes),
         );
         written.extend(u64::MAX.to_be_bytes());
+    }
+    for (ix, state) in (0_u64..).zip(&states).filter(|(_, state)| state.null != state.scalar) {
+        written.extend(ix.to_be_bytes().into_iter().chain(state.null.to_be_bytes()));
     }
     written.extend(sets.iter().flat_map(|set| set.to_bytes()));
     written.extend(detected.iter().flat_map(|found| found.map_or(0, |(_, set)| set).to_be_bytes()));
@@ -125,31 +128,6 @@ fn detected_sets(
         }
     }
     Ok(all)
-}
-
-/// Gives each node, for what its keys fold to, all that they lead to. The folded keys, which are numbered from the last
-/// key on, and for each key the number of what it folds to.
-fn fold_keys(nodes: &mut [Node], keys: &[Box<str>]) -> (Vec<String>, Vec<u32>) {
-    let mut all: Vec<String> = Vec::new();
-    let mut known: HashMap<String, u32> = HashMap::new();
-    let numbers: Vec<u32> = keys
-        .iter()
-        .map(|key| {
-            let next = u32::try_from(keys.len() + all.len()).unwrap_or(u32::MAX);
-            let folded = fold(key);
-            *known.entry(folded).or_insert_with_key(|folded| {
-                all.push(folded.clone());
-                next
-            })
-        })
-        .collect();
-    for node in nodes {
-        for (key, to) in &node.members {
-            let Some(number) = numbers.get(*key as usize) else { continue };
-            node.folded.entry(*number).or_default().extend(to);
-        }
-    }
-    (all, numbers)
 }
 
 /// What stands for all that no class names.
@@ -254,7 +232,8 @@ impl<'a> Compiler<'a> {
         let mut state = State {
             array: sets.intern(array)?,
             object: sets.intern(other)?,
-            scalar: sets.intern(scalar)?,
+            null: sets.intern(scalar)?,
+            scalar: sets.intern(scalar.union(self.stray_scalars(&whole)?))?,
             ..State::default()
         };
         state.item = self.state(items)?;
@@ -284,6 +263,17 @@ impl<'a> Compiler<'a> {
             members.clear();
         }
         Ok(members)
+    }
+
+    /// What is said of values that are neither objects nor arrays, where one of these should stand.
+    fn stray_scalars(&mut self, set: &[u32]) -> Result<ClassSet, TooLarge> {
+        let nodes = set.iter().filter_map(|node| self.nodes.get(*node as usize));
+        let strays: Vec<u32> = nodes.flat_map(|node| &node.stray_scalars).copied().collect();
+        if strays.is_empty() {
+            return Ok(ClassSet::default());
+        }
+        let strays = self.closure(strays)?;
+        self.classes(&strays)
     }
 
     fn classes(&self, set: &[u32]) -> Result<ClassSet, TooLarge> {
@@ -365,7 +355,8 @@ fn useful(nodes: &[Node]) -> Vec<bool> {
     for (ix, node) in nodes.iter().enumerate() {
         // What is folded leads nowhere else than the members do.
         let (strays, members) = (&node.stray_members, [&node.other_members, &node.every_member]);
-        let lists = [strays, &node.items, &node.strict_items, &node.also].into_iter().chain(members);
+        let lists = [strays, &node.stray_scalars, &node.items, &node.strict_items, &node.also];
+        let lists = lists.into_iter().chain(members);
         for to in lists.chain(node.members.values()).flatten() {
             if let Some(before) = before.get_mut(*to as usize) {
                 before.push(u32::try_from(ix).unwrap_or(u32::MAX));

@@ -4,15 +4,42 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::limits;
 use crate::redact::automaton::Cell;
 use crate::redact::automaton::DEAD;
 use crate::redact::automaton::StateIx;
 use crate::redact::automaton::compile::Row;
 use crate::redact::classes::ClassSet;
 use crate::redact::classes::Sets;
+use crate::redact::fold::fold;
+use crate::redact::shape::Bounds;
+use crate::redact::shape::Node;
 use crate::redact::shape::TooLarge;
 use crate::redact::symbols::Symbols;
+
+/// Gives each node, for what its keys fold to, all that they lead to. The folded keys, which are numbered from the last
+/// key on, and for each key the number of what it folds to.
+pub(super) fn fold_keys(nodes: &mut [Node], keys: &[Box<str>]) -> (Vec<String>, Vec<u32>) {
+    let mut all: Vec<String> = Vec::new();
+    let mut known: HashMap<String, u32> = HashMap::new();
+    let numbers: Vec<u32> = keys
+        .iter()
+        .map(|key| {
+            let next = u32::try_from(keys.len() + all.len()).unwrap_or(u32::MAX);
+            let folded = fold(key);
+            *known.entry(folded).or_insert_with_key(|folded| {
+                all.push(folded.clone());
+                next
+            })
+        })
+        .collect();
+    for node in nodes {
+        for (key, to) in &node.members {
+            let Some(number) = numbers.get(*key as usize) else { continue };
+            node.folded.entry(*number).or_default().extend(to);
+        }
+    }
+    (all, numbers)
+}
 
 /// Numbers the keys that lead somewhere of their own; the others need no symbol.
 pub(super) fn number_keys(mut rows: Vec<Row>, keys: &[Box<str>], folded: &[String]) -> (Symbols, Vec<Row>) {
@@ -30,7 +57,7 @@ pub(super) fn number_keys(mut rows: Vec<Row>, keys: &[Box<str>], folded: &[Strin
 }
 
 /// For each state the classes that any value at or below it may have.
-pub(super) fn classes_below(rows: &[Row], sets: &Sets) -> Result<Vec<ClassSet>, TooLarge> {
+pub(super) fn classes_below(rows: &[Row], sets: &Sets, bounds: Bounds) -> Result<Vec<ClassSet>, TooLarge> {
     let mut before: Vec<Vec<StateIx>> = vec![Vec::new(); rows.len()];
     let mut below = Vec::new();
     for (ix, row) in rows.iter().enumerate() {
@@ -57,8 +84,8 @@ pub(super) fn classes_below(rows: &[Row], sets: &Sets) -> Result<Vec<ClassSet>, 
                 }
             }
             work += 1;
-            if work > limits::SHAPE_WORK_MAX {
-                return Err(TooLarge { what: "steps to compile", max: limits::SHAPE_WORK_MAX });
+            if work > bounds.work_max {
+                return Err(TooLarge { what: "steps to compile", max: bounds.work_max });
             }
         }
     }
@@ -69,8 +96,8 @@ pub(super) fn classes_below(rows: &[Row], sets: &Sets) -> Result<Vec<ClassSet>, 
 pub(super) fn lay(
     cells: &mut Vec<Cell>,
     free: &mut usize,
-    owner: StateIx,
-    members: &[(u32, StateIx)],
+    (owner, members): (StateIx, &[(u32, StateIx)]),
+    bounds: Bounds,
 ) -> Result<u32, TooLarge> {
     let Some(((first, _), (last, _))) = members.first().zip(members.last()) else { return Ok(0) };
     let is_free = |cells: &[Cell], at: usize| cells.get(at).is_none_or(|cell| cell.owner == DEAD);
@@ -81,8 +108,8 @@ pub(super) fn lay(
     let low = free.saturating_sub(*first as usize);
     let base = (low..low + 64).find(fits).unwrap_or(cells.len());
     let end = base + *last as usize + 1;
-    if end > limits::SHAPE_WORK_MAX {
-        return Err(TooLarge { what: "cells", max: limits::SHAPE_WORK_MAX });
+    if end > bounds.cells_max {
+        return Err(TooLarge { what: "cells", max: bounds.cells_max });
     }
     if cells.len() < end {
         cells.resize(end, Cell::default());

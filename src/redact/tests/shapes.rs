@@ -107,6 +107,21 @@ fn forty_any_depth_paths_stay_small_and_wildcards_that_multiply_are_refused() {
 }
 
 #[test]
+fn what_a_shape_takes_is_bounded_by_whoever_makes_it() {
+    let made = |work, cells| {
+        let mut shape = ShapeBuilder::new();
+        shape.bound(usize::MAX, work, cells);
+        for n in 0..200 {
+            shape.path(&format!("$.a{n}.b"), PII).unwrap();
+        }
+        shape.build().map(|_| ()).map_err(|too_large| (too_large.what, too_large.max))
+    };
+    assert_eq!(made(usize::MAX, usize::MAX), Ok(()));
+    assert_eq!(made(usize::MAX, 100), Err(("cells", 100)));
+    assert_eq!(made(500, usize::MAX), Err(("steps to compile", 500)));
+}
+
+#[test]
 fn a_large_schema_is_looked_up_right() {
     let mut shape = ShapeBuilder::new();
     let mut node = shape.root();

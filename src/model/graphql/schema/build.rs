@@ -40,12 +40,13 @@ pub(super) fn build(
         names: HashMap::new(),
         roots: [None; 3],
         sets: HashSet::new(),
-        directives: definitions.directives.iter().map(|name| Box::from(*name)).collect(),
+        directives: HashMap::new(),
     };
     let mut builder =
         Builder { file: file.into(), lines: Lines::of(text), classes, problems: Vec::new(), schema };
     builder.names(definitions);
     builder.types(definitions);
+    builder.directives(definitions);
     builder.roots(definitions);
     if builder.problems.is_empty() { Ok(builder.schema) } else { Err(builder.problems) }
 }
@@ -99,6 +100,19 @@ impl Builder<'_> {
             if let Some(made) = self.schema.types.get_mut(ix as usize) {
                 *made = Type { fields, classes, implements, members, ..made.clone() };
             }
+        }
+    }
+
+    fn directives(&mut self, definitions: &Definitions<'_>) {
+        for (name, written) in &definitions.directives {
+            let mut arguments = BTreeMap::new();
+            for argument in written {
+                // Those of gateways name types that their schemas leave out.
+                let of = self.schema.find(argument.of.text).unwrap_or(TypeIx::MAX);
+                let input = Input { of, classes: self.classes(&argument.classes) };
+                arguments.insert(argument.name.text.into(), input);
+            }
+            self.schema.directives.insert((*name).into(), arguments);
         }
     }
 

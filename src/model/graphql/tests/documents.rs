@@ -148,6 +148,31 @@ fn what_is_too_large_is_refused_at_once() {
 }
 
 #[test]
+fn what_a_batch_may_have_is_bounded_together() {
+    let graph = graph("", SCHEMA);
+    let document = format!("{{ patients(ssn: [{}]) {{ id }} }}", "1 ".repeat(limits::GRAPHQL_TOKENS_MAX / 3));
+    let asked = Asked { document: &document, operation: None };
+    assert!(graph.operation(&[asked; 2]).is_ok());
+    assert_eq!(graph.operation(&[asked; 4]).unwrap_err(), Flaw::TooLarge);
+}
+
+#[test]
+fn what_is_there_twice_is_found_among_many() {
+    let many = |one: &dyn Fn(usize) -> String| (0..8_000).map(one).collect::<String>();
+    let started = std::time::Instant::now();
+    let arguments = many(&|n| format!("a{n}: 1 "));
+    assert_eq!(flaw(&format!("{{ version({arguments}) }}")), Some(Flaw::Mismatch));
+    assert_eq!(flaw(&format!("{{ version({arguments} a0: 2) }}")), Some(Flaw::Unclear));
+    assert_eq!(flaw(&format!("{{ version(a: {{{arguments} a7999: 2}}) }}")), Some(Flaw::Unclear));
+    let fragments: String = (0..3_000).map(|n| format!("fragment F{n} on Query {{ version }} ")).collect();
+    let spreads: String = (0..3_000).map(|n| format!("...F{n} ")).collect();
+    assert_eq!(flaw(&format!("{{ {spreads} }} {fragments}")), None);
+    let again = "fragment F0 on Query { version }";
+    assert_eq!(flaw(&format!("{{ {spreads} }} {fragments} {again}")), Some(Flaw::Unclear));
+    assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+}
+
+#[test]
 fn fragments_that_double_with_each_step_cost_one_step_each() {
     let mut document = "{ ...F0 } ".to_owned();
     for at in 0..60 {

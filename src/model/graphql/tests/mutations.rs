@@ -61,6 +61,37 @@ fn a_variable_is_of_what_it_is_declared_as_and_of_what_it_stands_for() {
 }
 
 #[test]
+fn what_a_directive_is_given_is_of_the_class_of_its_argument() {
+    let schema = SCHEMA.to_owned()
+        + "directive @note(by: String @class(name: \"pii.name\"), to: Email, n: Int) on FIELD | MUTATION | VARIABLE_DEFINITION";
+    let graph = graph("", &schema);
+    let ping = "ping(times: 1)";
+    for (document, wanted) in [
+        (format!("mutation {{ {ping} @note(by: \"Ada\", n: 1) }}"), vec!["/query/@note/by"]),
+        (format!("mutation @note(to: \"x\") {{ {ping} }}"), vec!["/query/@note/to"]),
+        (format!("mutation($a: Int @note(by: \"Ada\")) {{ {ping} }}"), vec!["/query/@note/by"]),
+        (
+            "mutation { ...F } fragment F on Mutation { ping @note(by: \"Ada\") }".to_owned(),
+            vec!["/query/@note/by"],
+        ),
+        ("{ version @note(by: \"Ada\") }".to_owned(), vec![]),
+    ] {
+        let operation = ask(&graph, &document).unwrap();
+        let set: Vec<&str> = operation.sets.iter().map(|set| &*set.pointer).collect();
+        assert_eq!((set, operation.flaw), (wanted, None), "{document}");
+    }
+    let by_variable = ask(&graph, "mutation($v: String) { ping @note(by: $v) }").unwrap();
+    assert_eq!(names(&by_variable.request_classes), ["pii.name"]);
+    // Of a mutation that does not fit, everything is taken to be set.
+    for document in ["mutation { ping @note(x: 1) }", "mutation($a: Int @nobody) { ping }"] {
+        assert_eq!(ask(&graph, document).unwrap().flaw, Some(Flaw::Mismatch), "{document}");
+    }
+    let only = "type Query { a: Int } type Mutation { b: Int } directive @note(by: String @class(name: \"pii.name\")) on FIELD";
+    let operation = ask(&self::graph("", only), "mutation { b nothing }").unwrap();
+    assert_eq!(names(&operation.request_classes), ["pii.name"]);
+}
+
+#[test]
 fn a_batch_has_the_variables_of_all_its_documents() {
     let graph = graph("", SCHEMA);
     let asked = |document| Asked { document, operation: None };

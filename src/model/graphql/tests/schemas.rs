@@ -58,6 +58,18 @@ fn what_is_wrong_in_a_schema_is_told_with_its_place() {
             "schema.graphql:1:32 bad-graphql-schema: the schema cannot be read: a word of an enum has no class of its own; give one to the enum",
         ),
         (
+            "type Query { a: Int } directive @x(y: Int @class(name: \"pii\")) on FIELD_DEFINITION | OBJECT",
+            "schema.graphql:1:43 bad-graphql-schema: the schema cannot be read: callers give nothing to this directive, so that a class of its argument has no meaning; give it to the field, the argument or the type that has the value",
+        ),
+        (
+            "type Query { a: Int } directive @x(y: Int @class(name: \"pi\")) on FIELD",
+            "schema.graphql:1:43 unknown-class: `pi` is not a data class (did you mean `pii`?)",
+        ),
+        (
+            "schema @class(name: \"pii\") { query: Query } type Query { a: Int }",
+            "schema.graphql:1:8 bad-graphql-schema: the schema cannot be read: a schema has no class of its own; give one to its types",
+        ),
+        (
             "type A { a: Int }",
             "schema.graphql:0:0 bad-graphql-schema: the schema has no type of queries (define a type `Query`, or name one by `schema { query: … }`)",
         ),
@@ -130,6 +142,28 @@ fn a_route_adds_classes_that_the_schema_does_not_name() {
     assert_eq!(classes("{ people { id } }"), ["pii.mail"]);
     assert_eq!(classes("{ version }"), ["pii"]);
     assert_eq!(classes("mutation { ping(times: 1) }"), ["pii.name"]);
+}
+
+#[test]
+fn a_class_of_a_root_type_is_one_of_all_that_is_asked_of_it() {
+    let mine = SCHEMA.replace("type Query {", "type Query @class(name: \"pii.ssn\") {");
+    for (graph, document) in [
+        (graph("", &mine), "{ version }"),
+        (graph("", &mine), "{ ...A } fragment A on Query { version: version }"),
+        (graph(", classes: {Query: pii.ssn}", SCHEMA), "{ version }"),
+        (graph(", classes: {Mutation: pii.ssn}", SCHEMA), "mutation { version: ping(times: 1) }"),
+        (graph(", classes: {Subscription: pii.ssn}", SCHEMA), "subscription { version: admitted { id } }"),
+    ] {
+        let operation = ask(&graph, document).unwrap();
+        assert_eq!(names(&operation.classes), ["pii.ssn"], "{document}");
+        let answer = json!({"data": {"version": "secret"}});
+        assert_eq!(seen(&operation, &["pii.ssn"], &answer), json!({}), "{document}");
+        assert_eq!(seen(&operation, &["pii.name"], &answer), answer, "{document}");
+    }
+    assert_eq!(
+        names(&ask(&graph("", &mine), "mutation { ping(times: 1) }").unwrap().classes),
+        Vec::<String>::new()
+    );
 }
 
 #[test]
