@@ -118,6 +118,13 @@ pub struct Body {
     pub root: Node,
 }
 
+impl Body {
+    fn counts(&self) -> impl Iterator<Item = u64> {
+        let over = self.over.each().map(|(_, count)| count);
+        [self.bodies, self.cut, self.unread, self.untold].into_iter().chain(over)
+    }
+}
+
 /// What is known of one route.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -187,6 +194,10 @@ impl Learned {
         if !bodies().all(|body| body.root.is_sound(0)) {
             return Err("it has a key that is not spelt like a name".to_owned());
         }
+        let most = bodies().flat_map(Body::counts).chain([learned.routes_over]).max();
+        if most > Some(limits::LEARNED_COUNT_MAX) || !bodies().all(|body| body.root.is_counted()) {
+            return Err("it has a count that cannot be one".to_owned());
+        }
         Ok(learned)
     }
 
@@ -199,7 +210,8 @@ impl Learned {
     /// How many bodies were looked at.
     #[must_use]
     pub fn bodies(&self) -> u64 {
-        self.routes.values().map(|route| route.request.bodies + route.response.bodies).sum()
+        let each = self.routes.values().flat_map(|route| [route.request.bodies, route.response.bodies]);
+        each.fold(0, u64::saturating_add)
     }
 }
 

@@ -367,6 +367,8 @@ pub const LEARNED_KEY_BYTES_MAX: usize = 64;
 pub const LEARNED_KEY_BODIES_MIN: u64 = 3;
 /// Deepest value that is learned from. The file of what was learned nests twice as deep, and its reader ends at 128.
 pub const LEARNED_DEPTH_MAX: usize = 32;
+/// Highest count in such a file: whole numbers up to here are the same in every JSON reader.
+pub const LEARNED_COUNT_MAX: u64 = 1 << 53;
 /// Largest file, or answer of the admin listener, with what was learned, in bytes.
 pub const LEARNED_STATE_BYTES_MAX: usize = 128 << 20;
 /// Largest file of bodies or exchanges that `learn` reads, in bytes.

@@ -9,6 +9,7 @@ use crate::learn::json::Unreadable;
 use crate::learn::names;
 use crate::learn::node::Look;
 use crate::learn::node::Node;
+use crate::learn::node::add;
 use crate::learn::tables;
 use crate::learn::xml;
 use crate::redact::Format;
@@ -68,7 +69,7 @@ fn text(bytes: &[u8], is_cut: bool) -> Result<&str, Unreadable> {
     str::from_utf8(whole.unwrap_or_default()).map_err(|_| Unreadable)
 }
 
-/// Counts documents in a row, empty ones left out.
+/// Counts documents in a row, empty ones left out; what follows one that is none, too.
 fn documents<'b>(
     root: &mut Node,
     look: &mut Look,
@@ -76,14 +77,15 @@ fn documents<'b>(
     is_cut: bool,
 ) -> Result<(), Unreadable> {
     let mut all = all.map(<[u8]>::trim_ascii).filter(|one| !one.is_empty()).peekable();
+    let mut all_read = Ok(());
     while let Some(one) = all.next() {
         let is_last = all.peek().is_none();
         let read = json::document(root, "", look, one);
         if !(is_last && is_cut) {
-            read?;
+            all_read = all_read.and(read);
         }
     }
-    Ok(())
+    all_read
 }
 
 /// Counts the fields of a form: `a=1`, `user[mail]=…`, `ids[]=…`.
@@ -91,7 +93,7 @@ fn form(root: &mut Node, look: &mut Look, text: &str, is_cut: bool) {
     // The last field of what was cut may have half a name, which looks like another.
     let text = if is_cut { text.rsplit_once('&').map_or("", |(whole, _)| whole) } else { text };
     root.enter(look);
-    root.types.object += 1;
+    add(&mut root.types.object, 1);
     for field in text.trim().split('&').filter(|field| !field.is_empty()) {
         let (name, value) = field.split_once('=').unwrap_or((field, ""));
         let (name, value) = (decoded(name), decoded(value));
@@ -103,10 +105,10 @@ fn form(root: &mut Node, look: &mut Look, text: &str, is_cut: bool) {
             here.enter(look);
             let is_item = step.is_empty() || step.bytes().all(|byte| byte.is_ascii_digit());
             if is_item {
-                here.types.array += 1;
+                add(&mut here.types.array, 1);
                 node = here.items(look);
             } else {
-                here.types.object += 1;
+                add(&mut here.types.object, 1);
                 key = step;
                 node = here.member(step, names::is_name(step), look);
             }

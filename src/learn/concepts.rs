@@ -5,36 +5,18 @@
 use std::fmt;
 
 use serde::Deserialize;
+use serde::Deserializer;
 use serde::Serialize;
+use serde::Serializer;
+use serde::de;
 
 use crate::redact::detect::Kind;
 
 /// What a value may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Concept {
-    /// An e-mail address.
-    Email,
-    /// A telephone number.
-    Phone,
-    /// The number of a payment card.
-    Card,
-    /// An IBAN.
-    Iban,
-    /// A number that a state gives a person, or of a document of a person.
-    NationalId,
-    /// An IP address.
-    Ip,
-    /// A hardware address.
-    Mac,
-    /// A signed token of JSON.
-    Jwt,
-    /// A key of a service, or what opens a session.
-    Token,
-    /// A private key.
-    PrivateKey,
-    /// A password, or another secret.
-    Secret,
+    /// What detectors find.
+    Found(Kind),
     /// A date of birth.
     BirthDate,
     /// A postal address, or a part of one.
@@ -58,19 +40,8 @@ pub enum Concept {
 }
 
 impl Concept {
-    /// All of them.
-    pub const ALL: [Self; 21] = [
-        Self::Email,
-        Self::Phone,
-        Self::Card,
-        Self::Iban,
-        Self::NationalId,
-        Self::Ip,
-        Self::Mac,
-        Self::Jwt,
-        Self::Token,
-        Self::PrivateKey,
-        Self::Secret,
+    /// Those that are told by names alone.
+    const OTHERS: [Self; 10] = [
         Self::BirthDate,
         Self::Address,
         Self::Name,
@@ -83,45 +54,22 @@ impl Concept {
         Self::Health,
     ];
 
-    /// What detectors find of a kind.
-    #[must_use]
-    pub const fn of(kind: Kind) -> Self {
-        match kind {
-            Kind::Email => Self::Email,
-            Kind::Phone => Self::Phone,
-            Kind::Card => Self::Card,
-            Kind::Iban => Self::Iban,
-            Kind::NationalId => Self::NationalId,
-            Kind::Ip => Self::Ip,
-            Kind::Mac => Self::Mac,
-            Kind::Jwt => Self::Jwt,
-            Kind::Token => Self::Token,
-            Kind::PrivateKey => Self::PrivateKey,
-            Kind::Secret => Self::Secret,
-        }
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Kind::ALL.into_iter().map(Self::Found).chain(Self::OTHERS)
     }
 
     /// The kind that detectors find of it.
     #[must_use]
-    pub fn kind(self) -> Option<Kind> {
-        Kind::ALL.into_iter().find(|kind| Self::of(*kind) == self)
+    pub const fn kind(self) -> Option<Kind> {
+        if let Self::Found(kind) = self { Some(kind) } else { None }
     }
 
-    /// The word for it in files; of what detectors find, theirs.
+    /// The word for it in files.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
-            Self::Email => "email",
-            Self::Phone => "phone",
-            Self::Card => "card",
-            Self::Iban => "iban",
-            Self::NationalId => "national-id",
-            Self::Ip => "ip",
-            Self::Mac => "mac",
-            Self::Jwt => "jwt",
-            Self::Token => "token",
-            Self::PrivateKey => "private-key",
-            Self::Secret => "secret",
+            Self::Found(kind) => kind.word(),
             Self::BirthDate => "birth-date",
             Self::Address => "address",
             Self::Name => "name",
@@ -138,20 +86,17 @@ impl Concept {
     /// What may stand in for a class of it, the best first.
     pub(super) const fn near(self) -> &'static [Self] {
         match self {
-            Self::NationalId => &[Self::Identifier],
-            Self::Identifier => &[Self::NationalId],
-            Self::Account => &[Self::Iban],
-            Self::Jwt | Self::PrivateKey => &[Self::Token, Self::Secret],
-            Self::Token => &[Self::Secret],
-            Self::Secret => &[Self::Token],
+            Self::Found(kind) => match kind {
+                Kind::NationalId => &[Self::Identifier],
+                Kind::Jwt | Kind::PrivateKey => &[Self::Found(Kind::Token), Self::Found(Kind::Secret)],
+                Kind::Token => &[Self::Found(Kind::Secret)],
+                Kind::Secret => &[Self::Found(Kind::Token)],
+                Kind::Email | Kind::Phone | Kind::Card | Kind::Iban | Kind::Ip | Kind::Mac => &[],
+            },
+            Self::Identifier => &[Self::Found(Kind::NationalId)],
+            Self::Account => &[Self::Found(Kind::Iban)],
             Self::Location => &[Self::Address],
-            Self::Email
-            | Self::Phone
-            | Self::Card
-            | Self::Iban
-            | Self::Ip
-            | Self::Mac
-            | Self::BirthDate
+            Self::BirthDate
             | Self::Address
             | Self::Name
             | Self::Gender
@@ -169,20 +114,33 @@ impl Concept {
     /// The level and the mask of a class of it that is proposed.
     pub(super) const fn proposed(self) -> (u8, &'static str) {
         match self {
-            Self::Jwt | Self::Token | Self::PrivateKey | Self::Secret => (5, "drop"),
-            Self::NationalId | Self::Card | Self::Belief | Self::Health => (4, "drop"),
-            Self::Phone | Self::Iban | Self::Account => (3, "keep-last(4)"),
-            Self::Ip => (2, "network"),
+            Self::Found(kind) => match kind {
+                Kind::Jwt | Kind::Token | Kind::PrivateKey | Kind::Secret => (5, "drop"),
+                Kind::NationalId | Kind::Card => (4, "drop"),
+                Kind::Phone | Kind::Iban => (3, "keep-last(4)"),
+                Kind::Ip => (2, "network"),
+                Kind::Email | Kind::Mac => (3, "fixed"),
+            },
+            Self::Belief | Self::Health => (4, "drop"),
+            Self::Account => (3, "keep-last(4)"),
             Self::BirthDate => (3, "year"),
-            Self::Email
-            | Self::Mac
-            | Self::Address
-            | Self::Name
-            | Self::Identifier
-            | Self::Location
-            | Self::Gender
-            | Self::Income => (3, "fixed"),
+            Self::Address | Self::Name | Self::Identifier | Self::Location | Self::Gender | Self::Income => {
+                (3, "fixed")
+            }
         }
+    }
+}
+
+impl Serialize for Concept {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.word())
+    }
+}
+
+impl<'de> Deserialize<'de> for Concept {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        Self::all().find(|concept| concept.word() == word).ok_or_else(|| de::Error::custom("no such concept"))
     }
 }
 
@@ -197,14 +155,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_kind_is_a_concept_of_its_word_and_each_is_listed_once() {
-        for kind in Kind::ALL {
-            assert_eq!((Concept::of(kind).word(), Concept::of(kind).kind()), (kind.word(), Some(kind)));
-        }
-        for (at, concept) in Concept::ALL.into_iter().enumerate() {
-            assert_eq!(concept as usize, at);
+    fn each_is_read_back_from_its_word_and_each_has_one_of_its_own() {
+        let all: Vec<Concept> = Concept::all().collect();
+        assert!(all.is_sorted_by(|a, b| a < b));
+        for concept in &all {
+            assert_eq!(all.iter().filter(|other| other.word() == concept.word()).count(), 1, "{concept}");
             assert_eq!(serde_json::to_value(concept).unwrap(), concept.word());
+            assert_eq!(serde_json::from_value::<Concept>(concept.word().into()).unwrap(), *concept);
             assert!(crate::redact::Mask::parse(concept.proposed().1).is_ok());
         }
+        assert!(serde_json::from_str::<Concept>("\"zip\"").is_err());
     }
 }

@@ -15,6 +15,7 @@ use serde::de::Visitor;
 use crate::learn::names;
 use crate::learn::node::Look;
 use crate::learn::node::Node;
+use crate::learn::node::add;
 use crate::limits;
 
 /// A body is not what its type says.
@@ -24,8 +25,12 @@ pub(super) struct Unreadable;
 /// Counts one document at a node, below a key. What came before a flaw is counted.
 pub(super) fn document(node: &mut Node, key: &str, look: &mut Look, text: &[u8]) -> Result<(), Unreadable> {
     let mut reader = serde_json::Deserializer::from_slice(text);
-    let value = Value { node, key, look };
-    value.deserialize(&mut reader).and_then(|()| reader.end()).map_err(|_| Unreadable)
+    let depth = look.depth;
+    let value = Value { node, key, look: &mut *look };
+    let read = value.deserialize(&mut reader).and_then(|()| reader.end());
+    // A flaw may stand deep.
+    look.depth = depth;
+    read.map_err(|_| Unreadable)
 }
 
 /// Counts a text, or the document that it holds.
@@ -35,8 +40,8 @@ pub(super) fn text(node: &mut Node, key: &str, look: &mut Look, text: &str) {
         && look.nested < limits::JSON_IN_STRINGS_MAX
         && serde_json::from_str::<IgnoredAny>(trimmed).is_ok()
     {
-        node.documents += 1;
-        node.types.string += 1;
+        add(&mut node.documents, 1);
+        add(&mut node.types.string, 1);
         look.nested += 1;
         // It was just read, so it can be.
         document(node, key, look, trimmed.as_bytes()).ok();
@@ -71,12 +76,12 @@ impl<'de> Visitor<'de> for Value<'_> {
     }
 
     fn visit_unit<E: Error>(self) -> Result<(), E> {
-        self.node.types.null += 1;
+        add(&mut self.node.types.null, 1);
         Ok(())
     }
 
     fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
-        self.node.types.boolean += 1;
+        add(&mut self.node.types.boolean, 1);
         Ok(())
     }
 
@@ -102,7 +107,7 @@ impl<'de> Visitor<'de> for Value<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         let Self { node, key, look } = self;
-        node.types.array += 1;
+        add(&mut node.types.array, 1);
         if look.depth >= limits::LEARNED_DEPTH_MAX {
             look.over.depth += 1;
             while items.next_element::<IgnoredAny>()?.is_some() {}
@@ -124,7 +129,7 @@ impl<'de> Visitor<'de> for Value<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
         let Self { node, key: _, look } = self;
-        node.types.object += 1;
+        add(&mut node.types.object, 1);
         if look.depth >= limits::LEARNED_DEPTH_MAX {
             look.over.depth += 1;
             while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}

@@ -38,20 +38,25 @@ impl Types {
     /// Texts and numbers: what detectors look at.
     #[must_use]
     pub const fn scalars(&self) -> u64 {
-        self.number + self.string
+        self.number.saturating_add(self.string)
     }
 
-    const fn all(&self) -> u64 {
-        self.null + self.boolean + self.number + self.string + self.object + self.array
+    const fn each(&self) -> [u64; 6] {
+        [self.null, self.boolean, self.number, self.string, self.object, self.array]
+    }
+
+    fn all(&self) -> u64 {
+        self.each().into_iter().fold(0, u64::saturating_add)
     }
 
     fn add(&mut self, other: &Self) {
-        self.null += other.null;
-        self.boolean += other.boolean;
-        self.number += other.number;
-        self.string += other.string;
-        self.object += other.object;
-        self.array += other.array;
+        let [null, boolean, number, string, object, array] = other.each();
+        add(&mut self.null, null);
+        add(&mut self.boolean, boolean);
+        add(&mut self.number, number);
+        add(&mut self.string, string);
+        add(&mut self.object, object);
+        add(&mut self.array, array);
     }
 }
 
@@ -99,6 +104,11 @@ pub struct Node {
     last: u64,
 }
 
+/// Sums of what was read back may be larger than any count.
+pub(super) const fn add(to: &mut u64, more: u64) {
+    *to = to.saturating_add(more);
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
 const fn is_zero(n: &u64) -> bool {
     *n == 0
@@ -140,7 +150,9 @@ impl Look {
 /// Fewest keys that come once and again, and are told to be no names by that.
 const PASSING_MIN: usize = 16;
 /// Fewest members that are told to be no names because all are alike.
-const ALIKE_MIN: usize = 12;
+const ALIKE_MIN: u64 = 12;
+/// Fewest members that are told to be no names because all are alike and most are missing from most objects.
+const SPARSE_MIN: u64 = 6;
 
 impl Node {
     /// How many paths there are from here on.
@@ -152,7 +164,7 @@ impl Node {
 
     /// How many values there are here, `null` among them.
     #[must_use]
-    pub const fn values(&self) -> u64 {
+    pub fn values(&self) -> u64 {
         self.types.all()
     }
 
@@ -165,11 +177,25 @@ impl Node {
             && self.any.iter().chain(&self.items).all(|node| node.is_sound(depth + 1))
     }
 
+    /// Can all counts be such?
+    pub(super) fn is_counted(&self) -> bool {
+        self.counts().all(|count| count <= limits::LEARNED_COUNT_MAX)
+            && self.found.values().all(|found| found.whole <= found.values)
+            && self.any.iter().chain(&self.items).all(|node| node.is_counted())
+            && self.members.values().all(Self::is_counted)
+    }
+
+    fn counts(&self) -> impl Iterator<Item = u64> {
+        let found = self.found.values().map(|found| found.values);
+        let own = self.types.each().into_iter().chain([self.bodies, self.documents]);
+        own.chain(found).chain(self.spoken.values().copied())
+    }
+
     /// Counts that this body has a value here.
     pub(super) const fn enter(&mut self, look: &Look) {
         if self.last != look.body {
             self.last = look.body;
-            self.bodies += 1;
+            add(&mut self.bodies, 1);
         }
     }
 
@@ -201,7 +227,7 @@ impl Node {
         }
         let any = self.any.get_or_insert_default();
         if let Some(concept) = speaks(key) {
-            *any.spoken.entry(concept).or_default() += 1;
+            add(any.spoken.entry(concept).or_default(), 1);
         }
         Some(any)
     }
@@ -232,7 +258,7 @@ impl Node {
     /// Adds what is known of a member of this key.
     fn absorb(&mut self, key: &str, node: Self) {
         if let Some(concept) = speaks(key) {
-            *self.spoken.entry(concept).or_default() += node.values();
+            add(self.spoken.entry(concept).or_default(), node.values());
         }
         self.merge(node);
     }
@@ -244,13 +270,13 @@ impl Node {
         self.types.add(&other.types);
         for (concept, found) in other.found {
             let mine = self.found.entry(concept).or_default();
-            mine.values += found.values;
-            mine.whole += found.whole;
+            add(&mut mine.values, found.values);
+            add(&mut mine.whole, found.whole);
         }
         for (concept, count) in other.spoken {
-            *self.spoken.entry(concept).or_default() += count;
+            add(self.spoken.entry(concept).or_default(), count);
         }
-        self.documents += other.documents;
+        add(&mut self.documents, other.documents);
         if let Some(items) = other.items {
             self.items.get_or_insert_default().merge(*items);
         }
@@ -300,9 +326,19 @@ impl Node {
         }
     }
 
-    /// Are the members so many objects of one kind? Then their keys tell them apart, and are no names.
+    /// Are the members so many objects of one kind? Then their keys tell them apart, and are no names. Of fewer, and of
+    /// texts or numbers, it is so where most of them are missing from most objects.
     fn is_map(&self) -> bool {
-        if self.members.len() < ALIKE_MIN {
+        let (count, objects) = (self.members.len() as u64, self.types.object);
+        let values = self.members.values().map(Self::values).fold(0, u64::saturating_add);
+        let is_sparse = count >= SPARSE_MIN && values.saturating_mul(2) < count.saturating_mul(objects);
+        let is_of = |of: fn(&Types) -> u64| {
+            self.members.values().all(|node| of(&node.types) > 0 && of(&node.types) == node.values())
+        };
+        if is_sparse && (is_of(|types| types.number) || is_of(|types| types.string)) {
+            return true;
+        }
+        if !is_sparse && count < ALIKE_MIN {
             return false;
         }
         let mut every: BTreeMap<&str, usize> = BTreeMap::new();
@@ -310,19 +346,18 @@ impl Node {
             *every.entry(key).or_default() += 1;
         }
         let fewest = self.members.values().map(|node| node.members.len()).min().unwrap_or_default();
-        let is_object = |node: &Self| node.types.object == node.values() && node.types.object > 0;
-        fewest > 0 && fewest * 2 >= every.len() && self.members.values().all(is_object)
+        fewest > 0 && fewest * 2 >= every.len() && is_of(|types| types.object)
     }
 
     /// Counts a text, and what detectors find in it below this key.
     pub(super) fn text(&mut self, text: &str, key: &str, look: &mut Look) {
-        self.types.string += 1;
+        add(&mut self.types.string, 1);
         self.find(text, key, look);
     }
 
     /// Counts a number; a long one is looked at like a text.
     pub(super) fn number(&mut self, text: Option<&str>, key: &str, look: &mut Look) {
-        self.types.number += 1;
+        add(&mut self.types.number, 1);
         if let Some(text) = text.filter(|text| text.len() >= NUMBER_DIGITS_MIN) {
             self.find(text, key, look);
         }
@@ -339,7 +374,7 @@ impl Node {
         look.detectors.find(text, key, &mut look.findings);
         let mut before: Vec<Concept> = Vec::new();
         for one in &look.findings {
-            let concept = Concept::of(one.kind);
+            let concept = Concept::Found(one.kind);
             if before.contains(&concept) {
                 continue;
             }
@@ -347,8 +382,8 @@ impl Node {
             let around = [text.get(..one.from), text.get(one.to..)];
             let is_whole = around.into_iter().flatten().all(|rest| !rest.contains(char::is_alphanumeric));
             let found = self.found.entry(concept).or_default();
-            found.values += 1;
-            found.whole += u64::from(is_whole);
+            add(&mut found.values, 1);
+            add(&mut found.whole, u64::from(is_whole));
         }
     }
 }

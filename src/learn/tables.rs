@@ -1,12 +1,16 @@
 //! Tables: each row counts like an item of the document, each cell like the member of its column.
 //!
-//! Never: takes a first row for the names of the columns in which a cell is not spelt like a name.
+//! Never: takes a first row for the names of the columns in which a cell is not spelt like a name, or that may be a row like
+//! those below it.
+
+use std::collections::HashSet;
 
 use crate::learn::json;
 use crate::learn::json::Unreadable;
 use crate::learn::names;
 use crate::learn::node::Look;
 use crate::learn::node::Node;
+use crate::learn::node::add;
 use crate::learn::words::speaks;
 use crate::limits;
 
@@ -19,17 +23,18 @@ pub(super) fn table(
     is_cut: bool,
 ) -> Result<(), Unreadable> {
     root.enter(look);
-    root.types.array += 1;
+    add(&mut root.types.array, 1);
     let mut rows = Rows { rest: text };
     let heads = rows.next().ok_or(Unreadable)?;
     if is_cut && rows.rest.is_empty() {
         return Ok(());
     }
-    let has_heads = is_named || heads.iter().all(|head| is_head(head.trim(), false));
+    let has_heads = is_named || are_heads(&heads, Rows { rest: rows.rest });
     let Some(items) = root.items(look) else { return Ok(()) };
     let columns: Vec<Column<'_>> = heads
         .iter()
-        .map(|head| Column { head: head.trim(), is_name: has_heads && is_head(head.trim(), is_named) })
+        .map(|head| if has_heads { head.trim() } else { "" })
+        .map(|head| Column { head, is_name: is_head(head, is_named) })
         .collect();
     if !has_heads {
         row(items, look, &columns, &heads);
@@ -45,6 +50,32 @@ pub(super) fn table(
     Ok(())
 }
 
+/// So many rows are compared with the first one.
+const COMPARED_MAX: usize = 32;
+
+/// Does the first row name the columns, where nothing says so? All of it must be spelt like names, each another one; none may
+/// stand in its own column again; and either one speaks of what is known, or what is in a column is not spelt so.
+fn are_heads(heads: &[String], below: Rows<'_>) -> bool {
+    let heads: Vec<&str> = heads.iter().map(|head| head.trim()).collect();
+    let mut known = HashSet::new();
+    if !heads.iter().all(|head| is_head(head, false) && known.insert(head.to_lowercase())) {
+        return false;
+    }
+    let mut differs = vec![None; heads.len()];
+    for row in below.take(COMPARED_MAX) {
+        for ((head, differs), cell) in heads.iter().zip(&mut differs).zip(&row) {
+            let cell = cell.trim();
+            if cell.eq_ignore_ascii_case(head) {
+                return false;
+            }
+            if !cell.is_empty() {
+                *differs = Some(differs.unwrap_or(true) && !names::is_heading(cell));
+            }
+        }
+    }
+    heads.iter().any(|head| speaks(head).is_some()) || differs.contains(&Some(true))
+}
+
 struct Column<'t> {
     head: &'t str,
     is_name: bool,
@@ -58,7 +89,7 @@ fn is_head(head: &str, is_named: bool) -> bool {
 
 fn row(items: &mut Node, look: &mut Look, columns: &[Column<'_>], cells: &[String]) {
     items.enter(look);
-    items.types.object += 1;
+    add(&mut items.types.object, 1);
     for (at, cell) in cells.iter().enumerate() {
         let Column { head, is_name } = columns.get(at).unwrap_or(&Column { head: "", is_name: false });
         if let Some(node) = items.member(head, *is_name, look) {
@@ -71,7 +102,7 @@ fn row(items: &mut Node, look: &mut Look, columns: &[Column<'_>], cells: &[Strin
 pub(super) fn cell_at(node: &mut Node, key: &str, look: &mut Look, cell: &str) {
     node.enter(look);
     if cell.trim().is_empty() {
-        node.types.null += 1;
+        add(&mut node.types.null, 1);
     } else {
         json::text(node, key, look, cell);
     }

@@ -1,6 +1,7 @@
 //! What is learned of bodies, and what is proposed by it.
 
 mod laws;
+mod told;
 
 use serde_json::Value;
 use serde_json::json;
@@ -10,6 +11,7 @@ use crate::model::Classes;
 use crate::model::Model;
 use crate::model::RoutesBuilder;
 use crate::model::Tenants;
+use crate::redact::detect::Kind;
 
 const CLASSES: &str = "
 classes:
@@ -63,7 +65,7 @@ fn values_are_counted_by_path_type_and_finding() {
         {"mail": "cy@example.org", "age": null, "note": "nothing", "ok": true},
     ]});
     let learned = learned_of(&body);
-    let found = |path: &[&str]| at(&learned, path).found.get(&Concept::Email).copied();
+    let found = |path: &[&str]| at(&learned, path).found.get(&Concept::Found(Kind::Email)).copied();
     assert_eq!(found(&["people", "[]", "mail"]), Some(Found { values: 2, whole: 2 }));
     assert_eq!(found(&["people", "[]", "note"]), Some(Found { values: 1, whole: 0 }));
     let types = at(&learned, &["people", "[]", "age"]).types;
@@ -96,7 +98,7 @@ fn the_same_document_counts_alike_in_every_format() {
         assert_eq!(other.routes["r"].response.unread, 0, "{format}");
     }
     let text = learned(1, &[("text/plain", "a\nwrite to ann@example.org\n")]);
-    assert_eq!(at(&text, &[]).found[&Concept::Email], Found { values: 1, whole: 0 });
+    assert_eq!(at(&text, &[]).found[&Concept::Found(Kind::Email)], Found { values: 1, whole: 0 });
     for format in ["image/png", "application/json; charset=utf-16", "multipart/form-data; boundary=x"] {
         assert_eq!(learned(1, &[(format, "{}")]).routes["r"].response.unread, 1, "{format}");
     }
@@ -112,7 +114,7 @@ fn what_is_cut_counts_as_far_as_it_goes() {
     let learned = observer.learned();
     let body = &learned.routes["r"].response;
     assert_eq!((body.bodies, body.cut, body.unread), (2, 1, 1));
-    assert_eq!(at(&learned, &["[]", "mail"]).found[&Concept::Email].values, 2);
+    assert_eq!(at(&learned, &["[]", "mail"]).found[&Concept::Found(Kind::Email)].values, 2);
 }
 
 #[test]
@@ -127,7 +129,7 @@ fn keys_that_are_values_are_told_as_any_key() {
     let many: serde_json::Map<String, Value> =
         ('a'..='p').map(|c| (format!("user{c}"), json!({"mail": "ann@example.org"}))).collect();
     let learned = learned_of(&Value::from(many));
-    assert_eq!(at(&learned, &["*", "mail"]).found[&Concept::Email].values, 16);
+    assert_eq!(at(&learned, &["*", "mail"]).found[&Concept::Found(Kind::Email)].values, 16);
     // And so are more keys than fields have names.
     let many: serde_json::Map<String, Value> = (0..300_u32)
         .map(|n| (n.to_string().bytes().map(|b| char::from(b + 49)).collect(), json!(1)))
@@ -153,7 +155,7 @@ fn a_table_without_names_has_columns_of_any_key() {
     let learned = learned(1, &[("text/csv", "Ann Example,ann@example.org\nBob Example,bob@example.org\n")]);
     let any = at(&learned, &["[]", "*"]);
     assert!(at(&learned, &["[]"]).members.is_empty());
-    assert_eq!((any.types.string, any.found[&Concept::Email].whole), (4, 2));
+    assert_eq!((any.types.string, any.found[&Concept::Found(Kind::Email)].whole), (4, 2));
 }
 
 #[test]
@@ -192,6 +194,11 @@ fn what_was_learned_is_read_back_and_gone_on_from() {
         r#"{"version":2,"routes":{}}"#,
         r#"{"version":1,"routes":{"r":{"response":{"root":{"members":{"ann@example.org":{}}}}}}}"#,
         r#"{"version":1,"routes":{"r":{"response":{"values":["x"]}}}}"#,
+        r#"{"version":1,"routes":{"r":{"response":{"root":{"types":{"null":9007199254740993}}}}}}"#,
+        r#"{"version":1,"routes":{"r":{"response":{"root":{"any":{"bodies":18446744073709551615}}}}}}"#,
+        r#"{"version":1,"routes":{"r":{"response":{"root":{"found":{"email":{"values":1,"whole":2}}}}}}}"#,
+        r#"{"version":1,"routes":{"r":{"request":{"over":{"keys":9007199254740993}}}}}"#,
+        r#"{"version":1,"routes":{},"routes_over":9007199254740993}"#,
     ] {
         assert!(Learned::parse(bad).is_err(), "{bad}");
     }

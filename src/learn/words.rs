@@ -10,33 +10,34 @@ use unicode_normalization::char::is_combining_mark;
 
 use crate::learn::concepts::Concept;
 use crate::redact;
+use crate::redact::detect::Kind;
 
 /// What is said by a word, or by several one after the other. Where words of equal length say different things, the first
 /// one here counts.
 const WORDS: [(Concept, &str); 18] = [
     (
-        Concept::Email,
+        Concept::Found(Kind::Email),
         "email emailaddress mail mailaddress mailbox courriel correo correoelectronico epost eposta",
     ),
     (
-        Concept::Phone,
+        Concept::Found(Kind::Phone),
         "phone telephone telefon telefono telefone telefoon phonenumber telephonenumber telefonnummer tel mobile \
          mobilephone mobilenumber mobil mobilnummer movil celular cellphone cellular handynummer rufnummer fax faxnumber \
          gsm msisdn telecom whatsapp",
     ),
     (
-        Concept::Card,
+        Concept::Found(Kind::Card),
         "cardnumber creditcard creditcardnumber debitcard ccnumber ccnum pan kreditkarte kartennummer tarjeta \
          numerotarjeta cartebancaire cartedecredit cartadicredito cartaocredito",
     ),
-    (Concept::Iban, "iban"),
+    (Concept::Found(Kind::Iban), "iban"),
     (
         Concept::Account,
         "accountnumber bankaccount bankaccountnumber accountno kontonummer bankverbindung numerocompte numerodecuenta \
          routingnumber sortcode",
     ),
     (
-        Concept::NationalId,
+        Concept::Found(Kind::NationalId),
         "ssn ssnumber socialsecurity socialsecuritynumber nationalid nationalidnumber nationalinsurance taxid taxnumber \
          taxpayerid itin nino nir dni nie nif cpf bsn pesel aadhaar aadhar nhsnumber nhs personnummer cprnumber nric curp \
          steuerid steuernummer sozialversicherungsnummer svnr ahvnummer codicefiscale insee numerosecuritesociale \
@@ -55,10 +56,10 @@ const WORDS: [(Concept, &str); 18] = [
          datanascimento nascimento geboortedatum fodelsedatum fodselsdato dataurodzenia",
     ),
     (
-        Concept::Ip,
+        Concept::Found(Kind::Ip),
         "ip ipaddress ipaddr ipv clientip remoteip remoteaddr sourceip ipadresse adresseip direccionip",
     ),
-    (Concept::Mac, "mac macaddress macaddr macadresse"),
+    (Concept::Found(Kind::Mac), "mac macaddress macaddr macadresse"),
     (
         Concept::Address,
         "address addr addressline street streetaddress streetname postaladdress homeaddress mailingaddress \
@@ -75,12 +76,12 @@ const WORDS: [(Concept, &str); 18] = [
          cardholder cardholdername accountholder kontoinhaber mothersmaidenname",
     ),
     (
-        Concept::Token,
+        Concept::Found(Kind::Token),
         "token accesstoken refreshtoken idtoken sessiontoken authtoken bearertoken csrftoken sessionid sessionkey jwt \
          bearer authorization cookie setcookie",
     ),
     (
-        Concept::Secret,
+        Concept::Found(Kind::Secret),
         "password passwd pwd passphrase passcode passwordhash hashedpassword passwort kennwort motdepasse contrasena \
          senha wachtwoord haslo losenord secret clientsecret apikey apisecret privatekey secretkey signingkey \
          encryptionkey credential pin pincode cvv cvc otp securityanswer",
@@ -146,7 +147,7 @@ pub(super) fn may_name_a_person(key: &str) -> bool {
 pub(super) fn of_class(segment: &str) -> Option<Concept> {
     speaks(segment).or_else(|| may_name_a_person(segment).then_some(Concept::Name)).or_else(|| {
         let folded = words(segment).concat();
-        Concept::ALL.into_iter().find(|concept| concept.word().replace('-', "") == folded)
+        Concept::all().find(|concept| concept.word().replace('-', "") == folded)
     })
 }
 
@@ -171,7 +172,7 @@ fn has(words: &str, word: &str) -> bool {
 }
 
 /// The words of a key in small letters, without digits, accents and what separates them: `homePhone2`, `home_phone`.
-fn words(key: &str) -> Vec<String> {
+pub(super) fn words(key: &str) -> Vec<String> {
     let mut words: Vec<String> = vec![String::new()];
     let mut chars = key.chars().peekable();
     let (mut was_lower, mut was_upper) = (false, false);
@@ -199,32 +200,32 @@ mod tests {
     #[test]
     fn names_of_fields_speak_in_several_languages_and_spellings() {
         for (key, concept) in [
-            ("email", Concept::Email),
-            ("E-Mail", Concept::Email),
-            ("contactEmailAddress", Concept::Email),
-            ("emails", Concept::Email),
-            ("home_phone2", Concept::Phone),
-            ("PHONE", Concept::Phone),
-            ("teléfono", Concept::Phone),
-            ("Telefonnummer", Concept::Phone),
-            ("ssn", Concept::NationalId),
-            ("ＳＳＮ", Concept::NationalId),
-            ("socialSecurityNumber", Concept::NationalId),
-            ("national_id", Concept::NationalId),
-            ("customerIBAN", Concept::Iban),
+            ("email", Concept::Found(Kind::Email)),
+            ("E-Mail", Concept::Found(Kind::Email)),
+            ("contactEmailAddress", Concept::Found(Kind::Email)),
+            ("emails", Concept::Found(Kind::Email)),
+            ("home_phone2", Concept::Found(Kind::Phone)),
+            ("PHONE", Concept::Found(Kind::Phone)),
+            ("teléfono", Concept::Found(Kind::Phone)),
+            ("Telefonnummer", Concept::Found(Kind::Phone)),
+            ("ssn", Concept::Found(Kind::NationalId)),
+            ("ＳＳＮ", Concept::Found(Kind::NationalId)),
+            ("socialSecurityNumber", Concept::Found(Kind::NationalId)),
+            ("national_id", Concept::Found(Kind::NationalId)),
+            ("customerIBAN", Concept::Found(Kind::Iban)),
             ("dob", Concept::BirthDate),
             ("patient_date_of_birth", Concept::BirthDate),
             ("Geburtsdatum", Concept::BirthDate),
             ("fecha-de-nacimiento", Concept::BirthDate),
             ("addressLine1", Concept::Address),
             ("dirección", Concept::Address),
-            ("ipAddress", Concept::Ip),
-            ("MACAddress", Concept::Mac),
+            ("ipAddress", Concept::Found(Kind::Ip)),
+            ("MACAddress", Concept::Found(Kind::Mac)),
             ("firstName", Concept::Name),
             ("prénom", Concept::Name),
-            ("userPassword", Concept::Secret),
-            ("mot_de_passe", Concept::Secret),
-            ("accessToken", Concept::Token),
+            ("userPassword", Concept::Found(Kind::Secret)),
+            ("mot_de_passe", Concept::Found(Kind::Secret)),
+            ("accessToken", Concept::Found(Kind::Token)),
             ("allergies", Concept::Health),
         ] {
             assert_eq!(speaks(key), Some(concept), "{key}");

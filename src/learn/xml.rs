@@ -8,6 +8,7 @@ use crate::learn::json::Unreadable;
 use crate::learn::names;
 use crate::learn::node::Look;
 use crate::learn::node::Node;
+use crate::learn::node::add;
 use crate::learn::tables::cell_at;
 use crate::limits;
 
@@ -132,12 +133,12 @@ fn element(
             }
         }
     }
-    node.types.object += u64::from(has_parts);
+    add(&mut node.types.object, u64::from(has_parts));
     let text = plain(text.trim());
     if !text.is_empty() {
         json::text(node, key, look, &text);
     } else if !has_parts {
-        node.types.null += 1;
+        add(&mut node.types.null, 1);
     }
     Ok(())
 }

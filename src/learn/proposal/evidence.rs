@@ -8,6 +8,7 @@ use crate::learn::node::Node;
 use crate::learn::words;
 use crate::model::Classes;
 use crate::redact::ClassIx;
+use crate::redact::detect::Kind;
 
 use super::Choice;
 use super::Why;
@@ -69,8 +70,8 @@ fn items(node: &Node) -> Option<&Node> {
     Some(items(inner).unwrap_or(inner))
 }
 
-const fn something(node: &Node) -> u64 {
-    node.values() - node.types.null
+fn something(node: &Node) -> u64 {
+    node.values().saturating_sub(node.types.null)
 }
 
 /// Is the value as a whole what its name says? An object of which a part is found to be it is not: the part is.
@@ -88,7 +89,8 @@ fn is_of_name(node: &Node, concept: Concept, found: &[Concept]) -> bool {
 fn by_form(node: &Node, named: Option<Concept>, percent: u64) -> Option<Why> {
     let scalars = node.types.scalars();
     let enough = |found: &Found| {
-        found.values.saturating_mul(100) >= scalars.saturating_mul(percent) && found.whole * 2 >= found.values
+        found.values.saturating_mul(100) >= scalars.saturating_mul(percent)
+            && found.whole.saturating_mul(2) >= found.values
     };
     let most = node.found.iter().filter(|(_, found)| found.values > 0 && enough(found));
     let (concept, found) = most.max_by_key(|(concept, found)| {
@@ -122,33 +124,27 @@ fn concepts(node: &Node, percent: u64, all: &mut Vec<Concept>) {
 /// What the keys of members of any key say, if half of the values have such.
 pub(super) fn spoken(any: &Node) -> Option<Concept> {
     let (concept, count) = any.spoken.iter().max_by_key(|(_, count)| **count)?;
-    (count * 2 >= any.values()).then_some(*concept)
+    (count.saturating_mul(2) >= any.values()).then_some(*concept)
 }
 
 /// Does a field of this, beside a field called `name`, say that the name is a person's?
 pub(super) const fn tells_a_person(concept: Concept) -> bool {
     match concept {
-        Concept::Email
-        | Concept::Phone
-        | Concept::NationalId
-        | Concept::BirthDate
-        | Concept::Name
-        | Concept::Gender
-        | Concept::Income
-        | Concept::Belief => true,
-        Concept::Card
-        | Concept::Iban
-        | Concept::Ip
-        | Concept::Mac
-        | Concept::Jwt
-        | Concept::Token
-        | Concept::PrivateKey
-        | Concept::Secret
-        | Concept::Address
-        | Concept::Identifier
-        | Concept::Account
-        | Concept::Location
-        | Concept::Health => false,
+        Concept::Found(kind) => match kind {
+            Kind::Email | Kind::Phone | Kind::NationalId => true,
+            Kind::Card
+            | Kind::Iban
+            | Kind::Ip
+            | Kind::Mac
+            | Kind::Jwt
+            | Kind::Token
+            | Kind::PrivateKey
+            | Kind::Secret => false,
+        },
+        Concept::BirthDate | Concept::Name | Concept::Gender | Concept::Income | Concept::Belief => true,
+        Concept::Address | Concept::Identifier | Concept::Account | Concept::Location | Concept::Health => {
+            false
+        }
     }
 }
 
