@@ -119,6 +119,9 @@ pub const PROTOBUF_BYTES_MAX: usize = 4 << 20;
 pub const PROTOBUF_DEPTH_MAX: usize = 64;
 /// Most bytes of a message of Protocol Buffers that stand in messages in pieces, which are put together.
 pub const PROTOBUF_JOINED_MAX: usize = PROTOBUF_BYTES_MAX;
+/// Longest that such a message may become as it may be seen, in bytes: each nothing in it may have a fixed text in its place.
+/// So long is what leaves of one piece of a stream, too.
+pub const PROTOBUF_REWRITTEN_MAX: usize = 16 << 20;
 /// Most messages that descriptors may name.
 pub const PROTOBUF_MESSAGES_MAX: usize = 65_536;
 /// Deepest nesting of the types of messages.

@@ -91,6 +91,7 @@ pub use mask::Mask;
 pub use mask::Scalar;
 pub use multipart::Boundary;
 pub use opaque::BadRange;
+pub use opaque::Beginning;
 pub use opaque::MediaRange;
 pub use path::PathError;
 pub use path::written as path_step;
@@ -234,6 +235,12 @@ enum Way {
 }
 
 impl Redactor {
+    /// What is hidden.
+    #[must_use]
+    pub const fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
     /// The redaction of one body by this plan. An [`Encoding`] alone is JSON in that encoding.
     #[must_use]
     pub fn new(plan: Arc<Plan>, content: impl Into<Content>) -> Self {

@@ -5,22 +5,17 @@
 //! out, which is standard output and the exit code. Digests are not shown.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+mod common;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use common::cases::clinic;
+use common::cases::hold;
+use common::cases::sections;
 use serde_json::Value;
 use serde_json::json;
-use tempfile::TempDir;
-
-const OUT: &str = "\n=== out\n";
-
-fn clinic() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/clinic/config/.");
-    assert!(Command::new("cp").arg("-R").arg(from).arg(folder.path()).status().unwrap().success());
-    folder
-}
 
 /// Runs a shell's command in a folder; what it prints, and its exit code.
 fn shell(folder: &Path, command: &str) -> (String, i32) {
@@ -45,9 +40,8 @@ fn json_of(folder: &Path, command: &str) -> Value {
 
 fn play(case: &str) -> String {
     let folder = clinic();
-    let sections = case.split("\n=== ").skip(1).map(|section| section.split_once('\n').unwrap());
     let mut out = String::new();
-    for (name, text) in sections {
+    for (name, text) in sections(case) {
         if name == "command" {
             let (said, code) = shell(folder.path(), text);
             out += &format!("{}\nexit code {code}\n", said.trim_end());
@@ -66,25 +60,7 @@ fn play(case: &str) -> String {
 
 #[test]
 fn what_is_explained_is_what_the_cases_say() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/explain");
-    let mut cases: Vec<_> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
-    cases.sort();
-    assert!(cases.len() >= 5, "only {} cases found", cases.len());
-    let mut wrong = Vec::new();
-    for path in cases {
-        let text = fs::read_to_string(&path).unwrap();
-        let (case, want) = text.split_once(OUT).map_or((text.trim_end_matches('\n'), ""), |split| split);
-        let got = play(case);
-        if got == want {
-            continue;
-        }
-        if std::env::var_os("UPDATE_GOLDEN").is_some() {
-            fs::write(&path, format!("{case}{OUT}{got}")).unwrap();
-        } else {
-            wrong.push(format!("{}\n--- want\n{want}\n--- got\n{got}", path.display()));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    hold("explain", 5, play);
 }
 
 /// Questions that are denied, each as JSON.

@@ -18,33 +18,17 @@ mod offline;
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
 
-use offline::copy;
+use common::cases::clinic;
+use common::cases::hold;
+use common::cases::sections;
+use common::cases::words;
 use offline::palisade;
 
-const OUT: &str = "\n=== out\n";
-
-/// The words of a command; what stands in `'…'` is one.
-fn words(line: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    for (at, part) in line.split('\'').enumerate() {
-        if at % 2 == 1 {
-            words.push(part.to_owned());
-        } else {
-            words.extend(part.split_whitespace().map(str::to_owned));
-        }
-    }
-    words
-}
-
 fn play(case: &str) -> String {
-    let folder = tempfile::tempdir().unwrap();
-    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/clinic/config"), folder.path());
+    let folder = clinic();
     let mut out = String::new();
-    let sections =
-        case.split("\n=== ").skip(1).map(|section| section.split_once('\n').unwrap_or((section, "")));
-    for (name, text) in sections {
+    for (name, text) in sections(case) {
         if name != "run" {
             fs::write(folder.path().join(name), format!("{text}\n")).unwrap();
             continue;
@@ -67,25 +51,7 @@ fn play(case: &str) -> String {
 
 #[test]
 fn what_is_learned_is_what_the_cases_say() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/learn");
-    let mut cases: Vec<_> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
-    cases.sort();
-    assert!(cases.len() >= 4, "only {} cases found", cases.len());
-    let mut wrong = Vec::new();
-    for path in cases {
-        let text = fs::read_to_string(&path).unwrap();
-        let (case, want) = text.split_once(OUT).map_or((text.trim_end_matches('\n'), ""), |split| split);
-        let got = play(case);
-        if got == want {
-            continue;
-        }
-        if std::env::var_os("UPDATE_GOLDEN").is_some() {
-            fs::write(&path, format!("{case}{OUT}{got}")).unwrap();
-        } else {
-            wrong.push(format!("{}\n--- want\n{want}\n--- got\n{got}", path.display()));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    hold("learn", 4, play);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! What comes out stands in `golden/test`; `UPDATE_GOLDEN=1` rewrites it.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod common;
+
 use std::fs;
 use std::io::BufRead as _;
 use std::io::BufReader;
@@ -13,32 +15,9 @@ use std::process::Output;
 use std::process::Stdio;
 use std::time::Duration;
 
+use common::cases::clinic;
+use common::cases::root;
 use serde_json::Value;
-use tempfile::TempDir;
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let to = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            copy(&path, &to);
-        } else {
-            fs::copy(&path, &to).unwrap();
-        }
-    }
-}
-
-/// A copy of the clinic's configuration.
-fn clinic() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    copy(&root().join("examples/clinic/config"), folder.path());
-    folder
-}
 
 fn edit(folder: &Path, file: &str, from: &str, to: &str) {
     let path = folder.join(file);

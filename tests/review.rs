@@ -6,52 +6,22 @@
 //! `=== run` has one command a line; its exit code, output and errors are compared.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod common;
+
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
-use std::path::PathBuf;
 use std::process::Command;
 
-const OUT: &str = "\n=== out\n";
-
-fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let target = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            fs::copy(&path, &target).unwrap();
-        }
-    }
-}
-
-fn sections(case: &str) -> impl Iterator<Item = (&str, &str)> {
-    case.split("\n=== ").skip(1).map(|section| section.split_once('\n').unwrap_or((section, "")))
-}
-
-/// The words of a command; what stands in `'…'` is one.
-fn words(line: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    for (at, part) in line.split('\'').enumerate() {
-        if at % 2 == 1 {
-            words.push(part.to_owned());
-        } else {
-            words.extend(part.split_whitespace().map(str::to_owned));
-        }
-    }
-    words
-}
+use common::cases::copy;
+use common::cases::hold;
+use common::cases::root;
+use common::cases::sections;
+use common::cases::words;
 
 fn play(case: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     for side in ["now", "draft"] {
-        copy(&repository().join("examples/clinic/config"), &folder.path().join(side));
+        copy(&root().join("examples/clinic/config"), &folder.path().join(side));
     }
     let mut out = String::new();
     for (name, text) in sections(case) {
@@ -84,30 +54,7 @@ fn play(case: &str) -> String {
     out.replace(&*fs::canonicalize(folder.path()).unwrap().to_string_lossy(), "<folder>")
 }
 
-fn hold(path: &Path) -> Option<String> {
-    let text = fs::read_to_string(path).unwrap();
-    let (case, want) =
-        text.split_once(OUT).map_or((text.trim_end_matches('\n'), ""), |(case, want)| (case, want));
-    let got = play(case);
-    if got == want {
-        return None;
-    }
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        fs::write(path, format!("{case}{OUT}{got}")).unwrap();
-        return None;
-    }
-    let at = want.lines().zip(got.lines()).take_while(|(want, got)| want == got).count();
-    let line = |text: &str| text.lines().nth(at).unwrap_or("<the end>").to_owned();
-    let name = path.file_name().unwrap().to_string_lossy();
-    Some(format!("{name}, line {} of what comes out\n  want: {}\n   got: {}", at + 1, line(want), line(&got)))
-}
-
 #[test]
 fn what_the_verbs_say_of_the_clinic_is_what_the_cases_say() {
-    let files = fs::read_dir(repository().join("tests/golden/review")).unwrap();
-    let mut cases: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
-    cases.sort();
-    assert!(cases.len() >= 6, "only {} cases found", cases.len());
-    let wrong: Vec<String> = cases.iter().filter_map(|path| hold(path)).collect();
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    hold("review", 6, play);
 }

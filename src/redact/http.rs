@@ -4,6 +4,8 @@
 //!
 //! Never: lets a header through that describes bytes which are not sent.
 
+mod call;
+
 use ::http::HeaderMap;
 use ::http::HeaderName;
 use ::http::HeaderValue;
@@ -18,6 +20,7 @@ use crate::redact::content_type::said;
 use crate::redact::plan::Plan;
 
 pub use crate::redact::content_type::Unreadable;
+pub use call::call_status;
 
 /// Headers that describe the bytes of a body, and so no longer hold.
 const OF_THE_BYTES: [&str; 14] = [
@@ -224,6 +227,7 @@ pub fn response_headers(headers: &mut HeaderMap, plan: &Plan) {
         return;
     }
     remove_descriptions(headers);
+    call_status(headers, plan);
     for name in [
         "last-modified",
         "delta-base",

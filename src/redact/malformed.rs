@@ -105,7 +105,8 @@ pub enum Malformed {
         /// Where the message begins.
         at: u64,
     },
-    /// A message of Protocol Buffers longer than [`limits::PROTOBUF_BYTES_MAX`].
+    /// A message of Protocol Buffers longer than [`limits::PROTOBUF_BYTES_MAX`], or one that would become longer than
+    /// [`limits::PROTOBUF_REWRITTEN_MAX`].
     MessageTooLong {
         /// Where it begins.
         at: u64,

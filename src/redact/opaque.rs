@@ -35,6 +35,25 @@ impl fmt::Display for BadRange {
 
 impl std::error::Error for BadRange {}
 
+/// Watches how a body begins of which the client alone says that nobody can read it.
+#[derive(Debug, Default)]
+pub struct Beginning {
+    is_over: bool,
+}
+
+impl Beginning {
+    /// Is what comes next the first of the body, and does it begin like an object, an array or a string of JSON? Byte order
+    /// marks, white space and the zeros of wider characters may stand before it.
+    pub fn is_json(&mut self, piece: &[u8]) -> bool {
+        let first = piece
+            .iter()
+            .filter(|_| !self.is_over)
+            .find(|byte| !b" \t\n\r\0\xef\xbb\xbf\xfe\xff".contains(byte));
+        self.is_over |= first.is_some();
+        matches!(first, Some(b'{' | b'[' | b'"'))
+    }
+}
+
 /// Kinds of which some types can be read by what they are, not by how their names end.
 const MIXED: [&str; 3] = ["application", "text", "multipart"];
 
@@ -83,6 +102,31 @@ impl fmt::Display for MediaRange {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_begins_like_json_is_known_wherever_it_is_cut() {
+        for (body, is_json) in [
+            ("{", true),
+            (" \n\t\r[1]", true),
+            ("\u{feff}\"a\"", true),
+            ("\0{\0\"", true),
+            ("\u{89}PNG {", false),
+            ("GIF89a", false),
+            ("<a>{", false),
+            ("7", false),
+            ("", false),
+        ] {
+            for at in 0..=body.len() {
+                let mut beginning = Beginning::default();
+                let (first, last) = body.as_bytes().split_at(at);
+                let found = [first, last].map(|piece| beginning.is_json(piece));
+                assert_eq!(found.contains(&true), is_json, "{body:?}");
+            }
+        }
+        for wide in [&b"\xff\xfe{\0"[..], b"\xfe\xff\0["] {
+            assert!(Beginning::default().is_json(wide));
+        }
+    }
 
     #[test]
     fn a_range_never_holds_what_can_be_read() {

@@ -95,6 +95,9 @@ impl Proto {
                 out.push(0);
                 out.extend_from_slice(&u32::try_from(left.len()).map_err(|_| self.bad())?.to_be_bytes());
                 out.extend_from_slice(&left);
+                if out.len() > limits::PROTOBUF_REWRITTEN_MAX {
+                    return Err(Malformed::MessageTooLong { at: self.before });
+                }
             }
             let gone = PREFIX_BYTES + length;
             at += gone;

@@ -20,6 +20,7 @@ use crate::audit::Receipt;
 use crate::model::BodySchema;
 use crate::redact;
 use crate::redact::Accepts;
+use crate::redact::Beginning;
 use crate::redact::Content;
 use crate::redact::Format;
 use crate::redact::Redactor;
@@ -195,7 +196,12 @@ async fn taken<B: Body<Data = Bytes> + Unpin, O>(
 /// How the client's body is written, which may be in a way that the route lets pass unread.
 fn content(head: &Head, permit: &Permit) -> Result<Content, Refusal> {
     let plan = permit.inbound.plan(Format::Opaque);
-    redact::http::readable_in(&head.headers, plan).map_err(|_| Refusal::UnreadableBody)
+    let content = redact::http::readable_in(&head.headers, plan).map_err(|_| Refusal::UnreadableBody)?;
+    // How it begins could not be seen.
+    if content.is_opaque() && head.headers.contains_key(header::CONTENT_ENCODING) {
+        return Err(Refusal::UnreadableBody);
+    }
+    Ok(content)
 }
 
 /// What an origin is given. It takes a permit and the receipt of its record to make one.
@@ -213,7 +219,7 @@ fn outbound<B: Body<Data = Bytes> + Unpin, O>(
         return Err(Refusal::BodyTooLarge);
     }
     let has_body = taken.is_some() || !body.is_end_stream();
-    let (mut redactor, mut length) = (None, None);
+    let (mut redactor, mut length, mut unread) = (None, None, None);
     let whole = match taken {
         Some(Whole { body, hidden, is_as_sent }) => {
             if !is_as_sent {
@@ -233,6 +239,8 @@ fn outbound<B: Body<Data = Bytes> + Unpin, O>(
             let content = content(&head, permit)?;
             if content.is_opaque() {
                 length = size.exact();
+                // That nobody can read it is the client's own word.
+                unread = Some(Beginning::default());
             } else {
                 redact::http::new_body_headers(&mut head.headers);
             }
@@ -247,6 +255,7 @@ fn outbound<B: Body<Data = Bytes> + Unpin, O>(
         body,
         whole,
         redactor,
+        unread,
         ended: !has_body,
         sent: sent.clone(),
         bytes_max: worker.settings.bounds.body_bytes,

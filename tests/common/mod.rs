@@ -12,6 +12,7 @@
     reason = "a test stops at the first surprise, says what it skips, and `Sidecar` waits for its child when it is dropped"
 )]
 
+pub mod cases;
 pub mod pages;
 
 use std::collections::BTreeMap;

@@ -9,20 +9,8 @@ use std::process::Output;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::common::cases::copy;
 use crate::data::Tables;
-
-pub(crate) fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let target = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            fs::copy(&path, &target).unwrap();
-        }
-    }
-}
 
 pub(crate) fn palisade<T: AsRef<std::ffi::OsStr>>(folder: &Path, arguments: &[T]) -> Output {
     let program = env!("CARGO_BIN_EXE_palisade");

@@ -77,6 +77,11 @@ impl<'a> Rewrite<'a> {
         }
     }
 
+    const fn bounded(&self, out: &[u8]) -> Result<(), Malformed> {
+        let is_long = out.len() > limits::PROTOBUF_REWRITTEN_MAX;
+        if is_long { Err(Malformed::MessageTooLong { at: self.at }) } else { Ok(()) }
+    }
+
     pub(super) const fn bad(&self) -> Malformed {
         Malformed::NotProtobuf { at: self.at }
     }
@@ -126,6 +131,7 @@ impl<'a> Rewrite<'a> {
                     let key =
                         if message.special == Special::Transparent { here.key } else { &field.json_name };
                     self.field(number, field, value, Here { places: &places, key, ..here }, out)?;
+                    self.bounded(out)?;
                 }
                 None => self.unknown()?,
             }

@@ -8,14 +8,19 @@ use ::http::HeaderValue;
 
 use super::plan;
 use crate::redact::Boundary;
+use crate::redact::ClassIx;
 use crate::redact::Content;
 use crate::redact::Encoding;
 use crate::redact::Foreign;
 use crate::redact::Format;
+use crate::redact::Mask;
+use crate::redact::Mode;
 use crate::redact::Plan;
 use crate::redact::ShapeBuilder;
+use crate::redact::detect::Kind;
 use crate::redact::http::Unreadable;
 use crate::redact::http::ViewChanged;
+use crate::redact::http::call_status;
 use crate::redact::http::readable;
 use crate::redact::http::readable_body;
 use crate::redact::http::request_headers;
@@ -32,6 +37,48 @@ fn listed(map: &HeaderMap) -> Vec<(&str, &str)> {
     let mut all: Vec<_> = map.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
     all.sort_unstable();
     all
+}
+
+#[test]
+fn what_is_said_of_the_status_of_a_call_is_searched_or_replaced() {
+    let plan = |mode| {
+        let mut shape = ShapeBuilder::new();
+        shape.mode(mode);
+        shape.detect(Kind::Email, ClassIx(0));
+        shape.path("mail", ClassIx(0)).unwrap();
+        Plan::new(&Arc::new(shape.build().unwrap()), [(ClassIx(0), Mask::Drop)], None)
+    };
+    let left = |plan: &Plan, lines: &[&str]| {
+        let mut map = headers(&[("grpc-status", "5")]);
+        for line in lines {
+            map.append("grpc-message", HeaderValue::from_str(line).unwrap());
+        }
+        call_status(&mut map, plan);
+        assert_eq!(map["grpc-status"], "5");
+        map.get_all("grpc-message").iter().map(|line| line.to_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let hidden = "[redacted]";
+    for mode in [Mode::Open, Mode::Closed(ClassIx(1))] {
+        assert_eq!(left(&plan(mode), &["no such ward"]), [hidden]);
+        assert_eq!(left(&plan(mode), &[""]), [""]);
+        assert!(left(&plan(mode), &[]).is_empty());
+    }
+    let guarded = plan(Mode::Guarded);
+    for (line, wanted) in [
+        ("no such ward", "no such ward"),
+        ("100%25 of%20ann@example.org %E2%82%AC", "100%25 of [redacted] %E2%82%AC"),
+        ("ann%40example.org", hidden),
+        ("%zz", hidden),
+        ("%ff", hidden),
+        ("a%4", hidden),
+    ] {
+        assert_eq!(left(&guarded, &[line]), [wanted], "{line}");
+    }
+    assert_eq!(left(&guarded, &["a", "b"]), [hidden]);
+    // An answer that is a status alone has it in its head.
+    let mut map = headers(&[("grpc-status", "5"), ("grpc-message", "Ada")]);
+    response_headers(&mut map, &plan(Mode::Open));
+    assert_eq!(map["grpc-message"], hidden);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Protocol Buffers and gRPC.
 
+mod build;
 mod evasions;
 mod laws;
 mod oracle;
@@ -9,6 +10,9 @@ mod searched;
 use std::io::Write as _;
 use std::sync::Arc;
 
+use self::build::bytes;
+use self::build::number;
+use self::build::varint;
 use super::run;
 use crate::limits;
 use crate::redact::CLASS_OPTION;
@@ -27,25 +31,6 @@ const PROTO: Content = Content { format: Format::Protobuf, encoding: Encoding::I
 
 fn grpc(encoding: Encoding) -> Content {
     Content { format: Format::Grpc(encoding), encoding: Encoding::Identity }
-}
-
-fn varint(mut number: u64) -> Vec<u8> {
-    let mut out = Vec::new();
-    while number > 127 {
-        out.push((number & 127) as u8 | 128);
-        number >>= 7;
-    }
-    out.push(number as u8);
-    out
-}
-
-fn number(field: u64, value: u64) -> Vec<u8> {
-    [varint(field << 3), varint(value)].concat()
-}
-
-fn bytes(field: u64, value: impl AsRef<[u8]>) -> Vec<u8> {
-    let value = value.as_ref();
-    [varint(field << 3 | 2), varint(value.len() as u64), value.to_vec()].concat()
 }
 
 const TEXT: u64 = 9;

@@ -17,6 +17,7 @@ use http_body::Body;
 use http_body::Frame;
 use http_body::SizeHint;
 
+use crate::redact::Beginning;
 use crate::redact::Hidden;
 use crate::redact::Redacted;
 use crate::redact::Redactor;
@@ -137,6 +138,8 @@ pub struct Outbound<B> {
     /// All of it, where it was held whole: then nothing else is sent.
     pub(super) whole: Option<Box<Redacted>>,
     pub(super) redactor: Option<Redactor>,
+    /// How it begins, where it passes unread because of what its client calls it.
+    pub(super) unread: Option<Beginning>,
     pub(super) ended: bool,
     pub(super) sent: Sent,
     /// Bounds what arrives, and what it grows to where it arrives compressed.
@@ -212,6 +215,9 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Outbound<B> {
             }
             self.sent.0.bytes.set(bytes);
             self.sent.saw(request::Body::Request, &data);
+            if self.unread.as_mut().is_some_and(|unread| unread.is_json(&data)) {
+                return self.flawed(Flawed::Unreadable);
+            }
             let Some(redactor) = &mut self.redactor else { return self.flawed(Flawed::Unreadable) };
             match redactor.feed(data) {
                 Ok(piece) if piece.is_empty() => {}

@@ -3,6 +3,7 @@
 //! Never: ends a broken body cleanly, or hands on bytes that have not been through the redactor.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
 use std::task::ready;
@@ -201,17 +202,18 @@ fn status(
     tail: Trailers,
     ending: &mut Ending,
 ) -> Next {
-    match redactor.take().map(Redactor::finish) {
+    let Some(open) = redactor.take() else { return Poll::Ready(None) };
+    let plan = Arc::clone(open.plan());
+    match open.finish() {
         // Messages leave when they are whole, so that nothing is left of them.
-        Some(Ok((rest, hidden))) if rest.is_empty() => {
+        Ok((rest, hidden)) if rest.is_empty() => {
             ending.hid(hidden);
             ending.end(Ended::Complete);
-            grpc::status_only(&mut trailers);
+            grpc::status_only(&mut trailers, &plan);
             Poll::Ready(Some(Ok(Frame::trailers(trailers))))
         }
-        Some(Ok(_)) => broken(None, tail, ending),
-        Some(Err(why)) => broken(Some(why), tail, ending),
-        None => Poll::Ready(None),
+        Ok(_) => broken(None, tail, ending),
+        Err(why) => broken(Some(why), tail, ending),
     }
 }
 

@@ -8,6 +8,8 @@ use http::HeaderValue;
 use http::StatusCode;
 use http::header;
 
+use crate::redact;
+use crate::redact::Plan;
 use crate::redact::Redactor;
 use crate::request::ending::Ending;
 use crate::request::refusal::Row;
@@ -70,13 +72,14 @@ const fn code(status: u16) -> &'static str {
     }
 }
 
-/// Leaves of trailers the status and its message: details could say anything.
-pub(super) fn status_only(trailers: &mut HeaderMap) {
+/// Leaves of trailers the status, and its message as it may be seen: details could say anything.
+pub(super) fn status_only(trailers: &mut HeaderMap, plan: &Plan) {
     let others: Vec<HeaderName> =
         trailers.keys().filter(|name| **name != STATUS && **name != MESSAGE).cloned().collect();
     for name in others {
         trailers.remove(name);
     }
+    redact::http::call_status(trailers, plan);
 }
 
 #[cfg(test)]

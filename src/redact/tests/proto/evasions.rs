@@ -20,6 +20,23 @@ fn is_refused(body: &[u8]) -> bool {
 }
 
 #[test]
+fn a_message_that_masks_would_make_too_long_is_refused() {
+    let mask = format!("fixed(\"{}\")", "x".repeat(256));
+    let rules = [("emails", &*mask)];
+    let nothings = |count| bytes(4, "").repeat(count);
+    assert_eq!(seen(&rules, &nothings(1_000)).len(), 1_000 * 259);
+    let long = limits::PROTOBUF_REWRITTEN_MAX / 256;
+    let found = run(&plan(&rules), PROTO, &[&nothings(long)]);
+    assert_eq!(found.unwrap_err(), Malformed::MessageTooLong { at: 0 });
+    // Within another message, and in many of one piece.
+    let found = run(&plan(&[("$..emails", &*mask)]), PROTO, &[&bytes(16, nothings(long))]);
+    assert_eq!(found.unwrap_err(), Malformed::MessageTooLong { at: 0 });
+    let many = framed(0, &nothings(1_000)).repeat(long / 1_000 + 1);
+    let found = run(&plan(&rules), grpc(Encoding::Identity), &[&many]);
+    assert!(matches!(found, Err(Malformed::MessageTooLong { at }) if at > 0));
+}
+
+#[test]
 fn numbers_that_are_longer_than_they_have_to_be_are_the_same_numbers() {
     let ssn = |tag: &[u8], length: &[u8]| [tag, length, b"SECRET", &bytes(1, "Ada")].concat();
     for tag in [&[0x12][..], &[0x92, 0], &[0x92, 0x80, 0], &[0x92, 0x80, 0x80, 0x80, 0]] {
