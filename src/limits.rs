@@ -4,9 +4,11 @@
 
 mod graphql;
 mod keys;
+mod sockets;
 
 pub use graphql::*;
 pub use keys::*;
+pub use sockets::*;
 
 /// Longest segment of a tenant path, DataKey or class name, in bytes: the length of a DNS label (RFC 1035).
 pub const SEGMENT_BYTES_MAX: usize = 63;

@@ -65,6 +65,7 @@ mod trace;
 #[cfg(target_arch = "x86_64")]
 mod vectors;
 mod walk;
+pub mod websocket;
 mod xml;
 
 #[cfg(test)]

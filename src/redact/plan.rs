@@ -318,9 +318,21 @@ impl Hidden {
 
     /// One more value of a class was hidden.
     pub fn add(&mut self, class: ClassIx, mask: &Mask) {
+        self.add_many(class, mask, 1);
+    }
+
+    /// What was hidden in one more message of the same direction.
+    pub fn join(&mut self, other: &Self) {
+        for (class, mask, count) in other.iter() {
+            self.add_many(class, mask, count);
+        }
+        self.foreign = self.foreign.saturating_add(other.foreign);
+    }
+
+    fn add_many(&mut self, class: ClassIx, mask: &Mask, more: u64) {
         match self.counts.iter_mut().find(|(known, by, _)| *known == class && by == mask) {
-            Some((_, _, count)) => *count += 1,
-            None => self.counts.push((class, mask.clone(), 1)),
+            Some((_, _, count)) => *count = count.saturating_add(more),
+            None => self.counts.push((class, mask.clone(), more)),
         }
     }
 

@@ -21,6 +21,7 @@ mod records;
 mod rows;
 mod shapes;
 mod suite;
+mod websocket;
 mod xml;
 
 use std::sync::Arc;
