@@ -27,6 +27,7 @@ mod raw;
 mod records;
 mod redaction;
 mod shadow;
+mod timeouts;
 mod tree;
 mod units;
 mod walk;
@@ -36,6 +37,7 @@ pub use raw::Format;
 pub use raw::Level;
 pub use shadow::Shadow;
 pub use shadow::StopAfter;
+pub use timeouts::Timeouts;
 
 /// The whole configuration.
 #[derive(Debug, Clone)]
@@ -104,21 +106,6 @@ pub struct Upstream {
     pub connections_max: usize,
     /// Most unused connections of one worker.
     pub idle_max: usize,
-}
-
-/// How long each step may take.
-#[derive(Debug, Clone)]
-pub struct Timeouts {
-    /// From the first byte of a request to the end of its head.
-    pub head: Duration,
-    /// Longest silence within a body.
-    pub body_idle: Duration,
-    /// The whole of a request; zero: no bound.
-    pub total: Duration,
-    /// How long an unused client connection is kept.
-    pub keep_alive: Duration,
-    /// How long requests under way may take when Palisade stops.
-    pub drain: Duration,
 }
 
 /// How large and how many things may be.

@@ -4,6 +4,8 @@
 //! Never: decides anything. It carries requests to [`request::run`] and its answers back.
 
 mod connection;
+mod lent;
+mod tunnel;
 mod upstream;
 mod vigil;
 mod wire;
@@ -26,11 +28,15 @@ use tokio::sync::watch;
 
 pub use upstream::Answer;
 pub use upstream::Pool;
+pub use upstream::Socket;
 pub use upstream::UpstreamSettings;
 
+use crate::limits;
 use crate::request;
 use crate::request::GuardBounds;
 use crate::request::Worker;
+use tunnel::Now;
+use tunnel::Watched;
 use vigil::ticks;
 use wire::Line;
 use wire::Patience;
@@ -56,6 +62,10 @@ pub struct NetSettings {
     pub total: Duration,
     /// For requests in flight when told to stop.
     pub drain: Duration,
+    /// For a WebSocket without a byte, either way.
+    pub websocket_idle: Duration,
+    /// For a WebSocket in all.
+    pub websocket_total: Duration,
 }
 
 /// How often connections are looked over.
@@ -165,6 +175,8 @@ pub(crate) struct Station {
     tick: Rc<Cell<u32>>,
     draining: Cell<bool>,
     lines: RefCell<Vec<Weak<Line>>>,
+    /// The open WebSockets.
+    tunnels: RefCell<Vec<Weak<Watched>>>,
     every_tick: Box<dyn Fn(usize)>,
 }
 
@@ -194,8 +206,30 @@ impl Station {
             }
             None => false,
         });
+        self.look_at_tunnels(now);
         self.worker.origin.sweep();
         self.worker.count();
+    }
+
+    fn look_at_tunnels(&self, tick: u32) {
+        let mut tunnels = self.tunnels.borrow_mut();
+        if tunnels.is_empty() {
+            return;
+        }
+        let clock = &self.worker.clock;
+        let now = Now {
+            tick,
+            wall_ms: clock.wall_ms(clock.nanos()),
+            generation: self.worker.live.current().generation(),
+            draining: self.draining.get(),
+            idle: ticks(self.settings.websocket_idle),
+            total: ticks(self.settings.websocket_total),
+        };
+        let mut again = limits::WEBSOCKETS_AGAIN_MAX;
+        tunnels.retain(|watched| {
+            let watched = watched.upgrade();
+            watched.inspect(|watched| watched.look(&now, &mut again)).is_some()
+        });
     }
 }
 
@@ -225,6 +259,7 @@ pub fn serve(
             tick: Rc::new(Cell::new(1)),
             draining: Cell::new(false),
             lines: RefCell::default(),
+            tunnels: RefCell::default(),
             every_tick,
         });
         let sweeping = tokio::task::spawn_local(sweep(Rc::clone(&station)));

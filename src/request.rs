@@ -10,6 +10,7 @@ mod beside;
 mod ending;
 mod forwarded;
 mod guard;
+mod handshake;
 mod identified;
 mod inbound;
 mod known;
@@ -22,6 +23,7 @@ mod released;
 mod report;
 mod spoken;
 mod target;
+mod tunnel;
 mod watched;
 
 use std::cell::Cell;
@@ -71,6 +73,9 @@ pub use target::Host;
 pub use target::Unclear;
 pub use target::host;
 pub use target::normal_path;
+pub use tunnel::Flow;
+pub use tunnel::Over;
+pub use tunnel::Tunnel;
 pub use watched::Learner;
 pub use watched::Watch;
 
@@ -321,6 +326,16 @@ pub struct Peer {
     pub text: Option<HeaderValue>,
 }
 
+/// What a connection is given for one request: an answer, and the WebSocket that it opens, if it does.
+pub type Reply<O> =
+    (http::Response<Answer<<O as Origin>::Body>>, Option<(Box<Tunnel>, <O as Origin>::Socket)>);
+
+/// How a request ends well.
+enum Ends<O: Origin> {
+    Answered(Released<O::Body>),
+    Opened(Box<Tunnel>, O::Socket),
+}
+
 /// Takes a request through its life. There is always an answer, and always exactly one decision record. The request is
 /// in a box because moving it through the layers in front would cost more.
 pub async fn run<O: Origin>(
@@ -328,18 +343,21 @@ pub async fn run<O: Origin>(
     request: Box<http::Request<O::Client>>,
     flaw: Option<Flaw>,
     peer: &Peer,
-) -> http::Response<Answer<O::Body>> {
+) -> Reply<O> {
     // Once: a request never sees two generations.
     let snapshot = worker.live.current();
     let moment = worker.moment(peer, request.headers());
     let is_call = released::grpc::is_call(request.headers());
     let has_trailers = request.version() == http::Version::HTTP_2;
     match life(worker, &snapshot, &moment, request, flaw).await {
-        Ok(released) => released.into_response(has_trailers),
+        Ok(Ends::Answered(released)) => (released.into_response(has_trailers), None),
+        Ok(Ends::Opened(mut tunnel, socket)) => {
+            (released::opened(&mut tunnel).into_response(false), Some((tunnel, socket)))
+        }
         Err(refused) => {
             let refusal = report::refused(worker, &snapshot, &moment, refused);
             let plan = worker.plans.borrow().nothing().response;
-            released::refused(&refusal, moment.id, plan, is_call).into_response(false)
+            (released::refused(&refusal, moment.id, plan, is_call).into_response(false), None)
         }
     }
 }
@@ -350,7 +368,7 @@ async fn life<O: Origin>(
     moment: &Moment,
     request: Box<http::Request<O::Client>>,
     flaw: Option<Flaw>,
-) -> Result<Released<O::Body>, Refused> {
+) -> Result<Ends<O>, Refused> {
     let received = Received::new(*request, flaw, &worker.settings.bounds)?;
     let authorized = match received.gate(snapshot, worker, moment)? {
         Gate::Open(authorized) => authorized,
@@ -360,8 +378,12 @@ async fn life<O: Origin>(
             identified.authorize(snapshot, worker, moment)?
         }
     };
+    if authorized.asks_for_socket() {
+        let (tunnel, socket) = authorized.open(snapshot, worker, moment).await?;
+        return Ok(Ends::Opened(tunnel, socket));
+    }
     let forwarded = authorized.forward(snapshot, worker, moment).await?;
-    forwarded.release().await
+    forwarded.release().await.map(Ends::Answered)
 }
 
 #[cfg(test)]

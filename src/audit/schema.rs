@@ -260,11 +260,14 @@ pub struct OutcomeLine {
     pub request_bytes: u64,
     /// Bytes of the response's body that the client was sent.
     pub response_bytes: u64,
-    /// `complete`, `aborted`, or the code of the refusal that ended it.
+    /// `complete`, `aborted`, the code of the refusal that ended it, or why a WebSocket was closed.
     pub ended: String,
     /// Rows of the app's answer that were somebody else's, which no client got; absent where there were none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub foreign_rows: Option<u64>,
+    /// Whole messages of a WebSocket; absent where it was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub messages: Option<MessagesLine>,
     /// How long it took, in microseconds.
     pub latency_us: OutcomeLatencyLine,
     /// What was hidden, how often; never what it was.
@@ -272,6 +275,15 @@ pub struct OutcomeLine {
     /// Fields that were longer than their bound and end early.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cut: Vec<String>,
+}
+
+/// Whole messages of a WebSocket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MessagesLine {
+    /// Of the client.
+    pub request: u64,
+    /// Of the app.
+    pub response: u64,
 }
 
 /// How long the parts of a request took, in microseconds.

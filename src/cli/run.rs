@@ -348,6 +348,8 @@ fn net_settings(config: &Config) -> NetSettings {
         body_idle: config.timeouts.body_idle,
         total: config.timeouts.total,
         drain: config.timeouts.drain,
+        websocket_idle: config.timeouts.websocket_idle,
+        websocket_total: config.timeouts.websocket_total,
     }
 }
 

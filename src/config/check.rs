@@ -23,7 +23,6 @@ use super::Limits;
 use super::Listen;
 use super::Log;
 use super::Reload;
-use super::Timeouts;
 use super::Upstream;
 use super::bundle;
 use super::issuers;
@@ -32,6 +31,7 @@ use super::raw;
 use super::records;
 use super::redaction;
 use super::shadow;
+use super::timeouts;
 use super::tree::Node;
 use super::units;
 
@@ -178,7 +178,7 @@ pub(super) fn check(
     let mut c = Checker { file, root, problems };
     let listen = listen(&mut c, &raw.listen);
     let upstream = upstream(&mut c, &raw.upstream, &listen);
-    let timeouts = timeouts(&mut c, &raw.timeouts);
+    let timeouts = timeouts::timeouts(&mut c, &raw.timeouts);
     let limits = bounds(&mut c, &raw.limits);
     let files = files(&mut c, raw);
     let settings = settings(&mut c, raw);
@@ -290,16 +290,6 @@ fn upstream(c: &mut Checker<'_>, raw: &raw::Upstream, listen: &Listen) -> Upstre
 fn protected(c: &mut Checker<'_>, written: &[String]) -> Vec<HeaderName> {
     let each = written.iter().enumerate();
     each.filter_map(|(at, name)| c.header(&format!("upstream.protected_headers.{at}"), Some(name))).collect()
-}
-
-fn timeouts(c: &mut Checker<'_>, raw: &raw::Timeouts) -> Timeouts {
-    Timeouts {
-        head: c.duration("timeouts.head", raw.head.as_ref(), Duration::from_secs(10)),
-        body_idle: c.duration("timeouts.body_idle", raw.body_idle.as_ref(), Duration::from_secs(30)),
-        total: c.duration("timeouts.total", raw.total.as_ref(), Duration::from_secs(300)),
-        keep_alive: c.duration("timeouts.keep_alive", raw.keep_alive.as_ref(), Duration::from_secs(75)),
-        drain: c.duration("timeouts.drain", raw.drain.as_ref(), Duration::from_secs(20)),
-    }
 }
 
 fn bounds(c: &mut Checker<'_>, raw: &raw::Limits) -> Limits {

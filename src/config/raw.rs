@@ -118,6 +118,10 @@ pub(super) struct Timeouts {
     pub(super) keep_alive: Option<String>,
     /// How long requests under way may take to finish when Palisade is asked to stop. Default: `20s`.
     pub(super) drain: Option<String>,
+    /// Longest silence on a WebSocket, both directions together; at most `24h`. Default: `5m`.
+    pub(super) websocket_idle: Option<String>,
+    /// How long a WebSocket lasts at most; at most `24h`. Default: `2h`.
+    pub(super) websocket_total: Option<String>,
 }
 
 /// How large and how many things may be.

@@ -40,6 +40,20 @@ fn learning_is_off_unless_it_is_asked_for_and_bounded_where_it_is() {
 }
 
 #[test]
+fn a_websocket_lasts_no_longer_than_a_day_whatever_is_asked_for() {
+    let (config, _) = read(SMALL).unwrap();
+    assert_eq!(
+        (config.timeouts.websocket_idle.as_secs(), config.timeouts.websocket_total.as_secs()),
+        (300, 7_200)
+    );
+    let asked = |timeouts: &str| read(&format!("{SMALL}timeouts: {timeouts}\n"));
+    assert!(asked("{websocket_idle: 24h, websocket_total: 24h}").is_ok());
+    for timeouts in ["{websocket_idle: 25h}", "{websocket_total: 86401s}", "{websocket_total: 0s}"] {
+        assert_eq!(codes(&errors(asked(timeouts))).len(), 1, "{timeouts}");
+    }
+}
+
+#[test]
 fn every_problem_is_reported_at_once_with_its_place() {
     let text = "\
 listn: {}

@@ -1,7 +1,7 @@
 //! Reads the routes of an OpenAPI 3.0 or 3.1 document, with the extensions `x-palisade-action`, `x-palisade-data-key`,
 //! `x-palisade-groups`, `x-palisade-denied` and `x-palisade-validate` (on an operation, its path item, or the whole document),
-//! `x-palisade-public` and `x-palisade-rows` (on an operation), `x-palisade-mode` and `x-palisade-opaque` (of all answers,
-//! or on a `requestBody`), `x-palisade-class` and `x-palisade-json` (on a schema).
+//! `x-palisade-public`, `x-palisade-rows` and `x-palisade-websocket` (on an operation), `x-palisade-mode` and `x-palisade-opaque`
+//! (of all answers, or on a `requestBody`), `x-palisade-class` and `x-palisade-json` (on a schema).
 //!
 //! Never: skips what it cannot follow. A reference that leads nowhere could have led to a class.
 
@@ -42,8 +42,10 @@ const CLASS: &str = "x-palisade-class";
 const MODE: &str = "x-palisade-mode";
 const ROWS: &str = "x-palisade-rows";
 const OPAQUE: &str = "x-palisade-opaque";
+const WEBSOCKET: &str = "x-palisade-websocket";
 /// What may stand on an operation, or around it.
-const OF_ROUTES: [&str; 9] = [ACTION, DATA_KEY, GROUPS, PUBLIC, DENIED, VALIDATE, MODE, ROWS, OPAQUE];
+const OF_ROUTES: [&str; 10] =
+    [ACTION, DATA_KEY, GROUPS, PUBLIC, DENIED, VALIDATE, MODE, ROWS, OPAQUE, WEBSOCKET];
 
 /// One operation, with the places of its bodies in the graph.
 struct Operation<'n> {
@@ -269,6 +271,7 @@ fn draft<'n>(
         schema,
         rows,
         graphql: None,
+        websocket: node.get(WEBSOCKET).is_some_and(|node| reader.flag(node, &format!("`{WEBSOCKET}`"))),
         action: action?,
         method,
         template,

@@ -66,6 +66,8 @@ pub struct Route {
     pub rows: Option<Rows>,
     /// What it says of GraphQL, where it is a route of that. Then the classes above are all that its schema has.
     pub graphql: Option<Arc<GraphQl>>,
+    /// May a request to it open a WebSocket? Then each message is a body.
+    pub websocket: bool,
 }
 
 /// What a method and a path meet.

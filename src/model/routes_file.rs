@@ -20,8 +20,19 @@ use crate::redact::Descriptors;
 use crate::redact::Mode;
 use crate::redact::ShapeBuilder;
 
-const KEYS: [&str; 10] =
-    ["method", "path", "id", "action", "public", "data_key", "groups", "request", "response", "graphql"];
+const KEYS: [&str; 11] = [
+    "method",
+    "path",
+    "id",
+    "action",
+    "public",
+    "data_key",
+    "groups",
+    "request",
+    "response",
+    "graphql",
+    "websocket",
+];
 pub(super) const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 pub(super) fn read(
@@ -64,6 +75,7 @@ fn read_route(reader: &mut Reader, node: &Node, known: Known<'_>, mode: Mode) ->
         Some(body) => body::read(reader, body, known, mode, &body::OF_RESPONSE),
         None => (body::finish(reader, known.classes, node, ShapeBuilder::new(), mode), None),
     };
+    let websocket = node.get("websocket").is_some_and(|node| reader.flag(node, "`websocket`"));
     let graphql = node.get("graphql").and_then(|node| graphql::read(reader, node, known.classes, mode));
     for body in ["request", "response"].into_iter().filter(|_| node.get("graphql").is_some()) {
         if let Some(body) = node.get(body) {
@@ -95,6 +107,7 @@ fn read_route(reader: &mut Reader, node: &Node, known: Known<'_>, mode: Mode) ->
         schema,
         rows,
         graphql,
+        websocket,
     })
 }
 

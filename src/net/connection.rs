@@ -3,6 +3,7 @@
 //! Never: looks into a request. A flaw that the wire found travels with the request that stands for it.
 
 use std::cell::Cell;
+use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -18,6 +19,9 @@ use tokio::net::TcpStream;
 
 use crate::net::Station;
 use crate::net::TICK;
+use crate::net::lent::Lent;
+use crate::net::tunnel;
+use crate::net::tunnel::Opened;
 use crate::net::upstream;
 use crate::net::wire::Line;
 use crate::net::wire::Wire;
@@ -35,14 +39,22 @@ pub(super) async fn serve(mut stream: TcpStream, peer: SocketAddr, station: &Rc<
         if station.settings.h2c { sniff(&mut stream, station).await } else { (Vec::new(), false) };
     let bounds = (!h2).then_some(station.settings.guard);
     let wire = Wire::new(stream, bounds, &start, Rc::clone(&line), Rc::clone(&station.tick));
+    let opened = Rc::new(RefCell::new(None));
     let service = service_fn(|request| {
-        handle(Rc::clone(station), Rc::clone(&line), Rc::clone(&peer), Box::new(request))
+        let opened = Rc::clone(&opened);
+        handle(Rc::clone(station), Rc::clone(&line), Rc::clone(&peer), opened, Box::new(request))
     });
     let served = if h2 {
         let connection = http2(station).serve_connection(TokioIo::new(wire), service);
         until_drained(connection, station, &line, |connection| connection.graceful_shutdown()).await
     } else {
-        http1(station).serve_connection(TokioIo::new(wire), service).await
+        let wire = Rc::new(RefCell::new(wire));
+        let lent = Lent(Rc::clone(&wire));
+        let served = http1(station).serve_connection(TokioIo::new(lent), service).await;
+        if let (Ok(()), Some(opened), Some(wire)) = (&served, opened.take(), Rc::into_inner(wire)) {
+            Box::pin(tunnel::run(opened, wire.into_inner().open(), Rc::clone(station), peer)).await;
+        }
+        served
     };
     if let Err(error) = served {
         // A client that leaves is nothing to report; what it asked for is on record.
@@ -74,12 +86,19 @@ async fn handle(
     station: Rc<Station>,
     line: Rc<Line>,
     peer: Rc<Peer>,
+    opened: Rc<RefCell<Option<Opened>>>,
     request: Box<http::Request<Incoming>>,
 ) -> Result<http::Response<Tracked>, std::convert::Infallible> {
     let flaw = line.enter(station.tick.get());
     let visit = Visit { station, line };
     let http1 = request.version() != http::Version::HTTP_2;
-    let mut response = request::run(&visit.station.worker, request, flaw, &peer).await;
+    let (mut response, socket) = request::run(&visit.station.worker, request, flaw, &peer).await;
+    if let Some((tunnel, socket)) = socket {
+        visit.line.opens();
+        opened.replace(Some(Opened { tunnel, socket, visit }));
+        return Ok(response.map(|answer| Tracked { answer, _visit: None }));
+    }
+    visit.line.opens_nothing();
     if http1 {
         if visit.station.draining.get() {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -88,11 +107,11 @@ async fn handle(
         // Connection-level headers do not exist in HTTP/2 (RFC 9113 section 8.2.2).
         response.headers_mut().remove(header::CONNECTION);
     }
-    Ok(response.map(|answer| Tracked { answer, _visit: visit }))
+    Ok(response.map(|answer| Tracked { answer, _visit: Some(visit) }))
 }
 
-/// One request on a connection, from its head to the end of its answer.
-struct Visit {
+/// One request on a connection, from its head to the end of its answer, or of the WebSocket that it opens.
+pub(super) struct Visit {
     station: Rc<Station>,
     line: Rc<Line>,
 }
@@ -106,7 +125,8 @@ impl Drop for Visit {
 /// An answer that tells its connection when it has been sent.
 struct Tracked {
     answer: Answer<upstream::Answer>,
-    _visit: Visit,
+    /// That of a WebSocket goes on.
+    _visit: Option<Visit>,
 }
 
 impl http_body::Body for Tracked {

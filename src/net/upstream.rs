@@ -3,6 +3,8 @@
 //! Only this file names hyper's client, and it takes nothing but an [`Outbound`], which only a permit can make.
 //! Never: sends a request twice unless it was certainly not sent, or keeps a connection whose answer was not read whole.
 
+mod socket;
+
 use std::cell::Cell;
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -30,6 +32,9 @@ use crate::request::Broken;
 use crate::request::Failure;
 use crate::request::Origin;
 use crate::request::Outbound;
+use crate::request::Read;
+
+pub use socket::Socket;
 
 /// Where the app is, and how patient to be with it.
 #[derive(Debug, Clone)]
@@ -138,7 +143,7 @@ impl Pool {
         Some(idle.remove(at).0)
     }
 
-    async fn connect(&self) -> Result<Link, Failure> {
+    async fn dial(&self) -> Result<(TcpStream, Open), Failure> {
         if self.shared.open.get() >= self.settings.connections_max {
             return Err(Failure::Overloaded);
         }
@@ -150,13 +155,13 @@ impl Pool {
         };
         // A delayed segment would cost more than it saves; a socket that refuses the option still works.
         drop(stream.set_nodelay(true));
-        let (sender, connection) = http1::Builder::new()
-            // A head and the start of its body in one piece: copied, it costs less than a list of pieces.
-            .writev(false)
-            .max_buf_size(limits::UPSTREAM_BUFFER_BYTES)
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(|_| Failure::Unreachable)?;
+        Ok((stream, lease))
+    }
+
+    async fn connect(&self) -> Result<Link, Failure> {
+        let (stream, lease) = self.dial().await?;
+        let handshake = builder().handshake(TokioIo::new(stream)).await;
+        let (sender, connection) = handshake.map_err(|_| Failure::Unreachable)?;
         let task = tokio::task::spawn_local(async move {
             // How it ended is told to the request that was on it, if there was one.
             drop(connection.await);
@@ -203,6 +208,13 @@ impl Pool {
     }
 }
 
+fn builder() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    // A head and the start of its body in one piece: copied, it costs less than a list of pieces.
+    builder.writev(false).max_buf_size(limits::UPSTREAM_BUFFER_BYTES);
+    builder
+}
+
 fn failure(error: &hyper::Error) -> Failure {
     if error.is_user() {
         Failure::Request
@@ -216,15 +228,35 @@ fn failure(error: &hyper::Error) -> Failure {
 impl Origin for Pool {
     type Body = Answer;
     type Client = Incoming;
+    type Socket = Socket;
 
     async fn call(
         &self,
         request: Box<http::Request<Outbound<Incoming>>>,
     ) -> Result<http::Response<Answer>, Failure> {
         let progress = request.body().progress();
+        self.within_its_time(progress, self.send(request)).await
+    }
+
+    async fn open(
+        &self,
+        request: Box<http::Request<Outbound<Incoming>>>,
+    ) -> Result<(http::response::Parts, Option<Socket>), Failure> {
+        let progress = request.body().progress();
+        self.within_its_time(progress, self.switch(request)).await
+    }
+}
+
+impl Pool {
+    /// Waits for the head of an answer, as long as an app may take.
+    async fn within_its_time<T>(
+        &self,
+        progress: Read,
+        sending: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
         let mut before = progress.bytes();
         let mut vigil = Vigil::new(&self.shared.vigils, self.settings.response_timeout);
-        let mut sending = std::pin::pin!(self.send(request));
+        let mut sending = std::pin::pin!(sending);
         std::future::poll_fn(|cx| {
             if let Poll::Ready(result) = sending.as_mut().poll(cx) {
                 return Poll::Ready(result);

@@ -52,6 +52,9 @@ pub(super) struct Line {
     in_flight: Cell<u32>,
     in_flight_since: Cell<u32>,
     expired: Cell<bool>,
+    /// The request that asks for a WebSocket, until it is answered.
+    asked: Cell<Option<u64>>,
+    is_socket: Cell<bool>,
     waker: RefCell<Option<Waker>>,
 }
 
@@ -79,6 +82,19 @@ impl Line {
         self.active.set(now);
     }
 
+    /// The request that was counted in last has an answer, which opens a WebSocket.
+    pub(super) fn opens(&self) {
+        self.is_socket.set(true);
+    }
+
+    /// The request that was counted in last has an answer, which opens no WebSocket: if it asked for one, what follows it
+    /// are requests.
+    pub(super) fn opens_nothing(&self) {
+        if self.asked.get().is_some_and(|asked| asked + 1 == self.requests.get()) {
+            self.asked.set(None);
+        }
+    }
+
     /// Has this connection outstayed its phase? Ends it if so, and says which phase it was.
     pub(super) fn expire(&self, now: u32, patience: &Patience) -> Option<&'static str> {
         let over = |since: u32, limit: u32| now.saturating_sub(since) > limit;
@@ -86,7 +102,13 @@ impl Line {
             // A head that waits behind an answer is not slow: it is read on once that has been sent.
             (Some(since), 0) if over(since.max(self.in_flight_since.get()), patience.head) => "head",
             (None, 0) if over(self.active.get(), patience.keep_alive) => "keep_alive",
-            (_, 1..) if patience.total > 0 && over(self.in_flight_since.get(), patience.total) => "total",
+            (_, 1..)
+                if patience.total > 0
+                    && !self.is_socket.get()
+                    && over(self.in_flight_since.get(), patience.total) =>
+            {
+                "total"
+            }
             _ if self.writing_since.get().is_some_and(|since| over(since, patience.body_idle)) => "write",
             (_, 1..) if self.reading_body.get() && over(self.active.get(), patience.body_idle) => "body",
             _ => return None,
@@ -168,6 +190,31 @@ impl<S> Wire<S> {
         wire
     }
 
+    /// A WebSocket is open on it: what follows the head that asked for it are no requests. None of it has been read so far but
+    /// what is held here.
+    pub(super) fn open(mut self) -> Self {
+        self.guard = None;
+        (self.ready, self.ready_at) = (std::mem::take(&mut self.held), 0);
+        self.line.head_since.set(None);
+        self.line.reading_body.set(false);
+        self
+    }
+
+    /// Goes on behind a head that asked for a WebSocket and opened none.
+    fn goes_on(&mut self) -> bool {
+        let Some(guard) = self.guard.as_mut().filter(|guard| guard.is_asked()) else { return false };
+        if self.line.asked.get().is_some() {
+            return false;
+        }
+        guard.go_on();
+        self.judge_held();
+        true
+    }
+
+    fn is_asked(&self) -> bool {
+        self.guard.as_ref().is_some_and(Guard::is_asked)
+    }
+
     fn deliver(&mut self, buf: &mut ReadBuf<'_>) -> bool {
         let waiting = self.ready.get(self.ready_at..).unwrap_or_default();
         if waiting.is_empty() {
@@ -220,6 +267,7 @@ impl<S> Wire<S> {
             self.closing = true;
         }
         let line = &self.line;
+        line.asked.set(guard.is_asked().then(|| guard.heads().saturating_sub(1)));
         match (self.held.is_empty(), line.head_since.get()) {
             (true, _) => line.head_since.set(None),
             (false, None) => line.head_since.set(Some(self.tick.get())),
@@ -240,6 +288,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
         loop {
             if wire.deliver(buf) {
                 return Poll::Ready(Ok(()));
+            }
+            if wire.goes_on() {
+                continue;
+            }
+            if wire.is_asked() {
+                wire.line.wait(cx);
+                return Poll::Pending;
             }
             if wire.closing {
                 let broken = wire.line.flaw.get().is_none();

@@ -4,7 +4,11 @@
 //! decision is an allow for exactly this request.
 //! Never: performs I/O itself, or lets an evaluation error pass.
 
+mod again;
+
 use std::sync::Arc;
+
+pub(super) use again::Told;
 
 use crate::audit::Written;
 use crate::audit::record::DecisionLatency;
@@ -98,6 +102,10 @@ impl<B> Received<B> {
             Found::Route(route, _) if route.public => route,
             Found::Route(..) | Found::OtherMethod(_) | Found::None => return Ok(Gate::Guarded(self)),
         };
+        if self.head.handshake.is_some() && !route.websocket {
+            let known = Known { route: Some(route.ix), ..Known::head(self.head) };
+            return Err(Refused::new(Refusal::NoWebSocket, known));
+        }
         let latency = DecisionLatency { authorize_us: worker.since(moment), ..DecisionLatency::default() };
         let record = |line: &mut Vec<u8>| report::open(line, &self.head, route, snapshot, moment, latency);
         match worker.journal.append(&mut { record }) {
@@ -178,12 +186,13 @@ impl<B> Identified<B> {
                     worker.counts.policy_error(snapshot.policies().id(*policy));
                 }
                 let Judged { route, data_key, target, .. } = judged;
-                let ending = Ending::new(worker, snapshot, moment, route.ix);
+                let mut ending = Ending::new(worker, snapshot, moment, route.ix);
+                ending.expires = self.expires;
                 let inbound = Inbound::new(&plans, route.schema.as_ref());
                 let inbound = inbound.holding(held.flatten());
                 let owner = owner_of_rows(snapshot, route, target, &data_key);
-                let permit = Permit { plans: plans.outward(), inbound, owner, written, ending };
                 let Self { head, body, principal, tenancy, .. } = self;
+                let permit = Permit { plans: plans.outward(), inbound, owner, written, ending };
                 let parties = Parties { principal, caller: tenancy.caller, target, data_key };
                 Ok(Authorized { head, body, parties: Some(parties), permit })
             }
@@ -254,6 +263,9 @@ fn place<'a, B>(
     };
     // Looked up again for a borrow of the snapshot alone.
     let Some(route) = model.routes.get(route) else { return Err((Refusal::NoRoute, None)) };
+    if head.handshake.is_some() && !route.websocket {
+        return Err((Refusal::NoWebSocket, Some(route)));
+    }
     let placed = data_key(request, snapshot, route, &params);
     placed.map(|(data_key, target)| (route, data_key, target)).map_err(|refusal| (refusal, Some(route)))
 }

@@ -48,7 +48,7 @@ pub enum Ended {
 }
 
 impl Ended {
-    const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Complete => "complete",
             Self::Aborted => "aborted",
@@ -65,6 +65,8 @@ pub struct Ending {
     id: DecisionId,
     id_line: HeaderValue,
     route: RouteIx,
+    /// From this second since 1970 on, the caller's credential must be looked at again.
+    pub(super) expires: u64,
     started_us: u64,
     status: Option<u16>,
     refusal: Option<&'static str>,
@@ -74,6 +76,9 @@ pub struct Ending {
     redact_ns: u64,
     hidden: Option<Hidden>,
     foreign_rows: u64,
+    /// When a WebSocket was open, from the request on, and how many messages were whole by its end.
+    opened_us: Option<u64>,
+    messages: Option<[u64; 2]>,
     snapshot: Arc<Snapshot>,
     journal: Rc<dyn Journal>,
     counts: Rc<dyn Counts>,
@@ -99,6 +104,7 @@ impl Ending {
             id: moment.id,
             id_line: moment.id_line.clone(),
             route,
+            expires: u64::MAX,
             started_us: moment.started_us,
             status: None,
             refusal: None,
@@ -108,6 +114,8 @@ impl Ending {
             redact_ns: 0,
             hidden: None,
             foreign_rows: 0,
+            opened_us: None,
+            messages: None,
             snapshot: Arc::clone(snapshot),
             journal: Rc::clone(&worker.journal),
             counts: Rc::clone(&worker.counts),
@@ -172,6 +180,22 @@ impl Ending {
         (Refusal::Unredactable, Ended::Unredactable)
     }
 
+    /// A WebSocket is open: what comes now is no part of the time that a request took.
+    pub(super) fn opened(&mut self) {
+        self.opened_us = Some(self.clock.micros().saturating_sub(self.started_us));
+    }
+
+    /// A WebSocket on which nothing is hidden stands on another snapshot now, which is kept in place of the one before.
+    pub(super) fn stands_on(&mut self, snapshot: &Arc<Snapshot>, route: RouteIx) {
+        (self.snapshot, self.route) = (Arc::clone(snapshot), route);
+    }
+
+    /// A WebSocket is over, after so many messages of the client and of the app.
+    pub(super) fn over(&mut self, ended: &'static str, messages: [u64; 2]) {
+        self.messages = Some(messages);
+        self.close(ended);
+    }
+
     /// It ended.
     pub(super) fn end(&mut self, ended: Ended) {
         self.close(ended.as_str());
@@ -216,6 +240,7 @@ impl Ending {
             response_bytes: self.response_bytes,
             ended,
             foreign_rows: self.foreign_rows,
+            messages: self.messages,
             redactions: &redactions,
             latency: OutcomeLatency {
                 upstream_us: self.upstream_us.unwrap_or(0),
@@ -231,7 +256,7 @@ impl Ending {
             // A client that left before it was sent a status: the number that others log for it.
             status: self.status.unwrap_or(499),
             refusal: self.refusal,
-            total_us,
+            total_us: self.opened_us.unwrap_or(total_us),
             upstream_us: self.upstream_us,
             hidden: &hidden,
             foreign_rows: self.foreign_rows,

@@ -5,6 +5,7 @@
 //! Never: sends a byte before the record is written, or copies a framing header.
 
 mod outbound;
+mod socket;
 mod whole;
 
 use std::sync::Arc;
@@ -49,6 +50,8 @@ pub trait Origin {
     type Body: Body<Data = Bytes, Error = Broken> + Unpin + 'static;
     /// The body of the requests that it takes.
     type Client: Body<Data = Bytes> + Unpin + 'static;
+    /// A connection on which it has switched to another protocol.
+    type Socket;
 
     /// Sends one permitted request and gives the head of the answer. The request is in a box because it goes through many
     /// hands, and is large.
@@ -56,6 +59,13 @@ pub trait Origin {
         &self,
         request: Box<http::Request<Outbound<Self::Client>>>,
     ) -> impl Future<Output = Result<http::Response<Self::Body>, Failure>>;
+
+    /// Sends one permitted request that asks for another protocol, on a connection of its own, and gives the head of the answer;
+    /// with the connection if that is a 101.
+    fn open(
+        &self,
+        request: Box<http::Request<Outbound<Self::Client>>>,
+    ) -> impl Future<Output = Result<(http::response::Parts, Option<Self::Socket>), Failure>>;
 }
 
 /// Why an origin gave no answer.

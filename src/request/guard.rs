@@ -63,6 +63,8 @@ enum State {
         seen_cr: bool,
     },
     Trailers,
+    /// A head that asks for a WebSocket has passed. What follows it is a head or a frame, as the answer says.
+    Asked,
     /// Nothing passes any more. Says whether the flaw was in a head.
     Broken {
         in_head: bool,
@@ -101,10 +103,23 @@ impl Guard {
         self.heads
     }
 
-    /// Is the next byte the first of a head?
+    /// Is the next byte the first of a head, as far as is known?
     #[must_use]
     pub fn between_requests(&self) -> bool {
-        self.state == State::Head
+        matches!(self.state, State::Head | State::Asked)
+    }
+
+    /// Does nothing pass until it is known whether a WebSocket begins?
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        self.state == State::Asked
+    }
+
+    /// No WebSocket begins: what follows is a head.
+    pub fn go_on(&mut self) {
+        if self.state == State::Asked {
+            self.state = State::Head;
+        }
     }
 
     /// Was the flaw in a head? Then there is a request to refuse; else a body broke off.
@@ -163,7 +178,7 @@ impl Guard {
                 (Some(_), _) => Err(Flaw::Chunk),
             },
             State::Trailers => self.trailers(rest),
-            State::Broken { .. } => Ok(0),
+            State::Asked | State::Broken { .. } => Ok(0),
         }
     }
 
@@ -269,6 +284,7 @@ struct Head {
     lines: usize,
     content_length: Option<u64>,
     chunked: bool,
+    asks: bool,
 }
 
 impl Head {
@@ -285,6 +301,8 @@ impl Head {
                 return Err(Flaw::TransferEncoding);
             }
             self.chunked = true;
+        } else if name.len() == 7 && name.eq_ignore_ascii_case(b"upgrade") {
+            self.asks |= value.eq_ignore_ascii_case(b"websocket");
         }
         Ok(())
     }
@@ -294,6 +312,7 @@ impl Head {
             (true, Some(_)) => Err(Flaw::ContentLength),
             (true, None) if self.http_10 => Err(Flaw::TransferEncoding),
             (true, None) => Ok(State::ChunkSize),
+            (false, None | Some(0)) if self.asks => Ok(State::Asked),
             (false, None | Some(0)) => Ok(State::Head),
             (false, Some(length)) => Ok(State::Body(length)),
         }

@@ -42,6 +42,28 @@ fn a_sound_request_passes_whole() {
 }
 
 #[test]
+fn nothing_behind_a_head_that_asks_for_a_websocket_passes_until_it_is_answered() {
+    let head = b"GET / HTTP/1.1\r\nhost: a\r\nUPGRADE: WebSocket\r\n\r\n";
+    for behind in [&b"GET /b HTTP/1.1\r\nhost: a\r\n\r\n"[..], b"\x81\x85frame", b"\0\n"] {
+        let input = [&head[..], behind].concat();
+        for at in 0..=input.len() {
+            assert_eq!(feed(&input, &[at]), (head.to_vec(), None, 1), "cut at {at}");
+        }
+        let mut guard = Guard::new(BOUNDS);
+        assert_eq!(guard.advance(&input).bytes, head.len());
+        assert!(guard.is_asked() && guard.between_requests());
+        guard.go_on();
+        let step = guard.advance(behind);
+        let passes = if behind.starts_with(b"GET") { behind.len() } else { 0 };
+        assert_eq!((step.bytes, guard.is_asked()), (passes, false));
+    }
+    // One with a body is none, and neither is another upgrade.
+    let body = b"GET / HTTP/1.1\r\nupgrade: websocket\r\ncontent-length: 1\r\n\r\nxGET / HTTP/1.1\r\n\r\n";
+    assert_eq!(feed(body, &[]).2, 2);
+    assert_eq!(feed(b"GET / HTTP/1.1\r\nupgrade: h2c\r\n\r\nGET / HTTP/1.1\r\n\r\n", &[]).2, 2);
+}
+
+#[test]
 fn an_unfinished_head_stays_outside() {
     let (passed, flaw, heads) = feed(b"GET / HTTP/1.1\r\nhost: a\r\n", &[]);
     assert_eq!((passed.len(), flaw, heads), (0, None, 0));

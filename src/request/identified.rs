@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::identity;
 use crate::identity::Auth;
 use crate::identity::Principal;
+use crate::identity::Verified;
 use crate::request::Moment;
 use crate::request::Worker;
 use crate::request::known::Known;
@@ -31,6 +32,8 @@ pub struct Identified<B> {
     pub(super) principal: Arc<Principal>,
     pub(super) named: Vec<Named>,
     pub(super) tenancy: Tenancy,
+    /// From this second since 1970 on, its credential must be looked at again.
+    pub(super) expires: u64,
     /// What it asks for, where its route is one of GraphQL.
     pub(super) spoken: Option<Box<Spoken>>,
 }
@@ -47,13 +50,13 @@ impl<B> Received<B> {
         moment: &Moment,
     ) -> Result<Identified<B>, Refused> {
         let Self { head, body } = self;
-        let principal = match who(&head, snapshot, worker, moment) {
-            Ok(principal) => principal,
+        let Verified { principal, expires } = match who(&head, snapshot, worker, moment) {
+            Ok(verified) => verified,
             Err(refusal) => return Err(Refused::new(refusal, Known::head(head))),
         };
         let mut named = Vec::new();
         match which_tenant(&head, snapshot, &principal, &mut named) {
-            Ok(tenancy) => Ok(Identified { head, body, principal, named, tenancy, spoken: None }),
+            Ok(tenancy) => Ok(Identified { head, body, principal, named, tenancy, expires, spoken: None }),
             Err(refusal) => {
                 let known = Known { principal: Some(principal), named, ..Known::head(head) };
                 Err(Refused::new(refusal, known))
@@ -67,15 +70,12 @@ fn who<O>(
     snapshot: &Snapshot,
     worker: &Worker<O>,
     moment: &Moment,
-) -> Result<Arc<Principal>, Refusal> {
+) -> Result<Verified, Refusal> {
     let credential = identity::credential(&head.headers, &worker.settings.api_key_header)
         .map_err(|_| Refusal::AmbiguousCredential)?
         .ok_or(Refusal::Unidentified)?;
     let mut remembered = worker.remembered.borrow_mut();
-    remembered
-        .verify(snapshot.keyring(), credential, moment.now_ms / 1_000)
-        .map(|verified| verified.principal)
-        .map_err(Refusal::BadCredential)
+    remembered.verify(snapshot.keyring(), credential, moment.now_ms / 1_000).map_err(Refusal::BadCredential)
 }
 
 fn which_tenant(

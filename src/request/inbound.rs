@@ -88,6 +88,12 @@ impl Inbound {
         self.plan.hides_nothing() && self.unseen.is_none() && self.schema.is_none()
     }
 
+    /// Is each body validated?
+    #[must_use]
+    pub fn has_schema(&self) -> bool {
+        self.schema.is_some()
+    }
+
     /// Must there be a body?
     #[must_use]
     pub fn is_required(&self) -> bool {

@@ -391,5 +391,6 @@ fn made(model: &Model, action: Action, names: &[String]) -> Result<Box<Route>, U
         schema: None,
         rows: None,
         graphql: None,
+        websocket: false,
     }))
 }

@@ -10,6 +10,7 @@ use http::{Method, Version};
 
 use crate::request::Bounds;
 use crate::request::guard::Flaw;
+use crate::request::handshake::Handshake;
 use crate::request::known::Known;
 use crate::request::known::Refused;
 use crate::request::refusal::Refusal;
@@ -17,7 +18,7 @@ use crate::request::target;
 use crate::request::target::Unclear;
 
 /// The head of a request in its normal form.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Head {
     pub(super) method: Method,
     /// The normal path and the query.
@@ -26,6 +27,8 @@ pub struct Head {
     /// The host in its normal form, as the app will be told it.
     pub(super) host_line: HeaderValue,
     pub(super) headers: HeaderMap,
+    /// The WebSocket that it asks for, if it does.
+    pub(super) handshake: Option<Box<Handshake>>,
 }
 
 impl Head {
@@ -88,13 +91,14 @@ impl Head {
         let (host, host_line) = one_host(&uri, &seen.host, version)?;
         let target = normal_target(uri, bounds)?;
         expectation(&seen.expect)?;
+        let handshake = if seen.asks { Handshake::of(&method, version, &headers) } else { None };
         let Seen { removed, connection, cookies, .. } = seen;
         strip(&mut headers, removed, connection, bounds)?;
         if cookies > 1 {
             join_cookies(&mut headers);
         }
         // In a box: it goes through every step, and moving it would cost more than making it.
-        Ok(Box::new(Self { method, target, host, host_line, headers }))
+        Ok(Box::new(Self { method, target, host, host_line, headers, handshake }))
     }
 }
 
@@ -122,6 +126,7 @@ struct Seen<'h> {
     host: Lines<'h>,
     expect: Lines<'h>,
     connection: bool,
+    asks: bool,
     cookies: usize,
     /// What must not travel on. A map cannot be changed while it is walked.
     removed: Vec<HeaderName>,
@@ -142,6 +147,10 @@ impl<'h> Seen<'h> {
                 "connection" => {
                     seen.connection = true;
                     seen.removed.push(header::CONNECTION);
+                }
+                "upgrade" => {
+                    seen.asks = true;
+                    seen.removed.push(header::UPGRADE);
                 }
                 text if is_removed(text, bounds) => seen.removed.push(name.clone()),
                 _ => {}

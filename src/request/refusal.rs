@@ -70,6 +70,10 @@ pub enum Refusal {
     Unredactable,
     /// The app's answer holds rows of somebody else.
     ForeignRows,
+    /// A WebSocket is asked for on a route that takes none.
+    NoWebSocket,
+    /// The app's answer opens no WebSocket, or another one than was asked for.
+    NotAWebSocket,
     /// Too much is going on already.
     Overloaded,
 }
@@ -141,6 +145,10 @@ impl Refusal {
             }
             Self::Unredactable => row(502, "unredactable", "The answer could not be redacted."),
             Self::ForeignRows => row(502, "foreign_rows", "The answer holds data of somebody else."),
+            Self::NoWebSocket => row(403, "no_websocket", "This route takes no WebSockets."),
+            Self::NotAWebSocket => {
+                row(502, "not_a_websocket", "The service behind did not open the WebSocket.")
+            }
             Self::Overloaded => row(503, "overloaded", "Too many requests are in progress."),
         }
     }
@@ -180,6 +188,8 @@ impl Refusal {
             | Self::UpstreamTimeout
             | Self::Unredactable
             | Self::ForeignRows
+            | Self::NoWebSocket
+            | Self::NotAWebSocket
             | Self::Overloaded => None,
         }
     }

@@ -5,6 +5,7 @@
 
 mod answer;
 pub(super) mod grpc;
+mod opened;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 pub use answer::Answer;
 pub use answer::Trailers;
 use answer::unread;
+pub(super) use opened::opened;
 
 use bytes::Bytes;
 use http::HeaderMap;

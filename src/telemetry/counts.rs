@@ -22,7 +22,12 @@ impl Counts for WorkerMetrics {
             self.refusal(code);
             if matches!(
                 code,
-                "unreachable" | "bad_upstream" | "upstream_timeout" | "unredactable" | "foreign_rows"
+                "unreachable"
+                    | "bad_upstream"
+                    | "upstream_timeout"
+                    | "unredactable"
+                    | "foreign_rows"
+                    | "not_a_websocket"
             ) {
                 self.upstream_error(code);
             }

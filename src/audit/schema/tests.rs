@@ -230,13 +230,13 @@ proptest! {
         let latency = record::OutcomeLatency { upstream_us: 1, redact_us: 2, total_us: facts.number };
         let outcome = Outcome {
             decision_id: id, time_ms: now(&facts), status: facts.status, request_bytes: 4, response_bytes: facts.number,
-            ended: &facts.texts[1], foreign_rows: 3, redactions: &redactions, latency,
+            ended: &facts.texts[1], foreign_rows: 3, messages: Some([5, facts.number]), redactions: &redactions, latency,
         };
         let mut line = Vec::new();
         outcome.encode(&mut line);
         let expected = OutcomeLine {
             decision_id: id.to_string(), time: time(now(&facts)), status: facts.status, request_bytes: 4,
-            response_bytes: facts.number, ended: facts.texts[1].clone(), foreign_rows: Some(3),
+            response_bytes: facts.number, ended: facts.texts[1].clone(), foreign_rows: Some(3), messages: Some(MessagesLine { request: 5, response: facts.number }),
             latency_us: OutcomeLatencyLine { upstream: 1, redact: 2, total: facts.number },
             redactions: facts.names.iter().map(|class| RedactionLine { body: "request".into(), class: class.clone(), mask: facts.texts[0].clone(), count: facts.number }).collect(),
             cut: Vec::new(),

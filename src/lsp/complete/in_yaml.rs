@@ -54,6 +54,7 @@ const ROUTE: Keys = &[
     ("request", "Which classes stand where in request bodies."),
     ("response", "Which classes stand where in response bodies."),
     ("graphql", "The schema of a route of GraphQL, and what it does not say itself."),
+    ("websocket", "May a request open a WebSocket? Then each message is a body."),
 ];
 const REQUEST: Keys = &[
     ("classes", "Which class stands where: a path and a data class each."),

@@ -48,6 +48,7 @@ pub(in crate::model) struct Draft {
     pub(in crate::model) schema: Option<Arc<BodySchema>>,
     pub(in crate::model) rows: Option<Rows>,
     pub(in crate::model) graphql: Option<graphql::Written>,
+    pub(in crate::model) websocket: bool,
 }
 
 /// Collects routes, and what is wrong with them, from any number of files.
@@ -132,6 +133,12 @@ impl RoutesBuilder {
             self.problems.push(Problem::error("bad-name", draft.place, message));
             return;
         }
+        // What asks for a WebSocket is a `GET`; of messages of GraphQL nobody says which document they answer.
+        if draft.websocket && (draft.method != Method::GET || draft.graphql.is_some()) {
+            let message = "a WebSocket is opened by `GET`, on a route that is none of GraphQL";
+            self.problems.push(Problem::error("contradiction", draft.place, message));
+            return;
+        }
         let graphql = match draft.graphql.take() {
             Some(written) => {
                 let Some(made) = self.graphql(&written, classes) else { return };
@@ -177,6 +184,7 @@ impl RoutesBuilder {
             schema: draft.schema,
             rows: draft.rows,
             graphql,
+            websocket: draft.websocket,
         };
         self.routes.push((route, template, draft.place));
     }

@@ -282,3 +282,42 @@ fn what_becomes_of_unknown_fields_is_said_of_messages_only() {
     assert_eq!(said("unknown_fields: refuse"), ["missing-key"]);
     assert_eq!(said("protobuf: a.B, unknown_fields: keep"), ["unknown-message", "unknown-word"]);
 }
+
+#[test]
+fn a_websocket_is_opened_by_get_on_a_route_that_is_none_of_graphql() {
+    let text = "
+routes:
+  - {method: GET, path: /a, websocket: true}
+  - {method: GET, path: /b, websocket: false}
+  - {method: GET, path: /c}
+";
+    let routes = read(text).unwrap();
+    let may: Vec<bool> = routes.iter().map(|(_, route)| route.websocket).collect();
+    assert_eq!(may, [true, false, false]);
+    let text = "
+routes:
+  - {method: POST, path: /a, websocket: true}
+  - {method: GET, path: /b, websocket: true, graphql: {schema: none}}
+  - {method: GET, path: /c, websocket: perhaps}
+";
+    let problems = read(text).unwrap_err();
+    let said: Vec<_> = problems.iter().map(|problem| (problem.code, problem.place.line)).collect();
+    assert_eq!(said[..2], [("contradiction", 3), ("contradiction", 4)]);
+    assert_eq!((said.len(), said[2].1), (3, 5));
+}
+
+#[test]
+fn an_operation_opens_websockets_where_it_says_so_itself() {
+    let text = |place: &str, operation: &str| {
+        format!(
+            "openapi: 3.1.0\n{place}paths:\n  /a:\n    get: {{operationId: a, {operation}responses: {{}}}}\n"
+        )
+    };
+    let read = |text: &str| {
+        let mut builder = RoutesBuilder::new();
+        builder.add_openapi("api.yaml", text, &Classes::parse("c.yaml", "classes: {}").unwrap());
+        builder.finish().unwrap().iter().any(|(_, route)| route.websocket)
+    };
+    assert!(read(&text("", "x-palisade-websocket: true, ")));
+    assert!(!read(&text("", "")) && !read(&text("x-palisade-websocket: true\n", "")));
+}

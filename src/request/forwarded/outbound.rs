@@ -96,12 +96,12 @@ impl Sent {
     }
 
     /// So many bytes of the body have been read by now.
-    pub(super) fn count(&self, bytes: u64) {
+    pub(in crate::request) fn count(&self, bytes: u64) {
         self.0.bytes.set(bytes);
     }
 
     /// What was taken out of a body that was held whole.
-    pub(super) fn hid(&self, hidden: Hidden) {
+    pub(in crate::request) fn hid(&self, hidden: Hidden) {
         self.0.hidden.set(Some(hidden));
     }
 

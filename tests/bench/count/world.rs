@@ -160,7 +160,9 @@ fn requests(count: u64, (config, live): (Config, Arc<Live>), right: impl Fn(&[u8
         let request = Box::new(message.clone().map(|()| Once(None)));
         let running = pin!(palisade::request::run(&worker, request, None, &peer));
         // Nothing here has to wait, so one look is enough.
-        let Poll::Ready(mut response) = running.poll(&mut waiting) else { return Err("it waits".into()) };
+        let Poll::Ready((mut response, _)) = running.poll(&mut waiting) else {
+            return Err("it waits".into());
+        };
         loop {
             match Pin::new(response.body_mut()).poll_frame(&mut waiting) {
                 Poll::Ready(Some(frame)) => {
@@ -188,6 +190,15 @@ struct App;
 impl Origin for App {
     type Body = Once;
     type Client = Once;
+    type Socket = ();
+
+    async fn open(
+        &self,
+        _: Box<http::Request<Outbound<Once>>>,
+    ) -> Result<(http::response::Parts, Option<()>), Failure> {
+        // It switches to no other protocol.
+        Ok((http::Response::new(()).into_parts().0, None))
+    }
 
     async fn call(&self, _: Box<http::Request<Outbound<Once>>>) -> Result<http::Response<Once>, Failure> {
         let mut response = http::Response::new(Once(Some(Bytes::from_static(BODY))));
