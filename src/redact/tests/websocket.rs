@@ -292,6 +292,34 @@ fn binary_messages_pass_where_the_route_says_so_and_texts_are_read_beside_them()
     assert!(!left.ends_with(b"1}"));
 }
 
+#[test]
+fn a_binary_message_of_a_client_that_begins_like_json_does_not_pass_unread() {
+    let mut shape = ShapeBuilder::new();
+    shape.path("ssn", ClassIx(0)).unwrap();
+    let shape =
+        shape.build().unwrap().with_opaque(vec![MediaRange::parse("application/octet-stream").unwrap()]);
+    let plan = Plan::new(&Arc::new(shape), [(ClassIx(0), crate::redact::Mask::Drop)], None);
+    let client = Sender::Client;
+    let json =
+        [frame(client, 0x02, b" \n"), frame(client, 0x00, b" "), frame(client, 0x80, b"\n{\"ssn\":1}")];
+    for pieces in [1, 3, 7, 100] {
+        let sent = json.concat();
+        let (left, bad) = passed(&plan, client, &sent.chunks(pieces).collect::<Vec<_>>());
+        assert_eq!(bad, Some(Bad::Binary));
+        assert!(
+            left.len() <= json[0].len() + json[1].len() + 7,
+            "no more than white space has left: {left:02x?}"
+        );
+    }
+    let image = [frame(client, 0x02, b"\x89PNG"), frame(client, 0x80, b"{\"ssn\":1}")].concat();
+    for pieces in [1, 3, 100] {
+        assert_eq!(passed(&plan, client, &image.chunks(pieces).collect::<Vec<_>>()), (image.clone(), None));
+    }
+    assert_eq!(passed(&plan, Sender::App, &[&frame(Sender::App, BINARY, b"{}")]).1, None);
+    let free = frame(client, BINARY, b"{}");
+    assert_eq!(passed(&Plan::nothing(), client, &[&free]), (free.clone(), None));
+}
+
 #[derive(Debug)]
 struct Acme;
 

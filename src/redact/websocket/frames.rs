@@ -6,6 +6,7 @@ use bytes::Buf;
 use bytes::Bytes;
 
 use crate::limits;
+use crate::redact::Beginning;
 use crate::redact::Redacted;
 use crate::redact::websocket::Bad;
 use crate::redact::websocket::Control;
@@ -35,6 +36,8 @@ enum State {
 #[derive(Debug)]
 struct Begun {
     is_held: bool,
+    /// How it begins, where it passes unread because its client calls it binary.
+    unread: Option<Beginning>,
     text: Vec<u8>,
     /// Of its first frame.
     key: [u8; 4],
@@ -118,6 +121,7 @@ impl Frames {
                 State::Passing(..) if input.is_empty() => return Ok(None),
                 State::Passing(head, left) => {
                     let here = input.split_to(within(left, input.len()));
+                    self.look(head, left, &here)?;
                     self.state = State::Passing(head, left - here.len() as u64);
                     return Ok(Some(Event::Pass(Redacted(here))));
                 }
@@ -166,7 +170,13 @@ impl Frames {
             (Reading::Texts { .. }, opcode) => opcode == Opcode::Text,
             (Reading::Unread, _) => false,
         };
-        let begun = self.begun.get_or_insert_with(|| Begun { is_held, text: Vec::new(), key: head.key });
+        let is_watched = self.sender == Sender::Client && self.reading != Reading::Unread && !is_held;
+        let begun = self.begun.get_or_insert_with(|| Begun {
+            is_held,
+            unread: is_watched.then(Beginning::default),
+            text: Vec::new(),
+            key: head.key,
+        });
         if !begun.is_held {
             self.state = State::Passing(head, head.length);
             return Ok(Some(Redacted(bytes.into())));
@@ -179,6 +189,14 @@ impl Frames {
         Ok(None)
     }
 
+    /// That nobody can read a message is its client's own word: one that begins like JSON is none that passes unread.
+    fn look(&mut self, head: Head, left: u64, here: &[u8]) -> Result<(), Bad> {
+        let Some(unread) = self.begun.as_mut().and_then(|begun| begun.unread.as_mut()) else { return Ok(()) };
+        let mut plain = here.to_vec();
+        mask(&mut plain, turned(head, left));
+        if unread.is_json(&plain) { Err(Bad::Binary) } else { Ok(()) }
+    }
+
     fn hold(&mut self, head: Head, left: u64, here: &[u8]) {
         let to = match &mut self.begun {
             Some(begun) if !head.opcode.is_control() => &mut begun.text,
@@ -186,10 +204,7 @@ impl Frames {
         };
         let start = to.len();
         to.extend_from_slice(here);
-        let turn = usize::try_from((head.length - left) % 4).unwrap_or(0);
-        let mut key = head.key;
-        key.rotate_left(turn);
-        mask(to.get_mut(start..).unwrap_or_default(), key);
+        mask(to.get_mut(start..).unwrap_or_default(), turned(head, left));
         self.state = State::Holding(head, left - here.len() as u64);
     }
 
@@ -223,6 +238,13 @@ impl Frames {
         }
         Ok(Some(Event::Text(Text { sender: self.sender, key, text: text.into() })))
     }
+}
+
+/// The key of a payload, as it stands where so much of it is left.
+fn turned(head: Head, left: u64) -> [u8; 4] {
+    let mut key = head.key;
+    key.rotate_left(usize::try_from((head.length - left) % 4).unwrap_or(0));
+    key
 }
 
 fn within(left: u64, available: usize) -> usize {
