@@ -44,6 +44,9 @@ pub(super) struct State {
     pub(super) item: StateIx,
     /// The state whose members count for an object that stands here.
     pub(super) inside: StateIx,
+    /// The classes of a member of an object that stands here, whose key is not in `cells`, if it is a text, a number or a
+    /// literal.
+    pub(super) of_others: u16,
     /// Where members lead whose key is not in `cells`.
     default: StateIx,
     /// Where in `cells` the keys of this state begin.
@@ -232,6 +235,12 @@ impl Shape {
     pub(super) fn member(&self, from: StateIx, key: &[u8]) -> StateIx {
         let Some(state) = self.states.get(usize::from(from)) else { return DEAD };
         if self.symbols.may_hold(key) { self.by_name(from, state, key) } else { state.default }
+    }
+
+    /// May a key be one that a member has of its own somewhere? Most are told not to be.
+    #[inline(always)]
+    pub(super) fn may_name(&self, key: &[u8]) -> bool {
+        self.symbols.may_hold(key)
     }
 
     #[inline(never)]

@@ -160,6 +160,25 @@ impl Output {
         self.hold.is_some()
     }
 
+    /// Is nothing held but a little of this piece before `at`?
+    pub(super) const fn holds_little(&self, at: usize) -> bool {
+        self.held.is_empty() && self.held_before(at) <= limits::JSON_HELD_BYTES_MAX / 4
+    }
+
+    /// What was held leaves; and what follows is held from the comma that stands here, if any.
+    pub(super) fn hold_from(&mut self, comma: Option<usize>) {
+        self.hold = comma.map(|at| Hold { at, comma: true });
+    }
+
+    /// What stands at `range` does not leave, but this instead.
+    #[inline]
+    pub(super) fn replace(&mut self, piece: &[u8], range: std::ops::Range<usize>, with: &[u8]) {
+        self.take(piece, range.start);
+        self.from = range.end;
+        self.spill(piece);
+        self.out.extend_from_slice(with);
+    }
+
     /// How many bytes are held of what stands before `at`.
     pub(super) const fn held_before(&self, at: usize) -> usize {
         match self.hold {

@@ -63,6 +63,15 @@ pub(super) struct Act {
     pub(super) counts: Counts,
 }
 
+impl Act {
+    /// How a value is replaced with which nothing else is done.
+    #[inline]
+    pub(super) fn hides_only(&self) -> Option<&Rule> {
+        let is_else = self.row || self.owner || self.document != Document::No || self.counts != Counts::No;
+        self.mask.as_ref().filter(|_| !is_else)
+    }
+}
+
 /// What is done with a value whose number says nothing: it cannot happen, and must not leak if it does.
 static UNKNOWN: Act =
     Act { mask: Some(Rule::Drop), document: Document::No, row: false, owner: false, counts: Counts::No };

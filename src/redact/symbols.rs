@@ -6,7 +6,8 @@
 //! Never: takes a hash for an answer. All bytes of the key are compared.
 
 use std::hash::BuildHasher as _;
-use std::hash::RandomState;
+
+use foldhash::quality::RandomState;
 
 use crate::redact::fold::Filter;
 use crate::redact::fold::fold;
@@ -75,7 +76,7 @@ struct Table {
 impl Table {
     /// A table in which each key has the number of its place in `keys`.
     fn new(keys: Box<[Box<[u8]>]>) -> Self {
-        let seed = RandomState::new();
+        let seed = RandomState::default();
         let mut slots = vec![0_u32; (keys.len() * 2).next_power_of_two()];
         for (number, key) in (1..).zip(&keys) {
             let mut at = hash(&seed, key);

@@ -5,17 +5,19 @@
 //! Never: recurses, buffers more than a key and one masked value, or lets out anything after what is not JSON.
 
 mod act;
+mod document;
 mod find;
 mod index;
+mod nest;
 mod rows;
 mod run;
+mod scalar;
 mod tokens;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::limits;
 use crate::redact::automaton::DEAD;
 use crate::redact::automaton::StateIx;
 use crate::redact::malformed::Malformed;
@@ -31,7 +33,7 @@ use find::LastKey;
 use index::Index;
 use rows::Row;
 
-pub(super) use act::may_hold_a_document;
+pub(super) use document::may_hold_a_document;
 pub use rows::Owns;
 
 /// What the next byte belongs to.
@@ -68,16 +70,31 @@ struct Frame {
     kind: Kind,
     /// An object's own state, an array's state for each item.
     state: StateIx,
+    within: Within,
     /// An object whose members may have to be dropped.
     holds: bool,
-    /// An array whose items are rows.
-    rows: bool,
     /// Has a member of the object, or a row of the array, been kept?
     kept: bool,
 }
 
+/// What is done with the values in another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Within {
+    /// Nothing with a text, a number or a literal, if it has no key of the shape's.
+    Little,
+    /// Each is looked up.
+    Each,
+    /// They are rows.
+    Rows,
+}
+
 impl Frame {
-    const BODY: Self = Self { kind: Kind::Body, state: DEAD, holds: false, rows: false, kept: false };
+    const BODY: Self =
+        Self { kind: Kind::Body, state: DEAD, within: Within::Each, holds: false, kept: false };
+
+    fn rows(&self) -> bool {
+        self.within == Within::Rows
+    }
 }
 
 /// No depth.
@@ -260,85 +277,6 @@ impl Walk {
         }
     }
 
-    /// A value begins: what happens to it is decided before its first byte can leave. The state within it.
-    #[inline(always)]
-    fn enter(&mut self, plan: &Plan, bytes: &[u8], at: usize, first: u8) -> Result<StateIx, Malformed> {
-        // The dead state is most of all bodies, and asks no table.
-        let (mut act, mut set, mut inner) = (0, 0, DEAD);
-        if self.next != DEAD {
-            let state = plan.shape.state(self.next);
-            (set, inner) = state.of(first);
-            // With the empty set, which is that of most values, nothing is done.
-            act = if set == 0 { 0 } else { plan.act_of(set) };
-        }
-        if act != 0 || self.top.rows {
-            self.act(plan, act, set, bytes, at)?;
-        } else if self.output.is_holding() {
-            self.keep_member(bytes, at)?;
-        }
-        Ok(inner)
-    }
-
-    fn keep_member(&mut self, bytes: &[u8], at: usize) -> Result<(), Malformed> {
-        if self.output.is_holding() {
-            let is_first = !std::mem::replace(&mut self.top.kept, true);
-            return self.output.keep(bytes, at, is_first).map_err(|why| self.too_much(why, at));
-        }
-        Ok(())
-    }
-
-    fn open(
-        &mut self,
-        plan: &Plan,
-        kind: Kind,
-        state: StateIx,
-        bytes: &[u8],
-        at: usize,
-    ) -> Result<usize, Malformed> {
-        if self.around.len() >= limits::JSON_DEPTH_MAX {
-            return Err(Malformed::TooDeep { at: self.position(at) });
-        }
-        // Within a hidden value only a row's owner is still looked for; and where nothing is below there is nothing to
-        // look up.
-        let is_hidden = self.hidden_at != NOWHERE;
-        let is_dead = state == DEAD
-            || is_hidden && self.row.is_none()
-            || plan.act_of(plan.shape.state(state).below) == 0;
-        let state = if is_dead { DEAD } else { state };
-        let holds = kind == Kind::Object && !is_dead && !is_hidden && plan.drops;
-        let rows = kind == Kind::Array && !is_dead && !is_hidden && self.are_rows(plan, state);
-        self.around.push(std::mem::replace(&mut self.top, Frame { kind, state, holds, rows, kept: false }));
-        if kind == Kind::Object {
-            self.place = Place::FirstKey;
-            if holds {
-                self.output.hold(at + 1, false);
-            }
-        } else {
-            self.place = Place::FirstItem;
-            self.next = state;
-            if rows {
-                self.output.pend(bytes, at + 1);
-            }
-        }
-        Ok(at + 1)
-    }
-
-    fn close(&mut self, plan: &Plan, bytes: &[u8], at: usize, kind: Kind) -> Result<usize, Malformed> {
-        match self.around.pop() {
-            Some(outer) if self.top.kind == kind => {
-                // An object without any member, or an array without any row, holds the bytes since its bracket.
-                self.keep_member(bytes, at)?;
-                if self.top.rows && matches!(self.place, Place::FirstItem) {
-                    self.output.keep_row(bytes, at, false).map_err(|why| self.too_much(why, at))?;
-                }
-                self.top = outer;
-                self.value_end(plan, bytes, at + 1)?;
-                Ok(at + 1)
-            }
-            Some(_) | None => Err(self.not_json(at)),
-        }
-    }
-
     /// A value ends before `at`.
     #[inline]
     fn value_end(&mut self, plan: &Plan, bytes: &[u8], at: usize) -> Result<(), Malformed> {
@@ -361,7 +299,7 @@ impl Walk {
                 self.key_start(plan, bytes, at + 1)
             }
             (Some(b','), Kind::Array) => {
-                if self.top.rows {
+                if self.top.rows() {
                     self.output.pend(bytes, at);
                 }
                 self.next = self.top.state;

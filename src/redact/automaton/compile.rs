@@ -63,6 +63,7 @@ pub(in crate::redact) fn compile(
         let base = lay(&mut cells, &mut free, (owner, &row.members), bounds)?;
         states.push(State { below: sets.intern(below)?, base, ..row.state });
     }
+    note_others(&mut states);
     let is_classified = |set: u16| !sets.get(set).is_unclassified();
     let classifies_any_member = states.iter().any(|state| {
         let member = states.get(usize::from(state.default));
@@ -110,6 +111,14 @@ pub(in crate::redact) fn compile(
         opaque: Box::default(),
         digest,
     })
+}
+
+/// Notes beside each state the classes of what has no key of its own there.
+fn note_others(states: &mut [State]) {
+    let scalars: Vec<u16> = states.iter().map(|state| state.scalar).collect();
+    for state in states {
+        state.of_others = scalars.get(usize::from(state.default)).copied().unwrap_or(u16::MAX);
+    }
 }
 
 /// The sets of what is found by its form: each of one class.

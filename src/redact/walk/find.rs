@@ -52,8 +52,9 @@ impl Walk {
     /// Looks at a string that stands whole between these places, which the index has seen.
     #[inline]
     pub(super) fn find_indexed(&mut self, plan: &Plan, bytes: &[u8], index: &Index, from: usize, to: usize) {
+        let (near, far) = (from - index.from, to - index.from);
         if self.hidden_at == NOWHERE
-            && self.may_hold(plan, bytes, index.may_hold(from, to), index.is_odd(from, to), from, to)
+            && self.may_hold(plan, bytes, index.may_hold(near, far), index.is_odd(near, far), from, to)
         {
             self.find_in(plan, bytes, from, to);
         }

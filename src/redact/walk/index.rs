@@ -120,10 +120,10 @@ impl Index {
         if high != 0 {
             window = whole_characters(window);
             self.until = from + window.len();
-            if let Err(error) =
-                std::str::from_utf8(window.get(..bad.unwrap_or(window.len())).unwrap_or(window))
-            {
-                bad = Some(error.valid_up_to());
+            let text = window.get(..bad.unwrap_or(window.len())).unwrap_or(window);
+            if simdutf8::basic::from_utf8(text).is_err() {
+                // It says no more than that, and this is asked once of a body.
+                bad = std::str::from_utf8(text).err().map(|error| error.valid_up_to()).or(bad);
             }
         }
         if let Some(bad) = bad {
@@ -157,10 +157,10 @@ impl Index {
         self.places.get(..self.count).unwrap_or_default()
     }
 
-    /// Has any byte between these two places a meaning beyond itself?
+    /// Has any byte between these two places, from [`Self::from`] on, a meaning beyond itself?
     #[inline]
     pub(super) fn is_odd(&self, from: usize, to: usize) -> bool {
-        self.any_odd && self.has_odd(from - self.from, to - self.from)
+        self.any_odd && self.has_odd(from, to)
     }
 
     fn has_odd(&self, from: usize, to: usize) -> bool {
@@ -174,10 +174,10 @@ impl Index {
         }
     }
 
-    /// May something be found by its form between these two places, of which a glance was taken?
+    /// May something be found by its form between these two places, from [`Self::from`] on, of which a glance was taken?
     #[inline]
     pub(super) fn may_hold(&self, from: usize, to: usize) -> bool {
-        self.glance.may_hold(from - self.from, to - self.from)
+        self.glance.may_hold(from, to)
     }
 
     /// The tokens from `at` on, by how far each is from [`Self::from`].

@@ -116,7 +116,7 @@ impl Walk {
 
     /// A row begins, if the value at `at` is one.
     pub(super) fn begin_row(&mut self, act: &Act, bytes: &[u8], at: usize) -> Result<(), Malformed> {
-        let is_item = self.top.rows;
+        let is_item = self.top.rows();
         if self.row.is_some() || self.owner.is_none() || !is_item && !act.row {
             return Ok(());
         }

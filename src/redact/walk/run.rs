@@ -6,13 +6,16 @@
 
 use crate::limits;
 use crate::redact::automaton::DEAD;
-use crate::redact::automaton::StateIx;
 use crate::redact::malformed::Malformed;
 use crate::redact::plan::Plan;
 use crate::redact::walk::Kind;
 use crate::redact::walk::Place;
 use crate::redact::walk::Walk;
+use crate::redact::walk::Within;
 use crate::redact::walk::index::Index;
+use crate::redact::walk::nest::Known;
+use crate::redact::walk::scalar::literal;
+use crate::redact::walk::scalar::number;
 
 /// The tokens that come next, and how far they are from where.
 struct Ahead<'i> {
@@ -26,6 +29,11 @@ impl<'i> Ahead<'i> {
     fn take<const N: usize>(&self) -> Option<([usize; N], &'i [u16])> {
         let (next, rest) = self.tokens.split_first_chunk::<N>()?;
         Some((next.map(|place| self.from + usize::from(place)), rest))
+    }
+
+    /// The next token.
+    fn next(&self) -> Option<usize> {
+        self.take().map(|([next], _)| next)
     }
 
     /// Is the next token the end of an object or of an array?
@@ -71,7 +79,7 @@ impl Walk {
         loop {
             if matches!(self.place, Place::FirstKey | Place::FirstItem)
                 && ahead.closes(bytes)
-                && !self.top.rows
+                && !self.top.rows()
             {
                 // As after the last value, though there is none.
                 self.place = Place::After;
@@ -114,7 +122,7 @@ impl Walk {
                 Ok(Step::To(at + 1))
             }
             (Some(b','), Kind::Array) => {
-                if self.top.rows {
+                if self.top.rows() {
                     self.output.pend(bytes, at);
                 }
                 self.next = self.top.state;
@@ -138,36 +146,75 @@ impl Walk {
         ahead: &mut Ahead<'_>,
         mut at: usize,
     ) -> Result<Step, Malformed> {
-        let reads = plan.looks || plan.finds;
-        while let Some(([open, close, colon, value], rest)) = ahead.take() {
-            let (Some([b'"', raw @ ..]), Some(b':')) = (bytes.get(open..close), bytes.get(colon)) else {
+        let (from, state) = (ahead.from, self.top.state);
+        let window = bytes.get(from..).unwrap_or_default();
+        let mut passes = self.passes(plan, ahead);
+        while let Some(([open, close, colon, value], rest)) = near(ahead.tokens) {
+            let (Some([b'"', raw @ ..]), Some(b':')) = (window.get(open..close), window.get(colon)) else {
                 break;
             };
             if raw.len() > limits::JSON_KEY_BYTES_MAX || index.is_odd(open, close) {
                 break;
             }
-            let first = bytes.get(value).copied().unwrap_or_default();
-            let Some((end, rest)) = part(bytes, ahead.from, rest, value, first) else { break };
+            let first = window.get(value).copied().unwrap_or_default();
+            let Some((end, rest)) = part(window, rest, value, first) else { break };
+            let may_name = state != DEAD && plan.shape.may_name(raw);
+            if let (true, false, Some(end)) = (passes, may_name, end) {
+                let Some(([next], others)) = near(rest) else { break };
+                match window.get(next) {
+                    Some(b',') => {
+                        (at, ahead.tokens) = (from + next + 1, others);
+                        if self.top.holds {
+                            self.output.hold_from(Some(from + next));
+                        }
+                        self.place = Place::Key;
+                        continue;
+                    }
+                    Some(b'}') => {
+                        ahead.tokens = rest;
+                        self.output.hold_from(None);
+                        self.place = Place::After;
+                        return Ok(Step::To(from + end));
+                    }
+                    _ => break,
+                }
+            }
             ahead.tokens = rest;
-            self.next = if self.top.state == DEAD { DEAD } else { plan.shape.member(self.top.state, raw) };
+            self.next = if state == DEAD { DEAD } else { plan.shape.member(state, raw) };
             if plan.finds {
-                self.find_in_key(plan, bytes, index.may_hold(open + 1, close), open + 1, close)?;
+                let key = (open + 1, close);
+                self.find_in_key(plan, bytes, index.may_hold(key.0, key.1), from + key.0, from + key.1)?;
             }
-            let inner = self.enter(plan, bytes, value, first)?;
-            let Some(end) = end else { return self.run_open(plan, bytes, inner, value, first) };
-            if reads || self.captured.is_some() {
-                self.run_inside(plan, bytes, index, value, end, first);
+            let value = (from + value, end.map(|end| from + end));
+            if !self.run_value(plan, bytes, index, value, first)? {
+                return Ok(Step::To(value.0 + 1));
             }
-            self.value_end(plan, bytes, end)?;
-            match ahead.take() {
-                Some(([next], rest)) if bytes.get(next) == Some(&b',') && !self.top.holds => {
+            let end = value.1.unwrap_or(at);
+            match near(ahead.tokens) {
+                Some(([next], rest)) if window.get(next) == Some(&b',') => {
                     self.place = Place::Key;
-                    (at, ahead.tokens) = (next + 1, rest);
+                    (at, ahead.tokens) = (from + next + 1, rest);
+                    if self.top.holds {
+                        self.output.hold(from + next, true);
+                    }
                 }
                 Some(_) | None => return Ok(Step::To(end)),
             }
+            passes = self.passes(plan, ahead);
         }
         Ok(Step::Stop(at))
+    }
+
+    /// Is nothing done with a text, a number or a literal that comes next in what is on top, but for a member with a key of
+    /// the shape's?
+    #[inline(always)]
+    fn passes(&self, plan: &Plan, ahead: &Ahead<'_>) -> bool {
+        self.top.within == Within::Little
+            && !plan.looks
+            && !plan.finds
+            // Of a member that is the first to stay the comma may have to go.
+            && (!self.top.holds
+                || self.top.kept && ahead.next().is_some_and(|next| self.output.holds_little(next)))
     }
 
     /// The items of an array, up to one that opens another value; or one value of an object, without its key.
@@ -180,42 +227,62 @@ impl Walk {
         ahead: &mut Ahead<'_>,
         mut at: usize,
     ) -> Result<Step, Malformed> {
-        let reads = plan.looks || plan.finds;
-        while let Some(([value], rest)) = ahead.take() {
-            let first = bytes.get(value).copied().unwrap_or_default();
-            let Some((end, rest)) = part(bytes, ahead.from, rest, value, first) else { break };
+        let from = ahead.from;
+        let window = bytes.get(from..).unwrap_or_default();
+        let is_array = self.top.kind == Kind::Array && !self.top.rows();
+        let passes = is_array && self.passes(plan, ahead);
+        while let Some(([value], rest)) = near(ahead.tokens) {
+            let first = window.get(value).copied().unwrap_or_default();
+            let Some((end, rest)) = part(window, rest, value, first) else { break };
             ahead.tokens = rest;
-            let inner = self.enter(plan, bytes, value, first)?;
-            let Some(end) = end else { return self.run_open(plan, bytes, inner, value, first) };
-            if reads || self.captured.is_some() {
-                self.run_inside(plan, bytes, index, value, end, first);
+            match end {
+                Some(_) if passes => self.place = Place::After,
+                _ => {
+                    let value = (from + value, end.map(|end| from + end));
+                    if !self.run_value(plan, bytes, index, value, first)? {
+                        return Ok(Step::To(value.0 + 1));
+                    }
+                }
             }
-            self.value_end(plan, bytes, end)?;
-            match ahead.take() {
-                Some(([next], rest))
-                    if bytes.get(next) == Some(&b',') && self.top.kind == Kind::Array && !self.top.rows =>
-                {
+            match near(ahead.tokens) {
+                Some(([next], rest)) if is_array && window.get(next) == Some(&b',') => {
                     self.next = self.top.state;
                     self.place = Place::Value;
-                    (at, ahead.tokens) = (next + 1, rest);
+                    (at, ahead.tokens) = (from + next + 1, rest);
                 }
-                Some(_) | None => return Ok(Step::To(end)),
+                Some(_) | None => return Ok(Step::To(from + end.unwrap_or_default())),
             }
         }
         Ok(Step::Stop(at))
     }
 
+    /// A value, to its end or into what it opens. Is it whole?
     #[inline(always)]
-    fn run_open(
+    fn run_value(
         &mut self,
         plan: &Plan,
         bytes: &[u8],
-        inner: StateIx,
-        at: usize,
+        index: &Index,
+        (at, end): (usize, Option<usize>),
         first: u8,
-    ) -> Result<Step, Malformed> {
-        let kind = if first == b'{' { Kind::Object } else { Kind::Array };
-        self.open(plan, kind, inner, bytes, at).map(Step::To)
+    ) -> Result<bool, Malformed> {
+        let Known { act, set, inner } = self.look_up(plan, first);
+        let Some(end) = end else {
+            self.begin(plan, (act, set), bytes, at)?;
+            let kind = if first == b'{' { Kind::Object } else { Kind::Array };
+            self.open(plan, kind, inner, bytes, at)?;
+            return Ok(false);
+        };
+        if act != 0 && self.hide_at_once(plan, (act, set), bytes, at..end, first)? {
+            self.place = Place::After;
+            return Ok(true);
+        }
+        self.begin(plan, (act, set), bytes, at)?;
+        if plan.looks || plan.finds || self.captured.is_some() {
+            self.run_inside(plan, bytes, index, at, end, first);
+        }
+        self.value_end(plan, bytes, end)?;
+        Ok(true)
     }
 
     /// What a whole value is looked at for, of which all or nothing may leave.
@@ -236,20 +303,21 @@ impl Walk {
     }
 }
 
+/// The next so many tokens, all of them or none.
+#[inline(always)]
+fn near<const N: usize>(tokens: &[u16]) -> Option<([usize; N], &[u16])> {
+    let (next, rest) = tokens.split_first_chunk::<N>()?;
+    Some((next.map(usize::from), rest))
+}
+
 /// Where the value at a token ends, nowhere if it opens another, and the tokens behind it. Nothing if it is not whole, of
 /// the usual length, and followed by what may follow.
 #[inline(always)]
-fn part<'i>(
-    bytes: &[u8],
-    from: usize,
-    tokens: &'i [u16],
-    at: usize,
-    first: u8,
-) -> Option<(Option<usize>, &'i [u16])> {
+fn part<'i>(bytes: &[u8], tokens: &'i [u16], at: usize, first: u8) -> Option<(Option<usize>, &'i [u16])> {
     let end = match first {
         b'"' => {
             let (close, rest) = tokens.split_first()?;
-            return Some((Some(from + usize::from(*close) + 1), rest));
+            return Some((Some(usize::from(*close) + 1), rest));
         }
         b'{' | b'[' => return Some((None, tokens)),
         b't' | b'n' | b'f' => literal(bytes.get(at..)?)?,
@@ -261,86 +329,4 @@ fn part<'i>(
     let end = at + end;
     matches!(bytes.get(end)?, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t')
         .then_some((Some(end), tokens))
-}
-
-/// How long the literal is that `bytes` begin with.
-#[inline]
-fn literal(bytes: &[u8]) -> Option<usize> {
-    let is = |text: &[u8]| bytes.starts_with(text).then_some(text.len());
-    is(b"true").or_else(|| is(b"null")).or_else(|| is(b"false"))
-}
-
-/// How long the number is that `bytes` begin with.
-#[inline]
-fn number(bytes: &[u8]) -> Option<usize> {
-    let at = usize::from(*bytes.first()? == b'-');
-    let mut at = match bytes.get(at)? {
-        b'0' => at + 1,
-        // Most numbers are short.
-        b'1'..=b'9' if !matches!(bytes.get(at + 1), Some(b'0'..=b'9')) => at + 1,
-        b'1'..=b'9' => digits(bytes, at + 1),
-        _ => return None,
-    };
-    if !matches!(bytes.get(at), Some(b'.' | b'e' | b'E')) {
-        return Some(at);
-    }
-    if bytes.get(at) == Some(&b'.') {
-        at = some_digits(bytes, at + 1)?;
-    }
-    if matches!(bytes.get(at), Some(b'e' | b'E')) {
-        at += 1;
-        at += usize::from(matches!(bytes.get(at), Some(b'+' | b'-')));
-        at = some_digits(bytes, at)?;
-    }
-    Some(at)
-}
-
-fn some_digits(bytes: &[u8], at: usize) -> Option<usize> {
-    Some(digits(bytes, at)).filter(|end| *end > at)
-}
-
-/// Where the digits from `at` on end: eight at a time.
-#[inline]
-fn digits(bytes: &[u8], mut at: usize) -> usize {
-    const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
-    const HIGH: u64 = u64::from_le_bytes([0xf0; 8]);
-    const SIXES: u64 = u64::from_le_bytes([6; 8]);
-    while let Some(eight) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        // A digit is 3x, and still is after 6 is added.
-        let word = u64::from_le_bytes(*eight);
-        let other = (word & HIGH ^ ZEROS) | ((word & !HIGH).wrapping_add(SIXES) & HIGH);
-        if other != 0 {
-            return at + (other.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-    }
-    at + bytes.get(at..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_digit()).count()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn digits_end_where_a_search_byte_by_byte_says(
-            bytes in prop::collection::vec(prop_oneof![9 => b'0'..=b'9', 1 => any::<u8>()], 0..40),
-        ) {
-            let naive = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
-            prop_assert_eq!(digits(&bytes, 0), naive);
-        }
-
-        #[test]
-        fn a_number_is_as_long_as_the_grammar_says(text in "-?(0|[1-9][0-9]{0,20}|[.eE+-]){1,4}(\\.[0-9]{0,9})?([eE][+-]?[0-9]{0,3})?[ ,x]") {
-            use crate::redact::text::Number;
-            let (mut state, mut end) = (Number::Start, 0);
-            for byte in text.bytes() {
-                let Some(next) = state.after(byte) else { break };
-                (state, end) = (next, end + 1);
-            }
-            let expected = state.is_whole().then_some(end);
-            prop_assert_eq!(number(text.as_bytes()).filter(|_| state.is_whole()), expected, "{}", text);
-        }
-    }
 }
