@@ -20,6 +20,8 @@ pub const GRAPHQL_SCHEMA_TOKENS_MAX: usize = 4_000_000;
 pub const GRAPHQL_STATES_MAX: usize = 4_096;
 /// Most work of compiling it (see [`super::SHAPE_WORK_MAX`]), because it is done while its caller waits, and others.
 pub const GRAPHQL_WORK_MAX: usize = 1 << 20;
+/// Most fields of inputs that are gone through for one request: those of the types of its variables, whatever it sends.
+pub const GRAPHQL_INPUTS_MAX: usize = 65_536;
 /// Most cells of its keys, of 4 bytes each: a key takes one or two in each state that names it, and some stay free.
 pub const GRAPHQL_CELLS_MAX: usize = 256 << 10;
 /// Bytes of compiled documents that one worker keeps.

@@ -40,8 +40,9 @@ pub(super) struct Inputs<'g, 'd> {
     /// Of each type that has been met.
     types: HashMap<TypeIx, NodeIx>,
     sets: Vec<Set>,
-    /// How many values have been read.
+    /// How many values have been read, and how many fields of types that variables have.
     values: usize,
+    inputs: usize,
     is_mutation: bool,
     pub(super) flaw: Option<Flaw>,
 }
@@ -53,7 +54,8 @@ impl<'g, 'd> Inputs<'g, 'd> {
         let root = shape.root();
         shape.member(root, "variables", variables);
         let (declared, types, sets) = (HashMap::new(), HashMap::new(), Vec::new());
-        Self { graph, shape, variables, declared, types, sets, values: 0, is_mutation: false, flaw: None }
+        let (values, inputs, is_mutation, flaw) = (0, 0, false, None);
+        Self { graph, shape, variables, declared, types, sets, values, inputs, is_mutation, flaw }
     }
 
     /// The shape of what is sent beside the documents, where anything in it has a class; and what they set themselves.
@@ -136,6 +138,11 @@ impl<'g, 'd> Inputs<'g, 'd> {
         let mut todo = vec![(of, first)];
         while let Some((of, node)) = todo.pop() {
             for (name, field) in schema.get(of).into_iter().flat_map(|of| &of.fields) {
+                self.inputs += 1;
+                if self.inputs > limits::GRAPHQL_INPUTS_MAX {
+                    self.flaw = Some(Flaw::TooLarge);
+                    return Some(first);
+                }
                 let to = self.shape.node();
                 self.shape.member(node, name, to);
                 let of_type = schema.get(field.of).map(|of| &of.classes);

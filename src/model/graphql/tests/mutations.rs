@@ -115,6 +115,24 @@ fn a_mutation_that_does_not_fit_is_taken_to_set_everything() {
 }
 
 #[test]
+fn types_of_variables_are_not_gone_through_without_end() {
+    let fields: String = (0..crate::limits::GRAPHQL_INPUTS_MAX).map(|n| format!("f{n}: Int ")).collect();
+    let schema = format!(
+        "type Query {{ a: Int }} type Mutation {{ b(of: Wide): Int }} input Wide {{ {fields} }} \
+         input Wider {{ name: String @class(name: \"pii.name\") wide: Wide, again: Wider }}"
+    );
+    let of = |schema: &str, kind: &str| {
+        let graph = graph("", schema);
+        ask(&graph, &format!("mutation($v: {kind}) {{ b(of: $v) }}")).unwrap().flaw
+    };
+    // Nothing in it has a class, so that nobody looks.
+    assert_eq!(of(&schema, "Wide"), None);
+    assert_eq!(of(&schema, "Wider"), None);
+    let classified = schema.replace("f0: Int", "f0: Int @class(name: \"pii.ssn\")");
+    assert_eq!(of(&classified, "Wider"), Some(Flaw::TooLarge));
+}
+
+#[test]
 fn what_is_set_is_told_as_json() {
     let told = |value: &str| {
         let document = format!("mutation {{ rename(id: 1, name: {value}) {{ id }} }}");
