@@ -83,7 +83,7 @@ fn read(
 }
 
 /// The one encoding that a header names; `None` for any other, or several.
-fn encoding(content_encoding: Option<&HeaderValue>) -> Option<Encoding> {
+pub(super) fn encoding(content_encoding: Option<&HeaderValue>) -> Option<Encoding> {
     match &*content_encoding.map_or(Ok(""), HeaderValue::to_str).ok()?.trim().to_ascii_lowercase() {
         "" => Some(Encoding::Identity),
         name => Encoding::named(name),

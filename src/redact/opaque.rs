@@ -4,7 +4,14 @@
 
 use std::fmt;
 
+use ::http::HeaderMap;
+use ::http::header;
+
+use crate::redact::coding::Inflate;
 use crate::redact::content_type::is_readable_type;
+use crate::redact::http::encoding;
+use crate::redact::malformed::Malformed;
+use crate::redact::reader::Encoding;
 
 /// A content type, or all of one kind: `application/pdf`, `image/*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,20 +46,62 @@ impl std::error::Error for BadRange {}
 #[derive(Debug, Default)]
 pub struct Beginning {
     is_over: bool,
+    inflate: Option<Box<Inflate>>,
 }
 
 impl Beginning {
+    /// Of a body with these headers. `None` where it cannot be seen how it begins: it is in a coding that apps know and
+    /// that is not decoded here, or in several.
+    #[must_use]
+    pub fn of(headers: &HeaderMap) -> Option<Self> {
+        let line = headers.get(header::CONTENT_ENCODING);
+        if let Some(encoding) = encoding(line) {
+            return Some(Self { is_over: false, inflate: Inflate::new(encoding).map(Box::new) });
+        }
+        let line = line?.to_str().ok()?.to_ascii_lowercase();
+        let mut names = line.split(',').map(|name| name.trim().trim_start_matches("x-"));
+        // What is in a coding that nobody knows is what its route says it is.
+        let is_known = |name: &str| name == "compress" || Encoding::named(name).is_some();
+        (!names.any(is_known)).then(Self::default)
+    }
+
     /// Is what comes next the first of the body, and does it begin like an object, an array or a string of JSON? Byte order
-    /// marks, white space and the zeros of wider characters may stand before it.
-    pub fn is_json(&mut self, piece: &[u8]) -> bool {
-        let first = piece
-            .iter()
-            .filter(|_| !self.is_over)
-            .find(|byte| !b" \t\n\r\0\xef\xbb\xbf\xfe\xff".contains(byte));
-        self.is_over |= first.is_some();
-        matches!(first, Some(b'{' | b'[' | b'"'))
+    /// marks, white space and the zeros of wider characters may stand before it. What cannot be decoded is refused as well.
+    pub fn is_refused(&mut self, piece: &[u8]) -> bool {
+        if self.is_over {
+            return false;
+        }
+        let mut first = None;
+        let mut look = |plain: &[u8]| {
+            first = first.or_else(|| plain.iter().find(|byte| !BEFORE.contains(byte)).copied());
+            first.is_some()
+        };
+        let is_broken = match &mut self.inflate {
+            // No more is decoded than it takes to know.
+            Some(inflate) => inflate
+                .feed(
+                    piece,
+                    |plain| if look(&plain) { Err(Malformed::Inflates) } else { Ok(plain.slice(..0)) },
+                )
+                .is_err(),
+            None => {
+                look(piece);
+                false
+            }
+        };
+        self.is_over = first.is_some();
+        match first {
+            Some(first) => {
+                self.inflate = None;
+                matches!(first, b'{' | b'[' | b'"')
+            }
+            None => is_broken,
+        }
     }
 }
+
+/// What may stand before JSON.
+const BEFORE: &[u8] = b" \t\n\r\0\xef\xbb\xbf\xfe\xff";
 
 /// Kinds of which some types can be read by what they are, not by how their names end.
 const MIXED: [&str; 3] = ["application", "text", "multipart"];
@@ -101,7 +150,13 @@ impl fmt::Display for MediaRange {
 
 #[cfg(test)]
 mod tests {
+    use ::http::HeaderValue;
+    use bytes::Buf as _;
+    use bytes::Bytes;
+
     use super::*;
+    use crate::redact::Encoder;
+    use crate::redact::Redacted;
 
     #[test]
     fn what_begins_like_json_is_known_wherever_it_is_cut() {
@@ -119,13 +174,41 @@ mod tests {
             for at in 0..=body.len() {
                 let mut beginning = Beginning::default();
                 let (first, last) = body.as_bytes().split_at(at);
-                let found = [first, last].map(|piece| beginning.is_json(piece));
+                let found = [first, last].map(|piece| beginning.is_refused(piece));
                 assert_eq!(found.contains(&true), is_json, "{body:?}");
             }
         }
         for wide in [&b"\xff\xfe{\0"[..], b"\xfe\xff\0["] {
-            assert!(Beginning::default().is_json(wide));
+            assert!(Beginning::default().is_refused(wide));
         }
+    }
+
+    #[test]
+    fn what_is_encoded_is_decoded_as_far_as_its_first_byte() {
+        let of = |coding: &'static str| {
+            Beginning::of(
+                &[(header::CONTENT_ENCODING, HeaderValue::from_static(coding))].into_iter().collect(),
+            )
+        };
+        for coding in Encoding::CODED {
+            for (body, is_json) in [("  {\"ssn\": 1}", true), ("[", true), ("GIF89a {", false)] {
+                let encoder = Encoder::new(coding).unwrap();
+                let mut encoded = encoder.finish(&Redacted(Bytes::from_static(body.as_bytes()))).unwrap();
+                let encoded = encoded.copy_to_bytes(encoded.remaining());
+                for size in [1, 5, encoded.len()] {
+                    let mut beginning = of(coding.name()).unwrap();
+                    let found = encoded.chunks(size).any(|piece| beginning.is_refused(piece));
+                    assert_eq!(found, is_json, "{coding:?} {body} {size}");
+                }
+            }
+            assert!(of(coding.name()).unwrap().is_refused(b"{ is no such stream"), "{coding:?}");
+        }
+        for coding in ["gzip, gzip", "identity, br", "x, GZip", "compress", "x-compress"] {
+            assert!(of(coding).is_none(), "{coding}");
+        }
+        // Nobody knows it, so that it is what the route says.
+        assert!(!of("x").unwrap().is_refused(b"\xff") && of("x").unwrap().is_refused(b"{"));
+        assert!(of("X-Gzip").unwrap().is_refused(b"{ is no such stream"));
     }
 
     #[test]

@@ -206,12 +206,7 @@ async fn taken<B: Body<Data = Bytes> + Unpin, O>(
 /// How the client's body is written, which may be in a way that the route lets pass unread.
 fn content(head: &Head, permit: &Permit) -> Result<Content, Refusal> {
     let plan = permit.inbound.plan(Format::Opaque);
-    let content = redact::http::readable_in(&head.headers, plan).map_err(|_| Refusal::UnreadableBody)?;
-    // How it begins could not be seen.
-    if content.is_opaque() && head.headers.contains_key(header::CONTENT_ENCODING) {
-        return Err(Refusal::UnreadableBody);
-    }
-    Ok(content)
+    redact::http::readable_in(&head.headers, plan).map_err(|_| Refusal::UnreadableBody)
 }
 
 /// What an origin is given. It takes a permit and the receipt of its record to make one.
@@ -229,7 +224,7 @@ fn outbound<B: Body<Data = Bytes> + Unpin, O>(
         return Err(Refusal::BodyTooLarge);
     }
     let has_body = taken.is_some() || !body.is_end_stream();
-    let (mut redactor, mut length, mut unread) = (None, None, None);
+    let (mut redactor, mut length) = (None, None);
     let whole = match taken {
         Some(Whole { body, hidden, is_as_sent }) => {
             if !is_as_sent {
@@ -250,7 +245,7 @@ fn outbound<B: Body<Data = Bytes> + Unpin, O>(
             if content.is_opaque() {
                 length = size.exact();
                 // That nobody can read it is the client's own word.
-                unread = Some(Beginning::default());
+                sent.passes_unread(Beginning::of(&head.headers).ok_or(Refusal::UnreadableBody)?);
             } else {
                 redact::http::new_body_headers(&mut head.headers);
             }
@@ -265,7 +260,6 @@ fn outbound<B: Body<Data = Bytes> + Unpin, O>(
         body,
         whole,
         redactor,
-        unread,
         ended: !has_body,
         sent: sent.clone(),
         bytes_max: worker.settings.bounds.body_bytes,

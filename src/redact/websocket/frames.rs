@@ -194,7 +194,7 @@ impl Frames {
         let Some(unread) = self.begun.as_mut().and_then(|begun| begun.unread.as_mut()) else { return Ok(()) };
         let mut plain = here.to_vec();
         mask(&mut plain, turned(head, left));
-        if unread.is_json(&plain) { Err(Bad::Binary) } else { Ok(()) }
+        if unread.is_refused(&plain) { Err(Bad::Binary) } else { Ok(()) }
     }
 
     fn hold(&mut self, head: Head, left: u64, here: &[u8]) {

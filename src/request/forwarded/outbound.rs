@@ -57,6 +57,8 @@ struct Progress {
     bytes: Cell<u64>,
     flaw: Cell<Option<Flawed>>,
     hidden: Cell<Option<Hidden>>,
+    /// How the body begins, where it passes unread because of what its client calls it.
+    unread: RefCell<Option<Beginning>>,
     /// What takes the bodies of this request, if they are looked at.
     watch: RefCell<Option<Box<dyn Watch>>>,
 }
@@ -100,6 +102,15 @@ impl Sent {
         self.0.bytes.set(bytes);
     }
 
+    /// The body passes unread, if it begins as it may.
+    pub(super) fn passes_unread(&self, beginning: Beginning) {
+        self.0.unread.replace(Some(beginning));
+    }
+
+    fn is_refused(&self, piece: &[u8]) -> bool {
+        self.0.unread.borrow_mut().as_mut().is_some_and(|unread| unread.is_refused(piece))
+    }
+
     /// What was taken out of a body that was held whole.
     pub(in crate::request) fn hid(&self, hidden: Hidden) {
         self.0.hidden.set(Some(hidden));
@@ -138,8 +149,6 @@ pub struct Outbound<B> {
     /// All of it, where it was held whole: then nothing else is sent.
     pub(super) whole: Option<Box<Redacted>>,
     pub(super) redactor: Option<Redactor>,
-    /// How it begins, where it passes unread because of what its client calls it.
-    pub(super) unread: Option<Beginning>,
     pub(super) ended: bool,
     pub(super) sent: Sent,
     /// Bounds what arrives, and what it grows to where it arrives compressed.
@@ -215,7 +224,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Outbound<B> {
             }
             self.sent.0.bytes.set(bytes);
             self.sent.saw(request::Body::Request, &data);
-            if self.unread.as_mut().is_some_and(|unread| unread.is_json(&data)) {
+            if self.sent.is_refused(&data) {
                 return self.flawed(Flawed::Unreadable);
             }
             let Some(redactor) = &mut self.redactor else { return self.flawed(Flawed::Unreadable) };
