@@ -3,8 +3,8 @@
 //! `cargo bench --bench bodies -- FILE...`: a row for each file, and for a list of users of 64 KiB that it makes itself.
 //! Forty rules, each a key at any depth, a fixed mask. Three ways take turns on the same bytes: Palisade's redactor in pieces,
 //! `serde_json` reading into nothing (`IgnoredAny`: it validates and keeps nothing), `serde_json` as a tree that is changed and
-//! written. A ratio is the median of those within each turn. `-- once WAY COUNT FILE` does one way so many times, for
-//! `valgrind --tool=callgrind`.
+//! written. A ratio is the median of those within each turn. `-- once WAY COUNT FILE` does one way (`redact`, `validate`, `tree`,
+//! or `search`: redacting, with all detectors at work) so many times, for `valgrind --tool=callgrind`.
 //! Must never time an output that it has not compared with the tree's.
 
 use std::error::Error;
@@ -18,9 +18,11 @@ use bytes::Bytes;
 use palisade::redact::ClassIx;
 use palisade::redact::Encoding;
 use palisade::redact::Mask;
+use palisade::redact::Mode;
 use palisade::redact::Plan;
 use palisade::redact::Redactor;
 use palisade::redact::ShapeBuilder;
+use palisade::redact::detect::Kind;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
@@ -80,14 +82,18 @@ const PIECE: usize = 16 << 10;
 type Way = fn(&Arc<Plan>, &Bytes) -> Outcome<usize>;
 
 const WAYS: [(&str, Way); 3] = [("redact", redact), ("validate", validate), ("tree", tree)];
+/// As the first, but all other text is searched for what has a form: only counted.
+const SEARCH: &str = "search";
 
 fn main() -> Outcome {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
-    let plan = plan()?;
+    let plan = plan(words.get(1).is_some_and(|way| way == SEARCH))?;
     if let [once, way, count, file] = words.as_slice()
         && once == "once"
     {
-        let (_, way) = WAYS.iter().find(|(name, _)| name == way).ok_or("redact, validate or tree")?;
+        let way = if way == SEARCH { "redact" } else { way };
+        let (_, way) =
+            WAYS.iter().find(|(name, _)| *name == way).ok_or("redact, search, validate or tree")?;
         let body = if file == "users" { users() } else { Bytes::from(std::fs::read(file)?) };
         return (0..count.parse::<u32>()?).try_for_each(|_| way(&plan, &body).map(drop));
     }
@@ -127,10 +133,15 @@ fn row(plan: &Arc<Plan>, name: &str, body: &Bytes) -> Outcome<String> {
     Ok(format!("{name:24} {:>9} {speed:>8.2} {validate:>12.2} {tree:>8.1}", body.len()))
 }
 
-fn plan() -> Outcome<Arc<Plan>> {
+/// Forty rules; with `finds`, everything that has a form is hidden, too.
+fn plan(finds: bool) -> Outcome<Arc<Plan>> {
     let mut shape = ShapeBuilder::new();
     for key in RULES {
         shape.path(&format!("$..{key}"), ClassIx(0))?;
+    }
+    if finds {
+        shape.mode(Mode::Guarded);
+        Kind::ALL.into_iter().for_each(|kind| shape.detect(kind, ClassIx(0)));
     }
     Ok(Arc::new(Plan::new(&Arc::new(shape.build()?), [(ClassIx(0), Mask::default())], None)))
 }
