@@ -7,7 +7,6 @@
     clippy::indexing_slicing,
     clippy::string_slice,
     clippy::panic,
-    clippy::print_stderr,
     clippy::zombie_processes,
     reason = "a test stops at the first surprise, says what it skips, and `Sidecar` waits for its child when it is dropped"
 )]
@@ -42,7 +41,10 @@ pub fn data(part: &str) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    eprintln!("SKIPPED: no {part} in {} (set PALISADE_DATA)", root.display());
+    // Past the harness, which keeps to itself what a test prints that passes.
+    std::io::stderr()
+        .write_all(format!("SKIPPED: no {part} in {} (set PALISADE_DATA)\n", root.display()).as_bytes())
+        .unwrap();
     None
 }
 

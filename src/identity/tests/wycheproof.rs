@@ -4,6 +4,7 @@
 //! and bad encodings are tried all the same, this test proves their MACs itself, over what [`Jws::parse`] takes apart.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use aws_lc_rs::hmac;
@@ -14,13 +15,15 @@ use serde_json::Value;
 use super::super::jwk::KeySet;
 use super::super::jws::Jws;
 
-#[expect(clippy::print_stderr, reason = "a test that did not run must be seen")]
 fn vectors(name: &str) -> Option<Value> {
     let folder = std::env::var_os("PALISADE_DATA")
         .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data")), PathBuf::from);
     let path = folder.join("jose").join(name);
     if !path.exists() {
-        eprintln!("SKIPPED: {} is absent; set PALISADE_DATA", path.display());
+        // Past the harness, which keeps to itself what a test prints that passes.
+        std::io::stderr()
+            .write_all(format!("SKIPPED: {} is absent; set PALISADE_DATA\n", path.display()).as_bytes())
+            .unwrap();
         return None;
     }
     Some(serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap())

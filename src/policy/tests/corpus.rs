@@ -1,6 +1,7 @@
 //! Cedar's own corpus of random schemas, policies, entities and requests, through our evaluation.
 #![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
+use std::io::Write as _;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -54,7 +55,9 @@ fn read(folder: &Path, name: &str) -> String {
 #[test]
 fn the_corpus_of_cedar_has_the_reasons_and_errors_that_it_says() {
     let Some(folder) = unpacked() else {
-        eprintln!("SKIPPED: no corpus; set PALISADE_DATA to a folder with cedar/corpus-tests.tar.gz");
+        std::io::stderr()
+            .write_all(b"SKIPPED: no corpus; set PALISADE_DATA to a folder with cedar/corpus-tests.tar.gz\n")
+            .unwrap();
         return;
     };
     let mut names: Vec<String> = std::fs::read_dir(folder.path())

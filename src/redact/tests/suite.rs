@@ -1,17 +1,20 @@
 //! The JSON Parsing Test Suite of Nicolas Seriot, and real documents, if they are there.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use super::plan;
 use super::run;
 use crate::redact::Encoding;
 
-#[expect(clippy::print_stderr, reason = "a skipped test must be seen")]
 fn data(folder: &str) -> Vec<(String, Vec<u8>)> {
     let root = std::env::var_os("PALISADE_DATA").map(PathBuf::from);
     let root = root.unwrap_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data")));
     let Ok(folder) = std::fs::read_dir(root.join(folder)) else {
-        eprintln!("SKIPPED: no {folder} in {} (set PALISADE_DATA)", root.display());
+        // Past the harness, which keeps to itself what a test prints that passes.
+        std::io::stderr()
+            .write_all(format!("SKIPPED: no {folder} in {} (set PALISADE_DATA)\n", root.display()).as_bytes())
+            .unwrap();
         return Vec::new();
     };
     let mut files: Vec<_> = folder
