@@ -1,16 +1,20 @@
 //! The record of what was decided: its fields, its encoding, and the promise that it was written.
 //!
 //! [`record`] and [`event`] turn facts into one JSON line, [`journal`] says what "written" means, [`schema`] is the same line read
-//! back, [`trace`] is the place in a distributed trace that a record names. [`crate::disk`] does the writing.
+//! back, [`trace`] is the place in a distributed trace that a record names. [`crate::disk`] does the writing. What proves a
+//! log stands beside: [`tree`] and [`heads`] (Merkle trees), [`note`] (signed checkpoints).
 //! Never: performs I/O, reads a clock, or holds a credential or a hidden value.
 
 pub mod beside;
 pub mod event;
+pub mod heads;
 pub mod journal;
 mod line;
+pub mod note;
 pub mod record;
 pub mod schema;
 pub mod trace;
+pub mod tree;
 
 pub use beside::Beside;
 pub use event::Counted;

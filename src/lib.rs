@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`ids`] | the names that everything else speaks in: tenants, DataKeys, data classes, actions, digests |
 //! | [`limits`] | every bound, with its unit and its reason |
+//! | [`pem`] | the lines around a key in base64 |
 //! | [`problem`] | what is wrong in a file that somebody wrote, and where |
 //! | [`redact`] | JSON bodies stream through; what may not be seen is replaced |
 //! | [`model`] | the tree of tenants, the tree of data classes, the app's routes |
@@ -39,6 +40,7 @@
 
 pub mod ids;
 pub mod limits;
+pub mod pem;
 pub mod problem;
 
 pub mod redact;

@@ -2,10 +2,12 @@
 //!
 //! Bounds that an operator may move are the defaults of the config's `limits` section; the others are fixed.
 
+mod evidence;
 mod graphql;
 mod keys;
 mod sockets;
 
+pub use evidence::*;
 pub use graphql::*;
 pub use keys::*;
 pub use sockets::*;

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 const LAYERS: &[(&str, &[&str])] = &[
     ("ids", &["limits"]),
     ("limits", &[]),
+    ("pem", &[]),
     ("problem", &["limits"]),
     ("redact", &["ids", "limits"]),
     ("model", &["ids", "limits", "problem", "redact"]),
@@ -17,9 +18,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("identity", &["ids", "limits", "problem"]),
     ("policy", &["ids", "limits", "problem", "redact", "model", "identity"]),
     ("tenancy", &["ids", "limits", "problem", "model"]),
-    ("audit", &["ids", "limits", "problem"]),
+    ("audit", &["ids", "limits", "pem", "problem"]),
     ("snapshot", &["ids", "limits", "problem", "redact", "model", "identity", "policy", "tenancy"]),
-    ("bundle", &["ids", "limits", "snapshot"]),
+    ("bundle", &["ids", "limits", "pem", "snapshot"]),
     ("request", &["ids", "limits", "redact", "model", "identity", "policy", "tenancy", "audit", "snapshot"]),
     (
         "cases",
@@ -124,7 +125,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 
 /// Bytes and `now` in, values out.
 const PURE: &[&str] = &[
-    "ids", "limits", "problem", "redact", "model", "learn", "identity", "policy", "tenancy", "audit",
+    "ids", "limits", "pem", "problem", "redact", "model", "learn", "identity", "policy", "tenancy", "audit",
     "snapshot", "bundle", "cases", "compare", "lsp",
 ];
 const IMPURE: &[&str] = &[

@@ -9,10 +9,9 @@ use aws_lc_rs::signature;
 use aws_lc_rs::signature::Ed25519KeyPair;
 use aws_lc_rs::signature::KeyPair as _;
 use aws_lc_rs::signature::UnparsedPublicKey;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 
 use crate::ids::Digest;
+use crate::pem;
 
 /// What stands before the manifest in what is signed, so that no signature made for something else fits here.
 const DOMAIN: &[u8] = b"palisade bundle v1\0";
@@ -28,23 +27,6 @@ fn id(public: &[u8]) -> String {
     Digest::of(public).to_string().chars().take(16).collect()
 }
 
-/// What is between the lines of a PEM text, which must have one block of this kind.
-fn pem(text: &str, kind: &str) -> Option<Vec<u8>> {
-    let (_, rest) = text.split_once(&format!("-----BEGIN {kind}-----"))?;
-    let (body, rest) = rest.split_once(&format!("-----END {kind}-----"))?;
-    if rest.contains("-----BEGIN") {
-        return None;
-    }
-    STANDARD.decode(body.split_ascii_whitespace().collect::<String>()).ok()
-}
-
-fn to_pem(kind: &str, der: &[u8]) -> String {
-    let text = STANDARD.encode(der);
-    let lines: Vec<&str> =
-        (0..text.len()).step_by(64).filter_map(|at| text.get(at..text.len().min(at + 64))).collect();
-    format!("-----BEGIN {kind}-----\n{}\n-----END {kind}-----\n", lines.join("\n"))
-}
-
 /// A key that signatures are verified with.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PublicKey {
@@ -58,7 +40,7 @@ impl PublicKey {
     /// # Errors
     /// When the text is not exactly one Ed25519 public key.
     pub fn from_pem(text: &str) -> Result<Self, &'static str> {
-        let der = pem(text, "PUBLIC KEY").ok_or("it is not one `-----BEGIN PUBLIC KEY-----` block")?;
+        let der = pem::read(text, "PUBLIC KEY").ok_or("it is not one `-----BEGIN PUBLIC KEY-----` block")?;
         let bytes = der.strip_prefix(&SPKI).filter(|bytes| bytes.len() == 32);
         let bytes = bytes.ok_or("it is not an Ed25519 public key")?.to_vec();
         Ok(Self { id: id(&bytes), bytes })
@@ -92,7 +74,8 @@ impl PrivateKey {
     /// # Errors
     /// When the text is not exactly one unencrypted Ed25519 private key.
     pub fn from_pem(text: &str) -> Result<Self, &'static str> {
-        let der = pem(text, "PRIVATE KEY").ok_or("it is not one `-----BEGIN PRIVATE KEY-----` block")?;
+        let der =
+            pem::read(text, "PRIVATE KEY").ok_or("it is not one `-----BEGIN PRIVATE KEY-----` block")?;
         Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der)
             .map(Self)
             .map_err(|_| "it is not an Ed25519 private key")
@@ -107,7 +90,7 @@ impl PrivateKey {
         let pair = Ed25519KeyPair::generate().map_err(|_| failed)?;
         let private = pair.to_pkcs8v1().map_err(|_| failed)?;
         let public = pair.public_key().as_der().map_err(|_| failed)?;
-        Ok((to_pem("PRIVATE KEY", private.as_ref()), to_pem("PUBLIC KEY", public.as_ref())))
+        Ok((pem::write("PRIVATE KEY", private.as_ref()), pem::write("PUBLIC KEY", public.as_ref())))
     }
 
     /// The name of its public key.
