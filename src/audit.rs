@@ -1,12 +1,15 @@
 //! The record of what was decided: its fields, its encoding, and the promise that it was written.
 //!
-//! [`record`] and [`event`] turn facts into one JSON line, [`journal`] says what "written" means, [`schema`] is the same line read
-//! back, [`trace`] is the place in a distributed trace that a record names. [`crate::disk`] does the writing. What proves a
-//! log stands beside: [`tree`] and [`heads`] (Merkle trees), [`note`] (signed checkpoints).
+//! [`record`] and [`event`] turn facts into an [`entry`] of the log, which stands in a [`frame`]; [`journal`] says what "written"
+//! means, [`schema`] is the JSON line of an entry read back, [`trace`] is the place in a distributed trace that a record
+//! names. [`crate::disk`] does the writing. What proves a log stands beside: [`tree`] and [`heads`] (Merkle trees), [`note`]
+//! (signed checkpoints).
 //! Never: performs I/O, reads a clock, or holds a credential or a hidden value.
 
 pub mod beside;
+pub mod entry;
 pub mod event;
+pub mod frame;
 pub mod heads;
 pub mod journal;
 mod line;

@@ -26,7 +26,9 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
 
+use crate::audit::entry;
 use crate::audit::event::Event;
+use crate::audit::frame;
 use crate::disk::sink::Sink;
 use crate::disk::writer::Writer;
 use crate::limits;
@@ -106,8 +108,8 @@ impl Shared {
 enum Message {
     /// A worker's buffer, to be sent back.
     Load(Load),
-    /// Lines whose writer waits for nothing.
-    Lines { bytes: Vec<u8>, records: u64 },
+    /// Frames whose writer waits for nothing.
+    Frames { bytes: Vec<u8>, records: u64 },
     /// Open the file anew: the old one was moved away.
     Reopen,
     /// Write what came before, and end.
@@ -157,12 +159,12 @@ impl Disk {
     pub fn event(&self, event: &Event<'_>) {
         let mut bytes = Vec::new();
         event.encode(now_ms(), &mut bytes);
-        self.lines(bytes, 1);
+        self.frames(bytes, 1);
     }
 
-    /// Puts finished lines on record, so many records. Nobody waits for them, and what cannot be taken is counted.
-    pub fn lines(&self, bytes: Vec<u8>, records: u64) {
-        if self.to_writer.try_send(Message::Lines { bytes, records }).is_err() {
+    /// Puts finished frames on record, so many records. Nobody waits for them, and what cannot be taken is counted.
+    pub fn frames(&self, bytes: Vec<u8>, records: u64) {
+        if self.to_writer.try_send(Message::Frames { bytes, records }).is_err() {
             self.shared.refuse(records);
         }
     }
@@ -204,11 +206,19 @@ fn open_file(path: &Path) -> Result<Sink, OpenError> {
     let (mut sink, torn) = Sink::file(path)?;
     if torn > 0 {
         tracing::warn!(bytes = torn, "the decision log ended in half a line, which was taken off");
-        let mut line = Vec::new();
-        Event::TornTail { bytes: torn }.encode(now_ms(), &mut line);
+        let line = event_line(&Event::TornTail { bytes: torn });
         sink.write(&line).map_err(|error| OpenError::File(path.to_owned(), error))?;
     }
     Ok(sink)
+}
+
+/// An event of now that stands in no numbered log, as a JSON line.
+fn event_line(event: &Event<'_>) -> Vec<u8> {
+    let mut frame = Vec::new();
+    event.encode(now_ms(), &mut frame);
+    // Summed like any other, so that it is read like any other.
+    frame::number(&mut frame, entry::NOT_NUMBERED);
+    entry::lines(&frame)
 }
 
 /// Milliseconds since 1970.

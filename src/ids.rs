@@ -236,6 +236,18 @@ impl DecisionId {
         Self(uuid::Builder::from_unix_timestamp_millis(now_ms, &unique).into_uuid().into_bytes())
     }
 
+    /// The id of these 16 bytes, as a record holds them.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 16 bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
     /// The 36 characters of the id.
     #[must_use]
     pub const fn text(self) -> [u8; 36] {

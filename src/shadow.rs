@@ -307,7 +307,7 @@ impl Thread {
         self.flushed = Instant::now();
         self.looking.iter_mut().for_each(|looking| looking.memory.count());
         if self.records > 0 {
-            self.disk.lines(std::mem::take(&mut self.lines), std::mem::take(&mut self.records));
+            self.disk.frames(std::mem::take(&mut self.lines), std::mem::take(&mut self.records));
         }
     }
 

@@ -3,9 +3,9 @@
 //! It names the decision that was made, and says what differs; the rest stands in that decision's own record.
 //! Never: stands for a decision. Its type is its own, and its mode is `shadow`.
 
-use crate::audit::line::Key;
-use crate::audit::line::Line;
-use crate::audit::line::key;
+use crate::audit::entry::Kind;
+use crate::audit::entry::Pen;
+use crate::audit::entry::key;
 use crate::ids::Action;
 use crate::ids::DecisionId;
 use crate::ids::Digest;
@@ -71,47 +71,47 @@ pub struct Class<'a> {
 }
 
 impl Beside<'_> {
-    /// Appends the record to `line`: one JSON object and a line feed.
-    pub fn encode(&self, line: &mut Vec<u8>) {
-        let mut line = Line::open(line, "shadow");
-        line.id(self.decision_id);
-        line.time(key!("time"), self.time_ms);
-        line.word(key!("mode"), "shadow");
-        line.word(key!("origin"), self.origin);
-        ids(&mut line, key!("directions"), self.directions);
-        line.text(key!("tenant"), self.tenant);
-        line.maybe_text(key!("caller"), self.caller);
-        line.word(key!("action"), self.action.as_str());
-        line.text(key!("resource"), self.resource);
-        line.digest(key!("snapshot"), self.snapshot);
-        line.number(key!("generation"), self.generation);
-        line.digest(key!("candidate"), self.candidate);
-        line.object(key!("enforced"), |line| self.enforced.encode(line));
-        line.object(key!("shadow"), |line| self.shadow.encode(line));
-        line.list(key!("classes"), limits::CLASSES_MAX, self.classes, |line, class| {
-            line.object_value(|line| {
-                line.text(key!("class"), class.class);
-                line.text(key!("enforced"), class.enforced);
-                line.text(key!("shadow"), class.shadow);
+    /// Appends the record to `out`: one frame of the log.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let book = self.caller.unwrap_or_default();
+        let mut pen = Pen::open(out, Kind::Shadow, false, self.time_ms, book);
+        pen.id(key!("decision_id"), self.decision_id);
+        pen.text(key!("mode"), "shadow");
+        pen.text(key!("origin"), self.origin);
+        ids(&mut pen, key!("directions"), self.directions);
+        pen.text(key!("tenant"), self.tenant);
+        pen.maybe_text(key!("caller"), self.caller);
+        pen.text(key!("action"), self.action.as_str());
+        pen.text(key!("resource"), self.resource);
+        pen.digest(key!("snapshot"), self.snapshot);
+        pen.number(key!("generation"), self.generation);
+        pen.digest(key!("candidate"), self.candidate);
+        pen.object(key!("enforced"), |pen| self.enforced.encode(pen));
+        pen.object(key!("shadow"), |pen| self.shadow.encode(pen));
+        pen.list(key!("classes"), limits::CLASSES_MAX, self.classes, |pen, class| {
+            pen.object_value(|pen| {
+                pen.text(key!("class"), class.class);
+                pen.text(key!("enforced"), class.enforced);
+                pen.text(key!("shadow"), class.shadow);
             });
         });
-        ids(&mut line, key!("policies"), self.policies);
-        line.close();
+        ids(&mut pen, key!("policies"), self.policies);
+        pen.close();
     }
 }
 
 impl Side<'_> {
-    fn encode(&self, line: &mut Line<'_>) {
-        line.word(key!("decision"), if self.code == "allowed" { "allow" } else { "deny" });
+    fn encode(&self, pen: &mut Pen<'_>) {
+        pen.text(key!("decision"), if self.code == "allowed" { "allow" } else { "deny" });
         if self.code != "allowed" {
-            line.text(key!("code"), self.code);
+            pen.text(key!("code"), self.code);
         }
-        line.maybe_text(key!("pathway"), self.pathway);
-        ids(line, key!("reasons"), self.reasons);
-        ids(line, key!("errors"), self.errors);
+        pen.maybe_text(key!("pathway"), self.pathway);
+        ids(pen, key!("reasons"), self.reasons);
+        ids(pen, key!("errors"), self.errors);
     }
 }
 
-fn ids(line: &mut Line<'_>, key: &'static Key, all: &[&str]) {
-    line.list(key, limits::RECORD_REASONS_MAX, all, |line, id| line.text_value(key.name, id.as_bytes()));
+fn ids(pen: &mut Pen<'_>, key: u8, all: &[&str]) {
+    pen.list(key, limits::RECORD_REASONS_MAX, all, |pen, id| pen.text_value(id));
 }

@@ -6,8 +6,9 @@ mod reveal;
 
 pub use reveal::Reveal;
 
-use crate::audit::line::Line;
-use crate::audit::line::key;
+use crate::audit::entry::Kind;
+use crate::audit::entry::Pen;
+use crate::audit::entry::key;
 use crate::ids::Digest;
 use crate::problem::Problem;
 use crate::problem::Severity;
@@ -133,63 +134,67 @@ pub struct Counted {
 }
 
 impl Event<'_> {
-    /// Appends the record to `line`: one JSON object and a line feed.
-    pub fn encode(&self, time_ms: u64, line: &mut Vec<u8>) {
-        let mut line = Line::open(line, "event");
-        line.time(key!("time"), time_ms);
-        line.word(key!("event"), self.name());
+    /// Appends the record to `out`: one frame of the log.
+    pub fn encode(&self, time_ms: u64, out: &mut Vec<u8>) {
+        let mut pen = Pen::open(out, Kind::Event, false, time_ms, self.book());
+        pen.text(key!("event"), self.name());
         match self {
             Self::Start { version, snapshot, bundle } => {
-                line.text(key!("version"), version);
-                line.digest(key!("snapshot"), snapshot);
-                encode_bundle(&mut line, *bundle);
+                pen.text(key!("version"), version);
+                pen.digest(key!("snapshot"), snapshot);
+                encode_bundle(&mut pen, *bundle);
             }
             Self::Stop => {}
             Self::ReloadApplied { before, after, generation, cause, bundle, added, removed, changed } => {
-                line.digest(key!("before"), before);
-                line.digest(key!("after"), after);
-                line.number(key!("generation"), *generation);
-                line.word(key!("cause"), cause);
-                encode_bundle(&mut line, *bundle);
-                encode_changes(&mut line, [added, removed, changed]);
+                pen.digest(key!("before"), before);
+                pen.digest(key!("after"), after);
+                pen.number(key!("generation"), *generation);
+                pen.text(key!("cause"), cause);
+                encode_bundle(&mut pen, *bundle);
+                encode_changes(&mut pen, [added, removed, changed]);
             }
             Self::ShadowStarted { origin, snapshot, candidate, added, removed, changed } => {
-                line.word(key!("origin"), origin);
-                line.digest(key!("snapshot"), snapshot);
-                line.digest(key!("candidate"), candidate);
-                encode_changes(&mut line, [added, removed, changed]);
+                pen.text(key!("origin"), origin);
+                pen.digest(key!("snapshot"), snapshot);
+                pen.digest(key!("candidate"), candidate);
+                encode_changes(&mut pen, [added, removed, changed]);
             }
             Self::ShadowEnded { origin, candidate } => {
-                line.word(key!("origin"), origin);
-                line.digest(key!("candidate"), candidate);
+                pen.text(key!("origin"), origin);
+                pen.digest(key!("candidate"), candidate);
             }
             Self::ShadowStopped { origin, candidate, looked_at, new_denials, window_ms } => {
-                line.word(key!("origin"), origin);
-                line.digest(key!("candidate"), candidate);
-                line.number(key!("looked_at"), *looked_at);
-                line.number(key!("new_denials"), *new_denials);
-                line.number(key!("window_ms"), *window_ms);
+                pen.text(key!("origin"), origin);
+                pen.digest(key!("candidate"), candidate);
+                pen.number(key!("looked_at"), *looked_at);
+                pen.number(key!("new_denials"), *new_denials);
+                pen.number(key!("window_ms"), *window_ms);
             }
             Self::ShadowCounted { origin, candidate, counted } => {
-                line.word(key!("origin"), origin);
-                line.digest(key!("candidate"), candidate);
-                line.number(key!("looked_at"), counted.looked_at);
-                line.number(key!("disagreed"), counted.disagreed);
-                line.number(key!("unknown"), counted.unknown);
-                line.number(key!("dropped"), counted.dropped);
-                line.number(key!("unrecorded"), counted.unrecorded);
+                pen.text(key!("origin"), origin);
+                pen.digest(key!("candidate"), candidate);
+                pen.number(key!("looked_at"), counted.looked_at);
+                pen.number(key!("disagreed"), counted.disagreed);
+                pen.number(key!("unknown"), counted.unknown);
+                pen.number(key!("dropped"), counted.dropped);
+                pen.number(key!("unrecorded"), counted.unrecorded);
             }
             Self::ReloadRefused { stays, problems } | Self::ShadowRefused { stays, problems } => {
-                line.digest(key!("stays"), stays);
-                line.list(key!("problems"), usize::MAX, problems, |line, problem| {
-                    line.object_value(|line| encode_problem(line, problem))
+                pen.digest(key!("stays"), stays);
+                pen.list(key!("problems"), usize::MAX, problems, |pen, problem| {
+                    pen.object_value(|pen| encode_problem(pen, problem))
                 });
             }
-            Self::Reveal(reveal) => reveal.encode(&mut line),
-            Self::TornTail { bytes } => line.number(key!("bytes"), *bytes),
-            Self::RecordsLost { count } => line.number(key!("count"), *count),
+            Self::Reveal(reveal) => reveal.encode(&mut pen),
+            Self::TornTail { bytes } => pen.number(key!("bytes"), *bytes),
+            Self::RecordsLost { count } => pen.number(key!("count"), *count),
         }
-        line.close();
+        pen.close();
+    }
+
+    /// The tenant in whose book it stands; the program's own is nobody's.
+    fn book(&self) -> &str {
+        if let Self::Reveal(reveal) = self { reveal.tenant.unwrap_or_default() } else { "" }
     }
 
     /// The event's name in the record.
@@ -212,30 +217,30 @@ impl Event<'_> {
     }
 }
 
-fn encode_bundle(line: &mut Line<'_>, bundle: Option<(&str, &Digest)>) {
+fn encode_bundle(pen: &mut Pen<'_>, bundle: Option<(&str, &Digest)>) {
     if let Some((title, manifest)) = bundle {
-        line.text(key!("bundle"), title);
-        line.digest(key!("bundle_manifest"), manifest);
+        pen.text(key!("bundle"), title);
+        pen.digest(key!("bundle_manifest"), manifest);
     }
 }
 
-fn encode_changes(line: &mut Line<'_>, [added, removed, changed]: [&[&str]; 3]) {
+fn encode_changes(pen: &mut Pen<'_>, [added, removed, changed]: [&[&str]; 3]) {
     for (key, ids) in [(key!("added"), added), (key!("removed"), removed), (key!("changed"), changed)] {
-        line.list(key, usize::MAX, ids, |line, id| line.text_value(key.name, id.as_bytes()));
+        pen.list(key, usize::MAX, ids, |pen, id| pen.text_value(id));
     }
 }
 
-fn encode_problem(line: &mut Line<'_>, problem: &Problem) {
-    line.word(key!("code"), problem.code);
-    line.word(
+fn encode_problem(pen: &mut Pen<'_>, problem: &Problem) {
+    pen.text(key!("code"), problem.code);
+    pen.text(
         key!("severity"),
         match problem.severity {
             Severity::Warning => "warning",
             Severity::Error => "error",
         },
     );
-    line.text(key!("file"), &problem.place.file);
-    line.number(key!("line"), problem.place.line.into());
-    line.number(key!("column"), problem.place.column.into());
-    line.text(key!("message"), &problem.message);
+    pen.text(key!("file"), &problem.place.file);
+    pen.number(key!("line"), problem.place.line.into());
+    pen.number(key!("column"), problem.place.column.into());
+    pen.text(key!("message"), &problem.message);
 }

@@ -15,6 +15,9 @@ use std::task::Context;
 use std::task::Poll;
 use std::task::Waker;
 
+use crate::audit::entry;
+use crate::audit::frame;
+
 /// Proof that a record is written: it survives the death of this process.
 #[derive(Debug)]
 #[must_use = "a receipt is what a request goes to the app with"]
@@ -45,7 +48,7 @@ impl std::error::Error for Unwritten {}
 
 /// Where records are appended.
 pub trait Journal {
-    /// Appends what `encode` appends to the buffer it is given: one record, which is one whole line.
+    /// Appends what `encode` appends to the buffer it is given: whole frames, each of one record.
     ///
     /// The record will be written whether or not the answer is waited for.
     ///
@@ -128,7 +131,7 @@ impl Future for Written {
 /// A journal in memory, for tests, examples and the simulator: it writes at once, and fails when told to.
 #[derive(Debug, Default)]
 pub struct InMemory {
-    lines: RefCell<Vec<u8>>,
+    frames: RefCell<Vec<u8>>,
     mood: std::cell::Cell<Mood>,
 }
 
@@ -150,10 +153,12 @@ impl InMemory {
         self.mood.set(mood);
     }
 
-    /// All that was written.
+    /// All that was written, as JSON lines.
     #[must_use]
     pub fn lines(&self) -> Vec<u8> {
-        self.lines.borrow().clone()
+        let mut frames = self.frames.borrow().clone();
+        frame::number(&mut frames, 0);
+        entry::lines(&frames)
     }
 }
 
@@ -161,7 +166,7 @@ impl Journal for InMemory {
     fn append(&self, encode: &mut dyn FnMut(&mut Vec<u8>)) -> Result<Written, Full> {
         let batch = Batch::default();
         match self.mood.get() {
-            Mood::Writes => encode(&mut self.lines.borrow_mut()),
+            Mood::Writes => encode(&mut self.frames.borrow_mut()),
             Mood::Fails => {}
             Mood::IsFull => return Err(Full),
         }
@@ -178,6 +183,7 @@ mod tests {
     use std::task::Wake;
 
     use super::*;
+    use crate::audit::Event;
 
     #[derive(Default)]
     struct Count(AtomicUsize);
@@ -231,12 +237,13 @@ mod tests {
     #[test]
     fn a_journal_in_memory_fails_as_told() {
         let journal = InMemory::default();
-        let append = || journal.append(&mut |line| line.extend_from_slice(b"{}\n"));
+        let append = || journal.append(&mut |out| Event::Stop.encode(0, out));
         assert!(matches!(poll(&mut append().unwrap(), Waker::noop()), Poll::Ready(Ok(_))));
         journal.set(Mood::Fails);
         assert!(matches!(poll(&mut append().unwrap(), Waker::noop()), Poll::Ready(Err(_))));
         journal.set(Mood::IsFull);
         assert_eq!(append().unwrap_err(), Full);
-        assert_eq!(journal.lines(), b"{}\n");
+        let line = r#"{"type":"event","seq":0,"time":"1970-01-01T00:00:00.000Z","event":"stop"}"#;
+        assert_eq!(journal.lines(), format!("{line}\n").as_bytes());
     }
 }

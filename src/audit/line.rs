@@ -1,9 +1,9 @@
 //! Writes one JSON object (RFC 8259) as one line, straight into a buffer.
 //!
 //! Never: lets a character out that ends a line, moves a terminal's cursor or reorders what a reader sees; lets one
-//! text or one list grow past its bound. What was cut is named in the line itself.
+//! text grow past its bound. What was cut is named in the line itself.
 //! INVARIANT: a line holds exactly one `\n`, its last byte (`any_content_is_one_line_that_reads_back_equal`).
-//! Callers: `audit::record`, and nobody else.
+//! Callers: `audit::entry::render`, and nobody else.
 
 mod numbers;
 mod plain;
@@ -11,7 +11,6 @@ mod plain;
 use std::net::IpAddr;
 
 use crate::ids::DecisionId;
-use crate::ids::Digest;
 use crate::ids::hex8;
 use crate::limits;
 
@@ -20,30 +19,16 @@ use plain::all_plain;
 /// How long most lines are at most: room made at once, so that no field has to.
 const USUAL_BYTES: usize = 2 << 10;
 
-/// What is kept free for the end of a line: closing brackets and the names of cut fields, each at most once.
-const TAIL_BYTES: usize = 1 << 10;
-
 /// The name of a member as it is written: quoted, with its colon, and with the comma that parts it from what stands before.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Key {
     pub(super) name: &'static str,
     pub(super) first: &'static str,
     pub(super) next: &'static str,
 }
 
-/// A [`Key`] whose spellings are put together by the compiler.
-macro_rules! key {
-    ($name:literal) => {
-        &$crate::audit::line::Key {
-            name: $name,
-            first: concat!("\"", $name, "\":"),
-            next: concat!(",\"", $name, "\":"),
-        }
-    };
-}
-pub(super) use key;
-
-/// One line that is being written.
+/// One line that is being written: names and values in turn. What was cut or is not UTF-8 is marked with the name that
+/// the value was given.
 pub(super) struct Line<'v> {
     out: &'v mut Vec<u8>,
     start: usize,
@@ -54,28 +39,34 @@ pub(super) struct Line<'v> {
 }
 
 impl<'v> Line<'v> {
-    pub(super) fn open(out: &'v mut Vec<u8>, kind: &'static str) -> Self {
+    /// Begins a line.
+    pub(super) fn open(out: &'v mut Vec<u8>) -> Self {
         out.reserve(USUAL_BYTES);
         let start = out.len();
         out.push(b'{');
-        let mut line = Self { out, start, comma: false, second: None, cut: Vec::new(), not_utf8: Vec::new() };
-        line.word(key!("type"), kind);
-        line
+        Self { out, start, comma: false, second: None, cut: Vec::new(), not_utf8: Vec::new() }
+    }
+
+    /// How long it is so far, in bytes.
+    pub(super) const fn len(&self) -> usize {
+        self.out.len() - self.start
     }
 
     /// Ends the line, naming what was cut and what was not UTF-8.
     pub(super) fn close(mut self) {
-        // The names are our own and few, and room was kept for them.
-        for (key, names) in [
-            (key!("cut"), std::mem::take(&mut self.cut)),
-            (key!("not_utf8"), std::mem::take(&mut self.not_utf8)),
-        ] {
-            for (at, name) in names.iter().enumerate() {
+        for (name, names) in
+            [("cut", std::mem::take(&mut self.cut)), ("not_utf8", std::mem::take(&mut self.not_utf8))]
+        {
+            for (at, marked) in names.iter().enumerate() {
                 if at == 0 {
-                    self.key(key);
+                    self.out.extend_from_slice(b",\"");
+                    self.out.extend_from_slice(name.as_bytes());
+                    self.out.extend_from_slice(b"\":[");
+                } else {
+                    self.out.push(b',');
                 }
-                self.out.extend_from_slice(if at == 0 { b"[\"" } else { b",\"" });
-                self.out.extend_from_slice(name.as_bytes());
+                self.out.push(b'"');
+                self.out.extend_from_slice(marked.as_bytes());
                 self.out.push(b'"');
             }
             if !names.is_empty() {
@@ -85,126 +76,74 @@ impl<'v> Line<'v> {
         self.out.extend_from_slice(b"}\n");
     }
 
+    /// The name of the next member.
     #[inline]
-    fn key(&mut self, key: &'static Key) {
+    pub(super) fn key(&mut self, key: &Key) {
         self.out.extend_from_slice(if self.comma { key.next } else { key.first }.as_bytes());
         self.comma = true;
     }
 
-    /// A member that is an object.
-    pub(super) fn object(&mut self, key: &'static Key, write: impl FnOnce(&mut Self)) {
-        self.key(key);
-        self.object_value(write);
-    }
-
-    pub(super) fn object_value(&mut self, write: impl FnOnce(&mut Self)) {
-        self.out.push(b'{');
-        self.comma = false;
-        write(self);
-        self.out.push(b'}');
-        self.comma = true;
-    }
-
-    /// A member that is a list. It ends early, and is marked, at `max` items or where the next may not fit the record.
-    pub(super) fn list<T>(
-        &mut self,
-        key: &'static Key,
-        max: usize,
-        items: &[T],
-        write: impl Fn(&mut Self, &T),
-    ) {
-        self.list_within(key, (max, limits::RECORD_BYTES_MAX), items, write);
-    }
-
-    /// The same, with a bound on its bytes as well: further fields come after it.
-    pub(super) fn list_within<T>(
-        &mut self,
-        key: &'static Key,
-        (max, bytes_max): (usize, usize),
-        items: &[T],
-        write: impl Fn(&mut Self, &T),
-    ) {
-        self.key(key);
-        let begin = self.out.len();
-        self.out.push(b'[');
-        for (at, item) in items.iter().enumerate() {
-            let full = self.out.len() - self.start + limits::RECORD_ITEM_BYTES_MAX + TAIL_BYTES;
-            let long = self.out.len() - begin + limits::RECORD_FIELD_BYTES_MAX > bytes_max;
-            if at >= max || long || full > limits::RECORD_BYTES_MAX {
-                mark(&mut self.cut, key.name);
-                break;
-            }
-            if at > 0 {
-                self.out.push(b',');
-            }
-            write(self, item);
+    /// The place of the next item of a list.
+    pub(super) fn item(&mut self) {
+        if std::mem::replace(&mut self.comma, true) {
+            self.out.push(b',');
         }
-        self.out.push(b']');
+    }
+
+    /// Begins an object (`{`) or a list (`[`).
+    pub(super) fn begin(&mut self, bracket: u8) {
+        self.out.push(bracket);
+        self.comma = false;
+    }
+
+    /// Ends an object (`}`) or a list (`]`).
+    pub(super) fn end(&mut self, bracket: u8) {
+        self.out.push(bracket);
         self.comma = true;
+    }
+
+    /// This field ended early.
+    pub(super) fn was_cut(&mut self, name: &'static str) {
+        mark(&mut self.cut, name);
     }
 
     /// A word of our own vocabulary: it needs no escaping.
-    pub(super) fn word(&mut self, key: &'static Key, word: &'static str) {
-        self.key(key);
+    pub(super) fn word(&mut self, word: &'static str) {
         self.out.push(b'"');
         self.out.extend_from_slice(word.as_bytes());
         self.out.push(b'"');
     }
 
-    pub(super) fn text(&mut self, key: &'static Key, text: &str) {
-        self.bytes(key, text.as_bytes());
+    pub(super) fn flag(&mut self, flag: bool) {
+        self.out.extend_from_slice(if flag { b"true" } else { b"false" });
     }
 
-    pub(super) fn maybe_text(&mut self, key: &'static Key, text: Option<&str>) {
-        if let Some(text) = text {
-            self.text(key, text);
-        }
-    }
-
-    /// Text that somebody else made, and that may not be UTF-8.
-    pub(super) fn bytes(&mut self, key: &'static Key, bytes: &[u8]) {
-        self.key(key);
-        self.text_value(key.name, bytes);
-    }
-
-    pub(super) fn number(&mut self, key: &'static Key, number: u64) {
-        self.key(key);
+    pub(super) fn number(&mut self, number: u64) {
         numbers::decimal(self.out, number);
     }
 
     pub(super) fn id(&mut self, id: DecisionId) {
-        self.key(key!("decision_id"));
         self.out.push(b'"');
         self.out.extend_from_slice(&id.text());
         self.out.push(b'"');
     }
 
-    pub(super) fn digest(&mut self, key: &'static Key, digest: &Digest) {
-        self.hex(key, digest.as_bytes());
-    }
-
     /// At most 32 bytes, a multiple of four.
-    pub(super) fn hex(&mut self, key: &'static Key, bytes: &[u8]) {
-        self.key(key);
+    pub(super) fn hex(&mut self, bytes: &[u8]) {
         self.out.push(b'"');
-        // A digest is the longest; what is written at once is checked for room once.
-        let mut text = [0; 64];
-        for (to, four) in text.as_chunks_mut().0.iter_mut().zip(bytes.as_chunks().0) {
-            *to = hex8(*four);
+        for four in bytes.as_chunks().0 {
+            self.out.extend_from_slice(&hex8(*four));
         }
-        self.out.extend_from_slice(text.get(..bytes.len() * 2).unwrap_or_default());
         self.out.push(b'"');
     }
 
     /// A time in milliseconds since 1970 as RFC 3339 in UTC.
-    pub(super) fn time(&mut self, key: &'static Key, time_ms: u64) {
-        self.key(key);
+    pub(super) fn time(&mut self, time_ms: u64) {
         numbers::time(self.out, &mut self.second, time_ms);
     }
 
     /// An IP address, in its usual spelling.
-    pub(super) fn ip(&mut self, key: &'static Key, ip: IpAddr) {
-        self.key(key);
+    pub(super) fn ip(&mut self, ip: IpAddr) {
         self.out.push(b'"');
         match ip {
             IpAddr::V4(ip) => {
@@ -220,8 +159,8 @@ impl<'v> Line<'v> {
         self.out.push(b'"');
     }
 
-    /// A string value; `name` is what a cut or a wrong byte is marked with.
-    pub(super) fn text_value(&mut self, name: &'static str, bytes: &[u8]) {
+    /// Text that somebody else made, and that may not be UTF-8; `name` is what a cut or a wrong byte is marked with.
+    pub(super) fn text(&mut self, name: &'static str, bytes: &[u8]) {
         self.out.push(b'"');
         if all_plain(bytes) && bytes.len() <= limits::RECORD_FIELD_BYTES_MAX {
             self.out.extend_from_slice(bytes);
@@ -229,7 +168,6 @@ impl<'v> Line<'v> {
             self.escaped(name, bytes);
         }
         self.out.push(b'"');
-        self.comma = true;
     }
 
     fn escaped(&mut self, name: &'static str, bytes: &[u8]) {
@@ -328,16 +266,23 @@ mod tests {
 
     fn written(write: impl FnOnce(&mut Line<'_>)) -> String {
         let mut out = Vec::new();
-        let mut line = Line::open(&mut out, "test");
+        let mut line = Line::open(&mut out);
         write(&mut line);
         line.close();
         String::from_utf8(out).unwrap()
     }
 
+    const TEXT: Key = Key { name: "text", first: "\"text\":", next: ",\"text\":" };
+
+    fn named(line: &mut Line<'_>, bytes: &[u8]) {
+        line.key(&TEXT);
+        line.text(TEXT.name, bytes);
+    }
+
     proptest! {
         #[test]
         fn any_text_stays_on_its_line_and_reads_back_equal(text: String) {
-            let line = written(|line| line.text(key!("text"), &text));
+            let line = written(|line| named(line, text.as_bytes()));
             let read: serde_json::Value = serde_json::from_str(&line).unwrap();
             prop_assert_eq!(read["text"].as_str(), Some(text.as_str()));
             prop_assert!(!line.trim_end_matches('\n').chars().any(misleads));
@@ -345,7 +290,7 @@ mod tests {
 
         #[test]
         fn any_bytes_stay_on_their_line(bytes: Vec<u8>) {
-            let line = written(|line| line.bytes(key!("text"), &bytes));
+            let line = written(|line| named(line, &bytes));
             let read: serde_json::Value = serde_json::from_str(&line).unwrap();
             prop_assert_eq!(read.get("not_utf8").is_some(), std::str::from_utf8(&bytes).is_err());
             prop_assert!(!line.trim_end_matches('\n').chars().any(misleads));
@@ -355,39 +300,29 @@ mod tests {
     #[test]
     fn what_could_mislead_a_reader_is_escaped() {
         let line = written(|line| {
-            line.bytes(key!("t"), "\r\n\u{1b}[2J\u{7f}\u{85}\u{2028}\u{202e}\u{2066}\u{e0041}é".as_bytes())
+            named(line, "\r\n\u{1b}[2J\u{7f}\u{85}\u{2028}\u{202e}\u{2066}\u{e0041}é".as_bytes())
         });
-        let escaped = r#""t":"\r\n\u001b[2J\u007f\u0085\u2028\u202e\u2066\udb40\udc41é""#;
+        let escaped = r#""text":"\r\n\u001b[2J\u007f\u0085\u2028\u202e\u2066\udb40\udc41é""#;
         assert!(line.contains(escaped), "{line}");
     }
 
     #[test]
     fn bytes_that_are_no_text_are_shown_and_named() {
-        let line = written(|line| line.bytes(key!("host"), b"a\xffb\xc3"));
-        assert_eq!(line, "{\"type\":\"test\",\"host\":\"a\\\\xffb\\\\xc3\",\"not_utf8\":[\"host\"]}\n");
+        let line = written(|line| named(line, b"a\xffb\xc3"));
+        assert_eq!(line, "{\"text\":\"a\\\\xffb\\\\xc3\",\"not_utf8\":[\"text\"]}\n");
     }
 
     #[test]
     fn a_long_text_is_cut_between_characters_and_named() {
         for unit in ["x", "é", "\u{1}", "\u{10ffff}", "\""] {
             let text = unit.repeat(limits::RECORD_FIELD_BYTES_MAX + 1);
-            let line = written(|line| line.text(key!("path"), &text));
+            let line = written(|line| named(line, text.as_bytes()));
             assert!(line.len() <= limits::RECORD_FIELD_BYTES_MAX + 60, "{}", line.len());
             let read: serde_json::Value = serde_json::from_str(&line).unwrap();
-            assert!(text.starts_with(read["path"].as_str().unwrap()));
-            assert_eq!(read["cut"][0], "path");
+            assert!(text.starts_with(read["text"].as_str().unwrap()));
+            assert_eq!(read["cut"][0], "text");
         }
         let exact = "x".repeat(limits::RECORD_FIELD_BYTES_MAX);
-        assert!(!written(|line| line.text(key!("path"), &exact)).contains("cut"));
-    }
-
-    #[test]
-    fn a_long_list_ends_early_and_is_named() {
-        let items = vec!["y".repeat(2_000); 100];
-        let line = written(|line| {
-            line.list(key!("ids"), 100, &items, |line, item| line.text_value("ids", item.as_bytes()))
-        });
-        assert!(line.len() <= limits::RECORD_BYTES_MAX, "{}", line.len());
-        assert!(line.ends_with("],\"cut\":[\"ids\"]}\n"));
+        assert!(!written(|line| named(line, exact.as_bytes())).contains("cut"));
     }
 }

@@ -12,9 +12,9 @@ pub use outcome::Outcome;
 pub use outcome::OutcomeLatency;
 pub use outcome::Redaction;
 
-use crate::audit::line::Key;
-use crate::audit::line::Line;
-use crate::audit::line::key;
+use crate::audit::entry::Kind;
+use crate::audit::entry::Pen;
+use crate::audit::entry::key;
 use crate::audit::trace::Trace;
 use crate::ids::Action;
 use crate::ids::DataKey;
@@ -26,6 +26,8 @@ use crate::limits;
 /// What was decided for one request, and why. Written before the app sees the request.
 #[derive(Debug, Clone, Copy)]
 pub struct Decision<'a> {
+    /// Whose books it stands in.
+    pub books: Books<'a>,
     /// The decision's name, which its outcome repeats.
     pub decision_id: DecisionId,
     /// When it was decided, in milliseconds since 1970.
@@ -77,6 +79,18 @@ pub struct Decision<'a> {
     /// And those that it may not.
     pub unsettable: &'a [&'a str],
 }
+
+/// The tenants in whose books a record stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Books<'a> {
+    /// The book that holds it in full: the caller's, or the program's own where that is nobody's.
+    pub book: &'a str,
+    /// The tenant whose data it is, where that is another: it reads there who came from where, and not who exactly.
+    pub mirror: Option<&'a str>,
+}
+
+/// What stands for the id of a principal in the book of another tenant.
+pub const MASKED: &str = "***";
 
 /// How a request was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -185,133 +199,141 @@ pub struct DecisionLatency {
     pub authorize_us: u64,
 }
 
-impl Decision<'_> {
-    /// Appends the record to `line`: one JSON object and a line feed.
-    pub fn encode(&self, line: &mut Vec<u8>) {
-        let mut line = Line::open(line, "decision");
-        line.id(self.decision_id);
-        line.time(key!("time"), self.time_ms);
-        match self.answer {
-            Answer::Allow => line.word(key!("decision"), "allow"),
-            Answer::Deny { code, detail } => {
-                line.word(key!("decision"), "deny");
-                line.text(key!("code"), code);
-                line.maybe_text(key!("detail"), detail);
-            }
+impl<'a> Decision<'a> {
+    /// Appends the record to `out`: one frame of the log, and another where it is mirrored.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        self.encode_in(self.books.book, false, out);
+        if let Some(book) = self.books.mirror {
+            self.encode_in(book, true, out);
         }
-        line.word(key!("mode"), "enforce");
-        if let Some(id) = self.request_id {
-            line.bytes(key!("request_id"), id);
-        }
-        line.maybe_text(key!("purpose"), self.purpose);
-        line.hex(key!("trace_id"), self.trace.trace_id());
-        line.hex(key!("span_id"), self.trace.span_id());
-        self.encode_who(&mut line);
-        self.encode_what(&mut line);
-        self.encode_why(&mut line);
-        line.close();
     }
 
-    fn encode_who(&self, line: &mut Line<'_>) {
-        line.maybe_text(key!("tenant"), self.tenant.map(TenantPath::as_str));
-        line.maybe_text(key!("data_key"), self.data_key.map(DataKey::as_str));
-        line.list(
+    fn encode_in(&self, book: &str, mirror: bool, out: &mut Vec<u8>) {
+        let mut pen = Pen::open(out, Kind::Decision, mirror, self.time_ms, book);
+        pen.id(key!("decision_id"), self.decision_id);
+        match self.answer {
+            Answer::Allow => pen.text(key!("decision"), "allow"),
+            Answer::Deny { code, detail } => {
+                pen.text(key!("decision"), "deny");
+                pen.text(key!("code"), code);
+                pen.maybe_text(key!("detail"), detail);
+            }
+        }
+        pen.text(key!("mode"), "enforce");
+        if let Some(id) = self.request_id {
+            pen.bytes(key!("request_id"), id);
+        }
+        pen.maybe_text(key!("purpose"), self.purpose);
+        pen.hex(key!("trace_id"), self.trace.trace_id());
+        pen.hex(key!("span_id"), self.trace.span_id());
+        self.encode_who(mirror, &mut pen);
+        self.encode_what(mirror, &mut pen);
+        self.encode_why(&mut pen);
+        pen.close();
+    }
+
+    fn encode_who(&self, mirror: bool, pen: &mut Pen<'_>) {
+        pen.maybe_text(key!("tenant"), self.tenant.map(TenantPath::as_str));
+        pen.maybe_text(key!("data_key"), self.data_key.map(DataKey::as_str));
+        pen.list(
             key!("tenant_sources"),
             limits::RECORD_TENANT_SOURCES_MAX,
             self.tenant_sources,
-            |line, named| {
-                line.object_value(|line| {
-                    line.word(key!("source"), named.source);
-                    line.text(key!("tenant"), named.tenant);
+            |pen, named| {
+                pen.object_value(|pen| {
+                    pen.text(key!("source"), named.source);
+                    pen.text(key!("tenant"), named.tenant);
                 });
             },
         );
         if let Some(principal) = &self.principal {
-            line.object(key!("principal"), |line| {
-                line.word(key!("type"), principal.kind);
-                line.text(key!("id"), principal.id);
-                line.maybe_text(key!("tenant"), principal.tenant.map(TenantPath::as_str));
-                line.word(key!("auth_method"), principal.auth_method);
-                line.maybe_text(key!("issuer"), principal.issuer);
-                names(line, key!("roles"), principal.roles);
-                names(line, key!("groups"), principal.groups);
-                names(line, key!("scopes"), principal.scopes);
+            pen.object(key!("principal"), |pen| {
+                pen.text(key!("type"), principal.kind);
+                pen.text(key!("id"), if mirror { MASKED } else { principal.id });
+                pen.maybe_text(key!("tenant"), principal.tenant.map(TenantPath::as_str));
+                pen.text(key!("auth_method"), principal.auth_method);
+                pen.maybe_text(key!("issuer"), principal.issuer.filter(|_| !mirror));
+                let shown = |names: &'a [Box<str>]| if mirror { &[] } else { names };
+                names(pen, key!("roles"), shown(principal.roles));
+                names(pen, key!("groups"), shown(principal.groups));
+                names(pen, key!("scopes"), shown(principal.scopes));
+                if mirror {
+                    return;
+                }
                 let deepest = limits::DELEGATION_DEPTH_MAX.min(principal.actors.len());
-                encode_actors(line, principal.actors.get(..deepest).unwrap_or_default());
+                encode_actors(pen, principal.actors.get(..deepest).unwrap_or_default());
             });
         }
     }
 
-    fn encode_what(&self, line: &mut Line<'_>) {
+    fn encode_what(&self, mirror: bool, pen: &mut Pen<'_>) {
         if let Some(action) = self.action {
-            line.word(key!("action"), action.as_str());
+            pen.text(key!("action"), action.as_str());
         }
-        line.maybe_text(key!("resource"), self.resource);
-        line.object(key!("http"), |line| {
-            line.text(key!("method"), self.http.method);
-            line.bytes(key!("host"), self.http.host);
-            line.bytes(key!("path"), self.http.path);
-            line.maybe_text(key!("route"), self.http.route);
+        pen.maybe_text(key!("resource"), self.resource);
+        pen.object(key!("http"), |pen| {
+            pen.text(key!("method"), self.http.method);
+            pen.bytes(key!("host"), self.http.host);
+            pen.bytes(key!("path"), self.http.path);
+            pen.maybe_text(key!("route"), self.http.route);
             if let Some(status) = self.http.status {
-                line.number(key!("status"), status.into());
+                pen.number(key!("status"), status.into());
             }
         });
-        if let Some(ip) = self.source_ip {
-            line.ip(key!("source_ip"), ip);
+        if let Some(ip) = self.source_ip.filter(|_| !mirror) {
+            pen.ip(key!("source_ip"), ip);
         }
     }
 
     /// The lists come last, so that the room that is left is theirs to use up.
-    fn encode_why(&self, line: &mut Line<'_>) {
-        line.digest(key!("snapshot"), &self.snapshot);
-        line.number(key!("generation"), self.generation);
-        line.time(key!("now"), self.now_ms);
-        line.object(key!("latency_us"), |line| {
-            line.number(key!("identify"), self.latency.identify_us);
-            line.number(key!("authorize"), self.latency.authorize_us);
+    fn encode_why(&self, pen: &mut Pen<'_>) {
+        pen.digest(key!("snapshot"), &self.snapshot);
+        pen.number(key!("generation"), self.generation);
+        pen.time(key!("now"), self.now_ms);
+        pen.object(key!("latency_us"), |pen| {
+            pen.number(key!("identify"), self.latency.identify_us);
+            pen.number(key!("authorize"), self.latency.authorize_us);
         });
-        line.maybe_text(key!("pathway"), self.pathway);
-        line.list(key!("reasons"), limits::RECORD_REASONS_MAX, self.reasons, |line, reason| {
-            line.object_value(|line| {
-                line.text(key!("policy_id"), reason.policy_id);
-                line.word(key!("effect"), reason.effect.as_str());
+        pen.maybe_text(key!("pathway"), self.pathway);
+        pen.list(key!("reasons"), limits::RECORD_REASONS_MAX, self.reasons, |pen, reason| {
+            pen.object_value(|pen| {
+                pen.text(key!("policy_id"), reason.policy_id);
+                pen.text(key!("effect"), reason.effect.as_str());
             });
         });
-        line.list(key!("errors"), limits::RECORD_REASONS_MAX, self.errors, |line, id| {
-            line.text_value("errors", id.as_bytes())
-        });
-        line.object(key!("classes"), |line| {
-            line.list(key!("revealed"), limits::CLASSES_MAX, self.revealed, |line, class| {
-                line.text_value("revealed", class.as_bytes());
+        pen.list(key!("errors"), limits::RECORD_REASONS_MAX, self.errors, |pen, id| pen.text_value(id));
+        pen.object(key!("classes"), |pen| {
+            pen.list(key!("revealed"), limits::CLASSES_MAX, self.revealed, |pen, class| {
+                pen.text_value(class);
             });
-            line.list(key!("hidden"), limits::CLASSES_MAX, self.hidden, |line, hidden| {
-                line.object_value(|line| {
-                    line.text(key!("class"), hidden.class);
-                    line.text(key!("mask"), hidden.mask);
+            pen.list(key!("hidden"), limits::CLASSES_MAX, self.hidden, |pen, hidden| {
+                pen.object_value(|pen| {
+                    pen.text(key!("class"), hidden.class);
+                    pen.text(key!("mask"), hidden.mask);
                 });
             });
             let lists = [(key!("settable"), self.settable), (key!("unsettable"), self.unsettable)];
             let carries = lists.iter().any(|(_, classes)| !classes.is_empty());
             for (key, classes) in lists.into_iter().filter(|_| carries) {
-                line.list(key, limits::CLASSES_MAX, classes, |line, class| {
-                    line.text_value(key.name, class.as_bytes());
+                pen.list(key, limits::CLASSES_MAX, classes, |pen, class| {
+                    pen.text_value(class);
                 });
             }
         });
     }
 }
 
-fn names(line: &mut Line<'_>, key: &'static Key, all: &[Box<str>]) {
+fn names(pen: &mut Pen<'_>, key: u8, all: &[Box<str>]) {
     let bounds = (limits::RECORD_ROLES_MAX, limits::RECORD_ROLES_BYTES_MAX);
-    line.list_within(key, bounds, all, |line, name| line.text_value(key.name, name.as_bytes()));
+    pen.list_within(key, bounds, all, |pen, name| pen.text_value(name));
 }
 
-fn encode_actors(line: &mut Line<'_>, actors: &[Actor<'_>]) {
+fn encode_actors(pen: &mut Pen<'_>, actors: &[Actor<'_>]) {
     if let [actor, further @ ..] = actors {
-        line.object(key!("actor"), |line| {
-            line.word(key!("type"), actor.kind);
-            line.text(key!("id"), actor.id);
-            encode_actors(line, further);
+        pen.object(key!("actor"), |pen| {
+            pen.text(key!("type"), actor.kind);
+            pen.text(key!("id"), actor.id);
+            encode_actors(pen, further);
         });
     }
 }

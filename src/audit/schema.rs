@@ -48,6 +48,15 @@ pub enum RecordLine {
 /// What was decided for one request, and why.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DecisionLine {
+    /// Its number in the log, from 0 on without holes; absent where no log numbers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
+    /// The tenant whose book it stands in; absent for the program's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub book: Option<String>,
+    /// Whether the caller's book holds it in full, and this is what the tenant whose data it is may know.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mirror: bool,
     /// A UUID of version 7; the outcome repeats it, and the client was told it.
     pub decision_id: String,
     /// RFC 3339 in UTC, to the millisecond.
@@ -249,6 +258,15 @@ pub struct HiddenLine {
 /// How an allowed request ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OutcomeLine {
+    /// Its number in the log, from 0 on without holes; absent where no log numbers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
+    /// The tenant whose book it stands in; absent for the program's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub book: Option<String>,
+    /// Whether the caller's book holds it in full, and this is what the tenant whose data it is may know.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mirror: bool,
     /// The decision that allowed it.
     pub decision_id: String,
     /// RFC 3339 in UTC, to the millisecond.

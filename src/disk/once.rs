@@ -10,7 +10,7 @@ use crate::audit::Event;
 use crate::limits;
 
 use super::OpenError;
-use super::now_ms;
+use super::event_line;
 use super::sink::Sink;
 
 /// How long to wait before another verb's line is looked for again.
@@ -30,8 +30,6 @@ pub fn put(path: &Path, event: &Event<'_>) -> Result<(), OpenError> {
             Ok((sink, _)) => break sink,
         }
     };
-    let mut line = Vec::new();
-    event.encode(now_ms(), &mut line);
-    sink.write(&line).map_err(failed)?;
+    sink.write(&event_line(event)).map_err(failed)?;
     sink.synced().map_err(failed)
 }

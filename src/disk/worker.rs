@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use crate::audit::Full;
 use crate::audit::Journal;
 use crate::audit::Written;
+use crate::audit::frame;
 use crate::audit::journal::Batch;
 use crate::disk::Load;
 use crate::disk::Message;
@@ -107,7 +108,7 @@ impl End {
             // Nobody could be told that nothing was written.
             return Err(Full);
         }
-        state.records += 1;
+        state.records += frame::count(state.bytes.get(before..).unwrap_or_default());
         if before == 0 {
             self.work.notify_one();
         }
@@ -152,7 +153,7 @@ impl Drop for End {
     fn drop(&mut self) {
         let state = self.state.get_mut();
         let (bytes, records) = (std::mem::take(&mut state.bytes), state.records);
-        if records > 0 && self.to_writer.try_send(Message::Lines { bytes, records }).is_err() {
+        if records > 0 && self.to_writer.try_send(Message::Frames { bytes, records }).is_err() {
             self.shared.refuse(records);
         }
     }

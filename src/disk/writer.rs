@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use prometheus::IntCounter;
 
+use crate::audit::entry;
 use crate::audit::event::Event;
+use crate::audit::frame;
 use crate::disk::Message;
 use crate::disk::Shared;
-use crate::disk::now_ms;
+use crate::disk::event_line;
 use crate::disk::sink::Sink;
 
 /// How long losses may wait to be put on record when nothing else is.
@@ -22,6 +24,8 @@ const IDLE: Duration = Duration::from_secs(1);
 /// The one that writes.
 pub(super) struct Writer {
     outlets: Vec<Outlet>,
+    /// The number of the next record.
+    seq: u64,
     shared: Arc<Shared>,
 }
 
@@ -67,9 +71,7 @@ impl Outlet {
     /// Puts on record how many records were lost.
     fn confess(&mut self) -> std::io::Result<()> {
         if self.lost > 0 {
-            let mut line = Vec::new();
-            Event::RecordsLost { count: self.lost }.encode(now_ms(), &mut line);
-            self.sink.write(&line)?;
+            self.sink.write(&event_line(&Event::RecordsLost { count: self.lost }))?;
             self.lost = 0;
         }
         Ok(())
@@ -85,7 +87,7 @@ impl Writer {
         let stdout = stdout.map(|sink| {
             Outlet::new("stdout", sink, counters.stdout_written.clone(), counters.stdout_failed.clone())
         });
-        Self { outlets: file.into_iter().chain(stdout).collect(), shared }
+        Self { outlets: file.into_iter().chain(stdout).collect(), seq: 0, shared }
     }
 
     /// Writes until it is told to stop, or nobody is left who could send anything.
@@ -93,14 +95,14 @@ impl Writer {
         loop {
             match messages.recv_timeout(IDLE) {
                 Ok(Message::Load(mut load)) => {
-                    load.written = self.write(&load.bytes, load.records);
+                    load.written = self.write(&mut load.bytes, load.records);
                     let back = load.back.clone();
                     if back.try_send(load).is_err() {
                         tracing::debug!("a worker ended before its records were written");
                     }
                 }
-                Ok(Message::Lines { bytes, records }) => {
-                    self.write(&bytes, records);
+                Ok(Message::Frames { mut bytes, records }) => {
+                    self.write(&mut bytes, records);
                 }
                 Ok(Message::Reopen) => self.reopen(),
                 Err(RecvTimeoutError::Timeout) => self.confess(),
@@ -111,8 +113,10 @@ impl Writer {
         self.outlets.iter().for_each(|outlet| outlet.sink.sync());
     }
 
-    fn write(&mut self, lines: &[u8], records: u64) -> bool {
+    fn write(&mut self, frames: &mut [u8], records: u64) -> bool {
         self.note_refused();
+        self.seq += frame::number(frames, self.seq);
+        let lines = &*entry::lines(frames);
         let taken =
             self.outlets.iter_mut().map(|outlet| outlet.write(lines, records)).filter(|taken| *taken).count();
         if taken > 0 {
@@ -152,9 +156,7 @@ impl Writer {
             match outlet.sink.reopen() {
                 Ok(0) => {}
                 Ok(bytes) => {
-                    let mut line = Vec::new();
-                    Event::TornTail { bytes }.encode(now_ms(), &mut line);
-                    outlet.write(&line, 1);
+                    outlet.write(&event_line(&Event::TornTail { bytes }), 1);
                 }
                 Err(error) => {
                     tracing::error!(%error, "the decision log could not be reopened: the old file is kept")

@@ -188,6 +188,8 @@ impl<B> Identified<B> {
                 let Judged { route, data_key, target, .. } = judged;
                 let mut ending = Ending::new(worker, snapshot, moment, route.ix);
                 ending.expires = self.expires;
+                let tenants = &snapshot.model().tenants;
+                ending.parties = Some([self.tenancy.caller, target].map(|ix| tenants.get(ix).path.clone()));
                 let inbound = Inbound::new(&plans, route.schema.as_ref());
                 let inbound = inbound.holding(held.flatten());
                 let owner = owner_of_rows(snapshot, route, target, &data_key);

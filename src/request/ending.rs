@@ -15,6 +15,7 @@ use crate::audit::Outcome;
 use crate::audit::record::OutcomeLatency;
 use crate::audit::record::Redaction;
 use crate::ids::DecisionId;
+use crate::ids::TenantPath;
 use crate::model::RouteIx;
 use crate::redact::Hidden;
 use crate::redact::Malformed;
@@ -29,6 +30,7 @@ use crate::request::forwarded::Sent;
 use crate::request::known::Known;
 use crate::request::known::Refused;
 use crate::request::refusal::Refusal;
+use crate::request::report::books;
 use crate::request::watched::watch;
 use crate::snapshot::Snapshot;
 
@@ -79,6 +81,8 @@ pub struct Ending {
     /// When a WebSocket was open, from the request on, and how many messages were whole by its end.
     opened_us: Option<u64>,
     messages: Option<[u64; 2]>,
+    /// The caller's tenant, and that whose data it is.
+    pub(super) parties: Option<[TenantPath; 2]>,
     snapshot: Arc<Snapshot>,
     journal: Rc<dyn Journal>,
     counts: Rc<dyn Counts>,
@@ -116,6 +120,7 @@ impl Ending {
             foreign_rows: 0,
             opened_us: None,
             messages: None,
+            parties: None,
             snapshot: Arc::clone(snapshot),
             journal: Rc::clone(&worker.journal),
             counts: Rc::clone(&worker.counts),
@@ -232,7 +237,9 @@ impl Ending {
                 count: hidden.count,
             })
             .collect();
+        let (caller, owner) = self.parties.as_ref().map(|[caller, owner]| (caller, owner)).unzip();
         let outcome = Outcome {
+            books: books(caller, owner),
             decision_id: self.id,
             time_ms: self.clock.wall_ms(now),
             status: self.status,

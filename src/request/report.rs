@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::audit::record::Actor;
 use crate::audit::record::Answer;
+use crate::audit::record::Books;
 use crate::audit::record::Decision;
 use crate::audit::record::DecisionLatency;
 use crate::audit::record::Effect;
@@ -16,6 +17,7 @@ use crate::audit::record::TenantSource;
 use crate::identity;
 use crate::identity::Auth;
 use crate::identity::Principal;
+use crate::ids::TenantPath;
 use crate::model::Route;
 use crate::policy::PolicyIx;
 use crate::policy::Verdict;
@@ -53,9 +55,12 @@ pub(super) fn allow<B>(
     said.errors.extend(judged.reveal_errors.iter().map(|ix| snapshot.policies().id(*ix)));
     let sources = sources(&request.named);
     let actors = actors(Some(&request.principal));
+    let tenants = &snapshot.model().tenants;
+    let [caller, target] = [request.tenancy.caller, judged.target].map(|ix| &tenants.get(ix).path);
     let record = Decision {
+        books: books(Some(caller), Some(target)),
         answer: Answer::Allow,
-        tenant: Some(&snapshot.model().tenants.get(judged.target).path),
+        tenant: Some(target),
         data_key: Some(&judged.data_key),
         tenant_sources: &sources,
         principal: Some(principal(&request.principal, &actors)),
@@ -121,7 +126,9 @@ pub(super) fn refused<O>(
     let total_us = worker.since(moment);
     let owner = known.data_key.as_ref().and_then(|key| model.tenants.owner(key));
     let tenant = owner.or(known.tenancy.map(|tenancy| tenancy.target)).map(|ix| &model.tenants.get(ix).path);
+    let caller = known.tenancy.map(|tenancy| &model.tenants.get(tenancy.caller).path);
     let record = Decision {
+        books: books(caller, tenant),
         answer: Answer::Deny { code: row.code, detail: refusal.detail() },
         tenant,
         data_key: known.data_key.as_ref(),
@@ -160,9 +167,17 @@ pub(super) fn refused<O>(
     refusal
 }
 
+/// Whose books a record stands in: the caller's, and beside it in those of the tenant whose data it is. A caller that is
+/// nobody's has none, so that what strangers do stands in the program's own.
+pub(super) fn books<'a>(caller: Option<&'a TenantPath>, owner: Option<&'a TenantPath>) -> Books<'a> {
+    let book = caller.map_or("", TenantPath::as_str);
+    Books { book, mirror: owner.map(TenantPath::as_str).filter(|owner| *owner != book) }
+}
+
 /// A record of which nothing is known but when and under which snapshot.
 fn blank<'a>(snapshot: &'a Snapshot, moment: &'a Moment) -> Decision<'a> {
     Decision {
+        books: Books::default(),
         decision_id: moment.id,
         time_ms: moment.now_ms,
         answer: Answer::Allow,

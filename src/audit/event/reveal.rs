@@ -2,8 +2,8 @@
 //!
 //! Never: holds a value, masked or not, or a key.
 
-use crate::audit::line::Line;
-use crate::audit::line::key;
+use crate::audit::entry::Pen;
+use crate::audit::entry::key;
 use crate::ids::Digest;
 
 /// A use of `palisade reveal`: who asked for what, what the policies said, and how much was turned back.
@@ -46,22 +46,22 @@ pub struct Reveal<'a> {
 }
 
 impl Reveal<'_> {
-    pub(super) fn encode(&self, line: &mut Line<'_>) {
-        line.number(key!("uid"), self.uid.into());
-        line.object(key!("principal"), |line| {
-            line.word(key!("type"), self.kind);
-            line.text(key!("id"), self.principal);
-            line.maybe_text(key!("tenant"), self.caller);
+    pub(super) fn encode(&self, pen: &mut Pen<'_>) {
+        pen.number(key!("uid"), self.uid.into());
+        pen.object(key!("principal"), |pen| {
+            pen.text(key!("type"), self.kind);
+            pen.text(key!("id"), self.principal);
+            pen.maybe_text(key!("tenant"), self.caller);
         });
-        line.maybe_text(key!("tenant"), self.tenant);
-        line.maybe_text(key!("data_key"), self.data_key);
-        line.maybe_text(key!("resource"), self.resource);
-        line.maybe_text(key!("purpose"), self.purpose);
-        line.word(key!("decision"), self.decision);
-        line.maybe_text(key!("code"), self.code);
-        line.number(key!("values"), self.values);
-        line.number(key!("turned_back"), self.turned_back);
-        line.digest(key!("snapshot"), self.snapshot);
+        pen.maybe_text(key!("tenant"), self.tenant);
+        pen.maybe_text(key!("data_key"), self.data_key);
+        pen.maybe_text(key!("resource"), self.resource);
+        pen.maybe_text(key!("purpose"), self.purpose);
+        pen.text(key!("decision"), self.decision);
+        pen.maybe_text(key!("code"), self.code);
+        pen.number(key!("values"), self.values);
+        pen.number(key!("turned_back"), self.turned_back);
+        pen.digest(key!("snapshot"), self.snapshot);
         // Lists come last: each may be as long as the record has room.
         for (key, names) in [
             (key!("claimed"), self.claimed),
@@ -69,7 +69,7 @@ impl Reveal<'_> {
             (key!("classes"), self.classes),
             (key!("keys"), self.keys),
         ] {
-            line.list(key, usize::MAX, names, |line, name| line.text_value(key.name, name.as_bytes()));
+            pen.list(key, usize::MAX, names, |pen, name| pen.text_value(name));
         }
     }
 }

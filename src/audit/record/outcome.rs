@@ -2,14 +2,18 @@
 //!
 //! Never: carries a value of a body. Classes and counts only.
 
-use crate::audit::line::Line;
-use crate::audit::line::key;
+use crate::audit::entry::Kind;
+use crate::audit::entry::Pen;
+use crate::audit::entry::key;
+use crate::audit::record::Books;
 use crate::ids::DecisionId;
 use crate::limits;
 
 /// How an allowed request ended. Written when the response ends, however it does.
 #[derive(Debug, Clone, Copy)]
 pub struct Outcome<'a> {
+    /// Whose books it stands in: those of its decision.
+    pub books: Books<'a>,
     /// The decision that allowed it.
     pub decision_id: DecisionId,
     /// When it ended, in milliseconds since 1970.
@@ -57,37 +61,43 @@ pub struct OutcomeLatency {
 }
 
 impl Outcome<'_> {
-    /// Appends the record to `line`: one JSON object and a line feed.
-    pub fn encode(&self, line: &mut Vec<u8>) {
-        let mut line = Line::open(line, "outcome");
-        line.id(self.decision_id);
-        line.time(key!("time"), self.time_ms);
+    /// Appends the record to `out`: one frame of the log, and another where it is mirrored.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        self.encode_in(self.books.book, false, out);
+        if let Some(book) = self.books.mirror {
+            self.encode_in(book, true, out);
+        }
+    }
+
+    fn encode_in(&self, book: &str, mirror: bool, out: &mut Vec<u8>) {
+        let mut pen = Pen::open(out, Kind::Outcome, mirror, self.time_ms, book);
+        pen.id(key!("decision_id"), self.decision_id);
         if let Some(status) = self.status {
-            line.number(key!("status"), status.into());
+            pen.number(key!("status"), status.into());
         }
-        line.number(key!("request_bytes"), self.request_bytes);
-        line.number(key!("response_bytes"), self.response_bytes);
-        line.text(key!("ended"), self.ended);
-        (self.foreign_rows > 0).then(|| line.number(key!("foreign_rows"), self.foreign_rows));
+        pen.number(key!("request_bytes"), self.request_bytes);
+        pen.number(key!("response_bytes"), self.response_bytes);
+        pen.text(key!("ended"), self.ended);
+        (self.foreign_rows > 0).then(|| pen.number(key!("foreign_rows"), self.foreign_rows));
         if let Some([of_client, of_app]) = self.messages {
-            line.object(key!("messages"), |line| {
-                line.number(key!("request"), of_client);
-                line.number(key!("response"), of_app);
+            pen.object(key!("messages"), |pen| {
+                pen.number(key!("request"), of_client);
+                pen.number(key!("response"), of_app);
             });
         }
-        line.object(key!("latency_us"), |line| {
-            line.number(key!("upstream"), self.latency.upstream_us);
-            line.number(key!("redact"), self.latency.redact_us);
-            line.number(key!("total"), self.latency.total_us);
+        pen.object(key!("latency_us"), |pen| {
+            pen.number(key!("upstream"), self.latency.upstream_us);
+            pen.number(key!("redact"), self.latency.redact_us);
+            pen.number(key!("total"), self.latency.total_us);
         });
-        line.list(key!("redactions"), limits::CLASSES_MAX, self.redactions, |line, redaction| {
-            line.object_value(|line| {
-                line.word(key!("body"), redaction.body);
-                line.text(key!("class"), redaction.class);
-                line.text(key!("mask"), redaction.mask);
-                line.number(key!("count"), redaction.count);
+        pen.list(key!("redactions"), limits::CLASSES_MAX, self.redactions, |pen, redaction| {
+            pen.object_value(|pen| {
+                pen.text(key!("body"), redaction.body);
+                pen.text(key!("class"), redaction.class);
+                pen.text(key!("mask"), redaction.mask);
+                pen.number(key!("count"), redaction.count);
             });
         });
-        line.close();
+        pen.close();
     }
 }

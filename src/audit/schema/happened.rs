@@ -16,6 +16,12 @@ use super::ShadowStoppedLine;
 /// Something that happened to Palisade itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EventLine {
+    /// Its number in the log, from 0 on without holes; absent where no log numbers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
+    /// The tenant whose book it stands in; absent for the program's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub book: Option<String>,
     /// RFC 3339 in UTC, to the millisecond.
     pub time: String,
     /// What happened.

@@ -15,6 +15,12 @@ use super::ProblemLine;
 /// A decision that would have been another one by policies that are only looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ShadowLine {
+    /// Its number in the log, from 0 on without holes; absent where no log numbers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
+    /// The tenant whose book it stands in; absent for the program's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub book: Option<String>,
     /// The decision that was made: its own record says who called and what for.
     pub decision_id: String,
     /// When it was looked at. RFC 3339 in UTC, to the millisecond.

@@ -7,7 +7,9 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::*;
+use crate::audit::entry;
 use crate::audit::event::Event;
+use crate::audit::frame;
 use crate::audit::record;
 use crate::audit::record::Decision;
 use crate::audit::record::Outcome;
@@ -19,6 +21,12 @@ use crate::ids::TenantPath;
 use crate::limits;
 use crate::problem::Place;
 use crate::problem::Problem;
+
+/// The JSON lines of frames that no log has numbered.
+fn lines(mut frames: Vec<u8>) -> Vec<u8> {
+    assert_eq!(frame::number(&mut frames, entry::NOT_NUMBERED), frame::count(&frames));
+    entry::lines(&frames)
+}
 
 /// Reads a line back, and proves that it has no field that [`RecordLine`] does not know.
 fn read(line: &[u8]) -> RecordLine {
@@ -102,8 +110,9 @@ fn decision(facts: &Facts) -> (DecisionLine, DecisionLine) {
     let trace = Trace::continue_from(None, facts.random, true);
     let roles: Vec<Box<str>> = facts.names.iter().map(|name| name.as_str().into()).collect();
     let snapshot = Digest::of(text(0).as_bytes());
-    let mut line = Vec::new();
+    let mut frames = Vec::new();
     Decision {
+        books: record::Books { book: &facts.tenant, mirror: None },
         decision_id: id,
         time_ms: now(facts),
         answer: if facts.has[11] {
@@ -150,8 +159,8 @@ fn decision(facts: &Facts) -> (DecisionLine, DecisionLine) {
         settable: &names,
         unsettable: &[],
     }
-    .encode(&mut line);
-    let RecordLine::Decision(read) = read(&line) else { panic!("not a decision") };
+    .encode(&mut frames);
+    let RecordLine::Decision(read) = read(&lines(frames)) else { panic!("not a decision") };
     (*read, expected(facts, id, &trace, &snapshot))
 }
 
@@ -164,6 +173,9 @@ fn expected(facts: &Facts, id: DecisionId, trace: &Trace, snapshot: &Digest) -> 
         .rev()
         .fold(None, |actor, id| Some(Box::new(ActorLine { r#type: "Service".into(), id, actor })));
     DecisionLine {
+        seq: None,
+        book: Some(facts.tenant.clone()),
+        mirror: false,
         decision_id: id.to_string(),
         time: time(now(facts)),
         decision: if facts.has[11] { Answered::Allow } else { Answered::Deny },
@@ -229,29 +241,33 @@ proptest! {
         let id = DecisionId::new(now(&facts), [7; 10]);
         let latency = record::OutcomeLatency { upstream_us: 1, redact_us: 2, total_us: facts.number };
         let outcome = Outcome {
+            books: record::Books::default(),
             decision_id: id, time_ms: now(&facts), status: facts.status, request_bytes: 4, response_bytes: facts.number,
             ended: &facts.texts[1], foreign_rows: 3, messages: Some([5, facts.number]), redactions: &redactions, latency,
         };
-        let mut line = Vec::new();
-        outcome.encode(&mut line);
+        let mut frames = Vec::new();
+        outcome.encode(&mut frames);
         let expected = OutcomeLine {
+            seq: None, book: None, mirror: false,
             decision_id: id.to_string(), time: time(now(&facts)), status: facts.status, request_bytes: 4,
             response_bytes: facts.number, ended: facts.texts[1].clone(), foreign_rows: Some(3), messages: Some(MessagesLine { request: 5, response: facts.number }),
             latency_us: OutcomeLatencyLine { upstream: 1, redact: 2, total: facts.number },
             redactions: facts.names.iter().map(|class| RedactionLine { body: "request".into(), class: class.clone(), mask: facts.texts[0].clone(), count: facts.number }).collect(),
             cut: Vec::new(),
         };
-        prop_assert_eq!(read(&line), RecordLine::Outcome(expected));
+        prop_assert_eq!(read(&lines(frames)), RecordLine::Outcome(expected));
     }
 }
 
 fn read_back(events: &[(Event<'_>, Happened)]) {
     for (event, happened) in events {
-        let mut line = b"before\n".to_vec();
-        event.encode(1_700_000_000_123, &mut line);
+        let mut frame = Vec::new();
+        event.encode(1_700_000_000_123, &mut frame);
+        let book = if let Event::Reveal(reveal) = event { reveal.tenant.map(str::to_owned) } else { None };
         let event = happened.clone();
-        let expected = EventLine { time: "2023-11-14T22:13:20.123Z".into(), event, cut: Vec::new() };
-        assert_eq!(read(&line[7..]), RecordLine::Event(expected));
+        let expected =
+            EventLine { seq: None, book, time: "2023-11-14T22:13:20.123Z".into(), event, cut: Vec::new() };
+        assert_eq!(read(&lines(frame)), RecordLine::Event(expected));
     }
 }
 

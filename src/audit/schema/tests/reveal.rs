@@ -75,8 +75,9 @@ fn a_use_of_reveal_stays_within_its_bound_and_says_what_was_cut() {
         keys: &names,
         snapshot: &digest,
     });
-    let mut line = Vec::new();
-    event.encode(0, &mut line);
+    let mut frame = Vec::new();
+    event.encode(0, &mut frame);
+    let line = lines(frame);
     assert!(line.len() <= limits::RECORD_BYTES_MAX, "{}", line.len());
     let read: serde_json::Value = serde_json::from_slice(&line).unwrap();
     let cut = read["cut"].to_string();

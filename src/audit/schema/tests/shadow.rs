@@ -80,7 +80,7 @@ fn every_event_about_policies_that_are_looked_at_reads_back_equal() {
 fn a_disagreement_reads_back_equal() {
     let (enforced, candidate) = (Digest::of(b"a"), Digest::of(b"b"));
     let id = DecisionId::new(1_700_000_000_123, [7; 10]);
-    let mut line = Vec::new();
+    let mut frame = Vec::new();
     Beside {
         decision_id: id,
         time_ms: 1_700_000_000_123,
@@ -98,7 +98,7 @@ fn a_disagreement_reads_back_equal() {
         classes: &[Class { class: "pii", enforced: "shown", shadow: "null" }],
         policies: &["q\n"],
     }
-    .encode(&mut line);
+    .encode(&mut frame);
     let side = |decision, code: Option<&str>, pathway: Option<&str>, reasons: &[&str], errors: &[&str]| {
         let texts = |all: &[&str]| all.iter().map(ToString::to_string).collect();
         ShadowSideLine {
@@ -110,6 +110,8 @@ fn a_disagreement_reads_back_equal() {
         }
     };
     let expected = ShadowLine {
+        seq: None,
+        book: Some("acme".into()),
         decision_id: id.to_string(),
         time: "2023-11-14T22:13:20.123Z".into(),
         mode: Mode::Shadow,
@@ -132,5 +134,5 @@ fn a_disagreement_reads_back_equal() {
         policies: vec!["q\n".into()],
         cut: Vec::new(),
     };
-    assert_eq!(read(&line), RecordLine::Shadow(Box::new(expected)));
+    assert_eq!(read(&lines(frame)), RecordLine::Shadow(Box::new(expected)));
 }
