@@ -11,9 +11,13 @@ use std::time::Duration;
 use super::*;
 use crate::audit::Full;
 use crate::audit::Journal as _;
+use crate::audit::Outcome;
 use crate::audit::Unwritten;
+use crate::audit::record::Books;
+use crate::audit::record::OutcomeLatency;
 use crate::audit::schema::Happened;
 use crate::audit::schema::RecordLine;
+use crate::ids::DecisionId;
 use crate::telemetry::Metrics;
 
 fn counters() -> JournalCounters {
@@ -30,15 +34,39 @@ fn on_a_worker<T>(work: impl AsyncFnOnce() -> T) -> T {
     tokio::task::LocalSet::new().block_on(&runtime, work())
 }
 
-fn record(worker: usize, number: usize) -> String {
-    format!(
-        "{{\"type\":\"test\",\"worker\":{worker},\"number\":{number},\"pad\":\"{}\"}}\n",
-        "x".repeat(number % 700)
-    )
+fn record(worker: usize, number: usize) -> Vec<u8> {
+    let mut frame = Vec::new();
+    let outcome = Outcome {
+        books: Books::default(),
+        decision_id: DecisionId::from_bytes([7; 16]),
+        time_ms: 0,
+        status: None,
+        request_bytes: worker.try_into().unwrap(),
+        response_bytes: number.try_into().unwrap(),
+        ended: &"x".repeat(number % 700),
+        foreign_rows: 0,
+        messages: None,
+        redactions: &[],
+        latency: OutcomeLatency::default(),
+    };
+    outcome.encode(&mut frame);
+    frame
 }
 
-fn append(journal: &WorkerJournal, line: &str) -> Result<crate::audit::Written, Full> {
-    journal.append(&mut |bytes| bytes.extend_from_slice(line.as_bytes()))
+/// The line of a record in a log that does not number it.
+fn line(mut frame: Vec<u8>) -> Vec<u8> {
+    frame::number(&mut frame, entry::NOT_NUMBERED);
+    entry::lines(&frame)
+}
+
+fn append(journal: &WorkerJournal, frame: &[u8]) -> Result<crate::audit::Written, Full> {
+    journal.append(&mut |bytes| bytes.extend_from_slice(frame))
+}
+
+/// Does the log end with this record?
+fn ends_with(text: &str, number: usize) -> bool {
+    let last = text.lines().last().unwrap_or_default();
+    numbers(&format!("{last}\n"), 1) == [[number]]
 }
 
 /// The numbers of each worker's records, in the log's order. Every line must be whole.
@@ -47,9 +75,9 @@ fn numbers(text: &str, workers: usize) -> Vec<Vec<usize>> {
     assert!(text.is_empty() || text.ends_with('\n'));
     for line in text.lines() {
         let value: serde_json::Value = serde_json::from_str(line).unwrap();
-        if value["type"] == "test" {
+        if value["type"] == "outcome" {
             let at = |key: &str| usize::try_from(value[key].as_u64().unwrap()).unwrap();
-            numbers[at("worker")].push(at("number"));
+            numbers[at("request_bytes")].push(at("response_bytes"));
         }
     }
     numbers
@@ -112,7 +140,7 @@ fn a_receipt_comes_only_after_the_line_can_be_read() {
         let journal = disk.worker(limits::JOURNAL_BYTES_MAX);
         for number in 0..200 {
             let _receipt = append(&journal, &record(0, number)).unwrap().await.unwrap();
-            assert!(fs::read_to_string(&path).unwrap().ends_with(&record(0, number)));
+            assert!(ends_with(&fs::read_to_string(&path).unwrap(), number));
         }
     });
 }
@@ -130,7 +158,7 @@ fn a_record_whose_worker_ends_at_once_is_written() {
         let journal = disk.worker(limits::JOURNAL_BYTES_MAX);
         drop(append(&journal, &record(0, 1)).unwrap());
         journal.settled().await;
-        assert!(fs::read_to_string(&path).unwrap().ends_with(&record(0, 1)));
+        assert!(ends_with(&fs::read_to_string(&path).unwrap(), 1));
     });
     disk.close();
     assert_eq!(numbers(&fs::read_to_string(&path).unwrap(), 1), [[0, 1]]);
@@ -156,7 +184,7 @@ fn a_full_queue_refuses_and_the_gap_is_put_on_record() {
     assert_eq!(numbers(&text, 1)[0].len() + refused, 101);
     assert_eq!(lost(&text), u64::try_from(refused).unwrap());
     assert_eq!(counters.dropped.get(), lost(&text));
-    assert!(text.ends_with(&record(0, 1)), "the gap stands before what was written after it");
+    assert!(ends_with(&text, 1), "the gap stands before what was written after it");
 }
 
 #[test]
@@ -236,7 +264,7 @@ fn a_full_disk_leaves_whole_lines_and_a_gap_that_is_on_record() {
     let missing = u64::try_from(4_000 - acknowledged.len()).unwrap();
     assert!(missing > 100 && acknowledged.len() > 1_000, "{missing}");
     assert_eq!((lost(&text), counters.dropped.get()), (missing, missing));
-    assert!(text.ends_with(&record(0, 3_999)), "the gap stands before what was written after it");
+    assert!(ends_with(&text, 3_999), "the gap stands before what was written after it");
 }
 
 #[test]
@@ -324,9 +352,9 @@ fn a_log_that_was_cut_under_our_hands_goes_on_at_its_new_end() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("log");
     let (mut sink, _) = Sink::file(&path).unwrap();
-    sink.write(record(0, 1).as_bytes()).unwrap();
+    sink.write(&line(record(0, 1))).unwrap();
     fs::write(&path, "").unwrap();
-    sink.write(record(0, 2).as_bytes()).unwrap();
+    sink.write(&line(record(0, 2))).unwrap();
     assert_eq!(numbers(&fs::read_to_string(&path).unwrap(), 1), [[2]]);
 }
 
@@ -354,7 +382,7 @@ fn both_sinks_must_take_a_record_and_each_tells_its_own_gap() {
     let run = |file: Sink| {
         let (send, messages) = std::sync::mpsc::sync_channel(9);
         let (back, mut returned) = tokio::sync::mpsc::channel(1);
-        let bytes = record(0, 0).into_bytes();
+        let bytes = record(0, 0);
         send.send(Message::Load(Load { bytes, records: 1, written: false, back })).unwrap();
         drop(send);
         Writer::new(Some(file), Some(stdout()), shared()).run(&messages);
