@@ -233,8 +233,9 @@ fn app_saw(head: &str, body: &[u8], messages: Option<&Messages>) -> String {
 
 /// A record, without what differs from run to run.
 fn fields(record: &Value) -> String {
-    const VARY: [&str; 12] = [
+    const VARY: [&str; 13] = [
         "type",
+        "seq",
         "decision_id",
         "time",
         "mode",

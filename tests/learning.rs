@@ -184,6 +184,7 @@ fn record(record: &Value) -> Value {
     let mut record = record.clone();
     let fields = record.as_object_mut().unwrap();
     for field in [
+        "seq",
         "decision_id",
         "time",
         "now",

@@ -202,10 +202,11 @@ pub struct DecisionLatency {
 impl<'a> Decision<'a> {
     /// Appends the record to `out`: one frame of the log, and another where it is mirrored.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        self.encode_in(self.books.book, false, out);
+        // The one in full comes last: it is the one that is looked for from the log's end.
         if let Some(book) = self.books.mirror {
             self.encode_in(book, true, out);
         }
+        self.encode_in(self.books.book, false, out);
     }
 
     fn encode_in(&self, book: &str, mirror: bool, out: &mut Vec<u8>) {

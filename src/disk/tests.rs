@@ -11,14 +11,16 @@ use std::time::Duration;
 use super::*;
 use crate::audit::Full;
 use crate::audit::Journal as _;
-use crate::audit::Outcome;
 use crate::audit::Unwritten;
-use crate::audit::record::Books;
-use crate::audit::record::OutcomeLatency;
 use crate::audit::schema::Happened;
 use crate::audit::schema::RecordLine;
-use crate::ids::DecisionId;
 use crate::telemetry::Metrics;
+
+mod records;
+
+use records::append;
+use records::line;
+use records::record;
 
 fn counters() -> JournalCounters {
     Metrics::new("test").unwrap().journal().unwrap()
@@ -32,35 +34,6 @@ fn file(path: &Path) -> Sinks {
 fn on_a_worker<T>(work: impl AsyncFnOnce() -> T) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     tokio::task::LocalSet::new().block_on(&runtime, work())
-}
-
-fn record(worker: usize, number: usize) -> Vec<u8> {
-    let mut frame = Vec::new();
-    let outcome = Outcome {
-        books: Books::default(),
-        decision_id: DecisionId::from_bytes([7; 16]),
-        time_ms: 0,
-        status: None,
-        request_bytes: worker.try_into().unwrap(),
-        response_bytes: number.try_into().unwrap(),
-        ended: &"x".repeat(number % 700),
-        foreign_rows: 0,
-        messages: None,
-        redactions: &[],
-        latency: OutcomeLatency::default(),
-    };
-    outcome.encode(&mut frame);
-    frame
-}
-
-/// The line of a record in a log that does not number it.
-fn line(mut frame: Vec<u8>) -> Vec<u8> {
-    frame::number(&mut frame, entry::NOT_NUMBERED);
-    entry::lines(&frame)
-}
-
-fn append(journal: &WorkerJournal, frame: &[u8]) -> Result<crate::audit::Written, Full> {
-    journal.append(&mut |bytes| bytes.extend_from_slice(frame))
 }
 
 /// Does the log end with this record?

@@ -104,7 +104,8 @@ impl Folder {
     pub fn records(&self, kind: &str, count: usize) -> Vec<serde_json::Value> {
         let end = Instant::now() + Duration::from_secs(10);
         loop {
-            let found: Vec<_> = self.log().into_iter().filter(|record| record["type"] == kind).collect();
+            let mine = |record: &serde_json::Value| record["type"] == kind && record["mirror"] != true;
+            let found: Vec<_> = self.log().into_iter().filter(mine).collect();
             if found.len() >= count || Instant::now() > end {
                 assert!(found.len() >= count, "{} of {count} {kind} records: {found:#?}", found.len());
                 return found;

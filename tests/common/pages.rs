@@ -15,8 +15,17 @@ use super::Client;
 use super::Upstream;
 
 /// What another run, another proof and another app change in a record.
-const VARIES: [&str; 8] =
-    ["decision_id", "time", "now", "snapshot", "generation", "auth_method", "issuer", "response_bytes"];
+const VARIES: [&str; 9] = [
+    "seq",
+    "decision_id",
+    "time",
+    "now",
+    "snapshot",
+    "generation",
+    "auth_method",
+    "issuer",
+    "response_bytes",
+];
 
 /// A fenced block.
 pub struct Block {

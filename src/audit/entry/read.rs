@@ -13,9 +13,6 @@ use crate::audit::entry::keys;
 use crate::audit::entry::tag;
 use crate::ids::DecisionId;
 
-/// Deepest nesting of objects and lists in a record.
-const DEPTH_MAX: u32 = 63;
-
 /// The bytes are no record: where in them, in bytes from the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Malformed {
@@ -185,7 +182,8 @@ impl<'a> Tokens<'a> {
     }
 
     fn open(&mut self, list: bool) -> Result<(), Malformed> {
-        if self.lists.leading_zeros() <= u64::BITS - 1 - DEPTH_MAX {
+        // Nothing is written that is nested by more than the chain of actors is long: 63 is plenty.
+        if self.lists.leading_zeros() == 0 {
             return Err(Malformed { at: self.reader.at });
         }
         self.lists = self.lists << 1 | u64::from(list);

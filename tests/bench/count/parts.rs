@@ -267,6 +267,7 @@ pub(super) fn record(count: u64) -> Outcome {
     };
     let effect = record::Effect::Permit;
     let decision = Decision {
+        books: record::Books { book: "acme", mirror: None },
         decision_id: DecisionId::new(world::NOW_S * 1_000, [7; 10]),
         time_ms: world::NOW_S * 1_000,
         answer: record::Answer::Allow,
