@@ -23,6 +23,7 @@
 //! | [`compare`] | two snapshots side by side: their policies' text, and their effect on many requests |
 //! | [`file`] | a file of this machine, read whole within a bound |
 //! | [`remote`] | where bundles are published: a web server, an S3-compatible store, an OCI registry |
+//! | [`evidence`] | is a log what its signed heads say: verification, proofs, witnesses |
 //! | [`config`] | `palisade.yaml`, checked whole before anything starts |
 //! | [`telemetry`] | log lines and metrics |
 //! | [`disk`] | the thread that writes the decision log |
@@ -70,6 +71,8 @@ pub mod lsp;
 
 pub mod file;
 pub mod remote;
+
+pub mod evidence;
 
 pub mod background;
 pub mod config;

@@ -1,4 +1,4 @@
-//! Where bundles are published: a file, a web server, an S3-compatible store, an OCI registry.
+//! Where bundles are published: a file, a web server, an S3-compatible store, an OCI registry; and where witnesses are asked.
 //!
 //! Bytes come and go as they are; whether they are a bundle is for others to say. Each call reads its credentials and
 //! CA certificates anew, so that rotated ones count at once. All of it blocks: it is for a thread of its own.
@@ -195,6 +195,24 @@ pub fn put(to: &Remote, access: &Access, bytes: &[u8]) -> Result<String, Failed>
             Ok(format!("oci://{host}/{repository}@sha256:{digest}"))
         }
     }
+}
+
+/// Posts bytes to a path below a URL: the status of the answer, and its body of at most so many bytes.
+///
+/// # Errors
+/// When nothing answers in time, or it answers too much.
+pub fn post(
+    prefix: &http::Uri,
+    path: &str,
+    access: &Access,
+    bytes: &[u8],
+    most: usize,
+) -> Result<(u16, Vec<u8>), Failed> {
+    let at = format!("{}/{path}", prefix.to_string().trim_end_matches('/'));
+    let url = web::url(&at)?;
+    let web = web::Web::new(&url, access)?;
+    let reply = web.send(http::Method::POST, &url, &[&web::credential(access)?], Some(bytes))?;
+    Ok((reply.status.as_u16(), reply.bytes(most)?))
 }
 
 fn found(reply: Option<web::Reply>) -> Result<Found, Failed> {

@@ -39,6 +39,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("lsp", &["ids", "limits", "problem", "redact", "model", "policy", "snapshot", "cases"]),
     ("file", &[]),
     ("remote", &["ids", "limits", "file"]),
+    ("evidence", &["ids", "limits", "audit", "file", "remote"]),
     (
         "config",
         &[

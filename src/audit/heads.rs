@@ -19,18 +19,68 @@ use crate::audit::tree::Hash;
 pub use file::Sealed;
 pub use proof::HeadProof;
 
+/// The tree of each book that has a record, sorted by the bytes of their names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Books(BTreeMap<Box<str>, Frontier>);
+
+impl Books {
+    /// Adds a record to the tree of its book, by its leaf hash.
+    pub fn append(&mut self, book: &str, leaf: Hash) {
+        if let Some(tree) = self.0.get_mut(book) {
+            tree.append(leaf);
+        } else {
+            let mut tree = Frontier::new();
+            tree.append(leaf);
+            self.0.insert(book.into(), tree);
+        }
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Is there none?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The tree of one book; `None` if no record is in it.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Frontier> {
+        self.0.get(name)
+    }
+
+    /// The head of each: its name, its size and its root.
+    pub fn heads(&self) -> impl Iterator<Item = (&str, u64, Hash)> {
+        self.0.iter().map(|(name, tree)| (&**name, tree.size(), tree.root()))
+    }
+
+    /// The root of the tree over the heads: what a `sealed` record commits to as `heads_root`.
+    #[must_use]
+    pub fn root(&self) -> Hash {
+        let mut heads = Frontier::new();
+        for (name, size, root) in self.heads() {
+            heads.append(head_hash(name, size, &root));
+        }
+        heads.root()
+    }
+}
+
 /// The trees of one log, as they are after its newest record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trees {
     log: Frontier,
-    books: BTreeMap<Box<str>, Frontier>,
+    books: Books,
 }
 
 impl Trees {
     /// The trees of a log without records.
     #[must_use]
     pub const fn new() -> Self {
-        Self { log: Frontier::new(), books: BTreeMap::new() }
+        Self { log: Frontier::new(), books: Books(BTreeMap::new()) }
     }
 
     /// Adds a record to the log's tree and to that of its book. The root of a bundle of the log's tree, where it is
@@ -41,13 +91,7 @@ impl Trees {
 
     /// The same, for a record whose leaf hash is known.
     pub fn append_leaf(&mut self, book: &str, leaf: Hash) -> Option<Hash> {
-        if let Some(tree) = self.books.get_mut(book) {
-            tree.append(leaf);
-        } else {
-            let mut tree = Frontier::new();
-            tree.append(leaf);
-            self.books.insert(book.into(), tree);
-        }
+        self.books.append(book, leaf);
         self.log.append(leaf)
     }
 
@@ -81,19 +125,27 @@ impl Trees {
         self.books.get(name)
     }
 
+    /// The trees of the books.
+    #[must_use]
+    pub const fn all_books(&self) -> &Books {
+        &self.books
+    }
+
+    /// The log's tree and those of the books.
+    #[must_use]
+    pub fn into_parts(self) -> (Frontier, Books) {
+        (self.log, self.books)
+    }
+
     /// Each book with its size and root, sorted by the bytes of its name.
     pub fn heads(&self) -> impl Iterator<Item = (&str, u64, Hash)> {
-        self.books.iter().map(|(name, tree)| (&**name, tree.size(), tree.root()))
+        self.books.heads()
     }
 
     /// The root of the tree over the heads: what a `sealed` record commits to as `heads_root`.
     #[must_use]
     pub fn heads_root(&self) -> Hash {
-        let mut heads = Frontier::new();
-        for (name, size, root) in self.heads() {
-            heads.append(head_hash(name, size, &root));
-        }
-        heads.root()
+        self.books.root()
     }
 }
 

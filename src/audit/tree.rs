@@ -19,6 +19,7 @@ pub use proof::consistency;
 pub use proof::inclusion;
 pub use proof::is_consistent;
 pub use proof::is_included;
+pub use proof::root;
 
 /// A SHA-256 hash: of a leaf, a node or a whole tree.
 pub type Hash = [u8; 32];

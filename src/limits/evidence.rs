@@ -1,5 +1,6 @@
 //! Bounds of what proves the decision log.
 
+use super::FRAME_BYTES_MAX;
 use super::RECORD_FIELD_BYTES_MAX;
 
 /// Longest name of a book, in bytes: what a record can hold. That of a tenant is far shorter.
@@ -15,3 +16,18 @@ pub const NOTE_SIGNATURES_MAX: usize = 64;
 pub const NOTE_NAME_BYTES_MAX: usize = 255;
 /// Most hashes of one proof: a path has one for each level of a tree of 2^64 leaves, and consistency one more.
 pub const PROOF_HASHES_MAX: usize = 65;
+/// Largest file of the trees at a seal, in bytes: a hundred thousand books of a million records each.
+pub const HEADS_BYTES_MAX: usize = 256 << 20;
+/// Most keys that a log has had.
+pub const LOG_KEYS_MAX: usize = 1_024;
+/// What is read of the roots of bundles at once, in bytes.
+pub const BUNDLES_READ_BYTES: usize = 64 << 10;
+/// What of a segment is in memory at once while it is verified, in bytes.
+pub const SEGMENT_PIECE_BYTES: usize = 1 << 20;
+const _: () = assert!(SEGMENT_PIECE_BYTES > 4 * FRAME_BYTES_MAX);
+/// How far ahead of the one that is expected the number of a record may be that is found behind damage.
+pub const RECORDS_SKIPPED_MAX: u64 = 1 << 40;
+/// Most findings that a verification keeps; the rest are counted.
+pub const FINDINGS_MAX: usize = 1_000;
+/// After how many records a verification says how far it is.
+pub const PROGRESS_RECORDS: u64 = 65_536;

@@ -31,7 +31,7 @@ impl Sealed {
         let mut out = MAGIC.to_vec();
         trees.log.encode(&mut out);
         out.extend_from_slice(&u32::try_from(trees.books.len()).unwrap_or(u32::MAX).to_le_bytes());
-        for (name, tree) in &trees.books {
+        for (name, tree) in &trees.books.0 {
             varint(name.len() as u64, &mut out);
             out.extend_from_slice(name.as_bytes());
             tree.encode(&mut out);
@@ -55,13 +55,13 @@ impl Sealed {
         let (mut trees, mut records) = (Trees { log, ..Trees::new() }, 0_u64);
         for _ in 0..number(&mut rest)? {
             let name = name(&mut rest)?;
-            let behind = trees.books.last_key_value().is_none_or(|(last, _)| &**last < name);
+            let behind = trees.books.0.last_key_value().is_none_or(|(last, _)| &**last < name);
             let tree = Frontier::decode(&mut rest)?;
             if !behind || tree.size() == 0 {
                 return None;
             }
             records = records.checked_add(tree.size())?;
-            trees.books.insert(name.into(), tree);
+            trees.books.0.insert(name.into(), tree);
         }
         let record = number(&mut rest)?;
         // Every record is in one book, and nothing stands behind the last part.

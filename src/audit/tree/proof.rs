@@ -62,6 +62,14 @@ fn range<S: Source>(source: &mut S, from: u64, to: u64) -> Result<Hash, Unproven
     Ok(tree.root())
 }
 
+/// The root of the tree of the first `size` leaves.
+///
+/// # Errors
+/// When the source fails.
+pub fn root<S: Source>(source: &mut S, size: u64) -> Result<Hash, Unproven<S::Error>> {
+    range(source, 0, size)
+}
+
 /// The largest power of two that is smaller than `n`, for `n` of 2 or more.
 const fn split(n: u64) -> u64 {
     1 << (u64::BITS - 1 - (n - 1).leading_zeros())
