@@ -11,11 +11,13 @@ use std::time::Duration;
 
 use http::HeaderName;
 
+use crate::disk::StoreSettings;
 use crate::problem::Place;
 use crate::problem::Problem;
 use crate::redact::Encoding;
 use crate::remote::Access;
 use crate::remote::Remote;
+use crate::request::Durable;
 use crate::snapshot::Settings;
 
 mod bundle;
@@ -186,6 +188,10 @@ pub struct Bundle {
 /// Where decision records go; at least one place.
 #[derive(Debug, Clone)]
 pub struct DecisionLog {
+    /// The directory that holds them, sealed and signed.
+    pub store: Option<StoreSettings>,
+    /// Which of them must be on their device before the app sees the request.
+    pub durable: Durable,
     /// A file that they are appended to.
     pub file: Option<PathBuf>,
     /// The standard output.

@@ -5,12 +5,16 @@
 //! `write(2)` has returned for its line: it survives the death of this process.
 //! Never: drops a record without counting it, or says that one is written which is not.
 
+mod lost;
 mod once;
 mod sink;
+mod store;
 mod worker;
 mod writer;
 
 pub use once::put;
+pub use store::Broken;
+pub use store::StoreSettings;
 pub use worker::WorkerJournal;
 
 use std::fmt;
@@ -21,7 +25,6 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
@@ -29,15 +32,21 @@ use std::thread::JoinHandle;
 use crate::audit::entry;
 use crate::audit::event::Event;
 use crate::audit::frame;
+use crate::disk::lost::Refused;
 use crate::disk::sink::Sink;
+use crate::disk::store::Folder;
+use crate::disk::store::Store;
 use crate::disk::writer::Writer;
 use crate::limits;
 use crate::telemetry::JournalCounters;
 
-/// Where the decision log goes. A record counts as written when all of them have taken it.
+/// Where the decision log goes. A record counts as written when the directory has it; where there is none, when all the
+/// others have taken it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sinks {
-    /// A file, appended to.
+    /// The directory that holds it, in segments that are sealed and signed. The others are told what is in there.
+    pub store: Option<StoreSettings>,
+    /// A file of lines, appended to.
     pub file: Option<PathBuf>,
     /// Standard output.
     pub stdout: bool,
@@ -50,6 +59,8 @@ pub enum OpenError {
     NoSink,
     /// The file could not be opened, read or repaired.
     File(PathBuf, io::Error),
+    /// The directory could not be gone on with.
+    Store(PathBuf, Broken),
     /// Another process writes to the file.
     Taken(PathBuf),
     /// The file ends in something that is no line of a decision log, and is left alone.
@@ -65,6 +76,7 @@ impl fmt::Display for OpenError {
         match self {
             Self::NoSink => f.write_str("the decision log needs a file, standard output, or both"),
             Self::File(path, error) => write!(f, "the decision log `{}`: {error}", path.display()),
+            Self::Store(path, broken) => write!(f, "the decision log `{}`: {broken}", path.display()),
             Self::Taken(path) => write!(f, "another process writes to the decision log `{}`", path.display()),
             Self::NotALog(path) => {
                 write!(
@@ -94,13 +106,13 @@ pub struct Disk {
 struct Shared {
     counters: JournalCounters,
     /// Records that were not even taken, since the writer last looked.
-    refused: AtomicU64,
+    refused: Refused,
     writing: AtomicBool,
 }
 
 impl Shared {
     fn refuse(&self, records: u64) {
-        self.refused.fetch_add(records, Ordering::Relaxed);
+        self.refused.add(records, now_ms());
         self.counters.dropped.inc_by(records);
     }
 }
@@ -120,6 +132,8 @@ enum Message {
 struct Load {
     bytes: Vec<u8>,
     records: u64,
+    /// Does any of them wait for the device?
+    durable: bool,
     written: bool,
     /// Travels along, so that the worker's end closes when the writer dies.
     back: tokio::sync::mpsc::Sender<Load>,
@@ -133,13 +147,14 @@ impl Disk {
     pub fn open(sinks: &Sinks, counters: JournalCounters) -> Result<Self, OpenError> {
         let file = sinks.file.as_deref().map(open_file).transpose()?;
         let stdout = if sinks.stdout { Some(Sink::stdout().map_err(OpenError::Stdout)?) } else { None };
-        if file.is_none() && stdout.is_none() {
+        let store = sinks.store.as_ref().map(open_store).transpose()?;
+        if store.is_none() && file.is_none() && stdout.is_none() {
             return Err(OpenError::NoSink);
         }
         let shared =
-            Arc::new(Shared { counters, refused: AtomicU64::new(0), writing: AtomicBool::new(true) });
+            Arc::new(Shared { counters, refused: Refused::default(), writing: AtomicBool::new(true) });
         let (to_writer, messages) = std::sync::mpsc::sync_channel(limits::JOURNAL_MESSAGES_MAX);
-        let writer = Writer::new(file, stdout, Arc::clone(&shared));
+        let writer = Writer::new(store, file, stdout, Arc::clone(&shared));
         let thread = std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || writer.run(&messages))
@@ -199,6 +214,24 @@ impl Drop for Disk {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+fn open_store(settings: &StoreSettings) -> Result<Store<Folder>, OpenError> {
+    let failed = |broken| OpenError::Store(settings.dir.clone(), broken);
+    let unread = |error| failed(Broken::File(".".into(), error));
+    let Some(folder) = Folder::take(&settings.dir).map_err(unread)? else {
+        return Err(OpenError::Taken(settings.dir.clone()));
+    };
+    let key = |path: &Option<PathBuf>| -> Result<Option<Vec<u8>>, OpenError> {
+        let read = |path: &PathBuf| {
+            let name = path.display().to_string();
+            crate::file::bytes(path, limits::SIGNING_KEY_BYTES_MAX)
+                .map_err(|error| failed(Broken::File(name, error)))
+        };
+        path.as_ref().map(read).transpose()
+    };
+    let (now, before) = (key(&settings.key_file)?, key(&settings.previous_key_file)?);
+    Store::open(settings.clone(), folder, [now.as_deref(), before.as_deref()], now_ms()).map_err(failed)
 }
 
 /// Opens the file; a torn end that was taken off is put on record in it.

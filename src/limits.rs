@@ -172,6 +172,8 @@ pub const JOURNAL_BYTES_MAX: usize = 4 << 20;
 pub const RECORD_BYTES_MAX: usize = 64 << 10;
 /// Longest record that a reader of the log takes, in bytes: a decision is far shorter, an edit's list of policies may not be.
 pub const FRAME_BYTES_MAX: usize = 128 << 10;
+/// How far the clock may go back, in milliseconds, before that is on record.
+pub const CLOCK_STEP_MS: u64 = 1_000;
 /// Longest text of one caller-made field in a record, in bytes; longer ones are cut and marked.
 pub const RECORD_FIELD_BYTES_MAX: usize = 2 << 10;
 /// Most roles, groups and scopes of a caller in one record, each.

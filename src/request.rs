@@ -7,6 +7,7 @@
 
 mod authorized;
 mod beside;
+mod durable;
 mod ending;
 mod forwarded;
 mod guard;
@@ -41,6 +42,7 @@ pub use authorized::Permit;
 pub use beside::About;
 pub use beside::Job;
 pub use beside::Shadow;
+pub use durable::Durable;
 pub use ending::Ended;
 pub use ending::Ending;
 pub use forwarded::Broken;
@@ -120,6 +122,8 @@ pub struct Settings {
     pub encode: Arc<[Encoding]>,
     /// Are decisions kept for the next request that asks the same?
     pub decision_cache: bool,
+    /// Which requests wait until their record is on the device.
+    pub durable: Durable,
 }
 
 /// What stands still while one request lives.

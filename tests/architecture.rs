@@ -44,12 +44,12 @@ const LAYERS: &[(&str, &[&str])] = &[
         "config",
         &[
             "ids", "limits", "problem", "redact", "model", "identity", "policy", "tenancy", "snapshot",
-            "remote",
+            "request", "remote", "disk",
         ],
     ),
     ("background", &["limits"]),
     ("telemetry", &["ids", "limits", "model", "learn", "audit", "request", "snapshot"]),
-    ("disk", &["ids", "limits", "audit", "telemetry"]),
+    ("disk", &["ids", "limits", "audit", "file", "telemetry"]),
     (
         "shadow",
         &[

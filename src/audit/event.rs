@@ -2,8 +2,10 @@
 //!
 //! Never: tells a line of a policy file, only where and what is wrong with it.
 
+mod kept;
 mod reveal;
 
+pub use kept::Kept;
 pub use reveal::Reveal;
 
 use crate::audit::entry::Kind;
@@ -111,11 +113,8 @@ pub enum Event<'a> {
         /// How long that half was.
         bytes: u64,
     },
-    /// Records could not be written; their requests were refused.
-    RecordsLost {
-        /// How many since this was last said.
-        count: u64,
-    },
+    /// Something happened to the log itself.
+    Log(Kept<'a>),
 }
 
 /// How much was looked at.
@@ -187,7 +186,7 @@ impl Event<'_> {
             }
             Self::Reveal(reveal) => reveal.encode(&mut pen),
             Self::TornTail { bytes } => pen.number(key!("bytes"), *bytes),
-            Self::RecordsLost { count } => pen.number(key!("count"), *count),
+            Self::Log(kept) => kept.encode(&mut pen),
         }
         pen.close();
     }
@@ -212,7 +211,7 @@ impl Event<'_> {
             Self::ShadowCounted { .. } => "shadow_counted",
             Self::Reveal(_) => "reveal",
             Self::TornTail { .. } => "torn_tail",
-            Self::RecordsLost { .. } => "records_lost",
+            Self::Log(kept) => kept.name(),
         }
     }
 }

@@ -46,6 +46,16 @@ impl fmt::Display for Unwritten {
 impl std::error::Error for Full {}
 impl std::error::Error for Unwritten {}
 
+/// When a record counts as written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Level {
+    /// It survives the death of this process, and is on its device a moment later.
+    #[default]
+    Acked,
+    /// It is on its device.
+    Durable,
+}
+
 /// Where records are appended.
 pub trait Journal {
     /// Appends what `encode` appends to the buffer it is given: whole frames, each of one record.
@@ -54,7 +64,7 @@ pub trait Journal {
     ///
     /// # Errors
     /// [`Full`] when nothing was appended because too much waits already.
-    fn append(&self, encode: &mut dyn FnMut(&mut Vec<u8>)) -> Result<Written, Full>;
+    fn append(&self, level: Level, encode: &mut dyn FnMut(&mut Vec<u8>)) -> Result<Written, Full>;
 }
 
 /// Waits until the record is written. Dropping it changes nothing about the record.
@@ -163,7 +173,7 @@ impl InMemory {
 }
 
 impl Journal for InMemory {
-    fn append(&self, encode: &mut dyn FnMut(&mut Vec<u8>)) -> Result<Written, Full> {
+    fn append(&self, _level: Level, encode: &mut dyn FnMut(&mut Vec<u8>)) -> Result<Written, Full> {
         let batch = Batch::default();
         match self.mood.get() {
             Mood::Writes => encode(&mut self.frames.borrow_mut()),
@@ -237,7 +247,7 @@ mod tests {
     #[test]
     fn a_journal_in_memory_fails_as_told() {
         let journal = InMemory::default();
-        let append = || journal.append(&mut |out| Event::Stop.encode(0, out));
+        let append = || journal.append(Level::Acked, &mut |out| Event::Stop.encode(0, out));
         assert!(matches!(poll(&mut append().unwrap(), Waker::noop()), Poll::Ready(Ok(_))));
         journal.set(Mood::Fails);
         assert!(matches!(poll(&mut append().unwrap(), Waker::noop()), Poll::Ready(Err(_))));

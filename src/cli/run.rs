@@ -114,7 +114,11 @@ struct Process {
 
 fn serve(config: &Config, live: &Arc<Live>, reading: &Reading) -> Result<(), String> {
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION")).map_err(|error| error.to_string())?;
-    let sinks = Sinks { file: config.decision_log.file.clone(), stdout: config.decision_log.stdout };
+    let sinks = Sinks {
+        store: config.decision_log.store.clone(),
+        file: config.decision_log.file.clone(),
+        stdout: config.decision_log.stdout,
+    };
     let counters = metrics.journal().map_err(|error| error.to_string())?;
     let disk = Arc::new(Disk::open(&sinks, counters).map_err(|error| error.to_string())?);
     let shadow = start_shadow(config, live, &disk, &metrics)?;
@@ -378,5 +382,6 @@ fn request_settings(config: &Config) -> request::Settings {
         forward_credential: config.upstream.forward_credential,
         encode: Arc::clone(&config.encode),
         decision_cache: config.decision_cache,
+        durable: config.decision_log.durable.clone(),
     }
 }

@@ -174,6 +174,12 @@ impl Disagreements {
             | Happened::ReloadRefused { .. }
             | Happened::Reveal(_)
             | Happened::TornTail { .. }
+            | Happened::Idle
+            | Happened::Sealed { .. }
+            | Happened::Crash { .. }
+            | Happened::ClockStepped { .. }
+            | Happened::KeyRotated { .. }
+            | Happened::Prune { .. }
             | Happened::RecordsLost { .. } => {}
         }
     }

@@ -11,6 +11,7 @@ use crate::snapshot::UnknownRoute;
 
 pub(super) mod bundle;
 pub(super) mod learning;
+pub(super) mod records;
 
 /// Palisade's configuration, `palisade.yaml`.
 ///
@@ -43,7 +44,7 @@ pub(super) struct Raw {
     /// How hidden values are replaced.
     pub(super) redaction: Redaction,
     /// Where decision records go.
-    pub(super) decision_log: DecisionLog,
+    pub(super) decision_log: records::DecisionLog,
     /// The operational log.
     pub(super) log: Log,
     /// How edits of the files are noticed.
@@ -299,19 +300,6 @@ pub(super) struct Redaction {
     /// Content codings (`zstd`, `gzip`, `br`, `deflate`), the best first, in which redacted bodies of more than 1 KiB leave
     /// although the app sent them plain, to clients that take one of them. Default: none.
     pub(super) encode: Vec<String>,
-}
-
-/// Where decision records go.
-#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(inline)]
-pub(super) struct DecisionLog {
-    /// A file that records are appended to.
-    pub(super) file: Option<String>,
-    /// Write them to the standard output. Default: `true` where no file is named.
-    pub(super) stdout: Option<bool>,
-    /// A file of its own that each use of `palisade reveal` is appended to.
-    pub(super) reveal_file: Option<String>,
 }
 
 /// The operational log.

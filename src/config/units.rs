@@ -29,6 +29,11 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
     number.checked_mul(ms).map(Duration::from_millis)
 }
 
+/// A duration in milliseconds.
+pub(super) fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Reads a size in bytes.
 pub(super) fn size(text: &str) -> Option<u64> {
     let (number, unit) = split(text)?;

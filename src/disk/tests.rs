@@ -27,7 +27,7 @@ fn counters() -> JournalCounters {
 }
 
 fn file(path: &Path) -> Sinks {
-    Sinks { file: Some(path.to_owned()), stdout: false }
+    Sinks { file: Some(path.to_owned()), ..Sinks::default() }
 }
 
 /// Runs a worker, as the program does: one thread, one runtime.
@@ -65,7 +65,7 @@ fn events(text: &str) -> Vec<Happened> {
 }
 
 fn lost(text: &str) -> u64 {
-    let count = |event| if let Happened::RecordsLost { count } = event { count } else { 0 };
+    let count = |event| if let Happened::RecordsLost { count, .. } = event { count } else { 0 };
     events(text).into_iter().map(count).sum()
 }
 
@@ -347,7 +347,7 @@ fn both_sinks_must_take_a_record_and_each_tells_its_own_gap() {
     let (mut reader, pipe) = std::io::pipe().unwrap();
     let counters = counters();
     let shared = || {
-        let (refused, writing) = (AtomicU64::new(0), AtomicBool::new(true));
+        let (refused, writing) = (Refused::default(), AtomicBool::new(true));
         Arc::new(Shared { counters: counters.clone(), refused, writing })
     };
     let stdout = || Sink::stream(std::os::fd::OwnedFd::from(pipe.try_clone().unwrap()).into());
@@ -356,9 +356,9 @@ fn both_sinks_must_take_a_record_and_each_tells_its_own_gap() {
         let (send, messages) = std::sync::mpsc::sync_channel(9);
         let (back, mut returned) = tokio::sync::mpsc::channel(1);
         let bytes = record(0, 0);
-        send.send(Message::Load(Load { bytes, records: 1, written: false, back })).unwrap();
+        send.send(Message::Load(Load { bytes, records: 1, durable: false, written: false, back })).unwrap();
         drop(send);
-        Writer::new(Some(file), Some(stdout()), shared()).run(&messages);
+        Writer::new(None, Some(file), Some(stdout()), shared()).run(&messages);
         returned.try_recv().unwrap().written
     };
     assert!(run(Sink::file(&path).unwrap().0));

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::audit::Full;
 use crate::audit::Journal;
+use crate::audit::Level;
 use crate::audit::Written;
 use crate::audit::frame;
 use crate::audit::journal::Batch;
@@ -41,6 +42,8 @@ struct State {
     /// The records that the next load will carry.
     bytes: Vec<u8>,
     records: u64,
+    /// Does any of them wait for the device?
+    durable: bool,
     batch: Batch,
     /// The batch that is with the writer, and its size.
     away: Option<(Batch, usize)>,
@@ -77,8 +80,8 @@ impl fmt::Debug for WorkerJournal {
 }
 
 impl Journal for WorkerJournal {
-    fn append(&self, encode: &mut dyn FnMut(&mut Vec<u8>)) -> Result<Written, Full> {
-        self.0.append(encode).inspect_err(|Full| self.0.shared.refuse(1))
+    fn append(&self, level: Level, encode: &mut dyn FnMut(&mut Vec<u8>)) -> Result<Written, Full> {
+        self.0.append(level, encode).inspect_err(|Full| self.0.shared.refuse(1))
     }
 }
 
@@ -90,7 +93,7 @@ impl Drop for WorkerJournal {
 }
 
 impl End {
-    fn append(&self, encode: &mut dyn FnMut(&mut Vec<u8>)) -> Result<Written, Full> {
+    fn append(&self, level: Level, encode: &mut dyn FnMut(&mut Vec<u8>)) -> Result<Written, Full> {
         // Borrowed already only when `encode` itself appends, which is nobody's record.
         let mut state = self.state.try_borrow_mut().map_err(|_borrowed| Full)?;
         let state = &mut *state;
@@ -109,6 +112,7 @@ impl End {
             return Err(Full);
         }
         state.records += frame::count(state.bytes.get(before..).unwrap_or_default());
+        state.durable |= level == Level::Durable;
         if before == 0 {
             self.work.notify_one();
         }
@@ -128,6 +132,7 @@ impl End {
         load.bytes.clear();
         std::mem::swap(&mut load.bytes, &mut state.bytes);
         load.records = std::mem::take(&mut state.records);
+        load.durable = std::mem::take(&mut state.durable);
         load.written = false;
         true
     }
@@ -162,7 +167,7 @@ impl Drop for End {
 /// Sends what has collected to the writer, one load at a time, until the last handle is gone.
 async fn flush(end: Rc<End>) {
     let (back, mut returned) = mpsc::channel(1);
-    let mut idle = Some(Load { bytes: Vec::new(), records: 0, written: false, back });
+    let mut idle = Some(Load { bytes: Vec::new(), records: 0, durable: false, written: false, back });
     while let Some(mut load) = idle.take() {
         if !end.fill(&mut load) {
             if end.is_last() {

@@ -31,3 +31,12 @@ pub const RECORDS_SKIPPED_MAX: u64 = 1 << 40;
 pub const FINDINGS_MAX: usize = 1_000;
 /// After how many records a verification says how far it is.
 pub const PROGRESS_RECORDS: u64 = 65_536;
+
+/// How long a record may wait for its device, in milliseconds.
+pub const SYNC_WITHIN_MS: u64 = 50;
+/// Most bytes of records that wait for their device together: room for them is kept, so that they can be written anew.
+pub const GROUP_BYTES_MAX: usize = 4 << 20;
+/// Largest segment of the log, in bytes: it is read whole.
+pub const LOG_SEGMENT_BYTES_MAX: usize = 1 << 30;
+/// Largest file of a key that signs, in bytes.
+pub const SIGNING_KEY_BYTES_MAX: usize = 16 << 10;

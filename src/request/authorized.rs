@@ -108,7 +108,8 @@ impl<B> Received<B> {
         }
         let latency = DecisionLatency { authorize_us: worker.since(moment), ..DecisionLatency::default() };
         let record = |line: &mut Vec<u8>| report::open(line, &self.head, route, snapshot, moment, latency);
-        match worker.journal.append(&mut { record }) {
+        let level = worker.settings.durable.level(route.action, std::iter::empty());
+        match worker.journal.append(level, &mut { record }) {
             Ok(written) => {
                 worker.counts.decided(true, "public", None);
                 let ending = Ending::new(worker, snapshot, moment, route.ix);
@@ -174,8 +175,10 @@ impl<B> Identified<B> {
         }
         let (hidden, unsettable, route) = (&judged.hidden, &judged.unsettable, (route, &carried));
         let plans = worker.plans.borrow_mut().hiding(hidden, unsettable, route, judged.target, snapshot);
-        let appended =
-            worker.journal.append(&mut |line| report::allow(line, &self, &judged, snapshot, moment, latency));
+        let level = worker.settings.durable.of(snapshot, &judged);
+        let appended = worker
+            .journal
+            .append(level, &mut |line| report::allow(line, &self, &judged, snapshot, moment, latency));
         match appended {
             Ok(written) => {
                 if worker.live.is_shadowed() {

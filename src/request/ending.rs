@@ -11,6 +11,7 @@ use http::HeaderValue;
 use http::StatusCode;
 
 use crate::audit::Journal;
+use crate::audit::Level;
 use crate::audit::Outcome;
 use crate::audit::record::OutcomeLatency;
 use crate::audit::record::Redaction;
@@ -255,7 +256,7 @@ impl Ending {
                 total_us,
             },
         };
-        drop(self.journal.append(&mut |line| outcome.encode(line)));
+        drop(self.journal.append(Level::Acked, &mut |line| outcome.encode(line)));
         let routes = &self.snapshot.model().routes;
         self.counts.ended(&Finished {
             generation: self.snapshot.generation(),

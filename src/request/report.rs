@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::audit::Level;
 use crate::audit::record::Actor;
 use crate::audit::record::Answer;
 use crate::audit::record::Books;
@@ -163,7 +164,7 @@ pub(super) fn refused<O>(
         foreign_rows: 0,
     });
     // A refusal is given whether or not it can be put on record; the journal counts what it does not take.
-    drop(worker.journal.append(&mut |line| record.encode(line)));
+    drop(worker.journal.append(Level::Acked, &mut |line| record.encode(line)));
     refusal
 }
 

@@ -236,6 +236,7 @@ impl Metrics {
     pub fn journal(&self) -> Result<JournalCounters, prometheus::Error> {
         let records = |sink, result| self.audit_records.get_metric_with_label_values(&[sink, result]);
         Ok(JournalCounters {
+            store_written: records("store", "written")?,
             file_written: records("file", "written")?,
             file_failed: records("file", "failed")?,
             stdout_written: records("stdout", "written")?,

@@ -146,6 +146,8 @@ keys![
     "log_id",
     "mirror",
     "book",
+    "key",
+    "since",
 ];
 
 const _: () = assert!(ALL.len() < 255);

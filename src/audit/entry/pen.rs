@@ -46,7 +46,7 @@ impl<'v> Pen<'v> {
         out.extend_from_slice(&head);
         let mut pen = Self { out, start };
         // A tenant's name is far shorter; what somebody only claims to be one has no book.
-        let book = if book.len() > limits::RECORD_FIELD_BYTES_MAX { "" } else { book };
+        let book = if book.len() > limits::BOOK_BYTES_MAX { "" } else { book };
         pen.counted(book.as_bytes());
         pen
     }

@@ -98,10 +98,56 @@ pub enum Happened {
         /// How long that half was.
         bytes: u64,
     },
-    /// Records could not be written; their requests were refused.
+    /// Nothing happened for as long as checkpoints are apart.
+    Idle,
+    /// A segment of the log is closed: this is its last record.
+    Sealed {
+        /// The number of its first record.
+        first: u64,
+        /// How many stand before this one.
+        records: u64,
+        /// The root (RFC 6962) over the trees of all books, as they are before this record.
+        heads_root: String,
+        /// How many books there are.
+        tenants: u64,
+    },
+    /// The program before had ended without closing the log.
+    Crash {
+        /// The number of the last record that it left.
+        last: u64,
+    },
+    /// The clock was set back by more than a second.
+    ClockStepped {
+        /// The time of the record before. RFC 3339.
+        before: String,
+        /// What the clock says now.
+        after: String,
+    },
+    /// Another key signs checkpoints, but for the first after this record.
+    KeyRotated {
+        /// The new key, as C2SP writes a verifier key.
+        key: String,
+    },
+    /// The oldest records are gone.
+    Prune {
+        /// The number of the first.
+        first: u64,
+        /// The number of the last.
+        last: u64,
+        /// `size` or `retention`.
+        reason: String,
+    },
+    /// Records were not written: a gap.
     RecordsLost {
         /// How many since this was last said.
         count: u64,
+        /// `full`: there was no room for them, and their requests were refused. `unwritten`: the device did not take
+        /// them, and their requests were refused. `shed`: their requests were answered all the same, as configured.
+        reason: String,
+        /// When the first was lost. RFC 3339.
+        since: String,
+        /// When the last was.
+        until: String,
     },
 }
 

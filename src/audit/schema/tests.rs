@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::audit::entry;
 use crate::audit::event::Event;
+use crate::audit::event::Kept;
 use crate::audit::frame;
 use crate::audit::record;
 use crate::audit::record::Decision;
@@ -329,7 +330,25 @@ fn every_event_reads_back_equal() {
             },
         ),
         (Event::TornTail { bytes: 17 }, Happened::TornTail { bytes: 17 }),
-        (Event::RecordsLost { count: u64::MAX }, Happened::RecordsLost { count: u64::MAX }),
+        (Event::Log(Kept::Idle), Happened::Idle),
+        (
+            Event::Log(Kept::Sealed { first: 1, records: 2, heads_root: &digest, tenants: 3 }),
+            Happened::Sealed { first: 1, records: 2, heads_root: digest.to_string(), tenants: 3 },
+        ),
+        (Event::Log(Kept::Crash { last: 4 }), Happened::Crash { last: 4 }),
+        (
+            Event::Log(Kept::ClockStepped { before_ms: 2, after_ms: 1 }),
+            Happened::ClockStepped { before: time(2), after: time(1) },
+        ),
+        (Event::Log(Kept::KeyRotated { key: "k" }), Happened::KeyRotated { key: "k".into() }),
+        (
+            Event::Log(Kept::Prune { first: 1, last: 2, reason: "size" }),
+            Happened::Prune { first: 1, last: 2, reason: "size".into() },
+        ),
+        (
+            Event::Log(Kept::RecordsLost { count: u64::MAX, reason: "full", since_ms: 1, until_ms: 2 }),
+            Happened::RecordsLost { count: u64::MAX, reason: "full".into(), since: time(1), until: time(2) },
+        ),
     ];
     read_back(&events);
 }

@@ -1,6 +1,7 @@
 //! Records to append, and how they read back.
 
 use super::*;
+use crate::audit::Level;
 use crate::audit::Outcome;
 use crate::audit::record::Books;
 use crate::audit::record::OutcomeLatency;
@@ -32,5 +33,5 @@ pub(super) fn line(mut frame: Vec<u8>) -> Vec<u8> {
 }
 
 pub(super) fn append(journal: &WorkerJournal, frame: &[u8]) -> Result<crate::audit::Written, Full> {
-    journal.append(&mut |bytes| bytes.extend_from_slice(frame))
+    journal.append(Level::Acked, &mut |bytes| bytes.extend_from_slice(frame))
 }

@@ -8,6 +8,8 @@ use prometheus::IntGauge;
 /// The counters that the journal's writer adds to.
 #[derive(Debug, Clone)]
 pub struct JournalCounters {
+    /// Records that are on the device, in the log's directory.
+    pub store_written: IntCounter,
     /// Records that the file took.
     pub file_written: IntCounter,
     /// Records that the file did not take.
