@@ -47,7 +47,7 @@ fn records<F: Files>(files: &mut F) -> Vec<Vec<u8>> {
         .list("segments")
         .unwrap()
         .into_iter()
-        .map(|name| (name[..20].parse().unwrap(), format!("segments/{name}")))
+        .map(|name| (name.get(..20).unwrap().parse().unwrap(), format!("segments/{name}")))
         .collect();
     names.sort();
     for (at, (first, name)) in names.iter().enumerate() {
@@ -249,7 +249,7 @@ fn a_segment_that_is_cut_at_any_length_gives_the_exact_prefix() {
             .collect();
         let torn = length > frame::SEGMENT_HEAD_BYTES && prefix.len() < 12 && {
             let each = (whole.len() - frame::SEGMENT_HEAD_BYTES) / 12;
-            (length - frame::SEGMENT_HEAD_BYTES) % each != 0
+            !(length - frame::SEGMENT_HEAD_BYTES).is_multiple_of(each)
         };
         assert_eq!(told.contains("torn_tail"), torn, "cut at {length}: {told}");
         assert_eq!(told.contains("crash"), !prefix.is_empty(), "cut at {length}: {told}");

@@ -113,6 +113,7 @@ pub(super) fn message() -> Outcome<http::Request<()>> {
 
 pub(super) fn settings(config: &Config) -> palisade::request::Settings {
     palisade::request::Settings {
+        durable: palisade::request::Durable::default(),
         bounds: palisade::request::Bounds {
             headers: config.limits.headers,
             target_bytes: config.limits.target_bytes,
