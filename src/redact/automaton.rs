@@ -15,6 +15,8 @@ use crate::redact::classes::ClassSet;
 use crate::redact::classes::Mark;
 use crate::redact::classes::Sets;
 use crate::redact::detect::Kind;
+use crate::redact::fold::Beginnings;
+use crate::redact::fold::NO_BEGINNINGS;
 use crate::redact::opaque::MediaRange;
 use crate::redact::proto::Messages;
 use crate::redact::shape::ClassIx;
@@ -27,6 +29,9 @@ pub(super) use compile::compile;
 pub(super) type StateIx = u16;
 /// The dead state.
 pub(super) const DEAD: StateIx = 0;
+
+/// The state within a value that something may be done with.
+const LOUD: StateIx = StateIx::MAX;
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct State {
@@ -47,6 +52,10 @@ pub(super) struct State {
     /// The classes of a member of an object that stands here, whose key is not in `cells`, if it is a text, a number or a
     /// literal.
     pub(super) of_others: u16,
+    /// The state within an object, and within an array, that nothing is done with: of a member whose key is not in
+    /// `cells`, and of an item. [`LOUD`] where something may be done with it, or with a text, a number or a literal in it.
+    quiet_members: [StateIx; 2],
+    quiet_items: [StateIx; 2],
     /// Where members lead whose key is not in `cells`.
     default: StateIx,
     /// Where in `cells` the keys of this state begin.
@@ -54,6 +63,22 @@ pub(super) struct State {
 }
 
 impl State {
+    /// A state that is not there has a set that is not there, and that hides.
+    const UNKNOWN: Self = Self {
+        array: u16::MAX,
+        object: u16::MAX,
+        scalar: u16::MAX,
+        null: u16::MAX,
+        below: 0,
+        item: DEAD,
+        inside: DEAD,
+        of_others: u16::MAX,
+        quiet_members: [LOUD; 2],
+        quiet_items: [LOUD; 2],
+        default: DEAD,
+        base: 0,
+    };
+
     /// The classes of a value that stands here and begins with this byte, and the state within it.
     #[inline]
     pub(super) const fn of(self, first: u8) -> (u16, StateIx) {
@@ -63,6 +88,16 @@ impl State {
             b'n' => (self.null, self.inside),
             _ => (self.scalar, self.inside),
         }
+    }
+}
+
+impl State {
+    /// The state within an object or an array in this one, if nothing is done with it: in one that stands here as the
+    /// member of an object whose key has no cell, or as the item of an array whose items have this state.
+    #[inline]
+    pub(super) fn quiet(&self, in_object: bool, is_object: bool) -> Option<StateIx> {
+        let [object, array] = if in_object { self.quiet_members } else { self.quiet_items };
+        Some(if is_object { object } else { array }).filter(|state| *state != LOUD)
     }
 }
 
@@ -169,6 +204,7 @@ impl Shape {
     pub fn weight(&self) -> u64 {
         let parts = size_of_val(&*self.states) + size_of_val(&*self.cells) + size_of_val(&*self.sets);
         let keys: usize = self.symbols.keys().map(|key| key.len() + 64).sum();
+        let keys = keys + size_of::<Beginnings>();
         u64::try_from(parts + keys).unwrap_or(u64::MAX)
     }
 
@@ -183,10 +219,13 @@ impl Shape {
 
     #[inline]
     pub(super) fn state(&self, state: StateIx) -> State {
-        // A state that is not there has a set that is not there, and that hides.
-        let set = u16::MAX;
-        let hidden = State { array: set, object: set, scalar: set, null: set, ..State::default() };
-        self.states.get(usize::from(state)).copied().unwrap_or(hidden)
+        self.states.get(usize::from(state)).copied().unwrap_or(State::UNKNOWN)
+    }
+
+    /// A state, if it is there.
+    #[inline]
+    pub(super) fn state_ref(&self, state: StateIx) -> Option<&State> {
+        self.states.get(usize::from(state))
     }
 
     /// May a lax parser find a classified member in a text that is no JSON? Where keys do not matter it may; else if
@@ -237,10 +276,10 @@ impl Shape {
         if self.symbols.may_hold(key) { self.by_name(from, state, key) } else { state.default }
     }
 
-    /// May a key be one that a member has of its own somewhere? Most are told not to be.
-    #[inline(always)]
-    pub(super) fn may_name(&self, key: &[u8]) -> bool {
-        self.symbols.may_hold(key)
+    /// With which two bytes a key may begin that a member has of its own somewhere, where it is asked for in this state.
+    #[inline]
+    pub(super) fn beginnings(&self, state: StateIx) -> &Beginnings {
+        if state == DEAD { &NO_BEGINNINGS } else { self.symbols.beginnings() }
     }
 
     #[inline(never)]

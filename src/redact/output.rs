@@ -173,10 +173,14 @@ impl Output {
     /// What stands at `range` does not leave, but this instead.
     #[inline]
     pub(super) fn replace(&mut self, piece: &[u8], range: std::ops::Range<usize>, with: &[u8]) {
-        self.take(piece, range.start);
-        self.from = range.end;
-        self.spill(piece);
+        if !self.is_spilled {
+            self.take(piece, range.start);
+            self.spill(piece);
+            self.from = range.start;
+        }
+        self.out.extend_from_slice(piece.get(self.from..range.start).unwrap_or_default());
         self.out.extend_from_slice(with);
+        self.from = range.end;
     }
 
     /// How many bytes are held of what stands before `at`.

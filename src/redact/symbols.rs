@@ -9,6 +9,7 @@ use std::hash::BuildHasher as _;
 
 use foldhash::quality::RandomState;
 
+use crate::redact::fold::Beginnings;
 use crate::redact::fold::Filter;
 use crate::redact::fold::fold;
 
@@ -35,14 +36,28 @@ impl Symbols {
         self.exact.find(key)
     }
 
-    /// May it be any of the keys, as it is or folded? Each key folds to one of those that are folded.
+    /// May it be any of the keys, as it is or folded, by its ends? Each key folds to one of those that are folded.
     #[inline]
     pub(super) fn may_hold(&self, key: &[u8]) -> bool {
         self.filter.may_hold(key)
     }
 
+    /// With which two bytes a key may begin that [`Self::may_hold`] says yes to.
+    #[inline]
+    pub(super) fn beginnings(&self) -> &Beginnings {
+        &self.filter.beginnings
+    }
+
     /// The number of what a key folds to.
     pub(super) fn find_folded(&self, key: &[u8]) -> Option<u32> {
+        if !self.filter.may_sum_to(key) {
+            return None;
+        }
+        self.find_folds(key)
+    }
+
+    #[inline(never)]
+    fn find_folds(&self, key: &[u8]) -> Option<u32> {
         let number = self.folded.find(fold(str::from_utf8(key).ok()?).as_bytes())?;
         Some(number + u32::try_from(self.exact.keys.len()).ok()?)
     }

@@ -9,6 +9,7 @@ mod document;
 mod find;
 mod index;
 mod nest;
+mod pass;
 mod rows;
 mod run;
 mod scalar;
@@ -177,15 +178,28 @@ impl Walk {
 
     /// Walks over the next piece; what may leave. After an error nothing may be asked of it any more.
     pub(super) fn feed(&mut self, plan: &Plan, piece: &Bytes) -> Result<Bytes, Malformed> {
+        // Most pieces are records and fields that need none.
+        let mut index = None;
+        let out = self.feed_with(plan, piece, &mut index);
+        if let Some(index) = index {
+            index.give_back();
+        }
+        out
+    }
+
+    fn feed_with(
+        &mut self,
+        plan: &Plan,
+        piece: &Bytes,
+        index: &mut Option<Box<Index>>,
+    ) -> Result<Bytes, Malformed> {
         self.output.begin();
         let bytes: &[u8] = piece;
         let mut at = 0;
-        // Most pieces are records and fields that need none.
-        let mut index: Option<Index> = None;
         while let Some(byte) = bytes.get(at) {
             let until = index.as_ref().map_or(0, |index| index.until);
             if self.place.is_between() && (at < until || bytes.len() - at >= index::LEAST) {
-                let index = index.get_or_insert_with(Index::new);
+                let index = index.get_or_insert_with(Index::spare);
                 if at >= until {
                     index.build(bytes, at, plan.finds);
                 }

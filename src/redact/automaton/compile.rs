@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::ids::Digest;
 use crate::redact::automaton::DEAD;
+use crate::redact::automaton::LOUD;
 use crate::redact::automaton::Shape;
 use crate::redact::automaton::State;
 use crate::redact::automaton::StateIx;
@@ -113,11 +114,23 @@ pub(in crate::redact) fn compile(
     })
 }
 
-/// Notes beside each state the classes of what has no key of its own there.
+/// Notes beside each state the classes of what has no key of its own there, and where nothing is done.
 fn note_others(states: &mut [State]) {
     let scalars: Vec<u16> = states.iter().map(|state| state.scalar).collect();
-    for state in states {
+    for state in &mut *states {
         state.of_others = scalars.get(usize::from(state.default)).copied().unwrap_or(u16::MAX);
+    }
+    let known = states.to_vec();
+    let within = |ix: StateIx| known.get(usize::from(ix)).copied().unwrap_or(State::UNKNOWN);
+    // Of the empty set, 0, is what nothing is done with, whoever asks.
+    let quiet = |ix: StateIx| {
+        let State { object, array, inside, item, .. } = within(ix);
+        let loud = object != 0 || within(inside).of_others != 0;
+        let loud_array = array != 0 || within(item).scalar != 0 || within(item).object != 0;
+        [if loud { LOUD } else { inside }, if loud_array { LOUD } else { item }]
+    };
+    for (ix, state) in (0..).zip(states) {
+        (state.quiet_members, state.quiet_items) = (quiet(state.default), quiet(ix));
     }
 }
 

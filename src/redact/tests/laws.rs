@@ -171,6 +171,27 @@ proptest! {
     }
 
     #[test]
+    fn a_body_that_is_longer_than_what_is_looked_at_at_once_leaves_as_the_oracle_says(
+        rules in rules(),
+        parts in proptest::collection::vec(body(), 60..120),
+        is_list in any::<bool>(),
+        cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..6),
+    ) {
+        let plan = plan_of(&rules);
+        let body = if is_list {
+            format!("[{}]", parts.join(","))
+        } else {
+            let keyed = |(n, part): (usize, &String)| format!("\"{}\":{part}", KEYS.get(n % 7).unwrap_or(&"other"));
+            format!("{{{}}}", parts.iter().enumerate().map(keyed).collect::<Vec<_>>().join(", "))
+        };
+        let (out, _) = run(&plan, Encoding::Identity, &[body.as_bytes()]).unwrap();
+        let out = String::from_utf8(out).unwrap();
+        prop_assert_eq!(&out, &expected(&rules, &body).0);
+        let (cut, _) = run(&plan, Encoding::Identity, &pieces(body.as_bytes(), &cuts)).unwrap();
+        prop_assert_eq!(String::from_utf8(cut).unwrap(), out);
+    }
+
+    #[test]
     fn what_leaves_is_json_without_any_hidden_value(rules in rules(), body in body()) {
         let (out, hidden) = run(&plan_of(&rules), Encoding::Identity, &[body.as_bytes()]).unwrap();
         let out = String::from_utf8(out).unwrap();
@@ -198,14 +219,28 @@ proptest! {
             (any::<prop::sample::Index>(), prop_oneof![any::<u8>(), proptest::sample::select(&b"{}[]\",:\\0-.e t;\x0c"[..])]),
             0..3,
         ),
+        more in proptest::collection::vec(
+            (any::<prop::sample::Index>(), proptest::option::of(proptest::sample::select(&b"{}[]\",: 1a"[..]))),
+            0..3,
+        ),
+        drops in any::<bool>(),
     ) {
-        let plan = super::plan(&[("$..a", "drop"), ("$..b", "pseudonym"), ("ssn", "fixed")]);
+        let rules = [("$..b", "pseudonym"), ("ssn", "fixed"), ("$..a", if drops { "drop" } else { "fixed" })];
+        let plan = super::plan(&rules);
         let mut spoilt = body.into_bytes();
         for (at, byte) in spoil {
             let at = at.index(spoilt.len());
             spoilt[at] = byte;
         }
-        for bytes in [bytes, spoilt] {
+        let mut other = spoilt.clone();
+        for (at, byte) in more {
+            let at = at.index(other.len());
+            match byte {
+                None if other.len() > 1 => drop(other.remove(at)),
+                byte => other.insert(at, byte.unwrap_or(b' ')),
+            }
+        }
+        for bytes in [bytes, spoilt, other] {
             let whole = run(&plan, Encoding::Identity, &[&bytes]).map(|(out, _)| out);
             for size in [1, 61] {
                 let pieces: Vec<&[u8]> = bytes.chunks(size).collect();
@@ -218,13 +253,22 @@ proptest! {
 
 #[test]
 fn what_follows_a_number_or_a_literal_at_once_is_not_passed_over() {
-    let plan = super::plan(&[("$..a", "drop")]);
-    for value in ["-1;0", "1x", "truex", "null-", "1\u{c}", "false\\", "0 1", "\"\"x", "1\"", "true{"] {
+    let plans = ["drop", "fixed"].map(|mask| super::plan(&[("$..a", mask)]));
+    for value in [
+        "-1;0", "1x", "truex", "null-", "1\u{c}", "false\\", "0 1", "\"\"x", "1\"", "true{", "\"\":,1",
+        "\"\":", "1:,2", "\"\"[", "1}", "\"\",]",
+    ] {
         let body = format!("{{\"b\": [{value}], \"c\": \"{}\"}}", "long enough for an index ".repeat(8));
-        let whole = run(&plan, Encoding::Identity, &[body.as_bytes()]);
-        let single: Vec<&[u8]> = body.as_bytes().chunks(1).collect();
-        assert_eq!(whole.as_ref().err(), run(&plan, Encoding::Identity, &single).as_ref().err(), "{value}");
-        assert!(whole.is_err(), "{value}");
+        for plan in &plans {
+            let whole = run(plan, Encoding::Identity, &[body.as_bytes()]);
+            let single: Vec<&[u8]> = body.as_bytes().chunks(1).collect();
+            assert_eq!(
+                whole.as_ref().err(),
+                run(plan, Encoding::Identity, &single).as_ref().err(),
+                "{value}"
+            );
+            assert!(whole.is_err(), "{value}");
+        }
     }
 }
 

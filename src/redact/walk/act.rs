@@ -232,7 +232,16 @@ impl Walk {
         Ok(true)
     }
 
+    #[inline]
     pub(super) fn count(&mut self, plan: &Plan, set: u16) {
+        match &mut self.row {
+            None if let Some(count) = self.counts.get_mut(usize::from(set)) => *count += 1,
+            Some(_) | None => self.count_first(plan, set),
+        }
+    }
+
+    #[cold]
+    fn count_first(&mut self, plan: &Plan, set: u16) {
         let counts = match &mut self.row {
             Some(row) => &mut row.counts,
             None => &mut self.counts,

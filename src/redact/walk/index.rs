@@ -8,12 +8,15 @@
 
 mod bits;
 
+use std::cell::Cell;
+use std::hint::black_box;
+
 use crate::redact::detect::Glance;
 
 use bits::Classify;
 
 /// Bytes of one index.
-const WINDOW: usize = BLOCKS * 64;
+pub(super) const WINDOW: usize = BLOCKS * 64;
 const BLOCKS: usize = 64;
 /// So many places are written at once, of which the last may be none.
 const AT_ONCE: usize = 8;
@@ -21,19 +24,29 @@ const AT_ONCE: usize = 8;
 pub(super) const LEAST: usize = 48;
 
 /// The tokens of a window of bytes: brackets, commas and colons, both quotes of a string, the first byte of all else.
+///
+/// What stands right behind a string, a number or a literal is none of its own: whoever ends one looks at the byte after it.
 #[derive(Debug)]
 pub(super) struct Index {
     pub(super) from: usize,
     /// One past the last byte that is indexed.
     pub(super) until: usize,
-    /// How far each token is from `from`, and how many there are.
-    places: [u16; WINDOW + AT_ONCE],
+    /// How far each token is from `from`, and how many there are. Behind the last stand some that are [`NOWHERE`].
+    places: [u16; WINDOW + 2 * AT_ONCE],
     count: usize,
     /// Bytes that make a key more than its bytes: backslashes and what is not ASCII.
     odd: [u64; BLOCKS],
     any_odd: bool,
     /// What may hold something that is found by its form.
     glance: Glance,
+}
+
+/// The place of a token that is none: no window is as long.
+const NOWHERE: u16 = u16::MAX;
+
+thread_local! {
+    /// An index is long, and most bodies are short. It knows where tokens were, and no byte of any body.
+    static SPARE: Cell<Option<Box<Index>>> = const { Cell::new(None) };
 }
 
 /// What one block leaves to the next.
@@ -43,8 +56,8 @@ struct Carry {
     in_string: u64,
     /// One, if the first byte is escaped.
     escaped: u64,
-    /// One, if the byte before belongs to a number or a literal.
-    scalar: u64,
+    /// One, if the byte before belongs to a number or a literal, or ends a string.
+    end: u64,
 }
 
 impl Index {
@@ -53,12 +66,25 @@ impl Index {
         Self {
             from: 0,
             until: 0,
-            places: [0; WINDOW + AT_ONCE],
+            places: [NOWHERE; WINDOW + 2 * AT_ONCE],
             count: 0,
             odd: [0; BLOCKS],
             any_odd: false,
             glance: Glance::new(),
         }
+    }
+
+    /// An index of nothing that this thread has used before, if it has one to spare.
+    pub(super) fn spare() -> Box<Self> {
+        let spare = SPARE.take();
+        let mut index = spare.unwrap_or_else(|| Box::new(Self::new()));
+        (index.from, index.until, index.count) = (0, 0, 0);
+        index
+    }
+
+    /// Keeps it for the next body.
+    pub(super) fn give_back(self: Box<Self>) {
+        SPARE.set(Some(self));
     }
 
     /// Indexes what follows from `from` on, where no token is open; with a glance, if something is to be found.
@@ -75,43 +101,43 @@ impl Index {
     fn built(&mut self, classify: impl Classify, bytes: &[u8], from: usize) {
         let rest = bytes.get(from..).unwrap_or_default();
         let mut window = rest.get(..WINDOW).unwrap_or(rest);
-        let (mut carry, mut high) = (Carry::default(), 0);
-        (self.from, self.until, self.any_odd, self.count) = (from, from + window.len(), false, 0);
         let (blocks, last) = window.as_chunks::<64>();
         let mut padded = [b' '; 64];
         if let Some(part) = padded.get_mut(..last.len()) {
             part.copy_from_slice(last);
         }
-        let blocks = blocks.iter().chain((!last.is_empty()).then_some(&padded));
-        let mut bad = None;
-        for (number, block) in blocks.enumerate() {
-            let bits = classify.bits(block);
-            high |= bits.high;
-            let odd = bits.backslash | bits.high;
-            let mut escaped = carry.escaped;
-            if bits.backslash != 0 {
-                escaped = escapes(bits.backslash, &mut carry.escaped, |at| {
+        let (mut carry, mut high, mut any_odd, mut count, mut bad) = (Carry::default(), 0, 0, 0, None);
+        let mut place = 0_u16;
+        for number in 0..window.len().div_ceil(64).min(BLOCKS) {
+            let block = blocks.get(number).unwrap_or(&padded);
+            // Else the compiler keeps vectors, and asks them for the bits again where those are used.
+            let bits = black_box(classify.bits(block));
+            any_odd |= bits.odd;
+            if let Some(known) = self.odd.get_mut(number) {
+                *known = bits.odd;
+            }
+            let mut quote = bits.quote;
+            if bits.odd | carry.escaped != 0 {
+                let backslash = classify.backslashes(block);
+                high |= bits.odd & !backslash;
+                quote &= !escapes(backslash, &mut carry.escaped, |at| {
                     if bad.is_none() && !is_escape(window, number * 64 + at) {
                         bad = Some(number * 64 + at);
                     }
                 });
-            } else {
-                carry.escaped = 0;
             }
-            let quote = bits.quote & !escaped;
             let inside = up_to_each(quote) ^ carry.in_string;
             carry.in_string = if inside >> 63 == 1 { u64::MAX } else { 0 };
-            if let control @ 1.. = bits.control & inside {
+            let control = bits.control & inside;
+            let outside = !(bits.space | inside);
+            let ends = outside & !bits.operator;
+            let behind = ends << 1 | carry.end;
+            carry.end = ends >> 63;
+            count = self.add(place, count, outside & !behind | quote);
+            place = place.wrapping_add(64);
+            if control != 0 {
                 let at = number * 64 + control.trailing_zeros() as usize;
                 bad = Some(bad.map_or(at, |bad: usize| bad.min(at)));
-            }
-            let scalar = !(bits.operator | bits.space | quote | inside);
-            let starts = scalar & !(scalar << 1 | carry.scalar);
-            carry.scalar = scalar >> 63;
-            self.add(number, bits.operator & !inside | quote | starts);
-            self.any_odd |= odd != 0;
-            if let Some(known) = self.odd.get_mut(number) {
-                *known = odd;
             }
             if bad.is_some() {
                 break;
@@ -119,27 +145,26 @@ impl Index {
         }
         if high != 0 {
             window = whole_characters(window);
-            self.until = from + window.len();
             let text = window.get(..bad.unwrap_or(window.len())).unwrap_or(window);
             if simdutf8::basic::from_utf8(text).is_err() {
                 // It says no more than that, and this is asked once of a body.
                 bad = std::str::from_utf8(text).err().map(|error| error.valid_up_to()).or(bad);
             }
         }
-        if let Some(bad) = bad {
-            self.until = self.until.min(from + bad);
-        }
+        let length = window.len().min(bad.unwrap_or(usize::MAX));
+        (self.from, self.until, self.any_odd, self.count) = (from, from + length, any_odd != 0, count);
         // What stands behind is no token, so that nobody has to ask.
-        self.count -=
-            self.all().iter().rev().take_while(|place| from + usize::from(**place) >= self.until).count();
+        self.count -= self.all().iter().rev().take_while(|place| usize::from(**place) >= length).count();
+        if let Some(behind) = self.places.get_mut(self.count..).and_then(|rest| rest.first_chunk_mut()) {
+            *behind = [NOWHERE; AT_ONCE];
+        }
     }
 
-    /// Adds the tokens of a block.
+    /// Adds the tokens of the block from this place on behind so many others; how many there are then.
     // As above. Without a branch for each: of eight places those are overwritten by the next block that are none.
     #[inline(always)]
-    fn add(&mut self, block: usize, mut tokens: u64) {
-        let from = u16::try_from(block * 64).unwrap_or(u16::MAX);
-        let (mut at, end) = (self.count, self.count + tokens.count_ones() as usize);
+    fn add(&mut self, from: u16, count: usize, mut tokens: u64) -> usize {
+        let (mut at, end) = (count, count.wrapping_add(tokens.count_ones() as usize));
         while at < end
             && let Some(places) = self.places.get_mut(at..).and_then(|rest| rest.first_chunk_mut::<AT_ONCE>())
         {
@@ -150,7 +175,7 @@ impl Index {
             }
             at += AT_ONCE;
         }
-        self.count = end;
+        end
     }
 
     fn all(&self) -> &[u16] {
@@ -180,11 +205,25 @@ impl Index {
         self.glance.may_hold(from, to)
     }
 
-    /// The tokens from `at` on, by how far each is from [`Self::from`].
+    /// Where the first such byte stands from this place on, counted from [`Self::from`].
+    pub(super) fn odd_from(&self, from: usize) -> usize {
+        if !self.any_odd {
+            return usize::MAX;
+        }
+        let mut mask = u64::MAX << (from % 64);
+        for (number, block) in self.odd.iter().enumerate().skip(from / 64) {
+            let found = block & std::mem::replace(&mut mask, u64::MAX);
+            if found != 0 {
+                return number * 64 + found.trailing_zeros() as usize;
+            }
+        }
+        usize::MAX
+    }
+
+    /// The tokens from `at` on, by how far each is from [`Self::from`], and behind them some that are nowhere.
     pub(super) fn tokens(&self, at: usize) -> &[u16] {
-        let all = self.all();
-        let first = all.partition_point(|place| self.from + usize::from(*place) < at);
-        all.get(first..).unwrap_or_default()
+        let first = self.all().partition_point(|place| self.from + usize::from(*place) < at);
+        self.places.get(first..self.count + AT_ONCE).unwrap_or_default()
     }
 }
 
@@ -265,18 +304,18 @@ mod tests {
 
     /// The same, looked at byte by byte.
     fn naive(bytes: &[u8]) -> Vec<usize> {
-        let (mut found, mut in_string, mut escaped, mut scalar) = (Vec::new(), false, false, false);
+        let (mut found, mut in_string, mut escaped, mut is_end) = (Vec::new(), false, false, false);
         for (at, byte) in bytes.iter().enumerate() {
-            let (was_escaped, was_scalar) = (escaped, std::mem::take(&mut scalar));
+            let (was_escaped, was_end) = (escaped, is_end);
             escaped = *byte == b'\\' && !was_escaped;
             let is_quote = *byte == b'"' && !was_escaped;
             let is_operator = matches!(byte, b'{' | b'}' | b'[' | b']' | b':' | b',' | 0x0c | 0x1a);
             let is_space = matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
-            scalar = !in_string && !is_quote && !is_operator && !is_space;
-            if is_quote || !in_string && is_operator || scalar && !was_scalar {
+            if is_quote || !in_string && !is_space && !was_end {
                 found.push(at);
             }
             in_string ^= is_quote;
+            is_end = !in_string && !is_operator && !is_space;
         }
         found
     }
@@ -284,7 +323,8 @@ mod tests {
     fn found(bytes: &[u8], from: usize) -> (Vec<usize>, usize) {
         let mut index = Index::new();
         index.build(bytes, from, false);
-        (index.tokens(from).iter().map(|place| from + usize::from(*place)).collect(), index.until)
+        let tokens = index.tokens(from).iter().filter(|place| **place != NOWHERE);
+        (tokens.map(|place| from + usize::from(*place)).collect(), index.until)
     }
 
     fn bytes() -> impl Strategy<Value = Vec<u8>> {

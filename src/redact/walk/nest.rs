@@ -42,11 +42,17 @@ impl Walk {
     /// What is known of the next value, which begins with this byte.
     #[inline(always)]
     pub(super) fn look_up(&self, plan: &Plan, first: u8) -> Known {
+        Self::known(plan, self.next, first)
+    }
+
+    /// What is known of a value at this state.
+    #[inline(always)]
+    pub(super) fn known(plan: &Plan, state: StateIx, first: u8) -> Known {
         // The dead state is most of all bodies, and asks no table.
-        if self.next == DEAD {
+        if state == DEAD {
             return Known { act: 0, set: 0, inner: DEAD };
         }
-        let (set, inner) = plan.shape.state(self.next).of(first);
+        let (set, inner) = plan.shape.state(state).of(first);
         // With the empty set, which is that of most values, nothing is done.
         Known { act: if set == 0 { 0 } else { plan.act_of(set) }, set, inner }
     }

@@ -13,42 +13,58 @@ use crate::redact::walk::Place;
 use crate::redact::walk::Walk;
 use crate::redact::walk::Within;
 use crate::redact::walk::index::Index;
+use crate::redact::walk::index::WINDOW;
 use crate::redact::walk::nest::Known;
-use crate::redact::walk::scalar::literal;
-use crate::redact::walk::scalar::number;
+use crate::redact::walk::scalar::scalar;
 
-/// The tokens that come next, and how far they are from where.
-struct Ahead<'i> {
-    from: usize,
-    tokens: &'i [u16],
+/// What comes next. All places are counted from where the index begins.
+pub(super) struct Ahead<'i> {
+    pub(super) from: usize,
+    pub(super) window: &'i [u8],
+    pub(super) tokens: &'i [u16],
 }
 
 impl<'i> Ahead<'i> {
-    /// The next so many tokens, all of them or none.
-    #[inline(always)]
-    fn take<const N: usize>(&self) -> Option<([usize; N], &'i [u16])> {
-        let (next, rest) = self.tokens.split_first_chunk::<N>()?;
-        Some((next.map(|place| self.from + usize::from(place)), rest))
+    fn new(bytes: &'i [u8], index: &'i Index, at: usize) -> Self {
+        let rest = bytes.get(index.from..).unwrap_or_default();
+        // A token that is none stands beyond it.
+        let window = rest.get(..2 * WINDOW).unwrap_or(rest);
+        Self { from: index.from, window, tokens: index.tokens(at) }
+    }
+
+    pub(super) fn byte(&self, at: usize) -> Option<u8> {
+        self.window.get(at).copied()
     }
 
     /// The next token.
     fn next(&self) -> Option<usize> {
-        self.take().map(|([next], _)| next)
+        near(self.tokens).map(|([next], _)| next).filter(|next| *next < self.window.len())
     }
 
     /// Is the next token the end of an object or of an array?
-    fn closes(&self, bytes: &[u8]) -> bool {
-        let next = self.take().and_then(|([next], _)| bytes.get(next));
-        next.is_some_and(|byte| matches!(byte, b'}' | b']'))
+    fn closes(&self) -> bool {
+        self.next().and_then(|next| self.byte(next)).is_some_and(|byte| matches!(byte, b'}' | b']'))
     }
-}
 
-/// How a walk over some tokens ended.
-enum Step {
-    /// All that came is done; what follows begins here.
-    To(usize),
-    /// What comes next was not taken: the walk byte by byte goes on here.
-    Stop(usize),
+    /// What follows a value that ends before `at`: where and what. Nothing where that is nothing which may follow one.
+    #[inline(always)]
+    fn behind(&mut self, at: usize) -> Option<(usize, u8)> {
+        let byte = self.byte(at)?;
+        let is_silent = matches!(byte, b',' | b'}' | b']');
+        if !is_silent && !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+            return None;
+        }
+        let ([next], rest) = near(self.tokens)?;
+        if is_silent {
+            if next == at {
+                self.tokens = rest;
+            }
+            return Some((at, byte));
+        }
+        let byte = self.byte(next)?;
+        self.tokens = rest;
+        Some((next, byte))
+    }
 }
 
 impl Place {
@@ -61,6 +77,7 @@ impl Place {
 
 impl Walk {
     /// Walks from `from`, where no token is open, as far as tokens are whole and plain; where it stopped.
+    #[inline(never)]
     pub(super) fn run(
         &mut self,
         plan: &Plan,
@@ -68,221 +85,177 @@ impl Walk {
         index: &Index,
         from: usize,
     ) -> Result<usize, Malformed> {
-        let mut ahead = Ahead { from: index.from, tokens: index.tokens(from) };
+        let mut ahead = Ahead::new(bytes, index, from);
+        let mut at = from - index.from;
         // What follows a number or a literal without anything between would be part of it to the index.
-        if !matches!(bytes.get(from), Some(b' ' | b'\n' | b'\r' | b'\t'))
-            && ahead.take().is_none_or(|([first], _)| first != from)
-        {
+        let is_known = match ahead.byte(at) {
+            Some(b' ' | b'\n' | b'\r' | b'\t') => true,
+            Some(b',' | b'}' | b']') if matches!(self.place, Place::After) => true,
+            _ => ahead.next() == Some(at),
+        };
+        if !is_known {
             return Ok(from);
         }
-        let mut at = from;
         loop {
-            if matches!(self.place, Place::FirstKey | Place::FirstItem)
-                && ahead.closes(bytes)
-                && !self.top.rows()
+            if matches!(self.place, Place::FirstKey | Place::FirstItem) && ahead.closes() && !self.top.rows()
             {
                 // As after the last value, though there is none.
                 self.place = Place::After;
             }
-            let step = match self.place {
+            if self.passes(plan, &ahead) {
+                at = self.pass(plan, bytes, index, &mut ahead, at);
+            }
+            let next = match self.place {
                 Place::After => self.run_after(plan, bytes, &mut ahead, at)?,
-                Place::Key | Place::FirstKey => self.run_members(plan, bytes, index, &mut ahead, at)?,
-                Place::Value | Place::FirstItem => self.run_items(plan, bytes, index, &mut ahead, at)?,
+                Place::Key | Place::FirstKey => self.member(plan, bytes, index, &mut ahead)?,
+                Place::Value | Place::FirstItem => self.item(plan, bytes, index, &mut ahead)?,
                 Place::Start
                 | Place::Mark(_)
                 | Place::InKey
                 | Place::Colon
                 | Place::InString
                 | Place::InNumber
-                | Place::InLiteral(_) => Step::Stop(at),
+                | Place::InLiteral(_) => None,
             };
-            match step {
-                Step::To(end) => at = end,
-                Step::Stop(here) => return Ok(here),
-            }
+            let Some(next) = next else { break };
+            at = next;
         }
+        Ok(index.from + at)
     }
 
-    /// What follows a value.
+    /// What follows a value. Nothing where that has to be looked at byte by byte.
+    #[inline(always)]
     fn run_after(
         &mut self,
         plan: &Plan,
         bytes: &[u8],
         ahead: &mut Ahead<'_>,
         at: usize,
-    ) -> Result<Step, Malformed> {
-        let Some(([at], rest)) = ahead.take() else { return Ok(Step::Stop(at)) };
-        ahead.tokens = rest;
-        match (bytes.get(at), self.top.kind) {
-            (Some(b','), Kind::Object) => {
+    ) -> Result<Option<usize>, Malformed> {
+        let Some((at, byte)) = ahead.behind(at) else { return Ok(None) };
+        let (here, kind) = (ahead.from + at, self.top.kind);
+        match (byte, kind) {
+            (b',', Kind::Object) => {
                 if self.top.holds {
-                    self.output.hold(at, true);
+                    self.output.hold(here, true);
                 }
                 self.place = Place::Key;
-                Ok(Step::To(at + 1))
             }
-            (Some(b','), Kind::Array) => {
+            (b',', Kind::Array) => {
                 if self.top.rows() {
-                    self.output.pend(bytes, at);
+                    self.output.pend(bytes, here);
                 }
                 self.next = self.top.state;
                 self.place = Place::Value;
-                Ok(Step::To(at + 1))
             }
-            (Some(b'}'), Kind::Object) => self.close(plan, bytes, at, Kind::Object).map(Step::To),
-            (Some(b']'), Kind::Array) => self.close(plan, bytes, at, Kind::Array).map(Step::To),
-            _ => Err(self.not_json(at)),
+            (b'}', Kind::Object) | (b']', Kind::Array) => {
+                self.close(plan, bytes, here, kind)?;
+            }
+            _ => return Err(self.not_json(here)),
         }
+        Ok(Some(at + 1))
     }
 
-    /// The members of an object, up to one that opens another value. Nothing is done with a member that is not whole here,
-    /// or whose key is odd: with it the walk byte by byte goes on, as with what is wrong.
+    /// A member of an object, to the end of its value or into what that opens; where that is. Nothing is done with one that is
+    /// not whole here, or whose key is odd: with it the walk byte by byte goes on, as with what is wrong.
     #[inline(always)]
-    fn run_members(
+    fn member(
         &mut self,
         plan: &Plan,
         bytes: &[u8],
         index: &Index,
         ahead: &mut Ahead<'_>,
-        mut at: usize,
-    ) -> Result<Step, Malformed> {
-        let (from, state) = (ahead.from, self.top.state);
-        let window = bytes.get(from..).unwrap_or_default();
-        let mut passes = self.passes(plan, ahead);
-        while let Some(([open, close, colon, value], rest)) = near(ahead.tokens) {
-            let (Some([b'"', raw @ ..]), Some(b':')) = (window.get(open..close), window.get(colon)) else {
-                break;
-            };
-            if raw.len() > limits::JSON_KEY_BYTES_MAX || index.is_odd(open, close) {
-                break;
-            }
-            let first = window.get(value).copied().unwrap_or_default();
-            let Some((end, rest)) = part(window, rest, value, first) else { break };
-            let may_name = state != DEAD && plan.shape.may_name(raw);
-            if let (true, false, Some(end)) = (passes, may_name, end) {
-                let Some(([next], others)) = near(rest) else { break };
-                match window.get(next) {
-                    Some(b',') => {
-                        (at, ahead.tokens) = (from + next + 1, others);
-                        if self.top.holds {
-                            self.output.hold_from(Some(from + next));
-                        }
-                        self.place = Place::Key;
-                        continue;
-                    }
-                    Some(b'}') => {
-                        ahead.tokens = rest;
-                        self.output.hold_from(None);
-                        self.place = Place::After;
-                        return Ok(Step::To(from + end));
-                    }
-                    _ => break,
-                }
-            }
-            ahead.tokens = rest;
-            self.next = if state == DEAD { DEAD } else { plan.shape.member(state, raw) };
-            if plan.finds {
-                let key = (open + 1, close);
-                self.find_in_key(plan, bytes, index.may_hold(key.0, key.1), from + key.0, from + key.1)?;
-            }
-            let value = (from + value, end.map(|end| from + end));
-            if !self.run_value(plan, bytes, index, value, first)? {
-                return Ok(Step::To(value.0 + 1));
-            }
-            let end = value.1.unwrap_or(at);
-            match near(ahead.tokens) {
-                Some(([next], rest)) if window.get(next) == Some(&b',') => {
-                    self.place = Place::Key;
-                    (at, ahead.tokens) = (from + next + 1, rest);
-                    if self.top.holds {
-                        self.output.hold(from + next, true);
-                    }
-                }
-                Some(_) | None => return Ok(Step::To(end)),
-            }
-            passes = self.passes(plan, ahead);
+    ) -> Result<Option<usize>, Malformed> {
+        let (from, state, window) = (ahead.from, self.top.state, ahead.window);
+        let Some(([open, close], mut rest)) = near(ahead.tokens) else { return Ok(None) };
+        let Some([b'"', raw @ ..]) = window.get(open..close) else { return Ok(None) };
+        if raw.len() > limits::JSON_KEY_BYTES_MAX || index.is_odd(open, close) {
+            return Ok(None);
         }
-        Ok(Step::Stop(at))
+        match window.get(close + 1) {
+            Some(b':') => {}
+            Some(b' ' | b'\n' | b'\r' | b'\t') => match near(rest) {
+                Some(([colon], others)) if window.get(colon) == Some(&b':') => rest = others,
+                Some(_) | None => return Ok(None),
+            },
+            Some(_) | None => return Ok(None),
+        }
+        let Some((value, first, end, rest)) = part(window, rest) else { return Ok(None) };
+        ahead.tokens = rest;
+        self.next = if state == DEAD { DEAD } else { plan.shape.member(state, raw) };
+        if plan.finds {
+            let key = (open + 1, close);
+            self.find_in_key(plan, bytes, index.may_hold(key.0, key.1), from + key.0, from + key.1)?;
+        }
+        self.run_value(plan, bytes, index, (from + value, from + end), first)?;
+        Ok(Some(end))
+    }
+
+    /// An item of an array, or the value of a member without its key, to its end or into what it opens; where that is.
+    #[inline(always)]
+    fn item(
+        &mut self,
+        plan: &Plan,
+        bytes: &[u8],
+        index: &Index,
+        ahead: &mut Ahead<'_>,
+    ) -> Result<Option<usize>, Malformed> {
+        let Some((value, first, end, rest)) = part(ahead.window, ahead.tokens) else { return Ok(None) };
+        ahead.tokens = rest;
+        self.run_value(plan, bytes, index, (ahead.from + value, ahead.from + end), first)?;
+        Ok(Some(end))
     }
 
     /// Is nothing done with a text, a number or a literal that comes next in what is on top, but for a member with a key of
     /// the shape's?
     #[inline(always)]
     fn passes(&self, plan: &Plan, ahead: &Ahead<'_>) -> bool {
+        let is_next = match self.place {
+            Place::Key | Place::FirstKey => true,
+            Place::Value | Place::FirstItem => self.top.kind == Kind::Array,
+            Place::After
+            | Place::Start
+            | Place::Mark(_)
+            | Place::InKey
+            | Place::Colon
+            | Place::InString
+            | Place::InNumber
+            | Place::InLiteral(_) => false,
+        };
+        let Some(next) = ahead.next().filter(|_| is_next) else { return false };
         self.top.within == Within::Little
             && !plan.looks
             && !plan.finds
             // Of a member that is the first to stay the comma may have to go.
-            && (!self.top.holds
-                || self.top.kept && ahead.next().is_some_and(|next| self.output.holds_little(next)))
+            && (!self.top.holds || self.top.kept && self.output.holds_little(ahead.from + next))
     }
 
-    /// The items of an array, up to one that opens another value; or one value of an object, without its key.
-    #[inline(always)]
-    fn run_items(
-        &mut self,
-        plan: &Plan,
-        bytes: &[u8],
-        index: &Index,
-        ahead: &mut Ahead<'_>,
-        mut at: usize,
-    ) -> Result<Step, Malformed> {
-        let from = ahead.from;
-        let window = bytes.get(from..).unwrap_or_default();
-        let is_array = self.top.kind == Kind::Array && !self.top.rows();
-        let passes = is_array && self.passes(plan, ahead);
-        while let Some(([value], rest)) = near(ahead.tokens) {
-            let first = window.get(value).copied().unwrap_or_default();
-            let Some((end, rest)) = part(window, rest, value, first) else { break };
-            ahead.tokens = rest;
-            match end {
-                Some(_) if passes => self.place = Place::After,
-                _ => {
-                    let value = (from + value, end.map(|end| from + end));
-                    if !self.run_value(plan, bytes, index, value, first)? {
-                        return Ok(Step::To(value.0 + 1));
-                    }
-                }
-            }
-            match near(ahead.tokens) {
-                Some(([next], rest)) if is_array && window.get(next) == Some(&b',') => {
-                    self.next = self.top.state;
-                    self.place = Place::Value;
-                    (at, ahead.tokens) = (from + next + 1, rest);
-                }
-                Some(_) | None => return Ok(Step::To(from + end.unwrap_or_default())),
-            }
-        }
-        Ok(Step::Stop(at))
-    }
-
-    /// A value, to its end or into what it opens. Is it whole?
+    /// A value, to its end or into what it opens.
     #[inline(always)]
     fn run_value(
         &mut self,
         plan: &Plan,
         bytes: &[u8],
         index: &Index,
-        (at, end): (usize, Option<usize>),
+        (at, end): (usize, usize),
         first: u8,
-    ) -> Result<bool, Malformed> {
+    ) -> Result<(), Malformed> {
         let Known { act, set, inner } = self.look_up(plan, first);
-        let Some(end) = end else {
+        if matches!(first, b'{' | b'[') {
             self.begin(plan, (act, set), bytes, at)?;
             let kind = if first == b'{' { Kind::Object } else { Kind::Array };
             self.open(plan, kind, inner, bytes, at)?;
-            return Ok(false);
-        };
+            return Ok(());
+        }
         if act != 0 && self.hide_at_once(plan, (act, set), bytes, at..end, first)? {
             self.place = Place::After;
-            return Ok(true);
+            return Ok(());
         }
         self.begin(plan, (act, set), bytes, at)?;
         if plan.looks || plan.finds || self.captured.is_some() {
             self.run_inside(plan, bytes, index, at, end, first);
         }
-        self.value_end(plan, bytes, end)?;
-        Ok(true)
+        self.value_end(plan, bytes, end)
     }
 
     /// What a whole value is looked at for, of which all or nothing may leave.
@@ -305,28 +278,25 @@ impl Walk {
 
 /// The next so many tokens, all of them or none.
 #[inline(always)]
-fn near<const N: usize>(tokens: &[u16]) -> Option<([usize; N], &[u16])> {
+pub(super) fn near<const N: usize>(tokens: &[u16]) -> Option<([usize; N], &[u16])> {
     let (next, rest) = tokens.split_first_chunk::<N>()?;
     Some((next.map(usize::from), rest))
 }
 
-/// Where the value at a token ends, nowhere if it opens another, and the tokens behind it. Nothing if it is not whole, of
-/// the usual length, and followed by what may follow.
+/// The value at the next token: where it begins, its first byte, where it ends, and the tokens behind it; of one that opens
+/// another, where that begins. Nothing if it is not whole, of the usual length, and followed by what may follow.
 #[inline(always)]
-fn part<'i>(bytes: &[u8], tokens: &'i [u16], at: usize, first: u8) -> Option<(Option<usize>, &'i [u16])> {
-    let end = match first {
+fn part<'i>(window: &[u8], tokens: &'i [u16]) -> Option<(usize, u8, usize, &'i [u16])> {
+    let ([at], rest) = near(tokens)?;
+    let first = *window.get(at)?;
+    let (end, rest) = match first {
         b'"' => {
-            let (close, rest) = tokens.split_first()?;
-            return Some((Some(usize::from(*close) + 1), rest));
+            let ([close], rest) = near(rest)?;
+            (close + 1, rest)
         }
-        b'{' | b'[' => return Some((None, tokens)),
-        b't' | b'n' | b'f' => literal(bytes.get(at..)?)?,
-        b'-' | b'0'..=b'9' => {
-            number(bytes.get(at..)?).filter(|length| *length <= limits::JSON_NUMBER_BYTES_MAX)?
-        }
-        _ => return None,
+        b'{' | b'[' => return Some((at, first, at + 1, rest)),
+        _ => (scalar(window, at, first)?, rest),
     };
-    let end = at + end;
-    matches!(bytes.get(end)?, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t')
-        .then_some((Some(end), tokens))
+    matches!(window.get(end)?, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t')
+        .then_some((at, first, end, rest))
 }

@@ -2,27 +2,43 @@
 //!
 //! Never: says how long one is that RFC 8259 does not know.
 
-/// How long the literal is that `bytes` begin with.
-#[inline]
-pub(super) fn literal(bytes: &[u8]) -> Option<usize> {
-    let is = |text: &[u8]| bytes.starts_with(text).then_some(text.len());
-    is(b"true").or_else(|| is(b"null")).or_else(|| is(b"false"))
+use crate::limits;
+
+/// Where the number or the literal at `at` ends, whose first byte is this.
+#[inline(always)]
+pub(super) fn scalar(bytes: &[u8], at: usize, first: u8) -> Option<usize> {
+    let is = |text: &[u8]| (bytes.get(at..at + text.len()) == Some(text)).then_some(at + text.len());
+    match first {
+        b't' => is(b"true"),
+        b'n' => is(b"null"),
+        b'f' => is(b"false"),
+        b'-' | b'0'..=b'9' => Some(at + number(bytes.get(at..)?)?),
+        _ => None,
+    }
 }
 
-/// How long the number is that `bytes` begin with.
-#[inline]
-pub(super) fn number(bytes: &[u8]) -> Option<usize> {
+/// How long the number is that `bytes` begin with, if it is not longer than one may be.
+#[inline(always)]
+fn number(bytes: &[u8]) -> Option<usize> {
+    // Most are whole and short.
+    if let Some(eight) = bytes.first_chunk::<8>() {
+        let count = (not_digits(u64::from_le_bytes(*eight)).trailing_zeros() / 8) as usize;
+        let is_whole = count == 1 || count > 1 && eight.first() != Some(&b'0');
+        if is_whole && eight.get(count).is_some_and(|byte| matches!(byte, b',' | b'}' | b']' | b'\n')) {
+            return Some(count);
+        }
+    }
+    any_number(bytes)
+}
+
+#[inline(never)]
+fn any_number(bytes: &[u8]) -> Option<usize> {
     let at = usize::from(*bytes.first()? == b'-');
     let mut at = match bytes.get(at)? {
         b'0' => at + 1,
-        // Most numbers are short.
-        b'1'..=b'9' if !matches!(bytes.get(at + 1), Some(b'0'..=b'9')) => at + 1,
         b'1'..=b'9' => digits(bytes, at + 1),
         _ => return None,
     };
-    if !matches!(bytes.get(at), Some(b'.' | b'e' | b'E')) {
-        return Some(at);
-    }
     if bytes.get(at) == Some(&b'.') {
         at = some_digits(bytes, at + 1)?;
     }
@@ -31,23 +47,29 @@ pub(super) fn number(bytes: &[u8]) -> Option<usize> {
         at += usize::from(matches!(bytes.get(at), Some(b'+' | b'-')));
         at = some_digits(bytes, at)?;
     }
-    Some(at)
+    Some(at).filter(|length| *length <= limits::JSON_NUMBER_BYTES_MAX)
 }
 
+/// For each byte of a word, the lowest first, some of its high bits, if it is no digit.
+#[inline(always)]
+const fn not_digits(word: u64) -> u64 {
+    const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
+    const HIGH: u64 = u64::from_le_bytes([0xf0; 8]);
+    const SIXES: u64 = u64::from_le_bytes([6; 8]);
+    // A digit is 3x, and still is after 6 is added.
+    (word & HIGH ^ ZEROS) | ((word & !HIGH).wrapping_add(SIXES) & HIGH)
+}
+
+#[inline(always)]
 fn some_digits(bytes: &[u8], at: usize) -> Option<usize> {
     Some(digits(bytes, at)).filter(|end| *end > at)
 }
 
 /// Where the digits from `at` on end: eight at a time.
-#[inline]
+#[inline(always)]
 fn digits(bytes: &[u8], mut at: usize) -> usize {
-    const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
-    const HIGH: u64 = u64::from_le_bytes([0xf0; 8]);
-    const SIXES: u64 = u64::from_le_bytes([6; 8]);
     while let Some(eight) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        // A digit is 3x, and still is after 6 is added.
-        let word = u64::from_le_bytes(*eight);
-        let other = (word & HIGH ^ ZEROS) | ((word & !HIGH).wrapping_add(SIXES) & HIGH);
+        let other = not_digits(u64::from_le_bytes(*eight));
         if other != 0 {
             return at + (other.trailing_zeros() / 8) as usize;
         }

@@ -14,20 +14,22 @@ use pulp::x86::V3;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Bits {
     pub(super) quote: u64,
-    pub(super) backslash: u64,
+    /// Backslashes and what is not ASCII.
+    pub(super) odd: u64,
     /// `{}[]:,`, and two controls that JSON has nowhere but are no dearer to find with these than to leave out: 0c and 1a.
     pub(super) operator: u64,
     /// Space, tab, line feed, carriage return.
     pub(super) space: u64,
     /// Below 0x20.
     pub(super) control: u64,
-    /// Not ASCII.
-    pub(super) high: u64,
 }
 
 /// A way to find the bits of a block.
 pub(super) trait Classify: Copy {
     fn bits(self, block: &[u8; 64]) -> Bits;
+
+    /// Which of them are backslashes: most blocks have none.
+    fn backslashes(self, block: &[u8; 64]) -> u64;
 }
 
 /// What is to be done with the best way there is.
@@ -63,7 +65,7 @@ impl Classify for ByteByByte {
         for (bit, byte) in (0..64).map(|at| 1_u64 << at).zip(block) {
             match byte {
                 b'"' => all.quote |= bit,
-                b'\\' => all.backslash |= bit,
+                b'\\' | 0x80.. => all.odd |= bit,
                 b'{' | b'}' | b'[' | b']' | b':' | b',' | 0x0c | 0x1a => all.operator |= bit,
                 b' ' | b'\t' | b'\n' | b'\r' => all.space |= bit,
                 _ => {}
@@ -71,11 +73,12 @@ impl Classify for ByteByByte {
             if *byte < 0x20 {
                 all.control |= bit;
             }
-            if !byte.is_ascii() {
-                all.high |= bit;
-            }
         }
         all
+    }
+
+    fn backslashes(self, block: &[u8; 64]) -> u64 {
+        (0..64).zip(block).fold(0, |all, (at, byte)| all | u64::from(*byte == b'\\') << at)
     }
 }
 
@@ -88,12 +91,17 @@ impl Classify for V3 {
         let both = |at: fn(&avx2::Half) -> u32| u64::from(at(&low)) | u64::from(at(&high)) << 32;
         Bits {
             quote: both(|half| half.quote),
-            backslash: both(|half| half.backslash),
+            odd: both(|half| half.odd),
             operator: both(|half| half.operator),
             space: both(|half| half.space),
             control: both(|half| half.control),
-            high: both(|half| half.high),
         }
+    }
+
+    #[inline(always)]
+    fn backslashes(self, block: &[u8; 64]) -> u64 {
+        let (low, high) = block.split_at(32);
+        u64::from(avx2::backslashes(self, low)) | u64::from(avx2::backslashes(self, high)) << 32
     }
 }
 
@@ -112,11 +120,10 @@ mod avx2 {
     /// The bits of half a block.
     pub(super) struct Half {
         pub(super) quote: u32,
-        pub(super) backslash: u32,
+        pub(super) odd: u32,
         pub(super) operator: u32,
         pub(super) space: u32,
         pub(super) control: u32,
-        pub(super) high: u32,
     }
 
     #[inline(always)]
@@ -125,14 +132,19 @@ mod avx2 {
         let avx2 = simd.avx2;
         let small = avx2._mm256_min_epu8(bytes, vectors::splat(0x1f));
         let operators = avx2._mm256_shuffle_epi8(vectors::twice(OPERATORS), bytes);
+        let backslashes = avx2._mm256_cmpeq_epi8(bytes, vectors::splat(b'\\'));
         Half {
             quote: vectors::equal(simd, bytes, vectors::splat(b'"')),
-            backslash: vectors::equal(simd, bytes, vectors::splat(b'\\')),
+            odd: vectors::mask(simd, avx2._mm256_or_si256(bytes, backslashes)),
             operator: vectors::equal(simd, avx2._mm256_or_si256(bytes, vectors::splat(0x20)), operators),
             space: vectors::equal(simd, bytes, avx2._mm256_shuffle_epi8(vectors::twice(SPACES), bytes)),
             control: vectors::equal(simd, bytes, small),
-            high: vectors::mask(simd, bytes),
         }
+    }
+
+    #[inline(always)]
+    pub(super) fn backslashes(simd: V3, bytes: &[u8]) -> u32 {
+        vectors::equal(simd, vectors::load(bytes), vectors::splat(b'\\'))
     }
 }
 
@@ -146,6 +158,7 @@ mod tests {
         impl Work for Both {
             fn with(self, classify: impl Classify) {
                 assert_eq!(classify.bits(&self.0), ByteByByte.bits(&self.0), "{:?}", self.0);
+                assert_eq!(classify.backslashes(&self.0), ByteByByte.backslashes(&self.0), "{:?}", self.0);
             }
         }
         for byte in 0..=u8::MAX {
