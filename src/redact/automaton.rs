@@ -15,8 +15,7 @@ use crate::redact::classes::ClassSet;
 use crate::redact::classes::Mark;
 use crate::redact::classes::Sets;
 use crate::redact::detect::Kind;
-use crate::redact::fold::Beginnings;
-use crate::redact::fold::NO_BEGINNINGS;
+use crate::redact::fold::Ends;
 use crate::redact::opaque::MediaRange;
 use crate::redact::proto::Messages;
 use crate::redact::shape::ClassIx;
@@ -29,6 +28,9 @@ pub(super) use compile::compile;
 pub(super) type StateIx = u16;
 /// The dead state.
 pub(super) const DEAD: StateIx = 0;
+
+/// No key has an end that one may have which is no state's.
+static NO_ENDS: Ends = Ends::NONE;
 
 /// The state within a value that something may be done with.
 const LOUD: StateIx = StateIx::MAX;
@@ -204,7 +206,7 @@ impl Shape {
     pub fn weight(&self) -> u64 {
         let parts = size_of_val(&*self.states) + size_of_val(&*self.cells) + size_of_val(&*self.sets);
         let keys: usize = self.symbols.keys().map(|key| key.len() + 64).sum();
-        let keys = keys + size_of::<Beginnings>();
+        let keys = keys + size_of::<Ends>();
         u64::try_from(parts + keys).unwrap_or(u64::MAX)
     }
 
@@ -276,10 +278,18 @@ impl Shape {
         if self.symbols.may_hold(key) { self.by_name(from, state, key) } else { state.default }
     }
 
-    /// With which two bytes a key may begin that a member has of its own somewhere, where it is asked for in this state.
+    /// Where the member of an object leads that has a key of its own of at most sixteen bytes, which are these, the rest zeros.
+    #[inline(always)]
+    pub(super) fn short_member(&self, from: StateIx, key: u128) -> Option<StateIx> {
+        let base = self.states.get(usize::from(from))?.base;
+        let cell = self.cells.get((base.wrapping_add(self.symbols.find_short(key)?)) as usize)?;
+        (cell.owner == from).then_some(cell.next)
+    }
+
+    /// How a key may begin and end that a member has of its own somewhere, where it is asked for in this state.
     #[inline]
-    pub(super) fn beginnings(&self, state: StateIx) -> &Beginnings {
-        if state == DEAD { &NO_BEGINNINGS } else { self.symbols.beginnings() }
+    pub(super) fn ends(&self, state: StateIx) -> &Ends {
+        if state == DEAD { &NO_ENDS } else { self.symbols.ends() }
     }
 
     #[inline(never)]

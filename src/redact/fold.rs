@@ -90,35 +90,72 @@ const fn kinds() -> [u8; 256] {
     kinds
 }
 
-/// A bit for each two ASCII bytes that a key begins with, the first in the low half.
-pub(super) type Beginnings = [u64; BEGINNINGS];
-const BEGINNINGS: usize = 0x8000 / 64;
+/// A bit for each two ASCII bytes, the first in the low half.
+type Pairs = [u64; PAIRS];
+const PAIRS: usize = 0x8000 / 64;
 
-/// No key begins so.
-pub(super) static NO_BEGINNINGS: Beginnings = [0; BEGINNINGS];
+/// With which two bytes keys may begin, of which the second may be the quote behind; and with which they may begin and end.
+#[derive(Debug, Clone)]
+pub(super) struct Ends {
+    beginnings: Pairs,
+    both: Pairs,
+}
+
+impl Ends {
+    /// Of no key.
+    pub(super) const NONE: Self = Self { beginnings: [0; PAIRS], both: [0; PAIRS] };
+
+    /// May a key begin with these two bytes, which are ASCII?
+    #[inline(always)]
+    pub(super) fn may_begin(&self, two: [u8; 2]) -> bool {
+        is_among(&self.beginnings, two)
+    }
+
+    /// May a key begin with one byte and end with the other?
+    #[inline(always)]
+    pub(super) fn may_be(&self, first: u8, last: u8) -> bool {
+        is_among(&self.both, [first, last])
+    }
+}
+
+#[inline(always)]
+fn is_among(pairs: &Pairs, two: [u8; 2]) -> bool {
+    let pair = u16::from_le_bytes(two);
+    let bits = pairs.get(usize::from(pair >> 6) % PAIRS);
+    bits.is_none_or(|bits| bits >> (pair & 63) & 1 == 1)
+}
+
+/// Adds all two bytes of these kinds, and those of which one has no kind.
+fn add_pairs(pairs: &mut Pairs, first: u8, second: u8) {
+    for (bits, odd) in pairs.iter_mut().zip(ODD_PAIRS) {
+        *bits |= odd;
+    }
+    let of_kind =
+        |wanted: u8| (0_u8..0x80).filter(move |byte| wanted == NO_KIND || kind(Some(byte)) == wanted);
+    for first in of_kind(first) {
+        for second in of_kind(second) {
+            let pair = u16::from_le_bytes([first, second]);
+            if let Some(bits) = pairs.get_mut(usize::from(pair / 64)) {
+                *bits |= 1 << (pair % 64);
+            }
+        }
+    }
+}
 
 /// Those with a byte of no kind.
-const ODD_BEGINNINGS: Beginnings = odd_beginnings();
+const ODD_PAIRS: Pairs = odd_pairs();
 
 #[expect(clippy::indexing_slicing, reason = "below the length, and evaluated when compiled")]
-const fn odd_beginnings() -> Beginnings {
-    let mut all = [0; BEGINNINGS];
+const fn odd_pairs() -> Pairs {
+    let mut all = [0; PAIRS];
     let mut pair = 0_usize;
-    while pair < BEGINNINGS * 64 {
+    while pair < PAIRS * 64 {
         if KINDS[pair & 0xff] == NO_KIND || KINDS[pair >> 8] == NO_KIND {
             all[pair / 64] |= 1 << (pair % 64);
         }
         pair += 1;
     }
     all
-}
-
-/// Is it one of them that a key begins with these two bytes, which are ASCII?
-#[inline(always)]
-pub(super) fn begins_with(beginnings: &Beginnings, two: [u8; 2]) -> bool {
-    let pair = u16::from_le_bytes(two);
-    let bits = beginnings.get(usize::from(pair >> 6) % BEGINNINGS);
-    bits.is_none_or(|bits| bits >> (pair & 63) & 1 == 1)
 }
 
 #[inline]
@@ -134,16 +171,15 @@ pub(super) struct Filter {
     /// Does a key begin with another letter than of ASCII? That may be one of ASCII with a mark after it.
     is_odd: bool,
     sums: [u64; WORDS],
-    /// With which two bytes a key may begin, of which the second may be the quote behind it.
-    pub(super) beginnings: Box<Beginnings>,
+    pub(super) ends: Box<Ends>,
 }
 
 const WORDS: usize = 64;
 
 impl Default for Filter {
     fn default() -> Self {
-        let beginnings = Box::new([0; BEGINNINGS]);
-        Self { letters: [(0, 0); NO_KIND as usize], is_odd: false, sums: [0; WORDS], beginnings }
+        let ends = Box::new(Ends::NONE);
+        Self { letters: [(0, 0); NO_KIND as usize], is_odd: false, sums: [0; WORDS], ends }
     }
 }
 
@@ -161,23 +197,11 @@ impl Filter {
             *seconds |= 1_u32.checked_shl(kind(bytes.get(1)).into()).unwrap_or(u32::MAX);
             *lasts |= 1_u32.checked_shl(kind(bytes.last()).into()).unwrap_or(u32::MAX);
         }
-        self.add_beginnings(kind(bytes.first()), kind(bytes.get(1)));
-    }
-
-    /// Adds all two bytes that a key may begin with of which the first two letters of its fold are of these kinds.
-    fn add_beginnings(&mut self, first: u8, second: u8) {
-        for (bits, odd) in self.beginnings.iter_mut().zip(ODD_BEGINNINGS) {
-            *bits |= if self.is_odd { u64::MAX } else { odd };
-        }
-        let of_kind =
-            |wanted: u8| (0_u8..0x80).filter(move |byte| wanted == NO_KIND || kind(Some(byte)) == wanted);
-        for first in of_kind(first) {
-            for second in of_kind(second) {
-                let pair = u16::from_le_bytes([first, second]);
-                if let Some(bits) = self.beginnings.get_mut(usize::from(pair / 64)) {
-                    *bits |= 1 << (pair % 64);
-                }
-            }
+        let [first, second, last] = [bytes.first(), bytes.get(1), bytes.last()].map(kind);
+        add_pairs(&mut self.ends.beginnings, first, second);
+        add_pairs(&mut self.ends.both, first, last);
+        if self.is_odd {
+            *self.ends = Ends { beginnings: [u64::MAX; PAIRS], both: [u64::MAX; PAIRS] };
         }
     }
 
@@ -263,8 +287,10 @@ mod tests {
             filter.add(&fold(&key));
             prop_assert!(filter.may_hold(key.as_bytes()) && filter.may_sum_to(key.as_bytes()), "{}", fold(&key));
             let quoted = format!("{key}\"");
-            if let Some(two) = quoted.as_bytes().first_chunk() && key.is_ascii() {
-                prop_assert!(begins_with(&filter.beginnings, *two), "{}", fold(&key));
+            if let ([first, .., last], Some(two)) = (key.as_bytes(), quoted.as_bytes().first_chunk())
+                && key.is_ascii()
+            {
+                prop_assert!(filter.ends.may_begin(*two) && filter.ends.may_be(*first, *last), "{}", fold(&key));
             }
         }
 

@@ -171,16 +171,22 @@ impl Output {
     }
 
     /// What stands at `range` does not leave, but this instead.
-    #[inline]
+    #[inline(always)]
     pub(super) fn replace(&mut self, piece: &[u8], range: std::ops::Range<usize>, with: &[u8]) {
         if !self.is_spilled {
-            self.take(piece, range.start);
-            self.spill(piece);
-            self.from = range.start;
+            self.take_first(piece, range.start);
         }
         self.out.extend_from_slice(piece.get(self.from..range.start).unwrap_or_default());
         self.out.extend_from_slice(with);
         self.from = range.end;
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take_first(&mut self, piece: &[u8], to: usize) {
+        self.take(piece, to);
+        self.spill(piece);
+        self.from = to;
     }
 
     /// How many bytes are held of what stands before `at`.

@@ -9,7 +9,7 @@ use std::hash::BuildHasher as _;
 
 use foldhash::quality::RandomState;
 
-use crate::redact::fold::Beginnings;
+use crate::redact::fold::Ends;
 use crate::redact::fold::Filter;
 use crate::redact::fold::fold;
 
@@ -36,16 +36,22 @@ impl Symbols {
         self.exact.find(key)
     }
 
+    /// The number of a key of at most [`SHORT`] bytes, which are these, the rest zeros.
+    #[inline(always)]
+    pub(super) fn find_short(&self, key: u128) -> Option<u32> {
+        self.exact.find_short(key)
+    }
+
     /// May it be any of the keys, as it is or folded, by its ends? Each key folds to one of those that are folded.
     #[inline]
     pub(super) fn may_hold(&self, key: &[u8]) -> bool {
         self.filter.may_hold(key)
     }
 
-    /// With which two bytes a key may begin that [`Self::may_hold`] says yes to.
+    /// How a key may begin and end that [`Self::may_hold`] says yes to.
     #[inline]
-    pub(super) fn beginnings(&self) -> &Beginnings {
-        &self.filter.beginnings
+    pub(super) fn ends(&self) -> &Ends {
+        &self.filter.ends
     }
 
     /// The number of what a key folds to.
@@ -80,12 +86,21 @@ impl Symbols {
     }
 }
 
+/// Most keys have no more bytes.
+pub(super) const SHORT: usize = size_of::<u128>();
+
+/// A key of at most [`SHORT`] bytes, and its number plus one; 0 is empty.
+type Short = (u128, u32);
+
 #[derive(Debug, Clone, Default)]
 struct Table {
     seed: RandomState,
     keys: Box<[Box<[u8]>]>,
     /// Number of the key plus one; 0 is empty. A power of two, at least twice as long as `keys`.
     slots: Box<[u32]>,
+    /// Those that are short once more, with their bytes. As long as `slots`.
+    short: Box<[Short]>,
+    factors: (u64, u64),
 }
 
 impl Table {
@@ -103,7 +118,43 @@ impl Table {
                 at += 1;
             }
         }
-        Self { seed, keys, slots: slots.into() }
+        // Any two that nobody can foretell.
+        let factors = (seed.hash_one(0), seed.hash_one(1));
+        let mut table =
+            Self { seed, keys, short: vec![(0, 0); slots.len()].into(), slots: slots.into(), factors };
+        let short = (1..).zip(&table.keys).filter_map(|(number, key)| Some((short(key)?, number)));
+        for (key, number) in short.collect::<Vec<Short>>() {
+            let mut at = table.place_of(key);
+            while let Some(slot) = slot(&mut table.short, at) {
+                if slot.1 == 0 {
+                    *slot = (key, number);
+                    break;
+                }
+                at = at.wrapping_add(1);
+            }
+        }
+        table
+    }
+
+    /// The number of a short key.
+    #[inline(always)]
+    fn find_short(&self, key: u128) -> Option<u32> {
+        let mut at = self.place_of(key);
+        loop {
+            let (known, number) = self.short.get(at & self.short.len().wrapping_sub(1))?;
+            if *known == key || *number == 0 {
+                return number.checked_sub(1);
+            }
+            at = at.wrapping_add(1);
+        }
+    }
+
+    /// Where a short key is looked for first: both halves of a product, of which nobody knows the factors.
+    #[inline(always)]
+    fn place_of(&self, key: u128) -> usize {
+        let product = u128::from(key as u64 ^ self.factors.0)
+            .wrapping_mul(u128::from((key >> 64) as u64 ^ self.factors.1));
+        (product ^ product >> 64) as usize
     }
 
     /// The number of a key.
@@ -119,7 +170,17 @@ impl Table {
     }
 }
 
-fn slot(slots: &mut [u32], at: usize) -> Option<&mut u32> {
+/// A key's bytes and behind them zeros, if it is short and holds no zero itself.
+fn short(key: &[u8]) -> Option<u128> {
+    let mut bytes = [0; SHORT];
+    if key.contains(&0) {
+        return None;
+    }
+    bytes.get_mut(..key.len())?.copy_from_slice(key);
+    Some(u128::from_le_bytes(bytes))
+}
+
+fn slot<T>(slots: &mut [T], at: usize) -> Option<&mut T> {
     let mask = slots.len() - 1;
     slots.get_mut(at & mask)
 }

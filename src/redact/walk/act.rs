@@ -2,7 +2,6 @@
 //!
 //! Never: lets out a byte of a value before what is done with it is known.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::limits;
@@ -208,7 +207,7 @@ impl Walk {
 
     /// Hides a text, a number or a literal that is whole, where nothing else is done with it and nothing has to be read for
     /// it. Is it so?
-    #[inline]
+    #[inline(always)]
     pub(super) fn hide_at_once(
         &mut self,
         plan: &Plan,
@@ -221,14 +220,18 @@ impl Walk {
             return Ok(false);
         }
         let Some(rule) = plan.act(act).hides_only() else { return Ok(false) };
-        let with = match rule {
-            Rule::Text(text) => Cow::Borrowed(&**text),
-            Rule::Typed => Cow::Owned(mask::typed(first)),
-            Rule::Drop | Rule::Made(_) => return Ok(false),
-        };
+        if let Rule::Text(text) = rule {
+            self.keep_member(bytes, range.start)?;
+            self.count(plan, set);
+            self.output.replace(bytes, range, text);
+            return Ok(true);
+        }
+        if *rule != Rule::Typed {
+            return Ok(false);
+        }
         self.keep_member(bytes, range.start)?;
         self.count(plan, set);
-        self.output.replace(bytes, range, &with);
+        self.output.replace(bytes, range, &mask::typed(first));
         Ok(true)
     }
 

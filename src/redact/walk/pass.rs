@@ -4,13 +4,11 @@
 //! shape's, to where a value ends that something is done with, or to what is not whole and plain.
 //! Never: passes over anything that it has not found to be JSON, or over a key that may be one of the shape's.
 
-use std::ops::Range;
-
 use crate::limits;
 use crate::redact::automaton::DEAD;
-use crate::redact::fold::Beginnings;
-use crate::redact::fold::begins_with;
+use crate::redact::fold::Ends;
 use crate::redact::plan::Plan;
+use crate::redact::symbols::SHORT;
 use crate::redact::walk::Frame;
 use crate::redact::walk::Kind;
 use crate::redact::walk::NOWHERE;
@@ -31,6 +29,32 @@ enum End {
     Opens(Kind, usize),
     /// What they stand in ends with the bracket at the pass's place.
     Closes,
+}
+
+/// What came of a member with a key that may be one of the shape's.
+enum Named {
+    /// It has to be looked at.
+    Stop,
+    /// It leads where those lead whose keys are none of the shape's.
+    AsOthers,
+    /// It and its comma, and so many tokens, are passed over.
+    Passed { at: usize, count: usize },
+    /// It and so many tokens are, and there stands the end of the object.
+    Closes { at: usize, count: usize },
+}
+
+/// For each length of a short key its bytes, of sixteen.
+const MASKS: [u128; SHORT + 1] = masks();
+
+#[expect(clippy::indexing_slicing, reason = "below the length, and evaluated when compiled")]
+const fn masks() -> [u128; SHORT + 1] {
+    let mut masks = [0; SHORT + 1];
+    let mut length = 1;
+    while length <= SHORT {
+        masks[length] = masks[length - 1] << 8 | 0xff;
+        length += 1;
+    }
+    masks
 }
 
 /// A pass over what comes next.
@@ -59,10 +83,9 @@ impl Walk {
         let mut pass = Pass { index, window, tokens, at: from, odd: index.odd_from(from) };
         let place = loop {
             let end = match self.top.kind {
-                Kind::Object => pass
-                    .members(plan.shape.beginnings(self.top.state), &mut |key, value, first| {
-                        self.passes_named(plan, bytes, index.from, key, value, first)
-                    }),
+                Kind::Object => pass.members(plan.shape.ends(self.top.state), &mut |tokens| {
+                    self.pass_named(plan, bytes, index.from, (window, tokens))
+                }),
                 Kind::Array | Kind::Body => pass.items(),
             };
             let went_on = match end {
@@ -84,33 +107,58 @@ impl Walk {
         pass.at
     }
 
-    /// Passes over a text, a number or a literal, whose key may be one of the shape's: if it is, and its value is only hidden,
-    /// what hides it is written. Says no where there is more to do. Of a value that opens another it only says whether its key
-    /// leads where those do that are none of the shape's.
+    /// Passes over a member whose key may be one of the shape's: if it is, and its value is only hidden, what hides it is
+    /// written. The key, its colon and the first byte of the value are known to stand there.
     #[inline(never)]
-    fn passes_named(
+    fn pass_named(
         &mut self,
         plan: &Plan,
         bytes: &[u8],
         from: usize,
-        key: &[u8],
-        value: Range<usize>,
-        first: u8,
-    ) -> bool {
-        let Some(key) = key.get(1..key.len().saturating_sub(2)) else { return false };
-        let state = plan.shape.member(self.top.state, key);
-        if matches!(first, b'{' | b'[') {
-            return state == plan.shape.others(self.top.state);
-        }
+        (window, tokens): (&[u8], &[u16]),
+    ) -> Named {
+        let Some(([open, close, value, last], _)) = near(tokens) else { return Named::Stop };
+        let Some(key) = window.get(open + 1..close) else { return Named::Stop };
+        let (shape, beyond) = (&plan.shape, window.get(open + 1..).unwrap_or_default());
+        let sixteen = beyond.first_chunk().copied().map(u128::from_le_bytes);
+        let own = sixteen.zip(MASKS.get(key.len()));
+        let own = own.and_then(|(sixteen, mask)| shape.short_member(self.top.state, sixteen & mask));
+        let state = own.unwrap_or_else(|| shape.member(self.top.state, key));
+        let Some(first) = window.get(value).copied() else { return Named::Stop };
+        let (end, count) = match first {
+            b'"' => (last + 1, 4),
+            b'{' | b'[' if state == shape.others(self.top.state) => return Named::AsOthers,
+            b'{' | b'[' => return Named::Stop,
+            _ => match scalar(window, value, first) {
+                Some(end) => (end, 3),
+                None => return Named::Stop,
+            },
+        };
+        // So that nothing has to be taken back once it is hidden.
+        let passed = match window.get(end) {
+            Some(b',') => Named::Passed { at: end + 1, count },
+            Some(b'}') => Named::Closes { at: end, count },
+            Some(b' ' | b'\n' | b'\r' | b'\t') => {
+                let Some(next) = tokens.get(count).copied().map(usize::from) else { return Named::Stop };
+                match window.get(next) {
+                    Some(b',') => Named::Passed { at: next + 1, count: count + 1 },
+                    Some(b'}') => Named::Closes { at: next, count: count + 1 },
+                    Some(_) | None => return Named::Stop,
+                }
+            }
+            Some(_) | None => return Named::Stop,
+        };
         let Known { act, set, .. } = Self::known(plan, state, first);
         if act == 0 {
-            return true;
+            return passed;
         }
         if self.output.is_holding() {
-            return false;
+            return Named::Stop;
         }
-        let value = from + value.start..from + value.end;
-        self.hide_at_once(plan, (act, set), bytes, value, first).is_ok_and(|is_hidden| is_hidden)
+        match self.hide_at_once(plan, (act, set), bytes, from + value..from + end, first) {
+            Ok(true) => passed,
+            Ok(false) | Err(_) => Named::Stop,
+        }
     }
 
     /// May objects and arrays be passed over in one of this state? Where members may have to be dropped, or something is done
@@ -184,7 +232,7 @@ impl Walk {
     }
 }
 
-impl Pass<'_> {
+impl<'i> Pass<'i> {
     #[inline(always)]
     fn skip(&mut self, count: usize) {
         self.tokens = self.tokens.get(count..).unwrap_or_default();
@@ -192,92 +240,87 @@ impl Pass<'_> {
 
     /// Passes over members, up to one that has to be looked at.
     #[inline(always)]
-    fn members(
-        &mut self,
-        beginnings: &Beginnings,
-        passes_named: &mut impl FnMut(&[u8], Range<usize>, u8) -> bool,
-    ) -> End {
+    fn members(&mut self, ends: &Ends, pass_named: &mut impl FnMut(&[u16]) -> Named) -> End {
+        const LEAST: usize = b"\"\":".len() + 1;
+        const MOST: usize = b"\"\":".len() + limits::JSON_KEY_BYTES_MAX;
         let window = self.window;
-        while let Some(([open, close, value, last], _)) = near(self.tokens) {
+        while let Some(([open, close, value, last], rest)) = near(self.tokens) {
             let Some(key @ [b'"', a, b, .., b':']) = window.get(open..close + 2) else { break };
-            if key.len() > limits::JSON_KEY_BYTES_MAX + 3 || close >= self.odd && self.is_odd(open, close) {
+            if !(LEAST..=MOST).contains(&key.len()) || close >= self.odd && self.is_odd(open, close) {
                 break;
             }
-            let may_name = begins_with(beginnings, [*a, *b]);
             let Some(first) = window.get(value).copied() else { break };
-            let (end, count) = match first {
-                b'"' => (last + 1, 4),
-                b'{' | b'[' if may_name && !passes_named(key, value..value, first) => break,
-                b'{' => return End::Opens(Kind::Object, value),
-                b'[' => return End::Opens(Kind::Array, value),
-                _ => match scalar(window, value, first) {
-                    Some(end) => (end, 3),
-                    None => break,
-                },
-            };
-            if may_name && (!self.is_followed(end, count) || !passes_named(key, value..end, first)) {
-                break;
+            if ends.may_begin([*a, *b]) && ends.may_be(*a, window.get(close - 1).copied().unwrap_or_default())
+            {
+                match pass_named(self.tokens) {
+                    Named::Stop => break,
+                    Named::AsOthers => {}
+                    Named::Passed { at, count } => {
+                        (self.at, self.tokens) = (at, self.tokens.get(count..).unwrap_or_default());
+                        continue;
+                    }
+                    Named::Closes { at, count } => {
+                        (self.at, self.tokens) = (at, self.tokens.get(count..).unwrap_or_default());
+                        return End::Closes;
+                    }
+                }
             }
-            if let Some(end) = self.goes_on(end, count, b'}') {
+            let goes_on = if first == b'"' {
+                self.goes_on(last + 1, rest, b'}')
+            } else if first == b'{' {
+                return End::Opens(Kind::Object, value);
+            } else if first == b'[' {
+                return End::Opens(Kind::Array, value);
+            } else if let Some(end) = scalar(window, value, first) {
+                self.goes_on(end, self.tokens.get(3..).unwrap_or_default(), b'}')
+            } else {
+                break;
+            };
+            if let Some(end) = goes_on {
                 return end;
             }
         }
         End::Stop
-    }
-
-    /// Does such a value end before `end`, so that nothing has to be taken back once it is hidden?
-    #[inline(always)]
-    fn is_followed(&self, end: usize, count: usize) -> bool {
-        match self.window.get(end) {
-            Some(b',' | b'}') => true,
-            Some(b' ' | b'\n' | b'\r' | b'\t') => {
-                let next = self.tokens.get(count).and_then(|next| self.window.get(usize::from(*next)));
-                matches!(next, Some(b',' | b'}'))
-            }
-            Some(_) | None => false,
-        }
     }
 
     /// Passes over items, up to one that has to be looked at.
     #[inline(always)]
     fn items(&mut self) -> End {
         let window = self.window;
-        while let Some(([value, last], _)) = near(self.tokens) {
+        while let Some(([value, last], rest)) = near(self.tokens) {
             let Some(first) = window.get(value).copied() else { break };
-            let (end, count) = match first {
-                b'"' => (last + 1, 2),
-                b'{' => return End::Opens(Kind::Object, value),
-                b'[' => return End::Opens(Kind::Array, value),
-                _ => match scalar(window, value, first) {
-                    Some(end) => (end, 1),
-                    None => break,
-                },
+            let goes_on = if first == b'"' {
+                self.goes_on(last + 1, rest, b']')
+            } else if first == b'{' {
+                return End::Opens(Kind::Object, value);
+            } else if first == b'[' {
+                return End::Opens(Kind::Array, value);
+            } else if let Some(end) = scalar(window, value, first) {
+                self.goes_on(end, self.tokens.get(1..).unwrap_or_default(), b']')
+            } else {
+                break;
             };
-            if let Some(end) = self.goes_on(end, count, b']') {
+            if let Some(end) = goes_on {
                 return end;
             }
         }
         End::Stop
     }
 
-    /// Passes over a value that ends before `end` and so many tokens, and over the comma behind it. Otherwise why not.
+    /// Passes over a value that ends before `end` and before these tokens, and over the comma behind it. Otherwise why not.
     #[inline(always)]
-    fn goes_on(&mut self, end: usize, count: usize, bracket: u8) -> Option<End> {
+    fn goes_on(&mut self, end: usize, rest: &'i [u16], bracket: u8) -> Option<End> {
         let Some(byte) = self.window.get(end).copied() else { return Some(End::Stop) };
         if byte == b',' {
-            self.at = end + 1;
-            self.skip(count);
+            (self.at, self.tokens) = (end + 1, rest);
             return None;
         }
         if byte == bracket {
-            self.at = end;
-            self.skip(count);
+            (self.at, self.tokens) = (end, rest);
             return Some(End::Closes);
         }
-        let behind = near(self.tokens.get(count..).unwrap_or_default());
-        let Some(([next], rest)) = behind.filter(|_| matches!(byte, b' ' | b'\n' | b'\r' | b'\t')) else {
-            return Some(End::Stop);
-        };
+        let behind = near(rest).filter(|_| matches!(byte, b' ' | b'\n' | b'\r' | b'\t'));
+        let Some(([next], rest)) = behind else { return Some(End::Stop) };
         let is_comma = match self.window.get(next) {
             Some(b',') => true,
             Some(byte) if *byte == bracket => false,

@@ -12,26 +12,37 @@ pub(super) fn scalar(bytes: &[u8], at: usize, first: u8) -> Option<usize> {
         b't' => is(b"true"),
         b'n' => is(b"null"),
         b'f' => is(b"false"),
+        b'0'..=b'9' if matches!(bytes.get(at + 1), Some(b',' | b'}' | b']')) => Some(at + 1),
         b'-' | b'0'..=b'9' => Some(at + number(bytes.get(at..)?)?),
         _ => None,
     }
 }
 
 /// How long the number is that `bytes` begin with, if it is not longer than one may be.
-#[inline(always)]
+#[inline(never)]
 fn number(bytes: &[u8]) -> Option<usize> {
-    // Most are whole and short.
+    // Most are short: digits, and perhaps some behind a point.
     if let Some(eight) = bytes.first_chunk::<8>() {
-        let count = (not_digits(u64::from_le_bytes(*eight)).trailing_zeros() / 8) as usize;
-        let is_whole = count == 1 || count > 1 && eight.first() != Some(&b'0');
-        if is_whole && eight.get(count).is_some_and(|byte| matches!(byte, b',' | b'}' | b']' | b'\n')) {
-            return Some(count);
+        let others = not_digits(u64::from_le_bytes(*eight));
+        let place = others.trailing_zeros() / 8;
+        let whole = place as usize;
+        if whole == 1 || whole > 1 && eight.first() != Some(&b'0') {
+            match eight.get(whole) {
+                Some(b',' | b'}' | b']' | b'\n') => return Some(whole),
+                Some(b'.') => {
+                    let behind = others & !(0xff_u64.wrapping_shl(place * 8));
+                    let all = (behind.trailing_zeros() / 8) as usize;
+                    if all > whole + 1 && matches!(eight.get(all), Some(b',' | b'}' | b']' | b'\n')) {
+                        return Some(all);
+                    }
+                }
+                Some(_) | None => {}
+            }
         }
     }
     any_number(bytes)
 }
 
-#[inline(never)]
 fn any_number(bytes: &[u8]) -> Option<usize> {
     let at = usize::from(*bytes.first()? == b'-');
     let mut at = match bytes.get(at)? {
