@@ -179,10 +179,10 @@ impl Detectors {
 
     /// May the whole text be a secret that its key speaks of? A glance does not see that.
     #[must_use]
-    pub fn may_be_secret(&self, text: &[u8], key: &str) -> bool {
+    pub fn may_be_secret(&self, text: &[u8], key: &[u8]) -> bool {
         self.kinds.has(Kind::Secret)
             && text.len() >= token::SECRET_BYTES_MIN
-            && hint::may_speak_of_secrets(key.as_bytes())
+            && hint::may_speak_of_secrets(key)
             && token::may_be_random(text)
     }
 

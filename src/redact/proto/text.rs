@@ -27,7 +27,7 @@ impl Rewrite<'_> {
         let may_find = || {
             plan.detectors.may_hold(bytes, 0, bytes.len())
                 || bytes.len() > limits::MASKED_VALUE_BYTES_MAX
-                || plan.detectors.may_be_secret(bytes, here.key)
+                || plan.detectors.may_be_secret(bytes, here.key.as_bytes())
         };
         let is_read = here.places.reads(plan) || plan.looks && may_begin_a_document(bytes);
         if self.is_hidden || !(is_read || plan.finds && may_find()) {

@@ -25,8 +25,26 @@ pub(super) struct LastKey {
 
 impl LastKey {
     fn text<'k>(&'k self, bytes: &'k [u8]) -> &'k str {
-        let text = self.at.map_or(Some(self.text.as_slice()), |(from, to)| bytes.get(from..to));
-        text.and_then(|text| str::from_utf8(text).ok()).unwrap_or_default()
+        str::from_utf8(self.raw(bytes)).unwrap_or_default()
+    }
+
+    fn raw<'k>(&'k self, bytes: &'k [u8]) -> &'k [u8] {
+        let here = |(from, to)| bytes.get(from..to).unwrap_or_default();
+        self.at.map_or(self.text.as_slice(), here)
+    }
+
+    /// The key, if it stands in this piece, or if there is none.
+    pub(super) fn in_piece<'k>(&self, bytes: &'k [u8]) -> Option<&'k [u8]> {
+        match self.at {
+            Some((from, to)) => bytes.get(from..to),
+            None if self.text.is_empty() => Some(&[]),
+            None => None,
+        }
+    }
+
+    /// It stands between these places of the piece.
+    pub(super) const fn stands_at(&mut self, from: usize, to: usize) {
+        self.at = Some((from, to));
     }
 
     /// A key that stands in no document.
@@ -85,7 +103,7 @@ impl Walk {
         glance
             || text.len() > limits::MASKED_VALUE_BYTES_MAX
             || is_odd && memchr::memchr(b'\\', text).is_some()
-            || plan.detectors.may_be_secret(text, self.last_key.text(bytes))
+            || plan.detectors.may_be_secret(text, self.last_key.raw(bytes))
     }
 
     #[cold]

@@ -6,6 +6,7 @@
 
 use crate::limits;
 use crate::redact::automaton::DEAD;
+use crate::redact::detect::Detectors;
 use crate::redact::fold::Ends;
 use crate::redact::plan::Plan;
 use crate::redact::symbols::SHORT;
@@ -16,6 +17,7 @@ use crate::redact::walk::Place;
 use crate::redact::walk::Walk;
 use crate::redact::walk::Within;
 use crate::redact::walk::index::Index;
+use crate::redact::walk::index::WINDOW;
 use crate::redact::walk::nest::Known;
 use crate::redact::walk::run::Ahead;
 use crate::redact::walk::run::near;
@@ -66,27 +68,39 @@ struct Pass<'i> {
     at: usize,
     /// The next byte that makes a key more than its bytes, if it is not one before `at`.
     odd: usize,
+    /// Finds, where that is asked for, what is found in texts by its form.
+    detectors: &'i Detectors,
+    /// May a text hold a document?
+    looks: bool,
+    /// Where the last key stands, unless that is the one before the pass.
+    key: Option<(usize, usize)>,
+    before: &'i [u8],
 }
 
+/// No text in an index is too long to be looked at.
+const _: () = assert!(2 * WINDOW <= limits::MASKED_VALUE_BYTES_MAX);
+
 impl Walk {
-    /// Passes on from a key or an item, from `at` on; to where. `self.place` says what comes there.
+    /// Passes on from a key or an item, which comes `from` there on, below this key; to where. `self.place` says what comes there.
+    /// `FINDS` where texts are searched.
     #[inline(never)]
-    pub(super) fn pass<'i>(
+    pub(super) fn pass<'i, const FINDS: bool>(
         &mut self,
-        plan: &Plan,
+        plan: &'i Plan,
         bytes: &[u8],
         index: &'i Index,
         ahead: &mut Ahead<'i>,
-        from: usize,
+        (from, before): (usize, &'i [u8]),
     ) -> usize {
         let (window, tokens) = (ahead.window, ahead.tokens);
-        let mut pass = Pass { index, window, tokens, at: from, odd: index.odd_from(from) };
+        let (detectors, looks, odd) = (&plan.detectors, plan.looks, index.odd_from(from));
+        let mut pass = Pass { index, window, tokens, at: from, odd, detectors, looks, key: None, before };
         let place = loop {
             let end = match self.top.kind {
-                Kind::Object => pass.members(plan.shape.ends(self.top.state), &mut |tokens| {
+                Kind::Object => pass.members::<FINDS>(plan.shape.ends(self.top.state), &mut |tokens| {
                     self.pass_named(plan, bytes, index.from, (window, tokens))
                 }),
-                Kind::Array | Kind::Body => pass.items(),
+                Kind::Array | Kind::Body => pass.items::<FINDS>(),
             };
             let went_on = match end {
                 End::Stop => Err(if self.top.kind == Kind::Object { Place::Key } else { Place::Value }),
@@ -99,6 +113,9 @@ impl Walk {
         };
         self.place = place;
         self.next = self.top.state;
+        if let Some((open, close)) = pass.key {
+            self.last_key.stands_at(index.from + open, index.from + close);
+        }
         ahead.tokens = pass.tokens;
         if self.top.holds && pass.at != from {
             let is_key = matches!(place, Place::Key);
@@ -149,10 +166,10 @@ impl Walk {
             Some(_) | None => return Named::Stop,
         };
         let Known { act, set, .. } = Self::known(plan, state, first);
-        if act == 0 {
+        if act == 0 && !(plan.finds && first == b'"') {
             return passed;
         }
-        if self.output.is_holding() {
+        if act == 0 || self.output.is_holding() {
             return Named::Stop;
         }
         match self.hide_at_once(plan, (act, set), bytes, from + value..from + end, first) {
@@ -240,7 +257,11 @@ impl<'i> Pass<'i> {
 
     /// Passes over members, up to one that has to be looked at.
     #[inline(always)]
-    fn members(&mut self, ends: &Ends, pass_named: &mut impl FnMut(&[u16]) -> Named) -> End {
+    fn members<const FINDS: bool>(
+        &mut self,
+        ends: &Ends,
+        pass_named: &mut impl FnMut(&[u16]) -> Named,
+    ) -> End {
         const LEAST: usize = b"\"\":".len() + 1;
         const MOST: usize = b"\"\":".len() + limits::JSON_KEY_BYTES_MAX;
         let window = self.window;
@@ -248,6 +269,12 @@ impl<'i> Pass<'i> {
             let Some(key @ [b'"', a, b, .., b':']) = window.get(open..close + 2) else { break };
             if !(LEAST..=MOST).contains(&key.len()) || close >= self.odd && self.is_odd(open, close) {
                 break;
+            }
+            if FINDS {
+                if self.index.may_hold(open + 1, close) {
+                    break;
+                }
+                self.key = Some((open + 1, close));
             }
             let Some(first) = window.get(value).copied() else { break };
             if ends.may_begin([*a, *b]) && ends.may_be(*a, window.get(close - 1).copied().unwrap_or_default())
@@ -266,6 +293,9 @@ impl<'i> Pass<'i> {
                 }
             }
             let goes_on = if first == b'"' {
+                if FINDS && !self.stays(value, last) {
+                    break;
+                }
                 self.goes_on(last + 1, rest, b'}')
             } else if first == b'{' {
                 return End::Opens(Kind::Object, value);
@@ -285,11 +315,14 @@ impl<'i> Pass<'i> {
 
     /// Passes over items, up to one that has to be looked at.
     #[inline(always)]
-    fn items(&mut self) -> End {
+    fn items<const FINDS: bool>(&mut self) -> End {
         let window = self.window;
         while let Some(([value, last], rest)) = near(self.tokens) {
             let Some(first) = window.get(value).copied() else { break };
             let goes_on = if first == b'"' {
+                if FINDS && !self.stays(value, last) {
+                    break;
+                }
                 self.goes_on(last + 1, rest, b']')
             } else if first == b'{' {
                 return End::Opens(Kind::Object, value);
@@ -329,6 +362,27 @@ impl<'i> Pass<'i> {
         self.tokens = rest;
         self.at = next + usize::from(is_comma);
         if is_comma { None } else { Some(End::Closes) }
+    }
+
+    /// Is nothing found in the text between these quotes, and no document?
+    #[inline(always)]
+    fn stays(&mut self, open: usize, close: usize) -> bool {
+        let Some(text) = self.window.get(open + 1..close) else { return false };
+        if self.looks && matches!(text.first(), Some(b'{' | b'[' | b'\\' | b' ' | 0xef))
+            || self.index.may_hold(open + 1, close)
+        {
+            return false;
+        }
+        if close >= self.odd && self.is_odd(open, close) && memchr::memchr(b'\\', text).is_some() {
+            return false;
+        }
+        !self.detectors.may_be_secret(text, self.last_key())
+    }
+
+    #[inline(always)]
+    fn last_key(&self) -> &'i [u8] {
+        let here = |(from, to)| self.window.get(from..to).unwrap_or_default();
+        self.key.map_or(self.before, here)
     }
 
     /// Does a byte of a key make it more than its bytes?

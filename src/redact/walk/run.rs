@@ -9,6 +9,7 @@ use crate::redact::automaton::DEAD;
 use crate::redact::malformed::Malformed;
 use crate::redact::plan::Plan;
 use crate::redact::walk::Kind;
+use crate::redact::walk::NOWHERE;
 use crate::redact::walk::Place;
 use crate::redact::walk::Walk;
 use crate::redact::walk::Within;
@@ -103,7 +104,13 @@ impl Walk {
                 self.place = Place::After;
             }
             if self.passes(plan, &ahead) {
-                at = self.pass(plan, bytes, index, &mut ahead, at);
+                at = match self.last_key.in_piece(bytes) {
+                    _ if !plan.finds => self.pass::<false>(plan, bytes, index, &mut ahead, (at, &[])),
+                    Some(key) if self.finds_only() => {
+                        self.pass::<true>(plan, bytes, index, &mut ahead, (at, key))
+                    }
+                    Some(_) | None => at,
+                };
             }
             let next = match self.place {
                 Place::After => self.run_after(plan, bytes, &mut ahead, at)?,
@@ -224,10 +231,14 @@ impl Walk {
         };
         let Some(next) = ahead.next().filter(|_| is_next) else { return false };
         self.top.within == Within::Little
-            && !plan.looks
-            && !plan.finds
+            && (!plan.looks || plan.finds)
             // Of a member that is the first to stay the comma may have to go.
             && (!self.top.holds || self.top.kept && self.output.holds_little(ahead.from + next))
+    }
+
+    /// Is nothing done with the texts that come next, but what is done with all?
+    fn finds_only(&self) -> bool {
+        self.hidden_at == NOWHERE && self.captured.is_none() && self.row.is_none()
     }
 
     /// A value, to its end or into what it opens.
