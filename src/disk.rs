@@ -8,11 +8,14 @@
 mod lost;
 mod once;
 mod sink;
+mod snapshots;
 mod store;
 mod worker;
 mod writer;
 
 pub use once::put;
+pub use snapshots::Snapshots;
+pub use snapshots::Unkept;
 pub use store::Broken;
 pub use store::StoreSettings;
 pub use worker::WorkerJournal;

@@ -229,8 +229,13 @@ impl Sources {
     /// The digest that records name: of everything that a decision can depend on, which no secret is among.
     #[must_use]
     pub fn digest(&self, settings: &Settings) -> Digest {
+        Digest::of_parts(self.shown(settings))
+    }
+
+    /// What that digest is made of: whoever keeps it can make the decisions again.
+    pub fn shown<'s>(&'s self, settings: &'s Settings) -> impl Iterator<Item = &'s [u8]> {
         let files = self.files.iter().filter(|source| !source.role.is_secret()).flat_map(parts);
-        Digest::of_parts([&b"palisade snapshot v1"[..], settings.text.as_bytes()].into_iter().chain(files))
+        [&b"palisade snapshot v1"[..], settings.text.as_bytes()].into_iter().chain(files)
     }
 }
 

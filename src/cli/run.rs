@@ -28,6 +28,7 @@ use crate::config::Format;
 use crate::config::Level;
 use crate::disk::Disk;
 use crate::disk::Sinks;
+use crate::disk::Snapshots;
 use crate::learning;
 use crate::learning::Learning;
 use crate::net;
@@ -209,7 +210,10 @@ fn start_reloading(config: &Config, process: &Process, reading: &Reading) -> Res
         live: Arc::clone(&process.live),
         disk: Arc::clone(&process.disk),
         metrics: process.metrics.clone(),
+        kept: config.decision_log.store.as_ref().map(|store| Snapshots::of(&store.dir)),
     };
+    // Without what it decides by, nothing is decided.
+    told.keep().map_err(|error| format!("the snapshot cannot be kept with the decision log: {error}"))?;
     told.loaded();
     let snapshot = process.live.current().digest();
     let bundle = reading.bundle();

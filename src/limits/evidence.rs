@@ -38,5 +38,7 @@ pub const SYNC_WITHIN_MS: u64 = 50;
 pub const GROUP_BYTES_MAX: usize = 4 << 20;
 /// Largest segment of the log, in bytes: it is read whole.
 pub const LOG_SEGMENT_BYTES_MAX: usize = 1 << 30;
+/// Largest part of a snapshot that is kept, in bytes.
+pub const SNAPSHOT_PART_BYTES_MAX: usize = 256 << 20;
 /// Largest file of a key that signs, in bytes.
 pub const SIGNING_KEY_BYTES_MAX: usize = 16 << 10;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::audit::Event;
 use crate::disk::Disk;
+use crate::disk::Snapshots;
 use crate::reload::Change;
 use crate::reload::Shadowing;
 use crate::shadow;
@@ -18,14 +19,26 @@ pub(super) struct Told {
     pub(super) live: Arc<Live>,
     pub(super) disk: Arc<Disk>,
     pub(super) metrics: Metrics,
+    /// Where snapshots are kept for those who ask later.
+    pub(super) kept: Option<Snapshots>,
 }
 
 impl Told {
     /// A snapshot went live.
     pub(super) fn loaded(&self) {
         let snapshot = self.live.current();
+        if let Err(error) = self.keep() {
+            tracing::error!(%error, "the snapshot could not be kept: its decisions cannot be made again");
+        }
         let since = snapshot.loaded_at_ms() / 1_000;
         self.metrics.reload_applied(&snapshot.digest(), snapshot.generation(), since);
+    }
+
+    /// Keeps the snapshot that is live.
+    pub(super) fn keep(&self) -> std::io::Result<()> {
+        let snapshot = self.live.current();
+        let parts = snapshot.sources().shown(snapshot.settings());
+        self.kept.as_ref().map_or(Ok(()), |kept| kept.keep(&snapshot.digest(), parts))
     }
 
     /// Something happened to the files.
