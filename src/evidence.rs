@@ -12,6 +12,7 @@ mod prove;
 mod report;
 mod scan;
 mod segment;
+pub mod told;
 mod trunk;
 mod witness;
 

@@ -1,6 +1,6 @@
 //! The manual: how Palisade is built, what it promises, how it is run. `tests/manual.rs` holds it to the code.
 //!
-//! To run it, read [`operations`]; to write policies, [`policies`], and [`half_day`] to see it done; to judge it, [`threats`];
+//! To run it, read [`operations`]; to write policies, [`policies`], and [`half_day`] to see it done; to judge it, [`threats`] and [`evidence`];
 //! to change it, [`architecture`], [`words`] and [`decisions`]. What changed is in [`changelog`].
 //! Never: holds code. Each chapter is a Markdown file beside this one.
 
@@ -14,6 +14,8 @@ pub mod policies {}
 pub mod half_day {}
 #[doc = include_str!("manual/operations.md")]
 pub mod operations {}
+#[doc = include_str!("manual/evidence.md")]
+pub mod evidence {}
 #[doc = include_str!("manual/threats.md")]
 pub mod threats {}
 #[doc = include_str!("manual/decisions.md")]

@@ -15,11 +15,15 @@ use palisade::audit::frame;
 use palisade::audit::note;
 use palisade::audit::note::Note;
 use palisade::audit::note::Signer;
+use palisade::disk::Disk;
+use palisade::disk::Sinks;
+use palisade::disk::StoreSettings;
 use palisade::evidence;
 use palisade::evidence::Asked;
 use palisade::evidence::Class;
 use palisade::evidence::Report;
 use palisade::evidence::What;
+use palisade::telemetry::Metrics;
 use writer::Field;
 use writer::Log;
 use writer::framed;
@@ -401,10 +405,16 @@ fn from_a_checkpoint_on_only_what_came_later_is_read() {
     assert_eq!(found(&verify_with(log.path(), &asked)), []);
     tamper(log.path(), 3_050, |records, at| *records[at].last_mut().unwrap() ^= 1);
     assert_eq!(found(&verify_with(log.path(), &asked))[0], (What::Modified, 2_816, 3_071));
-    // A checkpoint of another history is not one to go on from.
-    let other = anchor(&Log::usual(2).checkpoints[6]).1;
+    // A checkpoint of another history is not one to go on from, and neither is one that nobody signed.
+    let (log, other) = (Log::usual(1), anchor(&Log::usual(2).checkpoints[6]).1);
     let report = verify_with(log.path(), &Asked { since: Some(&other), ..Asked::default() });
-    assert!(report.class() == Class::Integrity, "{:#?}", report.findings);
+    let size = note::Checkpoint::parse(other.text()).unwrap().size;
+    assert_eq!(found(&report), [(What::Forked, 0, size - 1)]);
+    let stranger = Signer::read("palisade.log/0102", &[8; 32]).unwrap();
+    let made = note::checkpoint("palisade.log/0102", 300, &[0; 32], &stranger);
+    let made = Note::parse(&made).unwrap();
+    let report = verify_with(log.path(), &Asked { since: Some(&made), ..Asked::default() });
+    assert_eq!(found(&report)[0].0, What::BadCheckpoint);
 }
 
 #[test]
@@ -551,4 +561,63 @@ fn what_is_no_log_cannot_be_read() {
         fs::write(log.path().join("log.json"), text).unwrap();
         assert!(evidence::verify(log.path(), &Asked::default(), &mut |_| {}).is_err(), "{text}");
     }
+}
+
+/// Has the program's own journal write so many records, and end.
+fn journal(settings: StoreSettings, records: u64) {
+    let sinks = Sinks { store: Some(settings), ..Sinks::default() };
+    let disk = Disk::open(&sinks, Metrics::new("0").unwrap().journal().unwrap()).unwrap();
+    for batch in 0..records / 100 {
+        let frames = (0..100).flat_map(|n| {
+            let reason = format!("{batch} {n} {}", "x".repeat(600));
+            let book = writer::BOOKS[n % 5];
+            framed(&writer::payload(
+                1,
+                0,
+                book,
+                &[("decision", Field::Text("allow")), ("reason", Field::Text(&reason))],
+            ))
+        });
+        disk.frames(frames.collect(), 100);
+    }
+    disk.close();
+}
+
+#[test]
+fn what_the_journal_writes_proves_itself_over_restarts_seals_and_a_rotated_key() {
+    let (log, keys) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let key = |n: u8| {
+        let path = keys.path().join(n.to_string());
+        fs::write(&path, [n; 32]).unwrap();
+        path
+    };
+    let settings = |own: u8, before: Option<u8>| StoreSettings {
+        dir: log.path().to_owned(),
+        key_file: Some(key(own)),
+        previous_key_file: before.map(key),
+        segment_bytes: 1 << 20,
+        segment_ms: 300_000,
+        bytes_max: 1 << 30,
+        checkpoint_ms: 60_000,
+    };
+    let first = {
+        journal(settings(1, None), 3_000);
+        evidence::Folder::open(log.path()).unwrap().keys().unwrap()
+    };
+    journal(settings(1, None), 2_000);
+    journal(settings(2, Some(1)), 2_000);
+    let asked = Asked { keys: &first, now_ms: writer::START_MS, unsigned_ms: 300_000, ..Asked::default() };
+    let report = verify_with(log.path(), &asked);
+    assert_eq!(found(&report), [], "{:#?}", report.findings);
+    assert!(report.size >= 7_000 && report.signed == report.size && report.key_trusted, "{report:#?}");
+    assert!(report.seals >= 4 && report.checkpoints >= 4, "{report:#?}");
+    for name in writer::BOOKS {
+        assert_eq!(book(log.path(), name).class(), Class::Sound);
+    }
+    let folder = evidence::Folder::open(log.path()).unwrap();
+    for seq in [0, report.size / 2, report.size - 1] {
+        assert!(evidence::prove(&folder, seq).is_ok(), "{seq}");
+    }
+    tamper(log.path(), 4_000, |records, at| *records[at].last_mut().unwrap() ^= 1);
+    assert_eq!(found(&verify_with(log.path(), &asked)), [(What::Modified, 3_840, 4_095)]);
 }

@@ -24,8 +24,17 @@ use palisade::policy::SCHEMA;
 use palisade::policy::Source;
 use palisade::request::Refusal;
 
-const CHAPTERS: [&str; 8] =
-    ["architecture", "words", "policies", "half-day", "operations", "threats", "decisions", "changelog"];
+const CHAPTERS: [&str; 9] = [
+    "architecture",
+    "words",
+    "policies",
+    "half-day",
+    "operations",
+    "evidence",
+    "threats",
+    "decisions",
+    "changelog",
+];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

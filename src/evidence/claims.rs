@@ -94,32 +94,41 @@ impl<'a> Claims<'a> {
 
     /// Reads what was brought from elsewhere, the largest first, so that the smallest is taken off the end.
     fn bring(&mut self, report: &mut Report) {
-        for (index, (name, note)) in self.asked.anchors.iter().enumerate() {
-            let head = Checkpoint::parse(note.text()).and_then(|head| {
-                let known = self.keys.iter().chain(self.asked.keys);
-                let signed: Vec<Signed> = known.map(|key| note.signed_by(key)).collect();
-                let yes = signed.iter().any(|signed| matches!(signed, Signed::Yes { .. }));
-                if head.origin != self.folder.origin() {
-                    Err("it is of another log")
-                } else if signed.contains(&Signed::Wrong) {
-                    Err("a signature in it is wrong")
-                } else if yes {
-                    Ok(head)
-                } else {
-                    Err("no known key signed it")
-                }
-            });
-            match head {
+        let anchors = self.asked.anchors.iter().map(|(_, note)| note).enumerate();
+        let since = self.asked.since.map(|since| (self.asked.anchors.len(), since));
+        for (index, note) in anchors.chain(since) {
+            match self.brought(note) {
                 Ok(head) => self.outside.push(Claim { head, anchor: Some(index) }),
-                Err(why) => report.add(What::BadCheckpoint, 0, 0, format!("`{name}`: {why}")),
+                Err(why) => report.add(What::BadCheckpoint, 0, 0, format!("{}: {why}", self.name(index))),
             }
         }
         if let Some(since) = self.asked.since {
-            self.key =
-                self.keys.iter().find(|key| matches!(since.signed_by(key), Signed::Yes { .. })).cloned();
+            let signed = |key: &&VerifierKey| matches!(since.signed_by(key), Signed::Yes { .. });
+            self.key = self.keys.iter().find(signed).cloned();
             self.trusted = self.key.is_some();
         }
         self.outside.sort_by_key(|claim| std::cmp::Reverse(claim.head.size));
+    }
+
+    /// What a checkpoint from elsewhere claims, where a key that is known signed it.
+    fn brought(&self, note: &Note) -> Result<Checkpoint, &'static str> {
+        let head = Checkpoint::parse(note.text())?;
+        if head.origin != self.folder.origin() {
+            return Err("it is of another log");
+        }
+        let signed: Vec<Signed> =
+            self.keys.iter().chain(self.asked.keys).map(|key| note.signed_by(key)).collect();
+        if signed.contains(&Signed::Wrong) {
+            return Err("a signature in it is wrong");
+        }
+        let known = signed.iter().any(|signed| matches!(signed, Signed::Yes { .. }));
+        if known { Ok(head) } else { Err("no known key signed it") }
+    }
+
+    /// What findings call a checkpoint from elsewhere by.
+    fn name(&self, index: usize) -> String {
+        let since = || "the checkpoint up to which all was verified".to_owned();
+        self.asked.anchors.get(index).map_or_else(since, |(name, _)| format!("`{name}`"))
     }
 
     /// The next claim about a tree of at most this size.
@@ -198,18 +207,17 @@ impl<'a> Claims<'a> {
     }
 
     fn judge_anchor(&mut self, index: usize, size: u64, agrees: Agrees, report: &mut Report) {
-        let name = self.asked.anchors.get(index).map_or("", |(name, _)| name);
         match agrees {
             Agrees::Yes | Agrees::WithRecordsOnly => {
                 self.anchored = size;
-                report.anchors += 1;
+                report.anchors += u64::from(index < self.asked.anchors.len());
             }
             Agrees::No => {
                 let (first, last) = (self.anchored.min(size.saturating_sub(1)), size.saturating_sub(1));
                 // What is changed under the log's own checkpoints is no second history.
                 let own = self.failed.iter().any(|failed| failed.first <= last);
                 if !own && !report.follows(first, last) {
-                    let detail = format!("`{name}` has another root for {size} records");
+                    let detail = format!("{} has another root for {size} records", self.name(index));
                     report.add(What::Forked, first, last, detail);
                 }
             }
@@ -268,14 +276,14 @@ impl<'a> Claims<'a> {
         let key = known().find(|key| matches!(note.signed_by(key), Signed::Yes { .. }));
         let key = key.ok_or("no known key signed it")?;
         // What announced a key may stand in records that are gone or were verified before.
-        let follows = self
-            .key
-            .as_ref()
-            .is_none_or(|before| before == key || self.adopted.contains(key) || head.size <= self.start);
+        let brought = self.asked.keys.contains(key);
+        let follows = self.key.as_ref().is_none_or(|before| {
+            before == key || brought || self.adopted.contains(key) || head.size <= self.start
+        });
         if !follows {
             return Err("its key is another than before, and no record announced it");
         }
-        self.trusted |= self.asked.keys.contains(key);
+        self.trusted |= brought;
         self.key = Some(key.clone());
         Ok(())
     }
@@ -310,10 +318,9 @@ impl<'a> Claims<'a> {
         }
         for claim in self.outside.iter().rev() {
             let size = claim.head.size;
-            let name =
-                claim.anchor.and_then(|index| self.asked.anchors.get(index)).map_or("", |(name, _)| name);
+            let name = self.name(claim.anchor.unwrap_or_default());
             if !report.follows(at, size.saturating_sub(1)) {
-                let detail = format!("`{name}` has seen {size} records, of which {at} are there");
+                let detail = format!("{name} has seen {size} records, of which {at} are there");
                 report.add(What::RolledBack, at, size.saturating_sub(1), detail);
             }
         }

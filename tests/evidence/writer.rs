@@ -185,7 +185,7 @@ impl Log {
 
     pub(crate) fn rotate(&mut self, next: Signer) -> &mut Self {
         let key = next.verifier().to_string();
-        self.event(&[("event", Field::Text("key_rotated")), ("next", Field::Text(&key))]);
+        self.event(&[("event", Field::Text("key_rotated")), ("key", Field::Text(&key))]);
         self.checkpoint();
         self.signer = next;
         self.key();

@@ -31,7 +31,7 @@ impl Sealed {
         let mut out = MAGIC.to_vec();
         trees.log.encode(&mut out);
         out.extend_from_slice(&u32::try_from(trees.books.len()).unwrap_or(u32::MAX).to_le_bytes());
-        for (name, tree) in &trees.books.0 {
+        for (name, tree) in trees.books.sorted() {
             varint(name.len() as u64, &mut out);
             out.extend_from_slice(name.as_bytes());
             tree.encode(&mut out);
@@ -53,9 +53,10 @@ impl Sealed {
         let mut rest = body.strip_prefix(MAGIC)?;
         let log = Frontier::decode(&mut rest)?;
         let (mut trees, mut records) = (Trees { log, ..Trees::new() }, 0_u64);
+        let mut last = None;
         for _ in 0..number(&mut rest)? {
             let name = name(&mut rest)?;
-            let behind = trees.books.0.last_key_value().is_none_or(|(last, _)| &**last < name);
+            let behind = last.replace(name).is_none_or(|last| last < name);
             let tree = Frontier::decode(&mut rest)?;
             if !behind || tree.size() == 0 {
                 return None;

@@ -35,7 +35,7 @@ impl Scan<'_> {
                 self.seal((root, number("tenants")), entry.seq, record, segment)?;
             }
             "key_rotated" => {
-                if let Some(Value::Text(key, false)) = entry.field("next")
+                if let Some(Value::Text(key, false)) = entry.field("key")
                     && let Ok(key) = VerifierKey::parse(key)
                 {
                     self.claims.announce(entry.seq, key);
