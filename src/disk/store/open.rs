@@ -45,7 +45,7 @@ impl fmt::Display for Broken {
             Self::Bad(name, why) => write!(f, "`{name}`: {why}"),
             Self::Hole { name, seq } => write!(
                 f,
-                "`{name}`: record {seq} is missing or damaged; look at it with `palisade audit verify`, and let the log go on in another directory"
+                "`{name}`: record {seq} is missing or damaged; keep the directory as it is, and let the log go on in another one"
             ),
         }
     }
