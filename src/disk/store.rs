@@ -71,6 +71,8 @@ pub(super) struct Store<F: Files> {
     appended_ms: u64,
     signed_ms: u64,
     signed_size: u64,
+    /// What is due and failed is not tried again before.
+    again_ms: u64,
 }
 
 /// The segment that is written to.
@@ -202,6 +204,18 @@ impl<F: Files> Store<F> {
     /// # Errors
     /// When something could not be written; it is tried again the next time.
     pub(super) fn tick(&mut self, now_ms: u64) -> io::Result<()> {
+        if now_ms < self.again_ms {
+            return Ok(());
+        }
+        let done = self.due(now_ms);
+        if done.is_err() {
+            // Each try may put another seal on record: on a full disk that would fill what is left.
+            self.again_ms = now_ms.saturating_add(limits::STORE_RETRY_MS);
+        }
+        done
+    }
+
+    fn due(&mut self, now_ms: u64) -> io::Result<()> {
         let due = self.segment.as_ref().is_some_and(|segment| {
             let records = segment.bytes > frame::SEGMENT_HEAD_BYTES as u64;
             let old = now_ms.saturating_sub(segment.opened_ms) >= self.settings.segment_ms;

@@ -203,8 +203,9 @@ impl Writer {
                 true
             }
             Err(error) => {
-                if !group.failed {
-                    tracing::error!(%error, "the decision log cannot be written");
+                // Once, until it is written again.
+                if self.shared.writing.load(Ordering::Relaxed) {
+                    tracing::error!(%error, "the decision log cannot be written: requests are refused");
                 }
                 group.failed = true;
                 self.lose(records);
@@ -233,8 +234,9 @@ impl Writer {
             load.written &= synced;
             give_back(load);
         }
-        if synced && !group.failed && group.records > 0 {
-            self.shared.writing.store(true, Ordering::Relaxed);
+        if synced && !group.failed && group.records > 0 && !self.shared.writing.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!("the decision log is written again");
         }
         *group = Group { loads: std::mem::take(&mut group.loads), ..Group::default() };
         if self.fresh.is_none()

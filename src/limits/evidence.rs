@@ -34,6 +34,8 @@ pub const PROGRESS_RECORDS: u64 = 65_536;
 
 /// How long a record may wait for its device, in milliseconds.
 pub const SYNC_WITHIN_MS: u64 = 50;
+/// How long after a seal or a checkpoint that failed the next is tried, in milliseconds.
+pub const STORE_RETRY_MS: u64 = 1_000;
 /// Most bytes of records that wait for their device together: room for them is kept, so that they can be written anew.
 pub const GROUP_BYTES_MAX: usize = 4 << 20;
 /// Largest segment of the log, in bytes: it is read whole.

@@ -25,7 +25,8 @@ fn main() -> Outcome {
     let mut out = std::io::stdout().lock();
     for (key, text) in &rows {
         let mut found = Vec::new();
-        if detectors.may_hold(text.as_bytes(), 0, text.len()) || detectors.may_be_secret(text.as_bytes(), key)
+        if detectors.may_hold(text.as_bytes(), 0, text.len())
+            || detectors.may_be_secret(text.as_bytes(), key.as_bytes())
         {
             detectors.find(text, key, &mut found);
         }
@@ -51,7 +52,8 @@ fn time(detectors: &Detectors, rows: &[(String, String)]) -> f64 {
     let started = Instant::now();
     for (key, text) in rows {
         found.clear();
-        if detectors.may_hold(text.as_bytes(), 0, text.len()) || detectors.may_be_secret(text.as_bytes(), key)
+        if detectors.may_hold(text.as_bytes(), 0, text.len())
+            || detectors.may_be_secret(text.as_bytes(), key.as_bytes())
         {
             detectors.find(black_box(text), key, &mut found);
         }

@@ -16,7 +16,7 @@ impl<F: Files> Store<F> {
         if size != self.signed_size {
             let mut all = text.clone().into_bytes();
             all.push(b'\n');
-            let end = self.files.read("checkpoints")?.map_or(0, |known| known.len() as u64);
+            let end = self.files.length("checkpoints")?;
             self.files.write_at("checkpoints", end, &all)?;
         }
         self.files.replace("checkpoint", text.as_bytes())?;

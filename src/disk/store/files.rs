@@ -51,7 +51,7 @@ pub(in crate::disk) trait Files {
     fn read(&mut self, name: &str) -> io::Result<Option<Vec<u8>>>;
     /// The names in a folder, sorted.
     fn list(&mut self, folder: &str) -> io::Result<Vec<String>>;
-    /// Bytes of a file.
+    /// Bytes of a file; none where there is none.
     fn length(&mut self, name: &str) -> io::Result<u64>;
     /// Compresses a file that is finished: `.zst` is added to its name.
     fn compress(&mut self, name: &str) -> io::Result<()>;
@@ -198,7 +198,11 @@ impl Files for Folder {
     }
 
     fn length(&mut self, name: &str) -> io::Result<u64> {
-        fs::metadata(self.root.join(name)).map(|metadata| metadata.len())
+        match fs::metadata(self.root.join(name)) {
+            Ok(metadata) => Ok(metadata.len()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(error),
+        }
     }
 
     fn compress(&mut self, name: &str) -> io::Result<()> {

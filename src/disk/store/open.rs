@@ -116,6 +116,7 @@ impl<F: Files> Store<F> {
             appended_ms: tail.time_ms,
             signed_ms: 0,
             signed_size: u64::MAX,
+            again_ms: 0,
         };
         store.begun(&tail, before, now_ms).map_err(|error| Broken::File("segments".into(), error))?;
         Ok(store)

@@ -219,6 +219,32 @@ fn a_seal_that_fails_half_way_is_made_again() {
     run(&steps, faults);
 }
 
+/// On a full disk each try would take some of what is left.
+#[test]
+fn a_seal_that_fails_is_not_tried_again_at_once() {
+    let shaky = Shaky::default();
+    let mut store = open(shaky.clone(), 0).unwrap();
+    let mut frames: Vec<u8> = (1_000..1_100).flat_map(record).collect();
+    store.append(&mut frames, 1).unwrap();
+    store.sync(1).unwrap();
+    for at in 1..100 {
+        // The seal is written, and its heads are not.
+        shaky.0.borrow_mut().faults = vec![Fault::Fails(0), Fault::None, Fault::None, Fault::None];
+        let _failed = store.tick(1 + at);
+    }
+    let seals = || {
+        let there = records(&mut shaky.clone());
+        let of = |record: &&Vec<u8>| {
+            Entry::read(record).unwrap().field("event") == Some(Value::Text("sealed", false))
+        };
+        there.iter().filter(of).count()
+    };
+    assert_eq!(seals(), 1);
+    shaky.0.borrow_mut().faults.clear();
+    store.tick(2_000).unwrap();
+    assert_eq!(seals(), 2, "and it is tried again");
+}
+
 #[test]
 fn a_segment_that_is_cut_at_any_length_gives_the_exact_prefix() {
     let shaky = Shaky::default();
