@@ -2,7 +2,7 @@
 //!
 //! A record is `version, kind, flags, seq, time, book`, then its fields: each a key's code and a value that says what it
 //! is. Equal facts are equal bytes: fields come in the order that their encoder fixes, and a number has one spelling.
-//! [`Pen`] writes it on the request's thread, [`Entry`] reads it, [`render`] makes the JSON line of it.
+//! [`Pen`] writes it on the request's thread, [`Entry`] reads it, [`line()`] makes the JSON line of it.
 //! Never: performs I/O, allocates by what a length claims, or reads past what is there.
 //! INVARIANT: what was written reads back (`any_record_reads_back_as_it_was_written`); the list of keys only grows at
 //! its end (`no_key_of_the_log_changes_its_code`), for records are kept for years.
