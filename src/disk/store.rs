@@ -147,8 +147,8 @@ impl<F: Files> Store<F> {
             None => Err(io::Error::other("the segment was given up")),
         };
         if let Err(error) = synced {
-            tracing::error!(%error, "a segment of the decision log could not be put on its device: a new one begins");
             self.write_anew(now_ms)?;
+            tracing::error!(%error, "a segment of the decision log could not be put on its device: a new one has its records");
         }
         self.count();
         Ok(())
@@ -204,7 +204,7 @@ impl<F: Files> Store<F> {
     /// # Errors
     /// When something could not be written; it is tried again the next time.
     pub(super) fn tick(&mut self, now_ms: u64) -> io::Result<()> {
-        if now_ms < self.again_ms {
+        if (1..=limits::STORE_RETRY_MS).contains(&self.again_ms.saturating_sub(now_ms)) {
             return Ok(());
         }
         let done = self.due(now_ms);
@@ -218,13 +218,13 @@ impl<F: Files> Store<F> {
     fn due(&mut self, now_ms: u64) -> io::Result<()> {
         let due = self.segment.as_ref().is_some_and(|segment| {
             let records = segment.bytes > frame::SEGMENT_HEAD_BYTES as u64;
-            let old = now_ms.saturating_sub(segment.opened_ms) >= self.settings.segment_ms;
+            let old = since(segment.opened_ms, now_ms) >= self.settings.segment_ms;
             records && (segment.bytes >= self.settings.segment_bytes || old)
         });
         if due {
             return self.seal(now_ms);
         }
-        if now_ms.saturating_sub(self.signed_ms) < self.settings.checkpoint_ms {
+        if since(self.signed_ms, now_ms) < self.settings.checkpoint_ms {
             return Ok(());
         }
         if self.signed_size == self.next {
@@ -280,6 +280,12 @@ impl<F: Files> Store<F> {
     pub(super) fn close(&mut self, now_ms: u64) -> io::Result<()> {
         if self.segment.is_some() { self.seal(now_ms) } else { self.sign(now_ms) }
     }
+}
+
+/// How long ago that was; a clock that was set back says nothing of it, and then it is due: nobody who sets clocks shall keep
+/// the log from being signed.
+fn since(then_ms: u64, now_ms: u64) -> u64 {
+    now_ms.checked_sub(then_ms).unwrap_or(u64::MAX)
 }
 
 /// Adds a record to the trees.

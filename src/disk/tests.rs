@@ -16,6 +16,7 @@ use crate::audit::schema::Happened;
 use crate::audit::schema::RecordLine;
 use crate::telemetry::Metrics;
 
+mod directory;
 mod records;
 
 use records::append;

@@ -147,6 +147,10 @@ impl Writer {
             }
         }
         self.confess();
+        if self.fresh.take().is_some() {
+            // The last lines are told as well.
+            self.sync();
+        }
         if let Some(store) = &mut self.store
             && let Err(error) = store.close(now_ms())
         {
@@ -253,7 +257,9 @@ impl Writer {
         let bytes = store.fresh().len() as u64;
         let lines = if self.outlets.is_empty() { Vec::new() } else { entry::lines(store.fresh()) };
         if let Err(error) = store.sync(now_ms()) {
-            tracing::error!(%error, "the decision log cannot be put on its device");
+            if self.shared.writing.load(Ordering::Relaxed) {
+                tracing::error!(%error, "the decision log cannot be put on its device: requests are refused");
+            }
             store.give_up();
             self.lose(records);
             return false;

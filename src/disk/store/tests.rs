@@ -340,6 +340,26 @@ fn a_clock_that_is_set_back_is_on_record_before_what_came_after_it() {
     assert!(steps[0].contains(r#""seq":2,"#), "{lines}");
 }
 
+/// Who sets the clock back shall not keep the log from being signed until it has caught up.
+#[test]
+fn a_clock_that_is_set_back_puts_off_no_checkpoint() {
+    let shaky = Shaky::default();
+    let mut store = open(shaky.clone(), 10_000_000).unwrap();
+    store.append(&mut record(1_000), 10_000_000).unwrap();
+    store.sync(10_000_000).unwrap();
+    store.tick(10_000_000).unwrap();
+    store.append(&mut record(1_001), 5_000_000).unwrap();
+    store.sync(5_000_000).unwrap();
+    store.tick(5_000_000).unwrap();
+    assert_eq!(store.signed_size, store.next);
+    // Nor does a try that failed before it was set back.
+    store.again_ms = 10_001_000;
+    store.append(&mut record(1_002), 5_100_000).unwrap();
+    store.sync(5_100_000).unwrap();
+    store.tick(5_100_000).unwrap();
+    assert_eq!(store.signed_size, store.next);
+}
+
 #[test]
 fn another_key_is_vouched_for_by_the_one_before() {
     let shaky = Shaky::default();
