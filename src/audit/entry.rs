@@ -33,6 +33,11 @@ pub const SEQ_AT: usize = 3;
 /// The number of a record that the log's writer has not numbered.
 pub const NOT_NUMBERED: u64 = u64::MAX;
 
+/// Is it a record of what another book holds in full? Only for records that this program wrote.
+pub(in crate::audit) fn is_mirror(record: &[u8]) -> bool {
+    record.get(2).is_some_and(|flags| flags & 1 == 1)
+}
+
 /// Bytes of a record before the name of its book.
 pub const HEAD_BYTES: usize = 19;
 

@@ -55,14 +55,16 @@ pub fn number(frames: &mut [u8], mut seq: u64) -> u64 {
     numbered
 }
 
-/// How many frames there are in a worker's buffer, which holds only whole ones.
+/// How many records there are in a worker's buffer, which holds only whole frames. A mirror is not counted beside the record
+/// that it mirrors: so what is written and what is lost add up to what was asked.
 #[must_use]
 pub fn count(mut frames: &[u8]) -> u64 {
     let mut count = 0;
     while let Some((head, after)) = frames.split_first_chunk::<HEAD_BYTES>() {
         let length = head.first_chunk().map_or(0, |length| u32::from_le_bytes(*length));
-        let Some(further) = after.get(length as usize..) else { break };
-        (count, frames) = (count + 1, further);
+        let Some((record, further)) = after.split_at_checked(length as usize) else { break };
+        count += u64::from(!entry::is_mirror(record));
+        frames = further;
     }
     count
 }

@@ -145,6 +145,15 @@ fn every_changed_bit_of_a_frame_is_told() {
     }
 }
 
+/// Or a request that crosses tenants would be lost twice and asked once.
+#[test]
+fn a_mirror_is_numbered_and_not_counted() {
+    let mut frames = record(&[], "acme");
+    Pen::open(&mut frames, Kind::Outcome, false, 1, "globex").close();
+    assert_eq!(frame::count(&frames), 1);
+    assert_eq!(frame::number(&mut frames, 0), 2);
+}
+
 #[test]
 fn a_number_has_one_spelling() {
     let head = || {
