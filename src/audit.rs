@@ -2,19 +2,24 @@
 //!
 //! [`record`] and [`event`] turn facts into an [`entry`] of the log, which stands in a [`frame`]; [`journal`] says what "written"
 //! means, [`schema`] is the JSON line of an entry read back, [`trace`] is the place in a distributed trace that a record
-//! names. [`crate::disk`] does the writing. What proves a log stands beside: [`tree`] and [`heads`] (Merkle trees), [`note`]
-//! (signed checkpoints).
+//! names; [`ocsf`], [`cloudevents`], [`otlp`] and [`row`] are a record in the words of others. [`crate::disk`] does the writing.
+//! What proves a log stands beside: [`tree`] and [`heads`] (Merkle trees), [`note`] (signed checkpoints).
 //! Never: performs I/O, reads a clock, or holds a credential or a hidden value.
 
 pub mod beside;
+pub mod cloudevents;
 pub mod entry;
 pub mod event;
+mod forms;
 pub mod frame;
 pub mod heads;
 pub mod journal;
 mod line;
 pub mod note;
+pub mod ocsf;
+pub mod otlp;
 pub mod record;
+pub mod row;
 pub mod schema;
 pub mod trace;
 pub mod tree;
@@ -24,6 +29,7 @@ pub use event::Counted;
 pub use event::Event;
 pub use event::Kept;
 pub use event::Reveal;
+pub use forms::uid;
 pub use journal::Full;
 pub use journal::Journal;
 pub use journal::Level;
@@ -33,3 +39,6 @@ pub use journal::Written;
 pub use record::Decision;
 pub use record::Outcome;
 pub use schema::schema_json;
+
+#[cfg(test)]
+mod tests;

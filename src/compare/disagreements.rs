@@ -172,6 +172,7 @@ impl Disagreements {
             | Happened::Start { .. }
             | Happened::Stop
             | Happened::ReloadRefused { .. }
+            | Happened::NotShipped { .. }
             | Happened::Reveal(_)
             | Happened::TornTail { .. }
             | Happened::Idle

@@ -148,6 +148,7 @@ keys![
     "book",
     "key",
     "since",
+    "sink",
 ];
 
 const _: () = assert!(ALL.len() < 255);

@@ -48,6 +48,19 @@ pub enum Kept<'a> {
         /// `size` or `retention`.
         reason: &'static str,
     },
+    /// Records will not come to a place that they are sent to.
+    NotShipped {
+        /// The name of that place.
+        sink: &'a str,
+        /// The number of the first.
+        first: u64,
+        /// The number of the last.
+        last: u64,
+        /// How many of them.
+        count: u64,
+        /// `pruned`, `damaged` or `refused`.
+        reason: &'static str,
+    },
     /// Records were not written.
     RecordsLost {
         /// How many.
@@ -82,6 +95,13 @@ impl Kept<'_> {
                 pen.number(key!("last"), *last);
                 pen.text(key!("reason"), reason);
             }
+            Self::NotShipped { sink, first, last, count, reason } => {
+                pen.text(key!("sink"), sink);
+                pen.number(key!("first"), *first);
+                pen.number(key!("last"), *last);
+                pen.number(key!("count"), *count);
+                pen.text(key!("reason"), reason);
+            }
             Self::RecordsLost { count, reason, since_ms, until_ms } => {
                 pen.number(key!("count"), *count);
                 pen.text(key!("reason"), reason);
@@ -99,6 +119,7 @@ impl Kept<'_> {
             Self::ClockStepped { .. } => "clock_stepped",
             Self::KeyRotated { .. } => "key_rotated",
             Self::Prune { .. } => "prune",
+            Self::NotShipped { .. } => "not_shipped",
             Self::RecordsLost { .. } => "records_lost",
         }
     }

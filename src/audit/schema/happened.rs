@@ -137,6 +137,20 @@ pub enum Happened {
         /// `size` or `retention`.
         reason: String,
     },
+    /// Records of the log will not come to a place that they are sent to.
+    NotShipped {
+        /// The name of that place.
+        sink: String,
+        /// The number of the first.
+        first: u64,
+        /// The number of the last.
+        last: u64,
+        /// How many of them.
+        count: u64,
+        /// `pruned`: the log was pruned before they could be sent. `damaged`: they cannot be read. `refused`: the place took
+        /// the others that were sent with them.
+        reason: String,
+    },
     /// Records were not written: a gap.
     RecordsLost {
         /// How many since this was last said.

@@ -354,6 +354,16 @@ fn what_happened_to_the_log_itself_reads_back_equal() {
             Happened::Prune { first: 1, last: 2, reason: "size".into() },
         ),
         (
+            Event::Log(Kept::NotShipped { sink: "siem", first: 3, last: 9, count: 7, reason: "pruned" }),
+            Happened::NotShipped {
+                sink: "siem".into(),
+                first: 3,
+                last: 9,
+                count: 7,
+                reason: "pruned".into(),
+            },
+        ),
+        (
             Event::Log(Kept::RecordsLost { count: u64::MAX, reason: "full", since_ms: 1, until_ms: 2 }),
             Happened::RecordsLost { count: u64::MAX, reason: "full".into(), since: time(1), until: time(2) },
         ),
