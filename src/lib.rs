@@ -24,6 +24,7 @@
 //! | [`file`] | a file of this machine, read whole within a bound |
 //! | [`remote`] | where bundles are published: a web server, an S3-compatible store, an OCI registry |
 //! | [`evidence`] | is a log what its signed heads say: verification, proofs, witnesses |
+//! | [`archive`] | the log as Parquet, a folder a book and day (feature `audit`) |
 //! | [`config`] | `palisade.yaml`, checked whole before anything starts |
 //! | [`telemetry`] | log lines and metrics |
 //! | [`disk`] | the thread that writes the decision log |
@@ -73,6 +74,9 @@ pub mod file;
 pub mod remote;
 
 pub mod evidence;
+
+#[cfg(feature = "audit")]
+pub mod archive;
 
 pub mod background;
 pub mod config;

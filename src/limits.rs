@@ -2,11 +2,13 @@
 //!
 //! Bounds that an operator may move are the defaults of the config's `limits` section; the others are fixed.
 
+mod archive;
 mod evidence;
 mod graphql;
 mod keys;
 mod sockets;
 
+pub use archive::*;
 pub use evidence::*;
 pub use graphql::*;
 pub use keys::*;

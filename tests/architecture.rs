@@ -40,6 +40,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("file", &[]),
     ("remote", &["ids", "limits", "file"]),
     ("evidence", &["ids", "limits", "audit", "file", "remote"]),
+    ("archive", &["ids", "limits", "audit", "file", "evidence"]),
     (
         "config",
         &[
@@ -298,7 +299,7 @@ fn ci_runs_the_test_command_of_the_readme() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let readme = fs::read_to_string(root.join("README.md")).unwrap();
     let ci = fs::read_to_string(root.join(".ci/run")).unwrap();
-    for command in ["cargo test", "cargo run --release --example clinic"] {
+    for command in ["cargo test --features audit", "cargo run --release --example clinic"] {
         assert!(readme.lines().any(|line| line.trim() == command), "the README does not give `{command}`");
         assert!(ci.contains(command), "CI does not run `{command}`");
     }

@@ -36,7 +36,7 @@ enum How {
 /// Every command of the README, in its order.
 const COMMANDS: [(&str, How); 32] = [
     ("cargo run --release --example clinic", How::Elsewhere),
-    ("cargo test", How::Elsewhere),
+    ("cargo test --features audit", How::Elsewhere),
     ("cargo build --release", How::Elsewhere),
     ("export PATH=\"$PWD/target/release:$PATH\"", How::Elsewhere),
     ("palisade init demo", How::Shell(0)),

@@ -7,11 +7,16 @@
 //! INVARIANT: what was written reads back (`any_record_reads_back_as_it_was_written`); the list of keys only grows at
 //! its end (`no_key_of_the_log_changes_its_code`), for records are kept for years.
 
+mod again;
 mod keys;
 mod pen;
 mod read;
 mod render;
 
+pub use again::append;
+pub use again::append_head;
+pub use again::append_value;
+pub use again::varint;
 pub use keys::KEYS;
 pub(super) use keys::code;
 pub(super) use keys::key;

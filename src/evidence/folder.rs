@@ -57,15 +57,17 @@ pub struct Folder {
 
 /// One segment file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Segment {
+pub struct Segment {
     /// The number of its first record, which it is named by.
-    pub(super) first: u64,
+    pub first: u64,
     /// Is it sealed and compressed?
-    pub(super) compressed: bool,
+    pub compressed: bool,
 }
 
 impl Segment {
-    pub(super) fn name(&self) -> String {
+    /// Its place below the log's directory.
+    #[must_use]
+    pub fn name(&self) -> String {
         format!("segments/{:020}.seg{}", self.first, if self.compressed { ".zst" } else { "" })
     }
 }
@@ -166,7 +168,10 @@ impl Folder {
 
     /// Its segments, in the order of their records. Where a segment is there in both forms, the plain one counts: it stays
     /// until the other is whole.
-    pub(super) fn segments(&self) -> Result<Vec<Segment>, Unreadable> {
+    ///
+    /// # Errors
+    /// When their folder cannot be read.
+    pub fn segments(&self) -> Result<Vec<Segment>, Unreadable> {
         let mut segments: Vec<Segment> = Vec::new();
         for name in self.names("segments")? {
             let Some((number, ending)) = name.split_at_checked(20) else { continue };

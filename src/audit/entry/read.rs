@@ -41,8 +41,8 @@ pub struct Entry<'a> {
     pub time_ms: u64,
     /// The tenant whose book it stands in; empty for the program's own.
     pub book: &'a str,
-    fields: &'a [u8],
-    at: usize,
+    pub(super) fields: &'a [u8],
+    pub(super) at: usize,
 }
 
 /// A value of a record, or the end of one that holds others.

@@ -105,6 +105,18 @@ proptest! {
     }
 
     #[test]
+    fn tokens_written_again_are_the_bytes_they_were_read_from(values in vec(values(), 0..6), book in "[a-z/]{0,20}", seq: u64) {
+        let mut frame = record(&values, &book);
+        frame::number(&mut frame, seq);
+        let record = Frames::new(&frame).next().unwrap().unwrap();
+        let entry = Entry::read(record).unwrap();
+        let mut again = Vec::new();
+        append_head(&mut again, &entry);
+        entry.tokens().for_each(|token| token.map(|(key, value)| append(&mut again, key, &value)).unwrap());
+        prop_assert_eq!(again, record);
+    }
+
+    #[test]
     fn any_bytes_read_as_records_or_not_and_never_more(bytes in vec(any::<u8>(), 0..200), seq: u64) {
         // Bytes that begin like a record get further.
         let mut bytes = bytes;

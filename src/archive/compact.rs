@@ -1,0 +1,252 @@
+//! Makes files of the archive of sealed segments.
+//!
+//! Never: reads what is still written to, counts a record twice or passes one over: what was begun and not finished is begun anew.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::evidence::Folder;
+use crate::evidence::Read;
+use crate::evidence::Records;
+use crate::evidence::Unreadable;
+use crate::limits;
+
+use super::columns::Columns;
+use super::file;
+use super::folders::DAY_MS;
+use super::folders::day_name;
+use super::folders::folder_of;
+use super::manifest;
+use super::manifest::Kept;
+use super::manifest::Manifest;
+use super::merge;
+use super::row::Row;
+
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Compacted {
+    /// Records that are in the archive now and were not.
+    pub records: u64,
+    /// The segments that are.
+    pub segments: usize,
+    /// Files that were made one with others.
+    pub merged: usize,
+    /// All files of the archive.
+    pub files: usize,
+    /// Their bytes.
+    pub bytes: u64,
+    /// All records of the archive.
+    pub all_records: u64,
+    /// Records that the log had no longer when they were due.
+    pub missing: u64,
+}
+
+/// Why it was not.
+#[derive(Debug)]
+pub enum NotCompacted {
+    /// The log cannot be read.
+    Unreadable(Unreadable),
+    /// A segment is not what was written.
+    Damaged {
+        /// Its place in the log's directory.
+        segment: String,
+        /// Where in it, in bytes from its first, uncompressed.
+        at: u64,
+    },
+    /// A record is not there.
+    Missing {
+        /// Its number.
+        seq: u64,
+    },
+    /// Another process does the same.
+    Busy,
+    /// The archive cannot be read or written.
+    Archive {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        why: io::Error,
+    },
+}
+
+impl fmt::Display for NotCompacted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(why) => why.fmt(f),
+            Self::Damaged { segment, at } => {
+                write!(f, "`{segment}` is damaged at byte {at}: run `verify`, which says what is wrong")
+            }
+            Self::Missing { seq } => {
+                write!(f, "the record {seq} is missing: run `verify`, which says what is wrong")
+            }
+            Self::Busy => f.write_str("another process writes the archive"),
+            Self::Archive { path, why } => write!(f, "`{}`: {why}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for NotCompacted {}
+
+impl From<Unreadable> for NotCompacted {
+    fn from(why: Unreadable) -> Self {
+        Self::Unreadable(why)
+    }
+}
+
+/// Brings the archive up to the last sealed segment of the log. `progress` is told how many records were read, now and then.
+///
+/// # Errors
+/// When the log or the archive cannot be read or written; what was done until then stays done, and the rest is done the next time.
+pub fn compact(
+    log: &Folder,
+    archive: &Path,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Compacted, NotCompacted> {
+    let failed = |why| NotCompacted::Archive { path: archive.to_owned(), why };
+    make_folder(archive).map_err(failed)?;
+    let lock = fs::OpenOptions::new().create(true).append(true).open(archive.join("LOCK")).map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(fs::TryLockError::WouldBlock) => return Err(NotCompacted::Busy),
+        Err(fs::TryLockError::Error(why)) => return Err(failed(why)),
+    }
+    let manifest = Manifest::read(archive, log.log_id())
+        .map_err(|why| NotCompacted::Archive { path: archive.join(manifest::NAME), why })?;
+    merge::sweep(archive, &manifest).map_err(failed)?;
+    let mut press = Press { archive, manifest, waiting: BTreeMap::new(), rows: 0, next: 0, read: 0 };
+    press.next = press.manifest.next;
+    let segments = press.segments(log, progress)?;
+    let merged = merge::merge(archive, &mut press.manifest).map_err(failed)?;
+    let files = &press.manifest.files;
+    Ok(Compacted {
+        records: press.read,
+        segments,
+        merged,
+        files: files.len(),
+        bytes: files.iter().map(|file| file.bytes).sum(),
+        all_records: files.iter().map(|file| file.rows).sum(),
+        missing: press.manifest.gaps.iter().map(|(first, next)| next.saturating_sub(*first)).sum(),
+    })
+}
+
+pub(super) fn make_folder(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Rows on their way into files.
+struct Press<'a> {
+    archive: &'a Path,
+    manifest: Manifest,
+    /// By book and day.
+    waiting: BTreeMap<(String, u64), Columns>,
+    rows: usize,
+    /// The number of the next record.
+    next: u64,
+    read: u64,
+}
+
+impl Press<'_> {
+    /// Takes in each sealed segment that is not in; how many they were.
+    fn segments(&mut self, log: &Folder, progress: &mut dyn FnMut(u64)) -> Result<usize, NotCompacted> {
+        let (all, mut done) = (log.segments()?, 0);
+        let begin = all.iter().rposition(|segment| segment.first <= self.next).unwrap_or(0);
+        // Only a segment that is sealed is compressed, and behind one that is not there is none that is of use yet.
+        for segment in all.iter().skip(begin).take_while(|segment| segment.compressed) {
+            if self.manifest.segments.contains(&segment.first) {
+                continue;
+            }
+            if segment.first > self.next {
+                // What the log no longer has cannot come into the archive. `verify` says whether it had to go.
+                self.manifest.gaps.push((self.next, segment.first));
+                self.next = segment.first;
+            }
+            let Some(mut records) = Records::open(log, segment)? else {
+                return Err(NotCompacted::Damaged { segment: segment.name(), at: 0 });
+            };
+            while let Some(read) = records.read()? {
+                match read {
+                    Read::Record(record) => self.record(record, &segment.name(), progress)?,
+                    Read::Torn => return Err(NotCompacted::Damaged { segment: segment.name(), at: 0 }),
+                    Read::Damaged(at) => {
+                        return Err(NotCompacted::Damaged { segment: segment.name(), at });
+                    }
+                }
+            }
+            self.manifest.segments.push(segment.first);
+            done += 1;
+        }
+        self.flush()?;
+        Ok(done)
+    }
+
+    fn record(
+        &mut self,
+        record: &[u8],
+        segment: &str,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<(), NotCompacted> {
+        let mut again = Vec::new();
+        let damaged = |_| NotCompacted::Damaged { segment: segment.to_owned(), at: 0 };
+        let row = Row::checked(record, &mut again).map_err(damaged)?;
+        if row.seq < self.next {
+            return Ok(());
+        }
+        if row.seq > self.next {
+            return Err(NotCompacted::Missing { seq: self.next });
+        }
+        let day = u64::try_from(row.time_us / 1_000).unwrap_or_default() / DAY_MS;
+        self.waiting.entry((row.book.clone().into_owned(), day)).or_default().push(&row);
+        self.rows += 1;
+        self.next += 1;
+        self.read += 1;
+        if self.read.is_multiple_of(limits::PROGRESS_RECORDS) {
+            progress(self.read);
+        }
+        if self.rows >= limits::ARCHIVE_ROWS { self.flush() } else { Ok(()) }
+    }
+
+    /// Writes what waits, and then that it counts.
+    fn flush(&mut self) -> Result<(), NotCompacted> {
+        if self.next == self.manifest.next {
+            return Ok(());
+        }
+        for ((book, day), mut columns) in std::mem::take(&mut self.waiting) {
+            let folder = format!("{}/{}", folder_of(&book), day_name(day));
+            let failed = |why| NotCompacted::Archive { path: self.archive.join(&folder), why };
+            let batch = columns.finish().map_err(|why| failed(io::Error::other(why)))?;
+            let kept = put(self.archive, &folder, (book, day), &batch).map_err(failed)?;
+            self.manifest.files.extend(kept);
+        }
+        self.rows = 0;
+        self.manifest.next = self.next;
+        let path = self.archive.join(manifest::NAME);
+        self.manifest.write(self.archive).map_err(|why| NotCompacted::Archive { path, why })
+    }
+}
+
+/// Writes rows as one file of a folder.
+pub(super) fn put(
+    archive: &Path,
+    folder: &str,
+    (book, day): (String, u64),
+    batch: &datafusion::arrow::array::RecordBatch,
+) -> io::Result<Option<Kept>> {
+    let Some(span) = file::span(batch) else { return Ok(None) };
+    let batch = file::sorted(batch)?;
+    make_folder(&archive.join(folder))?;
+    let path = format!("{folder}/{:020}-{:020}.parquet", span.first, span.last);
+    let mut bytes = 0;
+    manifest::whole(archive, &path, |file| {
+        file::write(&batch, file)?;
+        bytes = file.metadata()?.len();
+        Ok(())
+    })?;
+    let rows = batch.num_rows() as u64;
+    let file::Span { first, last, since_us, until_us } = span;
+    Ok(Some(Kept { path, book, day, first, last, rows, bytes, since_us, until_us }))
+}

@@ -1,0 +1,14 @@
+//! Bounds of the archive and of what is asked of it.
+
+/// Largest file that says what the archive holds, in bytes: some two hundred for each of its files.
+pub const ARCHIVE_MANIFEST_BYTES_MAX: usize = 256 << 20;
+/// How many records are put side by side before they are written: some 400 bytes each are in memory.
+pub const ARCHIVE_ROWS: usize = 256 << 10;
+/// Most rows of files that are made one: as many as are in memory at once.
+pub const ARCHIVE_MERGED_ROWS_MAX: u64 = 256 << 10;
+/// How many files a book may have of a day that is not over before they are made one.
+pub const ARCHIVE_FILES_OF_DAY: usize = 4;
+/// Most rows of one group of a file: what a reader passes over at once.
+pub const ARCHIVE_GROUP_ROWS: usize = 64 << 10;
+/// Most rows of one page of a file.
+pub const ARCHIVE_PAGE_ROWS: usize = 8 << 10;
