@@ -245,16 +245,16 @@ impl Redactor {
     /// The redaction of one body by this plan. An [`Encoding`] alone is JSON in that encoding.
     #[must_use]
     pub fn new(plan: Arc<Plan>, content: impl Into<Content>) -> Self {
-        Self::with(plan, content.into(), &(Arc::new(Nobody) as Arc<dyn Owns>))
+        Self::with(plan, content.into(), None)
     }
 
     /// The redaction of one body of which only this owner's rows may stay. Without an owner no row may.
     #[must_use]
     pub fn of_owner(plan: Arc<Plan>, content: impl Into<Content>, owner: &Arc<dyn Owns>) -> Self {
-        Self::with(plan, content.into(), owner)
+        Self::with(plan, content.into(), Some(owner))
     }
 
-    fn with(plan: Arc<Plan>, content: Content, owner: &Arc<dyn Owns>) -> Self {
+    fn with(plan: Arc<Plan>, content: Content, owner: Option<&Arc<dyn Owns>>) -> Self {
         let Content { format, encoding } = content;
         let way = if plan.hides_nothing() {
             Way::Bypass
@@ -263,7 +263,9 @@ impl Redactor {
         } else if format == Format::Opaque {
             Way::Bypass
         } else {
-            let reader = Reader::new(format, &plan, plan.has_rows().then_some(owner));
+            let nobody = || Arc::new(Nobody) as Arc<dyn Owns>;
+            let owner = plan.has_rows().then(|| owner.map_or_else(nobody, Arc::clone));
+            let reader = Reader::new(format, &plan, owner.as_ref());
             match coding::Inflate::new(encoding) {
                 None => Way::Plain(reader),
                 Some(inflate) => Way::Coded(reader, Box::new(inflate)),
@@ -298,19 +300,20 @@ impl Redactor {
         let plan = &self.plan;
         match self.way {
             Way::Bypass => Ok((Redacted(Bytes::new()), Hidden::new(plan, &[], 0))),
-            Way::Plain(mut reader) => finish(&mut reader, plan, Vec::new()),
+            Way::Plain(reader) => finish(reader, plan, Vec::new()),
             Way::Coded(mut reader, inflate) => {
                 let out = inflate.finish(|piece| reader.feed(plan, &piece))?;
-                finish(&mut reader, plan, out)
+                finish(reader, plan, out)
             }
             Way::Broken(error) => Err(error),
         }
     }
 }
 
-fn finish(reader: &mut Reader, plan: &Plan, before: Vec<u8>) -> Result<(Redacted, Hidden), Malformed> {
+fn finish(mut reader: Reader, plan: &Plan, before: Vec<u8>) -> Result<(Redacted, Hidden), Malformed> {
     let last = reader.finish(plan)?;
     let hidden = Hidden::new(plan, reader.counts(), reader.foreign());
+    reader.give_back();
     if before.is_empty() {
         return Ok((Redacted(last), hidden));
     }

@@ -2,10 +2,14 @@
 //!
 //! Never: lets a held or a hidden byte out.
 
+use std::cell::Cell;
+
 use bytes::Bytes;
+use bytes::BytesMut;
 
 use crate::limits;
 use crate::redact::malformed::Malformed;
+use crate::redact::walk::cleared;
 
 /// What there is too much of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +39,7 @@ struct Hold {
     comma: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Output {
     /// What replaces this piece so far, once that is more than one range of it.
     out: Vec<u8>,
@@ -52,17 +56,12 @@ pub(super) struct Output {
 }
 
 impl Output {
-    pub(super) const fn new() -> Self {
-        Self {
-            out: Vec::new(),
-            is_spilled: false,
-            pending: None,
-            range: 0..0,
-            from: 0,
-            hiding: false,
-            hold: None,
-            held: Vec::new(),
-        }
+    /// Forgets everything, and keeps no more than so many bytes of memory of each buffer.
+    pub(super) fn clear(&mut self, bytes_max: usize) {
+        let (mut out, mut held) = (std::mem::take(&mut self.out), std::mem::take(&mut self.held));
+        cleared(&mut out, bytes_max);
+        cleared(&mut held, bytes_max);
+        *self = Self { out, held, ..Self::default() };
     }
 
     /// A new piece of input begins.
@@ -104,7 +103,12 @@ impl Output {
         if !std::mem::take(&mut self.is_spilled) {
             return Ok(piece.slice(self.range.clone()));
         }
-        Ok(Bytes::from(std::mem::take(&mut self.out)))
+        if self.out.capacity() > SHORT {
+            return Ok(Bytes::from(std::mem::take(&mut self.out)));
+        }
+        let out = copied(&self.out);
+        self.out.clear();
+        Ok(out)
     }
 
     /// What follows from `at` on is a row, or the comma before one, and does not leave until [`Self::keep_row`].
@@ -170,15 +174,15 @@ impl Output {
         self.hold = comma.map(|at| Hold { at, comma: true });
     }
 
-    /// What stands at `range` does not leave, but this instead.
+    /// What stands at `range` does not leave, but what is written here instead.
     #[inline(always)]
-    pub(super) fn replace(&mut self, piece: &[u8], range: std::ops::Range<usize>, with: &[u8]) {
+    pub(super) fn replace(&mut self, piece: &[u8], range: std::ops::Range<usize>) -> &mut Vec<u8> {
         if !self.is_spilled {
             self.take_first(piece, range.start);
         }
         self.out.extend_from_slice(piece.get(self.from..range.start).unwrap_or_default());
-        self.out.extend_from_slice(with);
         self.from = range.end;
+        &mut self.out
     }
 
     #[cold]
@@ -287,4 +291,25 @@ impl Output {
             self.out.extend_from_slice(piece.get(range).unwrap_or_default());
         }
     }
+}
+
+/// What has no more room than this is copied out, so that the next piece finds the room again.
+const SHORT: usize = 8 << 10;
+/// So much memory short pieces share on their way to the client.
+const SHARED: usize = 16 << 10;
+
+thread_local! {
+    /// What is left of it. Once all pieces in it have gone to their clients, all of it is free again.
+    static ROOM: Cell<Option<BytesMut>> = const { Cell::new(None) };
+}
+
+fn copied(bytes: &[u8]) -> Bytes {
+    let mut room = ROOM.take().unwrap_or_default();
+    if room.capacity() < bytes.len() {
+        room.reserve(SHARED.max(bytes.len()));
+    }
+    room.extend_from_slice(bytes);
+    let out = room.split().freeze();
+    ROOM.set(Some(room));
+    out
 }

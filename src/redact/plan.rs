@@ -301,22 +301,27 @@ fn rule(shape: &Shape, class: ClassIx, mask: &Mask, has_key: bool) -> Rule {
 /// How many values were hidden, by class.
 #[derive(Debug, Default)]
 pub struct Hidden {
-    counts: Vec<(ClassIx, Mask, u64)>,
+    /// The first few. Most bodies have no more, and need no memory of their own for them.
+    few: [Option<Count>; 4],
+    more: Vec<Count>,
     foreign: u64,
 }
+
+/// How many values of a class were hidden by a mask.
+type Count = (ClassIx, Mask, u64);
 
 impl Hidden {
     /// Sums up, from how often a value of each set of classes was hidden.
     pub(super) fn new(plan: &Plan, by_set: &[u64], foreign: u64) -> Self {
-        let mut counts = Vec::new();
+        let mut all = Self { foreign, ..Self::default() };
         for (class, mask) in plan.hidden() {
             let with = plan.shape.sets.iter().zip(by_set).filter(|(set, _)| set.contains(class));
             let count: u64 = with.map(|(_, count)| *count).sum();
             if count > 0 {
-                counts.push((class, mask.clone(), count));
+                all.push((class, mask.clone(), count));
             }
         }
-        Self { counts, foreign }
+        all
     }
 
     /// How many rows were another owner's, and taken out.
@@ -339,26 +344,34 @@ impl Hidden {
     }
 
     fn add_many(&mut self, class: ClassIx, mask: &Mask, more: u64) {
-        match self.counts.iter_mut().find(|(known, by, _)| *known == class && by == mask) {
+        let mut all = self.few.iter_mut().flatten().chain(&mut self.more);
+        match all.find(|(known, by, _)| *known == class && by == mask) {
             Some((_, _, count)) => *count = count.saturating_add(more),
-            None => self.counts.push((class, mask.clone(), more)),
+            None => self.push((class, mask.clone(), more)),
+        }
+    }
+
+    fn push(&mut self, count: Count) {
+        match self.few.iter_mut().find(|few| few.is_none()) {
+            Some(few) => *few = Some(count),
+            None => self.more.push(count),
         }
     }
 
     /// The classes of which a value was hidden, the mask that the plan has for each, and how many values.
     /// A value of several hidden classes counts for each; only the mask that hides most was applied to it.
     pub fn iter(&self) -> impl Iterator<Item = (ClassIx, &Mask, u64)> {
-        self.counts.iter().map(|(class, mask, count)| (*class, mask, *count))
+        self.few.iter().flatten().chain(&self.more).map(|(class, mask, count)| (*class, mask, *count))
     }
 
     /// The classes of which a value was hidden, and how many values.
     pub fn counts(&self) -> impl Iterator<Item = (ClassIx, u64)> {
-        self.counts.iter().map(|(class, _, count)| (*class, *count))
+        self.iter().map(|(class, _, count)| (class, count))
     }
 
     /// Was nothing hidden, and no row taken out?
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.counts.is_empty() && self.foreign == 0
+        self.few.iter().all(Option::is_none) && self.foreign == 0
     }
 }

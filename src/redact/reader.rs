@@ -177,7 +177,7 @@ impl Reader {
     pub(super) fn new(format: Format, plan: &Plan, owner: Option<&Arc<dyn Owns>>) -> Self {
         match format {
             // Nobody reads what is opaque; if somebody did, it would have to be JSON.
-            Format::Json | Format::Opaque => Self::Json(Box::new(Walk::of_owner(plan, owner))),
+            Format::Json | Format::Opaque => Self::Json(Walk::spare(plan, owner)),
             Format::Lines => Self::Records(Box::new(Records::lines(owner.cloned()))),
             Format::Sequence => Self::Records(Box::new(Records::sequence(owner.cloned()))),
             Format::Form => Self::Form(Box::default()),
@@ -222,6 +222,13 @@ impl Reader {
             Self::Xml(xml) => xml.finish(),
             Self::Text(lines) => lines.finish(plan),
             Self::Proto(proto) => proto.finish(plan),
+        }
+    }
+
+    /// It has ended, and its memory is for the next.
+    pub(super) fn give_back(self) {
+        if let Self::Json(walk) = self {
+            walk.give_back();
         }
     }
 

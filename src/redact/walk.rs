@@ -13,6 +13,7 @@ mod pass;
 mod rows;
 mod run;
 mod scalar;
+mod spare;
 mod tokens;
 
 use std::sync::Arc;
@@ -36,6 +37,7 @@ use rows::Row;
 
 pub(super) use document::may_hold_a_document;
 pub use rows::Owns;
+pub(super) use spare::cleared;
 
 /// What the next byte belongs to.
 #[derive(Debug, Clone, Copy)]
@@ -148,11 +150,16 @@ impl Walk {
 
     /// The walk over a document that stands where this state is.
     fn at(plan: &Plan, start: StateIx) -> Self {
+        Self::with(plan, start, Vec::with_capacity(16))
+    }
+
+    /// The same, with an empty list of what is around a value.
+    fn with(plan: &Plan, start: StateIx, around: Vec<Frame>) -> Self {
         let next = if plan.act_of(plan.shape.state(start).below) == 0 { DEAD } else { start };
         Self {
             place: Place::Start,
             top: Frame::BODY,
-            around: Vec::with_capacity(16),
+            around,
             next,
             watched_at: NOWHERE,
             hidden_at: NOWHERE,
@@ -164,7 +171,7 @@ impl Walk {
             counted: Counts::No,
             is_gone: false,
             level: 0,
-            output: Output::new(),
+            output: Output::default(),
             key: Vec::new(),
             key_escape: false,
             last_key: LastKey::default(),

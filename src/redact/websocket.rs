@@ -185,12 +185,15 @@ pub fn message(
     owner: Option<&Arc<dyn Owns>>,
     text: &Bytes,
 ) -> Result<(Option<Redacted>, Hidden), Malformed> {
-    let nobody: Arc<dyn Owns> = Arc::new(Nobody);
-    let mut walk = Walk::of_owner(plan, plan.has_rows().then(|| owner.unwrap_or(&nobody)));
+    let nobody = || Arc::new(Nobody) as Arc<dyn Owns>;
+    let owner = plan.has_rows().then(|| owner.map_or_else(nobody, Arc::clone));
+    let mut walk = Walk::spare(plan, owner.as_ref());
     let start = walk.feed(plan, text)?;
     let end = walk.finish(plan)?;
     let hidden = Hidden::new(plan, &walk.counts, walk.foreign);
-    if walk.is_gone {
+    let is_gone = walk.is_gone;
+    walk.give_back();
+    if is_gone {
         return Ok((None, hidden));
     }
     let all = if end.is_empty() { start } else { [start, end].concat().into() };

@@ -83,16 +83,16 @@ pub(in crate::redact) fn quoted(text: &str) -> Vec<u8> {
 }
 
 /// What is nothing in the type of a value that begins with this byte.
-pub(in crate::redact) fn typed(first: u8) -> Vec<u8> {
-    let nothing: &[u8] = match first {
+pub(in crate::redact) const fn typed(first: u8) -> &'static [u8] {
+    match first {
         b'-' | b'0'..=b'9' => b"0",
         b't' | b'f' => b"false",
         b'n' => b"null",
         b'[' => b"[]",
         b'{' => b"{}",
-        _ => return quoted(REDACTED),
-    };
-    nothing.to_vec()
+        // [`REDACTED`].
+        _ => b"\"[redacted]\"",
+    }
 }
 
 /// Writes characters as a JSON string, quotes included.
@@ -102,7 +102,8 @@ fn quote(text: impl Iterator<Item = char>, out: &mut Vec<u8>) {
         match c {
             '"' | '\\' => out.extend([b'\\', if c == '"' { b'"' } else { b'\\' }]),
             '\0'..='\x1f' | '\x7f' => out.extend(format!("\\u{:04x}", u32::from(c)).bytes()),
-            _ => out.extend(c.encode_utf8(&mut [0; 4]).bytes()),
+            '\u{80}'.. => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+            _ => out.push(c as u8),
         }
     }
     out.push(b'"');

@@ -9,6 +9,7 @@ use crate::redact::automaton::DEAD;
 use crate::redact::automaton::StateIx;
 use crate::redact::malformed::Malformed;
 use crate::redact::mask;
+use crate::redact::mask::Made;
 use crate::redact::mask::Scalar;
 use crate::redact::plan::Act;
 use crate::redact::plan::Counts;
@@ -198,7 +199,7 @@ impl Walk {
         match rule {
             Rule::Drop => self.output.replacement(bytes).extend(b"null"),
             Rule::Text(text) => self.output.replacement(bytes).extend_from_slice(text),
-            Rule::Typed => self.output.replacement(bytes).extend(mask::typed(first)),
+            Rule::Typed => self.output.replacement(bytes).extend_from_slice(mask::typed(first)),
             Rule::Made(made) if made.looks_at(first) => self.capture_as(What::Masked(number), first == b'"'),
             Rule::Made(_) => self.output.replacement(bytes).extend(mask::quoted(mask::REDACTED)),
         }
@@ -220,18 +221,44 @@ impl Walk {
             return Ok(false);
         }
         let Some(rule) = plan.act(act).hides_only() else { return Ok(false) };
-        if let Rule::Text(text) = rule {
-            self.keep_member(bytes, range.start)?;
-            self.count(plan, set);
-            self.output.replace(bytes, range, text);
-            return Ok(true);
-        }
-        if *rule != Rule::Typed {
-            return Ok(false);
-        }
+        let with = match rule {
+            Rule::Text(text) => text,
+            Rule::Typed => mask::typed(first),
+            Rule::Made(made) => return self.make_at_once(plan, (made, set), bytes, range, first),
+            Rule::Drop => return Ok(false),
+        };
         self.keep_member(bytes, range.start)?;
         self.count(plan, set);
-        self.output.replace(bytes, range, &mask::typed(first));
+        self.output.replace(bytes, range).extend_from_slice(with);
+        Ok(true)
+    }
+
+    /// The same where what hides the value is made of it, if no escape stands in it.
+    #[inline(never)]
+    fn make_at_once(
+        &mut self,
+        plan: &Plan,
+        (made, set): (&Made, u16),
+        bytes: &[u8],
+        range: Range<usize>,
+        first: u8,
+    ) -> Result<bool, Malformed> {
+        let raw = bytes.get(range.clone()).unwrap_or_default();
+        let inside = raw.strip_prefix(b"\"").and_then(|raw| raw.strip_suffix(b"\""));
+        let text = str::from_utf8(inside.unwrap_or(raw)).ok();
+        let is_plain = |text: &&str| {
+            text.len() <= limits::MASKED_VALUE_BYTES_MAX && memchr::memchr(b'\\', text.as_bytes()).is_none()
+        };
+        let Some(text) = text.filter(is_plain) else { return Ok(false) };
+        self.keep_member(bytes, range.start)?;
+        self.count(plan, set);
+        let out = self.output.replace(bytes, range);
+        let value = if inside.is_some() { Scalar::Text(text) } else { Scalar::Number(text) };
+        if made.looks_at(first) {
+            made.write(plan.key.as_ref(), value, out);
+        } else {
+            out.extend(mask::quoted(mask::REDACTED));
+        }
         Ok(true)
     }
 

@@ -17,8 +17,8 @@ use crate::redact::walk::index::Index;
 #[derive(Debug, Default)]
 pub(super) struct LastKey {
     /// Where it stands in this piece; nowhere if it ended in an earlier one.
-    at: Option<(usize, usize)>,
-    text: Vec<u8>,
+    pub(super) at: Option<(usize, usize)>,
+    pub(super) text: Vec<u8>,
     /// How many bytes were held before it, if it began in an earlier piece, and whether only for its own sake.
     pub(super) held: Option<(usize, bool)>,
 }
