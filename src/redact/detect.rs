@@ -179,11 +179,17 @@ impl Detectors {
 
     /// May the whole text be a secret that its key speaks of? A glance does not see that.
     #[must_use]
+    #[inline(always)]
     pub fn may_be_secret(&self, text: &[u8], key: &[u8]) -> bool {
-        self.kinds.has(Kind::Secret)
-            && text.len() >= token::SECRET_BYTES_MIN
-            && hint::may_speak_of_secrets(key)
-            && token::may_be_random(text)
+        text.len() >= token::SECRET_BYTES_MIN
+            && !token::is_spaced(text)
+            && self.kinds.has(Kind::Secret)
+            && self.is_perhaps_secret(text, key)
+    }
+
+    #[inline(never)]
+    fn is_perhaps_secret(&self, text: &[u8], key: &[u8]) -> bool {
+        hint::may_speak_of_secrets(key) && token::may_be_random(text)
     }
 
     /// Finds the values in a text that stands below this key, or below none. What it finds is added, sorted by where it

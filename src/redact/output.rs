@@ -39,6 +39,31 @@ struct Hold {
     comma: bool,
 }
 
+/// Bytes that are copied all at once, though only the first so many are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ShortText {
+    bytes: [u8; 32],
+    length: usize,
+}
+
+impl ShortText {
+    pub(super) const NONE: Self = Self { bytes: [0; 32], length: 0 };
+
+    /// The text, or none if it is long.
+    pub(super) fn of(text: &[u8]) -> Self {
+        let mut short = Self::NONE;
+        if let Some(own) = short.bytes.get_mut(..text.len()) {
+            own.copy_from_slice(text);
+            short.length = text.len();
+        }
+        short
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.length
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Output {
     /// What replaces this piece so far, once that is more than one range of it.
@@ -185,6 +210,24 @@ impl Output {
         &mut self.out
     }
 
+    /// The same at once, where this piece's output is no longer a range of it, and nothing is held or hidden; and if it is
+    /// not, nothing is done.
+    #[inline(always)]
+    pub(super) fn put(&mut self, piece: &[u8], range: std::ops::Range<usize>, with: &ShortText) -> bool {
+        let Some(gap) = piece.get(self.from..range.start) else { return false };
+        self.out.extend_from_slice(gap);
+        let length = self.out.len() + with.length;
+        self.out.extend_from_slice(&with.bytes);
+        self.out.truncate(length);
+        self.from = range.end;
+        true
+    }
+
+    /// Is this piece's output no longer a range of it?
+    pub(super) const fn has_spilled(&self) -> bool {
+        self.is_spilled
+    }
+
     #[cold]
     #[inline(never)]
     fn take_first(&mut self, piece: &[u8], to: usize) {
@@ -286,6 +329,7 @@ impl Output {
     /// From now on this piece's output is no longer one range of it.
     fn spill(&mut self, piece: &[u8]) {
         if !std::mem::replace(&mut self.is_spilled, true) {
+            // A little more than the piece, as most masks are.
             self.out.reserve(piece.len() + 64);
             let range = std::mem::replace(&mut self.range, 0..0);
             self.out.extend_from_slice(piece.get(range).unwrap_or_default());

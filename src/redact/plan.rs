@@ -2,6 +2,8 @@
 //!
 //! Never: changes after it is made.
 
+mod hidden;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -14,7 +16,10 @@ use crate::redact::key::PseudonymKey;
 use crate::redact::mask;
 use crate::redact::mask::Made;
 use crate::redact::mask::Mask;
+use crate::redact::output::ShortText;
 use crate::redact::shape::ClassIx;
+
+pub use hidden::Hidden;
 
 /// How a hidden value is replaced.
 #[derive(Debug, PartialEq, Eq)]
@@ -84,6 +89,8 @@ pub struct Plan {
     /// For each set of classes of the shape, one more than the place of its act; 0 where there is nothing to do.
     act_of_set: Box<[u16]>,
     acts: Vec<Act>,
+    /// For each act, and the one that does nothing before them, the text that it hides a value by if it does no more.
+    texts: Vec<ShortText>,
     /// May a member have to be dropped?
     pub(super) drops: bool,
     /// Are strings to be looked at that nothing is said of?
@@ -155,18 +162,23 @@ impl Plan {
         let (shape, act_of_set) = (Arc::clone(shape), act_of_set.into());
         // Rows are looked for whoever asks.
         let looks = shape.looks_into_strings && (!masks.is_empty() || shape.has_rows);
-        let is_found = |kind: &Kind| {
-            shape
-                .detected
-                .get(*kind as usize)
-                .copied()
-                .flatten()
-                .is_some_and(|(class, _)| masks.contains_key(&class))
-        };
+        let class = |kind: &Kind| Some(shape.detected.get(*kind as usize)?.as_ref()?.0);
+        let is_found = |kind: &Kind| class(kind).is_some_and(|class| masks.contains_key(&class));
         let detectors = Detectors::new(Kind::ALL.into_iter().filter(is_found).collect());
         let finds = !detectors.is_empty();
-        let mut plan =
-            Self { shape, hidden: masks, act_of_set, acts, drops, looks, detectors, finds, key, tag: [0; 8] };
+        let mut plan = Self {
+            shape,
+            hidden: masks,
+            act_of_set,
+            texts: texts(&acts),
+            acts,
+            drops,
+            looks,
+            detectors,
+            finds,
+            key,
+            tag: [0; 8],
+        };
         plan.tag = plan.name_view();
         plan
     }
@@ -197,7 +209,10 @@ impl Plan {
     /// About how many bytes it takes to keep, without its shape.
     #[must_use]
     pub fn weight(&self) -> u64 {
-        let bytes = size_of::<Self>() + size_of_val(&*self.act_of_set) + size_of_val(&*self.acts);
+        let bytes = size_of::<Self>()
+            + size_of_val(&*self.act_of_set)
+            + size_of_val(&*self.acts)
+            + size_of_val(&*self.texts);
         u64::try_from(bytes).unwrap_or(u64::MAX)
     }
 
@@ -272,10 +287,26 @@ impl Plan {
         self.act_of_set.get(usize::from(set)).copied().unwrap_or(u16::MAX)
     }
 
+    /// The text by which the act of that number hides a value, if that is all it does and the text is short; else none.
+    #[inline(always)]
+    pub(super) fn short_text(&self, number: u16) -> &ShortText {
+        self.texts.get(usize::from(number)).unwrap_or(&NO_TEXT)
+    }
+
     /// The act of that number.
     pub(super) fn act(&self, number: u16) -> &Act {
         usize::from(number).checked_sub(1).and_then(|at| self.acts.get(at)).unwrap_or(&UNKNOWN)
     }
+}
+
+static NO_TEXT: ShortText = ShortText::NONE;
+
+fn texts(acts: &[Act]) -> Vec<ShortText> {
+    let text = |act: &Act| match act.hides_only() {
+        Some(Rule::Text(text)) => ShortText::of(text),
+        Some(Rule::Drop | Rule::Typed | Rule::Made(_)) | None => NO_TEXT,
+    };
+    std::iter::once(NO_TEXT).chain(acts.iter().map(text)).collect()
 }
 
 /// How a mask replaces values of a class.
@@ -295,83 +326,5 @@ fn rule(shape: &Shape, class: ClassIx, mask: &Mask, has_key: bool) -> Rule {
         Mask::Bucket(width) => Rule::Made(Made::Bucket(*width)),
         Mask::Prefix(count) => Rule::Made(Made::Prefix(*count)),
         Mask::Network => Rule::Made(Made::Network),
-    }
-}
-
-/// How many values were hidden, by class.
-#[derive(Debug, Default)]
-pub struct Hidden {
-    /// The first few. Most bodies have no more, and need no memory of their own for them.
-    few: [Option<Count>; 4],
-    more: Vec<Count>,
-    foreign: u64,
-}
-
-/// How many values of a class were hidden by a mask.
-type Count = (ClassIx, Mask, u64);
-
-impl Hidden {
-    /// Sums up, from how often a value of each set of classes was hidden.
-    pub(super) fn new(plan: &Plan, by_set: &[u64], foreign: u64) -> Self {
-        let mut all = Self { foreign, ..Self::default() };
-        for (class, mask) in plan.hidden() {
-            let with = plan.shape.sets.iter().zip(by_set).filter(|(set, _)| set.contains(class));
-            let count: u64 = with.map(|(_, count)| *count).sum();
-            if count > 0 {
-                all.push((class, mask.clone(), count));
-            }
-        }
-        all
-    }
-
-    /// How many rows were another owner's, and taken out.
-    #[must_use]
-    pub const fn foreign_rows(&self) -> u64 {
-        self.foreign
-    }
-
-    /// One more value of a class was hidden.
-    pub fn add(&mut self, class: ClassIx, mask: &Mask) {
-        self.add_many(class, mask, 1);
-    }
-
-    /// What was hidden in one more message of the same direction.
-    pub fn join(&mut self, other: &Self) {
-        for (class, mask, count) in other.iter() {
-            self.add_many(class, mask, count);
-        }
-        self.foreign = self.foreign.saturating_add(other.foreign);
-    }
-
-    fn add_many(&mut self, class: ClassIx, mask: &Mask, more: u64) {
-        let mut all = self.few.iter_mut().flatten().chain(&mut self.more);
-        match all.find(|(known, by, _)| *known == class && by == mask) {
-            Some((_, _, count)) => *count = count.saturating_add(more),
-            None => self.push((class, mask.clone(), more)),
-        }
-    }
-
-    fn push(&mut self, count: Count) {
-        match self.few.iter_mut().find(|few| few.is_none()) {
-            Some(few) => *few = Some(count),
-            None => self.more.push(count),
-        }
-    }
-
-    /// The classes of which a value was hidden, the mask that the plan has for each, and how many values.
-    /// A value of several hidden classes counts for each; only the mask that hides most was applied to it.
-    pub fn iter(&self) -> impl Iterator<Item = (ClassIx, &Mask, u64)> {
-        self.few.iter().flatten().chain(&self.more).map(|(class, mask, count)| (*class, mask, *count))
-    }
-
-    /// The classes of which a value was hidden, and how many values.
-    pub fn counts(&self) -> impl Iterator<Item = (ClassIx, u64)> {
-        self.iter().map(|(class, _, count)| (class, count))
-    }
-
-    /// Was nothing hidden, and no row taken out?
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.few.iter().all(Option::is_none) && self.foreign == 0
     }
 }

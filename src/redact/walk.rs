@@ -10,6 +10,7 @@ mod find;
 mod index;
 mod nest;
 mod pass;
+mod quiet;
 mod rows;
 mod run;
 mod scalar;
@@ -33,6 +34,7 @@ use crate::redact::text::Owed;
 use act::Captured;
 use find::LastKey;
 use index::Index;
+use quiet::QuietKeys;
 use rows::Row;
 
 pub(super) use document::may_hold_a_document;
@@ -133,6 +135,7 @@ pub(super) struct Walk {
     key: Vec<u8>,
     key_escape: bool,
     last_key: LastKey,
+    quiet: Option<QuietKeys>,
     owed: Owed,
     number: Number,
     number_bytes: usize,
@@ -175,6 +178,7 @@ impl Walk {
             key: Vec::new(),
             key_escape: false,
             last_key: LastKey::default(),
+            quiet: None,
             owed: Owed::Nothing,
             number: Number::Start,
             number_bytes: 0,

@@ -43,6 +43,15 @@ impl Glance {
         signs::each(bytes, Look { glance: self, at: 0, seen: Seen::default() });
     }
 
+    /// Adds, to a bit for each byte, those in strings that a string has to be looked at for: what may end here, and digits.
+    pub fn add_to(&self, eyed: &mut [u64; BLOCKS], in_strings: &[u64; BLOCKS]) {
+        for (((eyed, inside), hot), digits) in
+            eyed.iter_mut().zip(in_strings).zip(&self.hot).zip(&self.digits)
+        {
+            *eyed |= (hot | digits) & inside;
+        }
+    }
+
     /// May anything be found in the text between these places, which are among those that were looked at?
     #[inline]
     #[must_use]

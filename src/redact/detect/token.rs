@@ -124,6 +124,16 @@ pub(super) fn is_random(text: &[u8]) -> bool {
     bits >= BITS_MIN && is_mixed
 }
 
+/// Does it begin with a letter and have a space soon after, as most texts do? Then it is no secret, wherever it ends.
+#[inline(always)]
+pub(super) fn is_spaced(text: &[u8]) -> bool {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    let Some([first, eight @ ..]) = text.first_chunk::<9>() else { return false };
+    // Of each byte that is a space nothing is left: it borrows from its high bit, and so may the byte after it only.
+    let others = u64::from_le_bytes(*eight) ^ (ONES * b' ' as u64);
+    first.is_ascii_alphabetic() && others.wrapping_sub(ONES) & !others & (ONES << 7) != 0
+}
+
 /// Has it the length of a secret, no spaces, and is it no link, date or UUID? A secret may have some around it.
 pub(super) fn may_be_random(text: &[u8]) -> bool {
     let text = text.trim_ascii();

@@ -79,6 +79,44 @@ fn what_is_found_is_masked_and_all_else_of_the_string_stays() {
 }
 
 #[test]
+fn what_is_found_in_a_long_body_leaves_once_whatever_stands_around_it() {
+    let pad = r#""text":"which is long enough for an index, and of which nothing is said","n":12"#;
+    let texts = [
+        "ada@example.org",
+        r"a ada@example.org\n",
+        "née ada@example.org",
+        r#"{\"a\":\"ada@example.org\"}"#,
+        "[1",
+        " ada@example.org",
+        r"\u0061da@example.org",
+        "4111 1111 1111 1111",
+        "none",
+        "12",
+        "",
+    ];
+    for text in texts {
+        for (before, after) in [("", ""), (" ", " "), ("\n", "\n"), ("", " "), ("", "\r\n")] {
+            let item = format!("{before}\"{text}\"{after}");
+            for body in [
+                format!("{{{pad},\"a\":{item},\"b\":{item}}}"),
+                format!("{{{pad},\"a\":[{item},{item}],\"b\":{item},\"gone\":{item},\"c\":{item}}}"),
+                format!("[{{{pad}}},{item},1,{item}]"),
+                format!("{{{pad},\"ada@example.org\":{item},\"token-1234-5678\":{item}}}"),
+            ] {
+                let (out, _) = seen(&all_kinds(), &body);
+                assert!(!out.contains("example") && !out.contains("1111"), "{out}");
+                serde_json::from_str::<Value>(&out).unwrap();
+            }
+        }
+    }
+    // What follows a text that was found is no JSON: nothing leaves twice, and nothing at all.
+    for wrong in ["]", "x", " x", ":1", "\"b\""] {
+        let body = format!("{{{pad},\"a\":\"ada@example.org\"{wrong}}}");
+        assert!(run(&all_kinds(), Encoding::Identity, &[body.as_bytes()]).is_err(), "{body}");
+    }
+}
+
+#[test]
 fn a_body_in_which_nothing_is_found_leaves_byte_by_byte() {
     let body = r#"{"id":"550e8400-e29b-41d4-a716-446655440000","n":4111111111111111,"t":"\u0041 \/ 2026-11-21","é":[" "]}"#;
     assert_eq!(seen(&all_kinds(), body), (body.to_owned(), vec![]));

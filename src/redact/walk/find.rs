@@ -106,8 +106,9 @@ impl Walk {
             || plan.detectors.may_be_secret(text, self.last_key.raw(bytes))
     }
 
+    /// Looks into a string that stands whole between these places.
     #[cold]
-    fn find_in(&mut self, plan: &Plan, bytes: &[u8], from: usize, to: usize) {
+    pub(super) fn find_in(&mut self, plan: &Plan, bytes: &[u8], from: usize, to: usize) {
         let text = bytes.get(from..to).unwrap_or_default();
         if let Some(masked) = self.found_in(plan, bytes, text, text.len() > limits::MASKED_VALUE_BYTES_MAX) {
             self.output.hide(bytes, from);

@@ -18,10 +18,20 @@ use bits::Classify;
 /// Bytes of one index.
 pub(super) const WINDOW: usize = BLOCKS * 64;
 const BLOCKS: usize = 64;
+const _: () = assert!(WINDOW.is_power_of_two());
 /// So many places are written at once, of which the last may be none.
-const AT_ONCE: usize = 8;
+pub(super) const AT_ONCE: usize = 8;
 /// A shorter rest is not worth an index.
 pub(super) const LEAST: usize = 48;
+
+/// A window and what is read ahead of its end. A place is 16 bits, so that every place is in it, and none has to be compared
+/// with its length.
+pub(super) type Window = [u8; (1 << 16) + AHEAD];
+/// So many bytes behind any place are read at once at most.
+pub(super) const AHEAD: usize = 64;
+
+/// Where tokens are. Longer than it has to be, so that a number of its own length says nothing of how many there are.
+pub(super) type Tokens = [u16; 2 * WINDOW + AT_ONCE];
 
 /// The tokens of a window of bytes: brackets, commas and colons, both quotes of a string, the first byte of all else.
 ///
@@ -32,20 +42,27 @@ pub(super) struct Index {
     /// One past the last byte that is indexed.
     pub(super) until: usize,
     /// How far each token is from `from`, and how many there are. Behind the last stand some that are [`NOWHERE`].
-    places: [u16; WINDOW + 2 * AT_ONCE],
+    places: Tokens,
     count: usize,
+    /// The bytes of the window and some behind, and then [`AHEAD`] zeros. What follows is of earlier windows.
+    window: Box<Window>,
     /// Bytes that make a key more than its bytes: backslashes and what is not ASCII.
     odd: [u64; BLOCKS],
     any_odd: bool,
     /// What may hold something that is found by its form.
     glance: Glance,
+    /// Bytes of strings that have to be looked at before the string may stay, where something is to be found: what a glance
+    /// sees, digits, backslashes, and what a document may begin with.
+    eyed: [u64; BLOCKS],
+    /// Bytes of strings, with the quote before.
+    inside: [u64; BLOCKS],
 }
 
 /// The place of a token that is none: no window is as long.
 const NOWHERE: u16 = u16::MAX;
 
 thread_local! {
-    /// An index is long, and most bodies are short. It knows where tokens were, and no byte of any body.
+    /// An index is long, and most bodies are short. What is left in it of the one before is not read: there are zeros before it.
     static SPARE: Cell<Option<Box<Index>>> = const { Cell::new(None) };
 }
 
@@ -58,19 +75,24 @@ struct Carry {
     escaped: u64,
     /// One, if the byte before belongs to a number or a literal, or ends a string.
     end: u64,
+    /// One, if the byte before is a quote.
+    quote: u64,
 }
 
 impl Index {
     /// An index of nothing.
-    pub(super) const fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             from: 0,
             until: 0,
-            places: [NOWHERE; WINDOW + 2 * AT_ONCE],
+            places: [NOWHERE; 2 * WINDOW + AT_ONCE],
             count: 0,
+            window: zeros(),
             odd: [0; BLOCKS],
             any_odd: false,
             glance: Glance::new(),
+            eyed: [0; BLOCKS],
+            inside: [0; BLOCKS],
         }
     }
 
@@ -90,16 +112,35 @@ impl Index {
     /// Indexes what follows from `from` on, where no token is open; with a glance, if something is to be found.
     #[inline(never)]
     pub(super) fn build(&mut self, bytes: &[u8], from: usize, finds: bool) {
-        bits::dispatch(Build { index: self, bytes, from });
-        if finds {
-            self.glance.look(bytes.get(from..self.until).unwrap_or_default());
+        if !finds {
+            return bits::dispatch(Build::<false> { index: self, bytes, from });
         }
+        bits::dispatch(Build::<true> { index: self, bytes, from });
+        self.glance.look(bytes.get(from..self.until).unwrap_or_default());
+        self.glance.add_to(&mut self.eyed, &self.inside);
+    }
+
+    /// Copies the window, with what comes behind it as far as it may be read.
+    fn copy(&mut self, rest: &[u8]) {
+        let bytes = rest.get(..WINDOW + AHEAD).unwrap_or(rest);
+        if let Some((begin, behind)) = self.window.split_at_mut_checked(bytes.len()) {
+            begin.copy_from_slice(bytes);
+            if let Some(zeros) = behind.first_chunk_mut() {
+                *zeros = [0; AHEAD];
+            }
+        }
+    }
+
+    /// The bytes of the window, by the places of tokens.
+    pub(super) fn window(&self) -> &Window {
+        &self.window
     }
 
     // Part of the function that may use the instructions that `classify` does.
     #[inline(always)]
-    fn built(&mut self, classify: impl Classify, bytes: &[u8], from: usize) {
+    fn built<const EYES: bool>(&mut self, classify: impl Classify, bytes: &[u8], from: usize) {
         let rest = bytes.get(from..).unwrap_or_default();
+        self.copy(rest);
         let mut window = rest.get(..WINDOW).unwrap_or(rest);
         let (blocks, last) = window.as_chunks::<64>();
         let mut padded = [b' '; 64];
@@ -116,10 +157,11 @@ impl Index {
             if let Some(known) = self.odd.get_mut(number) {
                 *known = bits.odd;
             }
-            let mut quote = bits.quote;
+            let (mut quote, mut eyed) = (bits.quote, 0);
             if bits.odd | carry.escaped != 0 {
                 let backslash = classify.backslashes(block);
                 high |= bits.odd & !backslash;
+                eyed = backslash;
                 quote &= !escapes(backslash, &mut carry.escaped, |at| {
                     if bad.is_none() && !is_escape(window, number * 64 + at) {
                         bad = Some(number * 64 + at);
@@ -128,6 +170,15 @@ impl Index {
             }
             let inside = up_to_each(quote) ^ carry.in_string;
             carry.in_string = if inside >> 63 == 1 { u64::MAX } else { 0 };
+            if EYES {
+                // What a document may begin with counts only where a string does.
+                let first = quote << 1 | carry.quote;
+                carry.quote = quote >> 63;
+                eyed |= first & (bits.operator | bits.space | bits.odd);
+                if let Some((eyes, insides)) = self.eyed.get_mut(number).zip(self.inside.get_mut(number)) {
+                    (*eyes, *insides) = (eyed & inside, inside);
+                }
+            }
             let control = bits.control & inside;
             let outside = !(bits.space | inside);
             let ends = outside & !bits.operator;
@@ -207,17 +258,22 @@ impl Index {
 
     /// Where the first such byte stands from this place on, counted from [`Self::from`].
     pub(super) fn odd_from(&self, from: usize) -> usize {
-        if !self.any_odd {
-            return usize::MAX;
-        }
-        let mut mask = u64::MAX << (from % 64);
-        for (number, block) in self.odd.iter().enumerate().skip(from / 64) {
-            let found = block & std::mem::replace(&mut mask, u64::MAX);
-            if found != 0 {
-                return number * 64 + found.trailing_zeros() as usize;
-            }
-        }
-        usize::MAX
+        if self.any_odd { next(&self.odd, from) } else { usize::MAX }
+    }
+
+    /// Where a string has to be looked at next from this place on.
+    pub(super) fn eyed_from(&self, from: usize) -> usize {
+        next(&self.eyed, from)
+    }
+
+    /// All tokens, and how many there are; behind them some that are nowhere.
+    pub(super) const fn places(&self) -> (&Tokens, usize) {
+        (&self.places, self.count)
+    }
+
+    /// Those behind so many.
+    pub(super) fn behind(&self, count: usize) -> &[u16] {
+        self.places.get(count..self.count + AT_ONCE).unwrap_or_default()
     }
 
     /// The tokens from `at` on, by how far each is from [`Self::from`], and behind them some that are nowhere.
@@ -227,16 +283,37 @@ impl Index {
     }
 }
 
-struct Build<'a> {
+/// The first place from this one on whose bit is set.
+#[inline]
+fn next(bits: &[u64; BLOCKS], from: usize) -> usize {
+    let mut mask = u64::MAX << (from % 64);
+    for (number, block) in bits.get(from / 64..).unwrap_or_default().iter().enumerate() {
+        let found = block & std::mem::replace(&mut mask, u64::MAX);
+        if found != 0 {
+            return (from / 64 + number) * 64 + found.trailing_zeros() as usize;
+        }
+    }
+    usize::MAX
+}
+
+fn zeros() -> Box<Window> {
+    // On the heap from the start.
+    vec![0; size_of::<Window>()]
+        .into_boxed_slice()
+        .try_into()
+        .unwrap_or_else(|_| Box::new([0; (1 << 16) + AHEAD]))
+}
+
+struct Build<'a, const EYES: bool> {
     index: &'a mut Index,
     bytes: &'a [u8],
     from: usize,
 }
 
-impl bits::Work for Build<'_> {
+impl<const EYES: bool> bits::Work for Build<'_, EYES> {
     #[inline(always)]
     fn with(self, classify: impl Classify) {
-        self.index.built(classify, self.bytes, self.from);
+        self.index.built::<EYES>(classify, self.bytes, self.from);
     }
 }
 
@@ -298,73 +375,4 @@ fn whole_characters(bytes: &[u8]) -> &[u8] {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// The same, looked at byte by byte.
-    fn naive(bytes: &[u8]) -> Vec<usize> {
-        let (mut found, mut in_string, mut escaped, mut is_end) = (Vec::new(), false, false, false);
-        for (at, byte) in bytes.iter().enumerate() {
-            let (was_escaped, was_end) = (escaped, is_end);
-            escaped = *byte == b'\\' && !was_escaped;
-            let is_quote = *byte == b'"' && !was_escaped;
-            let is_operator = matches!(byte, b'{' | b'}' | b'[' | b']' | b':' | b',' | 0x0c | 0x1a);
-            let is_space = matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
-            if is_quote || !in_string && !is_space && !was_end {
-                found.push(at);
-            }
-            in_string ^= is_quote;
-            is_end = !in_string && !is_operator && !is_space;
-        }
-        found
-    }
-
-    fn found(bytes: &[u8], from: usize) -> (Vec<usize>, usize) {
-        let mut index = Index::new();
-        index.build(bytes, from, false);
-        let tokens = index.tokens(from).iter().filter(|place| **place != NOWHERE);
-        (tokens.map(|place| from + usize::from(*place)).collect(), index.until)
-    }
-
-    fn bytes() -> impl Strategy<Value = Vec<u8>> {
-        let odd = prop::sample::select(
-            &b"\"\\{}[]:,  \n\t\r\x00\x1f\x7fabu0019-+.eEtrue\xc3\xa4\xe2\x82\xac\xf0"[..],
-        );
-        prop_oneof![
-            prop::collection::vec(odd, 0..300),
-            prop::collection::vec(
-                prop_oneof![20 => Just(b'a'), 2 => Just(b'"'), 1 => Just(b'\\'), 1 => any::<u8>()],
-                0..300
-            ),
-        ]
-    }
-
-    proptest! {
-        #[test]
-        fn the_tokens_are_those_that_a_search_byte_by_byte_finds(bytes in bytes(), from in 0_usize..70) {
-            let from = from.min(bytes.len());
-            let (found, until) = found(&bytes, from);
-            let naive: Vec<usize> = naive(&bytes[from..]).into_iter().map(|at| from + at).filter(|at| *at < until).collect();
-            prop_assert_eq!(found, naive);
-        }
-
-        #[test]
-        fn what_is_indexed_is_text_whose_escapes_are_whole(bytes in bytes()) {
-            let (_, until) = found(&bytes, 0);
-            prop_assert!(std::str::from_utf8(&bytes[..until]).is_ok());
-            let (mut at, mut in_string) = (0, false);
-            while at < until {
-                match bytes[at] {
-                    b'\\' => {
-                        prop_assert!(!in_string || is_escape(&bytes, at));
-                        at += 1;
-                    }
-                    b'"' => in_string = !in_string,
-                    byte => prop_assert!(!in_string || byte >= 0x20),
-                }
-                at += 1;
-            }
-        }
-    }
-}
+mod tests;

@@ -4,24 +4,27 @@
 //! shape's, to where a value ends that something is done with, or to what is not whole and plain.
 //! Never: passes over anything that it has not found to be JSON, or over a key that may be one of the shape's.
 
+mod hit;
+mod text;
+
 use crate::limits;
 use crate::redact::automaton::DEAD;
-use crate::redact::detect::Detectors;
-use crate::redact::fold::Ends;
 use crate::redact::plan::Plan;
-use crate::redact::symbols::SHORT;
 use crate::redact::walk::Frame;
 use crate::redact::walk::Kind;
 use crate::redact::walk::NOWHERE;
 use crate::redact::walk::Place;
 use crate::redact::walk::Walk;
 use crate::redact::walk::Within;
+use crate::redact::walk::index::AHEAD;
+use crate::redact::walk::index::AT_ONCE;
 use crate::redact::walk::index::Index;
+use crate::redact::walk::index::Tokens;
 use crate::redact::walk::index::WINDOW;
-use crate::redact::walk::nest::Known;
+use crate::redact::walk::index::Window;
 use crate::redact::walk::run::Ahead;
-use crate::redact::walk::run::near;
 use crate::redact::walk::scalar::scalar;
+use hit::Hit;
 
 /// Why a pass over members or items ended.
 enum End {
@@ -33,45 +36,23 @@ enum End {
     Closes,
 }
 
-/// What came of a member with a key that may be one of the shape's.
-enum Named {
-    /// It has to be looked at.
-    Stop,
-    /// It leads where those lead whose keys are none of the shape's.
-    AsOthers,
-    /// It and its comma, and so many tokens, are passed over.
-    Passed { at: usize, count: usize },
-    /// It and so many tokens are, and there stands the end of the object.
-    Closes { at: usize, count: usize },
-}
-
-/// For each length of a short key its bytes, of sixteen.
-const MASKS: [u128; SHORT + 1] = masks();
-
-#[expect(clippy::indexing_slicing, reason = "below the length, and evaluated when compiled")]
-const fn masks() -> [u128; SHORT + 1] {
-    let mut masks = [0; SHORT + 1];
-    let mut length = 1;
-    while length <= SHORT {
-        masks[length] = masks[length - 1] << 8 | 0xff;
-        length += 1;
-    }
-    masks
-}
-
 /// A pass over what comes next.
 struct Pass<'i> {
+    plan: &'i Plan,
+    bytes: &'i [u8],
     index: &'i Index,
-    window: &'i [u8],
-    tokens: &'i [u16],
+    window: &'i Window,
+    tokens: &'i Tokens,
+    /// How many tokens are passed.
+    passed: usize,
+    /// May what is only hidden by a short text be written at once? See [`Walk::is_quick`].
+    is_quick: bool,
     /// Behind the last bracket or comma.
     at: usize,
     /// The next byte that makes a key more than its bytes, if it is not one before `at`.
     odd: usize,
-    /// Finds, where that is asked for, what is found in texts by its form.
-    detectors: &'i Detectors,
-    /// May a text hold a document?
-    looks: bool,
+    /// The same for bytes that a string has to be looked at for.
+    eyed: usize,
     /// Where the last key stands, unless that is the one before the pass.
     key: Option<(usize, usize)>,
     before: &'i [u8],
@@ -87,25 +68,39 @@ impl Walk {
     pub(super) fn pass<'i, const FINDS: bool>(
         &mut self,
         plan: &'i Plan,
-        bytes: &[u8],
+        bytes: &'i [u8],
         index: &'i Index,
         ahead: &mut Ahead<'i>,
         (from, before): (usize, &'i [u8]),
     ) -> usize {
-        let (window, tokens) = (ahead.window, ahead.tokens);
-        let (detectors, looks, odd) = (&plan.detectors, plan.looks, index.odd_from(from));
-        let mut pass = Pass { index, window, tokens, at: from, odd, detectors, looks, key: None, before };
+        let (window, (tokens, count)) = (index.window(), index.places());
+        let passed = (count + AT_ONCE).saturating_sub(ahead.tokens.len());
+        let is_quick = self.is_quick();
+        let eyed = if FINDS { index.eyed_from(from) } else { usize::MAX };
+        let odd = index.odd_from(from);
+        let mut pass = Pass {
+            plan,
+            bytes,
+            index,
+            window,
+            tokens,
+            passed,
+            is_quick,
+            at: from,
+            odd,
+            eyed,
+            key: None,
+            before,
+        };
         let place = loop {
             let end = match self.top.kind {
-                Kind::Object => pass.members::<FINDS>(plan.shape.ends(self.top.state), &mut |tokens| {
-                    self.pass_named(plan, bytes, index.from, (window, tokens))
-                }),
-                Kind::Array | Kind::Body => pass.items::<FINDS>(),
+                Kind::Object => pass.members::<FINDS>(self),
+                Kind::Array | Kind::Body => pass.items::<FINDS>(self),
             };
             let went_on = match end {
                 End::Stop => Err(if self.top.kind == Kind::Object { Place::Key } else { Place::Value }),
-                End::Opens(kind, at) => self.pass_into(plan, &mut pass, kind, at),
-                End::Closes => self.pass_out(plan, &mut pass),
+                End::Opens(kind, at) => self.pass_into(&mut pass, kind, at),
+                End::Closes => self.pass_out(&mut pass),
             };
             if let Err(place) = went_on {
                 break place;
@@ -116,66 +111,12 @@ impl Walk {
         if let Some((open, close)) = pass.key {
             self.last_key.stands_at(index.from + open, index.from + close);
         }
-        ahead.tokens = pass.tokens;
+        ahead.tokens = index.behind(pass.passed);
         if self.top.holds && pass.at != from {
             let is_key = matches!(place, Place::Key);
             self.output.hold_from(is_key.then(|| ahead.from + pass.at - 1));
         }
         pass.at
-    }
-
-    /// Passes over a member whose key may be one of the shape's: if it is, and its value is only hidden, what hides it is
-    /// written. The key, its colon and the first byte of the value are known to stand there.
-    #[inline(never)]
-    fn pass_named(
-        &mut self,
-        plan: &Plan,
-        bytes: &[u8],
-        from: usize,
-        (window, tokens): (&[u8], &[u16]),
-    ) -> Named {
-        let Some(([open, close, value, last], _)) = near(tokens) else { return Named::Stop };
-        let Some(key) = window.get(open + 1..close) else { return Named::Stop };
-        let (shape, beyond) = (&plan.shape, window.get(open + 1..).unwrap_or_default());
-        let sixteen = beyond.first_chunk().copied().map(u128::from_le_bytes);
-        let own = sixteen.zip(MASKS.get(key.len()));
-        let own = own.and_then(|(sixteen, mask)| shape.short_member(self.top.state, sixteen & mask));
-        let state = own.unwrap_or_else(|| shape.member(self.top.state, key));
-        let Some(first) = window.get(value).copied() else { return Named::Stop };
-        let (end, count) = match first {
-            b'"' => (last + 1, 4),
-            b'{' | b'[' if state == shape.others(self.top.state) => return Named::AsOthers,
-            b'{' | b'[' => return Named::Stop,
-            _ => match scalar(window, value, first) {
-                Some(end) => (end, 3),
-                None => return Named::Stop,
-            },
-        };
-        // So that nothing has to be taken back once it is hidden.
-        let passed = match window.get(end) {
-            Some(b',') => Named::Passed { at: end + 1, count },
-            Some(b'}') => Named::Closes { at: end, count },
-            Some(b' ' | b'\n' | b'\r' | b'\t') => {
-                let Some(next) = tokens.get(count).copied().map(usize::from) else { return Named::Stop };
-                match window.get(next) {
-                    Some(b',') => Named::Passed { at: next + 1, count: count + 1 },
-                    Some(b'}') => Named::Closes { at: next, count: count + 1 },
-                    Some(_) | None => return Named::Stop,
-                }
-            }
-            Some(_) | None => return Named::Stop,
-        };
-        let Known { act, set, .. } = Self::known(plan, state, first);
-        if act == 0 && !(plan.finds && first == b'"') {
-            return passed;
-        }
-        if act == 0 || self.output.is_holding() {
-            return Named::Stop;
-        }
-        match self.hide_at_once(plan, (act, set), bytes, from + value..from + end, first) {
-            Ok(true) => passed,
-            Ok(false) | Err(_) => Named::Stop,
-        }
     }
 
     /// May objects and arrays be passed over in one of this state? Where members may have to be dropped, or something is done
@@ -187,13 +128,14 @@ impl Walk {
 
     /// Passes into a value that opens another, and out again if that is empty.
     #[inline(always)]
-    fn pass_into(&mut self, plan: &Plan, pass: &mut Pass<'_>, kind: Kind, at: usize) -> Result<(), Place> {
+    fn pass_into(&mut self, pass: &mut Pass<'_>, kind: Kind, at: usize) -> Result<(), Place> {
         let is_object = self.top.kind == Kind::Object;
         let stay = if is_object { Place::Key } else { Place::Value };
-        if !self.passes_within(plan, &self.top) || self.around.len() >= limits::JSON_DEPTH_MAX {
+        if !self.passes_within(pass.plan, &self.top) || self.around.len() >= limits::JSON_DEPTH_MAX {
             return Err(stay);
         }
-        let state = plan
+        let state = pass
+            .plan
             .shape
             .state_ref(self.top.state)
             .and_then(|state| state.quiet(is_object, kind == Kind::Object));
@@ -204,28 +146,30 @@ impl Walk {
         pass.skip(if is_object { 3 } else { 1 });
         pass.at = at + 1;
         let first = if kind == Kind::Object { Place::FirstKey } else { Place::FirstItem };
-        let Some(([next], rest)) = near(pass.tokens) else { return Err(first) };
-        match pass.window.get(next) {
-            None => Err(first),
-            Some(b'}') if kind == Kind::Object => {
-                (pass.at, pass.tokens) = (next, rest);
-                self.pass_out(plan, pass)
+        let [next] = pass.next();
+        match pass.byte(next) {
+            0 => Err(first),
+            b'}' if kind == Kind::Object => {
+                pass.at = next;
+                pass.skip(1);
+                self.pass_out(pass)
             }
-            Some(b']') if kind == Kind::Array => {
-                (pass.at, pass.tokens) = (next, rest);
-                self.pass_out(plan, pass)
+            b']' if kind == Kind::Array => {
+                pass.at = next;
+                pass.skip(1);
+                self.pass_out(pass)
             }
-            Some(_) => Ok(()),
+            _ => Ok(()),
         }
     }
 
     /// Passes out of what ends at the pass's place.
     #[inline(always)]
-    fn pass_out(&mut self, plan: &Plan, pass: &mut Pass<'_>) -> Result<(), Place> {
+    fn pass_out(&mut self, pass: &mut Pass<'_>) -> Result<(), Place> {
         while let Some(outer) = self.around.last().copied() {
             if outer.within != Within::Little
                 || outer.holds
-                || !self.passes_within(plan, &outer)
+                || !self.passes_within(pass.plan, &outer)
                 || outer.kind == Kind::Body
             {
                 break;
@@ -233,14 +177,16 @@ impl Walk {
             self.around.pop();
             self.top = outer;
             pass.at += 1;
-            let Some(([next], rest)) = near(pass.tokens) else { break };
-            match (pass.window.get(next), outer.kind) {
-                (Some(b','), _) => {
-                    (pass.at, pass.tokens) = (next + 1, rest);
+            let [next] = pass.next();
+            match (pass.byte(next), outer.kind) {
+                (b',', _) => {
+                    pass.at = next + 1;
+                    pass.skip(1);
                     return Ok(());
                 }
-                (Some(b'}'), Kind::Object) | (Some(b']'), Kind::Array) => {
-                    (pass.at, pass.tokens) = (next, rest);
+                (b'}', Kind::Object) | (b']', Kind::Array) => {
+                    pass.at = next;
+                    pass.skip(1);
                 }
                 _ => break,
             }
@@ -252,61 +198,56 @@ impl Walk {
 impl<'i> Pass<'i> {
     #[inline(always)]
     fn skip(&mut self, count: usize) {
-        self.tokens = self.tokens.get(count..).unwrap_or_default();
+        self.passed = self.passed.wrapping_add(count);
+    }
+
+    /// The next so many tokens; those that are not there are nowhere.
+    // Of more than there are nobody asks: so the first place is compared with nothing.
+    #[inline(always)]
+    fn next<const N: usize>(&self) -> [usize; N] {
+        let first = self.passed & (2 * WINDOW - 1);
+        let next = self.tokens.get(first..first + N).and_then(|next| next.first_chunk::<N>());
+        next.copied().unwrap_or([u16::MAX; N]).map(usize::from)
+    }
+
+    /// The byte at a token, or a little behind it; 0 where nothing is.
+    // A token has 16 bits, and so none is beyond the window: nothing is compared.
+    #[inline(always)]
+    fn byte(&self, at: usize) -> u8 {
+        self.window.get(at).copied().unwrap_or(0)
     }
 
     /// Passes over members, up to one that has to be looked at.
     #[inline(always)]
-    fn members<const FINDS: bool>(
-        &mut self,
-        ends: &Ends,
-        pass_named: &mut impl FnMut(&[u16]) -> Named,
-    ) -> End {
-        const LEAST: usize = b"\"\":".len() + 1;
-        const MOST: usize = b"\"\":".len() + limits::JSON_KEY_BYTES_MAX;
-        let window = self.window;
-        while let Some(([open, close, value, last], rest)) = near(self.tokens) {
-            let Some(key @ [b'"', a, b, .., b':']) = window.get(open..close + 2) else { break };
-            if !(LEAST..=MOST).contains(&key.len()) || close >= self.odd && self.is_odd(open, close) {
+    fn members<const FINDS: bool>(&mut self, walk: &mut Walk) -> End {
+        let ends = self.plan.shape.ends(walk.top.state);
+        loop {
+            let [open, close, value, last] = self.next();
+            let (a, b) = (self.byte(open + 1), self.byte(open + 2));
+            let is_key = self.byte(open) == b'"' && self.byte(close + 1) == b':';
+            // Neither empty nor too long.
+            let length = close.wrapping_sub(open + 1);
+            if !is_key
+                || length.wrapping_sub(1) >= limits::JSON_KEY_BYTES_MAX
+                || close >= self.odd && self.is_odd(open, close)
+            {
                 break;
             }
             if FINDS {
-                if self.index.may_hold(open + 1, close) {
+                if close >= self.eyed && !self.key_stays(walk, open, close) {
                     break;
                 }
                 self.key = Some((open + 1, close));
             }
-            let Some(first) = window.get(value).copied() else { break };
-            if ends.may_begin([*a, *b]) && ends.may_be(*a, window.get(close - 1).copied().unwrap_or_default())
-            {
-                match pass_named(self.tokens) {
-                    Named::Stop => break,
-                    Named::AsOthers => {}
-                    Named::Passed { at, count } => {
-                        (self.at, self.tokens) = (at, self.tokens.get(count..).unwrap_or_default());
-                        continue;
-                    }
-                    Named::Closes { at, count } => {
-                        (self.at, self.tokens) = (at, self.tokens.get(count..).unwrap_or_default());
-                        return End::Closes;
-                    }
+            if ends.may_begin([a, b]) && ends.may_be(a, self.byte(close.wrapping_sub(1) & 0xffff)) {
+                match walk.hit(self) {
+                    Hit::Stop => break,
+                    Hit::AsOthers => {}
+                    Hit::Passed => continue,
+                    Hit::Closes => return End::Closes,
                 }
             }
-            let goes_on = if first == b'"' {
-                if FINDS && !self.stays(value, last) {
-                    break;
-                }
-                self.goes_on(last + 1, rest, b'}')
-            } else if first == b'{' {
-                return End::Opens(Kind::Object, value);
-            } else if first == b'[' {
-                return End::Opens(Kind::Array, value);
-            } else if let Some(end) = scalar(window, value, first) {
-                self.goes_on(end, self.tokens.get(3..).unwrap_or_default(), b'}')
-            } else {
-                break;
-            };
-            if let Some(end) = goes_on {
+            if let Some(end) = self.value::<FINDS, 2>(walk, value, last, b'}') {
                 return end;
             }
         }
@@ -315,74 +256,80 @@ impl<'i> Pass<'i> {
 
     /// Passes over items, up to one that has to be looked at.
     #[inline(always)]
-    fn items<const FINDS: bool>(&mut self) -> End {
-        let window = self.window;
-        while let Some(([value, last], rest)) = near(self.tokens) {
-            let Some(first) = window.get(value).copied() else { break };
-            let goes_on = if first == b'"' {
-                if FINDS && !self.stays(value, last) {
-                    break;
-                }
-                self.goes_on(last + 1, rest, b']')
-            } else if first == b'{' {
-                return End::Opens(Kind::Object, value);
-            } else if first == b'[' {
-                return End::Opens(Kind::Array, value);
-            } else if let Some(end) = scalar(window, value, first) {
-                self.goes_on(end, self.tokens.get(1..).unwrap_or_default(), b']')
-            } else {
-                break;
-            };
-            if let Some(end) = goes_on {
+    fn items<const FINDS: bool>(&mut self, walk: &mut Walk) -> End {
+        loop {
+            let [value, last] = self.next();
+            if let Some(end) = self.value::<FINDS, 0>(walk, value, last, b']') {
                 return end;
             }
         }
-        End::Stop
     }
 
-    /// Passes over a value that ends before `end` and before these tokens, and over the comma behind it. Otherwise why not.
+    /// Passes over a value, which comes after so many tokens, and the comma behind it. Otherwise why not.
     #[inline(always)]
-    fn goes_on(&mut self, end: usize, rest: &'i [u16], bracket: u8) -> Option<End> {
-        let Some(byte) = self.window.get(end).copied() else { return Some(End::Stop) };
+    fn value<const FINDS: bool, const BEFORE: usize>(
+        &mut self,
+        walk: &mut Walk,
+        value: usize,
+        last: usize,
+        bracket: u8,
+    ) -> Option<End> {
+        match self.byte(value) {
+            b'"' => {
+                // A text that was changed must be passed over: so that is what is asked last.
+                if FINDS && self.may_be_secret(value, last)
+                    || FINDS && last >= self.eyed && !self.text_stays(walk, value, last, bracket)
+                {
+                    return Some(End::Stop);
+                }
+                self.goes_on(last + 1, BEFORE + 2, bracket)
+            }
+            b'{' => Some(End::Opens(Kind::Object, value)),
+            b'[' => Some(End::Opens(Kind::Array, value)),
+            first => match scalar(self.window, value, first) {
+                Some(end) => self.goes_on(end, BEFORE + 1, bracket),
+                None => Some(End::Stop),
+            },
+        }
+    }
+
+    /// Passes over a value that ends before `end` and has so many tokens, and over the comma behind it. Otherwise why not.
+    #[inline(always)]
+    fn goes_on(&mut self, end: usize, tokens: usize, bracket: u8) -> Option<End> {
+        let byte = self.byte(end);
         if byte == b',' {
-            (self.at, self.tokens) = (end + 1, rest);
+            self.at = end + 1;
+            self.skip(tokens);
             return None;
         }
         if byte == bracket {
-            (self.at, self.tokens) = (end, rest);
+            self.at = end;
+            self.skip(tokens);
             return Some(End::Closes);
         }
-        let behind = near(rest).filter(|_| matches!(byte, b' ' | b'\n' | b'\r' | b'\t'));
-        let Some(([next], rest)) = behind else { return Some(End::Stop) };
-        let is_comma = match self.window.get(next) {
-            Some(b',') => true,
-            Some(byte) if *byte == bracket => false,
-            Some(_) | None => return Some(End::Stop),
+        self.goes_far(byte, tokens, bracket)
+    }
+
+    /// The same where there is space behind the value.
+    #[inline(never)]
+    fn goes_far(&mut self, byte: u8, tokens: usize, bracket: u8) -> Option<End> {
+        if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+            return Some(End::Stop);
+        }
+        let before = self.passed;
+        self.skip(tokens);
+        let [next] = self.next();
+        let is_comma = match self.byte(next) {
+            b',' => true,
+            byte if byte == bracket => false,
+            _ => {
+                self.passed = before;
+                return Some(End::Stop);
+            }
         };
-        self.tokens = rest;
+        self.skip(1);
         self.at = next + usize::from(is_comma);
         if is_comma { None } else { Some(End::Closes) }
-    }
-
-    /// Is nothing found in the text between these quotes, and no document?
-    #[inline(always)]
-    fn stays(&mut self, open: usize, close: usize) -> bool {
-        let Some(text) = self.window.get(open + 1..close) else { return false };
-        if self.looks && matches!(text.first(), Some(b'{' | b'[' | b'\\' | b' ' | 0xef))
-            || self.index.may_hold(open + 1, close)
-        {
-            return false;
-        }
-        if close >= self.odd && self.is_odd(open, close) && memchr::memchr(b'\\', text).is_some() {
-            return false;
-        }
-        !self.detectors.may_be_secret(text, self.last_key())
-    }
-
-    #[inline(always)]
-    fn last_key(&self) -> &'i [u8] {
-        let here = |(from, to)| self.window.get(from..to).unwrap_or_default();
-        self.key.map_or(self.before, here)
     }
 
     /// Does a byte of a key make it more than its bytes?
@@ -392,3 +339,5 @@ impl<'i> Pass<'i> {
         self.odd < close
     }
 }
+
+const _: () = assert!(AHEAD >= 32);

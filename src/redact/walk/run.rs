@@ -79,11 +79,11 @@ impl Place {
 impl Walk {
     /// Walks from `from`, where no token is open, as far as tokens are whole and plain; where it stopped.
     #[inline(never)]
-    pub(super) fn run(
+    pub(super) fn run<'i>(
         &mut self,
-        plan: &Plan,
-        bytes: &[u8],
-        index: &Index,
+        plan: &'i Plan,
+        bytes: &'i [u8],
+        index: &'i Index,
         from: usize,
     ) -> Result<usize, Malformed> {
         let mut ahead = Ahead::new(bytes, index, from);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::redact::plan::Plan;
 use crate::redact::walk::LastKey;
 use crate::redact::walk::Owns;
+use crate::redact::walk::QuietKeys;
 use crate::redact::walk::Walk;
 
 thread_local! {
@@ -26,6 +27,7 @@ impl Walk {
         next.output = std::mem::take(&mut walk.output);
         (next.key, next.counts) = (std::mem::take(&mut walk.key), std::mem::take(&mut walk.counts));
         next.last_key = std::mem::take(&mut walk.last_key);
+        next.quiet = walk.quiet.take();
         *walk = next;
         walk
     }
@@ -38,6 +40,7 @@ impl Walk {
         self.output.clear(KEPT_BYTES_MAX);
         self.last_key = std::mem::take(&mut self.last_key).emptied();
         cleared(&mut self.key, KEPT_BYTES_MAX);
+        self.quiet.iter_mut().for_each(QuietKeys::forget);
         SPARE.set(Some(self));
     }
 }
