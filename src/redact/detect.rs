@@ -195,16 +195,21 @@ impl Detectors {
     /// Finds the values in a text that stands below this key, or below none. What it finds is added, sorted by where it
     /// begins. Two may overlap, but neither holds the other, unless they are two kinds of the same bytes.
     pub fn find(&self, text: &str, key: &str, found: &mut Vec<Found>) {
+        self.find_in(text.as_bytes(), key.as_bytes(), found);
+    }
+
+    /// The same, of bytes that are text.
+    pub(super) fn find_in(&self, text: &[u8], key: &[u8], found: &mut Vec<Found>) {
         let before = found.len();
         let key = Key::new(key);
-        let start = Start::of(text.as_bytes());
+        let start = Start::of(text);
         let is_plain = start.length == text.len() && start.odd == 0;
         match if is_plain { None } else { plain::plain(text) } {
             // Most characters that begin like others than they are read as are read as themselves.
-            None if !is_plain && !glance::may_hold_plain(text.as_bytes()) => {
-                scan::secret(text.as_bytes(), self.kinds, &key, found);
+            None if !is_plain && !glance::may_hold_plain(text) => {
+                scan::secret(text, self.kinds, &key, found);
             }
-            None => scan::scan(text.as_bytes(), start, self.kinds, &key, found),
+            None => scan::scan(text, start, self.kinds, &key, found),
             Some(plain) => {
                 scan::scan(&plain.bytes, Start::of(&plain.bytes), self.kinds, &key, found);
                 for found in found.iter_mut().skip(before) {

@@ -14,8 +14,16 @@ use crate::redact::text;
 
 /// What replaces the inside of a JSON string, which stands below this key, if something is found in it. `found` is told
 /// of the set of classes of each value.
-pub(super) fn masked(plan: &Plan, raw: &[u8], key: &str, mut count: impl FnMut(u16)) -> Option<Vec<u8>> {
+pub(super) fn masked(plan: &Plan, raw: &[u8], key: &[u8], mut count: impl FnMut(u16)) -> Option<Vec<u8>> {
     let has_escape = memchr::memchr(b'\\', raw).is_some();
+    let mut found = Vec::new();
+    if !has_escape {
+        // Most texts hold nothing, and are text.
+        plan.detectors.find_in(raw, key, &mut found);
+        if found.is_empty() {
+            return None;
+        }
+    }
     let (text, is_whole) = match str::from_utf8(raw).ok()? {
         raw if has_escape => match text::unescape(raw.as_bytes()) {
             Some(text) => (Cow::Owned(text), true),
@@ -24,8 +32,9 @@ pub(super) fn masked(plan: &Plan, raw: &[u8], key: &str, mut count: impl FnMut(u
         },
         raw => (Cow::Borrowed(raw), true),
     };
-    let mut found = Vec::new();
-    plan.detectors.find(&text, key, &mut found);
+    if has_escape {
+        plan.detectors.find_in(text.as_bytes(), key, &mut found);
+    }
     if found.is_empty() {
         return None;
     }

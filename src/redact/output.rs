@@ -59,8 +59,9 @@ impl ShortText {
         short
     }
 
-    pub(super) const fn len(&self) -> usize {
-        self.length
+    /// Is there none?
+    pub(super) const fn is_empty(&self) -> bool {
+        self.length == 0
     }
 }
 

@@ -163,24 +163,32 @@ impl Number {
 /// surrogate pair, which every parser maps to something else.
 pub(super) fn unescape(raw: &[u8]) -> Option<String> {
     let mut text = String::with_capacity(raw.len());
-    let mut rest = std::str::from_utf8(raw).ok()?.chars();
-    while let Some(c) = rest.next() {
-        match c {
-            '"' | '\0'..='\x1f' => return None,
-            '\\' => text.push(match rest.next()? {
-                c @ ('"' | '\\' | '/') => c,
-                'b' => '\x08',
-                'f' => '\x0c',
-                'n' => '\n',
-                'r' => '\r',
-                't' => '\t',
-                'u' => escaped_unit(&mut rest)?,
-                _ => return None,
-            }),
-            c => text.push(c),
+    let mut rest = std::str::from_utf8(raw).ok()?;
+    loop {
+        // What stands between escapes is copied as it is.
+        let end = memchr::memchr(b'\\', rest.as_bytes());
+        let (plain, escape) = rest.split_at_checked(end.unwrap_or(rest.len()))?;
+        if plain.bytes().fold(false, |is_bad, byte| is_bad | (byte == b'"') | (byte < 0x20)) {
+            return None;
         }
+        text.push_str(plain);
+        if end.is_none() {
+            return Some(text);
+        }
+        let mut next = escape.chars();
+        next.next();
+        text.push(match next.next()? {
+            c @ ('"' | '\\' | '/') => c,
+            'b' => '\x08',
+            'f' => '\x0c',
+            'n' => '\n',
+            'r' => '\r',
+            't' => '\t',
+            'u' => escaped_unit(&mut next)?,
+            _ => return None,
+        });
+        rest = next.as_str();
     }
-    Some(text)
 }
 
 /// The same of a string that is valid, with U+FFFD for each half of a surrogate pair.

@@ -34,6 +34,7 @@ use crate::redact::text::Owed;
 use act::Captured;
 use find::LastKey;
 use index::Index;
+use pass::Memory;
 use quiet::QuietKeys;
 use rows::Row;
 
@@ -136,6 +137,7 @@ pub(super) struct Walk {
     key_escape: bool,
     last_key: LastKey,
     quiet: Option<QuietKeys>,
+    memory: Memory,
     owed: Owed,
     number: Number,
     number_bytes: usize,
@@ -179,6 +181,7 @@ impl Walk {
             key_escape: false,
             last_key: LastKey::default(),
             quiet: None,
+            memory: Memory::default(),
             owed: Owed::Nothing,
             number: Number::Start,
             number_bytes: 0,

@@ -6,7 +6,7 @@
 //! (`tests::what_a_glance_passes_over_holds_nothing`).
 //! Never: looks at more of a text than its bytes, so that it may be asked of a piece of a body.
 
-mod signs;
+pub(super) mod signs;
 
 use super::token;
 

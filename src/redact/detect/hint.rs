@@ -31,23 +31,23 @@ impl Hint {
 
 /// The key that a text stands below. Its words are read when they are first asked for.
 pub(super) struct Key<'k> {
-    key: &'k str,
+    key: &'k [u8],
     says: Cell<Option<Hint>>,
 }
 
 impl<'k> Key<'k> {
-    pub(super) const fn new(key: &'k str) -> Self {
+    pub(super) const fn new(key: &'k [u8]) -> Self {
         Self { key, says: Cell::new(None) }
     }
 
     /// May it speak of a secret?
     pub(super) fn may_speak_of_secrets(&self) -> bool {
-        may_speak_of_secrets(self.key.as_bytes())
+        may_speak_of_secrets(self.key)
     }
 
     /// Does it say this of the value?
     pub(super) fn has(&self, hint: Hint) -> bool {
-        let says = self.says.get().unwrap_or_else(|| of_words(self.key.as_bytes()));
+        let says = self.says.get().unwrap_or_else(|| of_words(self.key));
         self.says.set(Some(says));
         says.has(hint)
     }
@@ -184,10 +184,10 @@ mod tests {
         for key in ["", "hotel", "phon", "telling", "caller"] {
             assert_eq!(of_words(key.as_bytes()), Hint::NONE, "{key}");
         }
-        assert!(Key::new("apiKey").has(Hint::SECRET));
-        assert!(Key::new("client_secret").has(Hint::SECRET));
-        assert!(Key::new("taxId").has(Hint::ID));
-        assert!(!Key::new("monkey").has(Hint::SECRET));
+        assert!(Key::new(b"apiKey").has(Hint::SECRET));
+        assert!(Key::new(b"client_secret").has(Hint::SECRET));
+        assert!(Key::new(b"taxId").has(Hint::ID));
+        assert!(!Key::new(b"monkey").has(Hint::SECRET));
     }
 
     #[test]

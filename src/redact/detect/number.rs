@@ -271,7 +271,7 @@ mod tests {
     fn found(text: &str, kind: Kind) -> Option<&str> {
         let to = text.bytes().take_while(u8::is_ascii_digit).count();
         let mut found = Vec::new();
-        find(text.as_bytes(), 0, to, Kinds::from_iter([kind]), &Key::new(""), &mut found)?;
+        find(text.as_bytes(), 0, to, Kinds::from_iter([kind]), &Key::new(b""), &mut found)?;
         text.get(found[0].from..found[0].to)
     }
 

@@ -3,6 +3,10 @@
 //! `４１１１` and `4111` are one number to whoever reads it, and so is one with a soft hyphen or a zero-width space in it.
 //! Never: changes a text without any of these; of most texts a look at their bytes says so.
 
+use super::glance::signs;
+use super::glance::signs::Each;
+use super::glance::signs::Signs;
+
 /// A text made plain, with where each byte was.
 pub(super) struct Plain {
     pub(super) bytes: Vec<u8>,
@@ -25,10 +29,11 @@ pub(super) const fn is_odd(byte: u8) -> bool {
 }
 
 /// The text as it is read; nothing if it is plain already.
-pub(super) fn plain(text: &str) -> Option<Plain> {
-    if text.is_ascii() || !text.chars().any(|c| !c.is_ascii() && read_as(c) != Read::Itself) {
+pub(super) fn plain(text: &[u8]) -> Option<Plain> {
+    if !may_be_other(text) {
         return None;
     }
+    let text = str::from_utf8(text).ok()?;
     let mut plain = Plain { bytes: Vec::new(), from: Vec::new(), len: text.len() };
     for (at, c) in text.char_indices() {
         match if c.is_ascii() { Read::Itself } else { read_as(c) } {
@@ -46,6 +51,39 @@ pub(super) fn plain(text: &str) -> Option<Plain> {
     Some(plain)
 }
 
+/// Is a character read as another, or not drawn?
+fn may_be_other(text: &[u8]) -> bool {
+    struct Others<'t> {
+        text: &'t [u8],
+        at: usize,
+        found: bool,
+    }
+    impl Each for Others<'_> {
+        #[inline(always)]
+        fn block(&mut self, signs: Signs) {
+            let mut odd = signs.odd;
+            while odd != 0 && !self.found {
+                self.found = !is_itself(self.text, self.at + odd.trailing_zeros() as usize);
+                odd &= odd.wrapping_sub(1);
+            }
+            self.at += 64;
+        }
+    }
+    signs::each(text, Others { text, at: 0, found: false }).found
+}
+
+/// Is the character that begins here read as itself? What is none is, too.
+fn is_itself(text: &[u8], at: usize) -> bool {
+    let rest = text.get(at..).unwrap_or_default();
+    let length = match rest.first() {
+        Some(0xc2..=0xdf) => 2,
+        Some(0xe0..=0xef) => 3,
+        Some(_) | None => 4,
+    };
+    let text = rest.get(..length).and_then(|bytes| str::from_utf8(bytes).ok());
+    text.and_then(|text| text.chars().next()).is_none_or(|c| read_as(c) == Read::Itself)
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Read {
     Itself,
@@ -58,6 +96,8 @@ const ZEROS: [u32; 7] = [0x660, 0x6f0, 0x966, 0x9e6, 0xe50, 0x17e0, 0xff10];
 
 fn read_as(c: char) -> Read {
     match c {
+        // Most of what is written: nothing of what follows is among it.
+        '\u{3000}'..='\u{fdff}' => Read::Itself,
         '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' => Read::As(b' '),
         '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' => Read::As(b'-'),
         '\u{ad}'
@@ -97,10 +137,10 @@ mod tests {
     #[test]
     fn a_plain_text_knows_where_each_byte_was() {
         let text = "a４\u{200b}1é\u{a0}٣";
-        let plain = plain(text).unwrap();
+        let plain = plain(text.as_bytes()).unwrap();
         assert_eq!(str::from_utf8(&plain.bytes).unwrap(), "a41é 3");
         assert_eq!(plain.places(1, 3), (1, 8));
         assert_eq!(plain.places(6, 7), (12, 14));
-        assert!(super::plain("née 1").is_none());
+        assert!(super::plain("née 1".as_bytes()).is_none());
     }
 }

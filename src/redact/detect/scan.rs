@@ -53,6 +53,8 @@ pub(super) fn scan(text: &[u8], first: Start, kinds: Kinds, key: &Key<'_>, found
 /// Finds a secret, which is the whole text.
 pub(super) fn secret(text: &[u8], kinds: Kinds, key: &Key<'_>, found: &mut Vec<Found>) {
     if kinds.has(Kind::Secret)
+        && text.len() >= token::SECRET_BYTES_MIN
+        && !token::is_spaced(text)
         && key.may_speak_of_secrets()
         && token::may_be_random(text)
         && key.has(Hint::SECRET)

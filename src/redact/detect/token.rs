@@ -145,7 +145,16 @@ pub(super) fn may_be_random(text: &[u8]) -> bool {
 }
 
 /// The kind of what begins here and where it ends.
+#[inline]
 pub(super) fn find(text: &[u8], from: usize, kinds: super::Kinds) -> Option<(usize, Kind)> {
+    let (first, second) = (byte(text, from), byte(text, from + 1));
+    if first != b'e' && !forms(first).iter().any(|Form(start, ..)| byte(start, 1) == second) {
+        return None;
+    }
+    find_one(text, from, kinds)
+}
+
+fn find_one(text: &[u8], from: usize, kinds: super::Kinds) -> Option<(usize, Kind)> {
     let jwt = || jwt(text, from).map(|to| (to, Kind::Jwt));
     let key = || key(text, from).map(|to| (to, Kind::Token));
     kinds.has(Kind::Jwt).then(jwt).flatten().or_else(|| kinds.has(Kind::Token).then(key).flatten())

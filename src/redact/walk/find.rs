@@ -24,10 +24,6 @@ pub(super) struct LastKey {
 }
 
 impl LastKey {
-    fn text<'k>(&'k self, bytes: &'k [u8]) -> &'k str {
-        str::from_utf8(self.raw(bytes)).unwrap_or_default()
-    }
-
     fn raw<'k>(&'k self, bytes: &'k [u8]) -> &'k [u8] {
         let here = |(from, to)| bytes.get(from..to).unwrap_or_default();
         self.at.map_or(self.text.as_slice(), here)
@@ -130,7 +126,7 @@ impl Walk {
             sets.push(plan.detected_most());
             Some(mask::REDACTED.as_bytes().to_vec())
         } else {
-            finds::masked(plan, text, self.last_key.text(bytes), |set| sets.push(set))
+            finds::masked(plan, text, self.last_key.raw(bytes), |set| sets.push(set))
         };
         for set in sets {
             self.count(plan, set);
@@ -197,7 +193,7 @@ impl Walk {
         to: usize,
     ) -> Result<(), Malformed> {
         let mut sets = Vec::new();
-        let masked = finds::masked(plan, raw, "", |set| sets.push(set));
+        let masked = finds::masked(plan, raw, b"", |set| sets.push(set));
         for set in sets {
             self.count(plan, set);
         }

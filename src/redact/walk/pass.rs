@@ -26,6 +26,8 @@ use crate::redact::walk::run::Ahead;
 use crate::redact::walk::scalar::scalar;
 use hit::Hit;
 
+pub(super) use hit::Memory;
+
 /// Why a pass over members or items ended.
 enum End {
     /// The next one has to be looked at.
@@ -276,21 +278,58 @@ impl<'i> Pass<'i> {
     ) -> Option<End> {
         match self.byte(value) {
             b'"' => {
-                // A text that was changed must be passed over: so that is what is asked last.
-                if FINDS && self.may_be_secret(value, last)
-                    || FINDS && last >= self.eyed && !self.text_stays(walk, value, last, bracket)
-                {
-                    return Some(End::Stop);
+                if FINDS {
+                    let may_be_secret = self.may_be_secret(value, last);
+                    if (may_be_secret || last >= self.eyed)
+                        && !self.text_stays(walk, (value, last), may_be_secret, (BEFORE + 2, bracket))
+                    {
+                        return Some(End::Stop);
+                    }
                 }
                 self.goes_on(last + 1, BEFORE + 2, bracket)
             }
             b'{' => Some(End::Opens(Kind::Object, value)),
-            b'[' => Some(End::Opens(Kind::Array, value)),
+            b'[' if !self.is_number(BEFORE + 1) => Some(End::Opens(Kind::Array, value)),
+            b'[' => match self.flat::<BEFORE>(walk) {
+                // Behind its bracket a comma or another one is a token of its own.
+                Some((end, tokens)) => {
+                    let is_token = matches!(self.byte(end), b',' | b'}' | b']');
+                    self.goes_on(end, tokens + usize::from(is_token), bracket)
+                }
+                None => Some(End::Opens(Kind::Array, value)),
+            },
             first => match scalar(self.window, value, first) {
                 Some(end) => self.goes_on(end, BEFORE + 1, bracket),
                 None => Some(End::Stop),
             },
         }
+    }
+
+    /// Does a number begin at the token after so many?
+    #[inline(always)]
+    fn is_number(&self, tokens: usize) -> bool {
+        let next = self.tokens.get(self.passed + tokens).copied().unwrap_or(u16::MAX);
+        matches!(self.byte(usize::from(next)), b'-' | b'0'..=b'9')
+    }
+
+    /// Where an array ends that comes after so many tokens and holds nothing but numbers and literals, some of them, without
+    /// spaces; and how many tokens there are up to there. Only where nothing is done with an array.
+    #[inline(never)]
+    fn flat<const BEFORE: usize>(&self, walk: &Walk) -> Option<(usize, usize)> {
+        if !walk.passes_within(self.plan, &walk.top) || walk.around.len() >= limits::JSON_DEPTH_MAX {
+            return None;
+        }
+        self.plan.shape.state_ref(walk.top.state)?.quiet(walk.top.kind == Kind::Object, false)?;
+        for tokens in BEFORE + 1.. {
+            let value = self.tokens.get(self.passed + tokens).copied().map(usize::from)?;
+            let end = scalar(self.window, value, self.byte(value))?;
+            match self.byte(end) {
+                b',' => {}
+                b']' => return Some((end + 1, tokens + 1)),
+                _ => return None,
+            }
+        }
+        None
     }
 
     /// Passes over a value that ends before `end` and has so many tokens, and over the comma behind it. Otherwise why not.
@@ -313,23 +352,22 @@ impl<'i> Pass<'i> {
     /// The same where there is space behind the value.
     #[inline(never)]
     fn goes_far(&mut self, byte: u8, tokens: usize, bracket: u8) -> Option<End> {
-        if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
-            return Some(End::Stop);
-        }
-        let before = self.passed;
-        self.skip(tokens);
-        let [next] = self.next();
+        let next = self.behind(byte, tokens);
         let is_comma = match self.byte(next) {
             b',' => true,
             byte if byte == bracket => false,
-            _ => {
-                self.passed = before;
-                return Some(End::Stop);
-            }
+            _ => return Some(End::Stop),
         };
-        self.skip(1);
+        self.skip(tokens + 1);
         self.at = next + usize::from(is_comma);
         if is_comma { None } else { Some(End::Closes) }
+    }
+
+    /// The token that comes after so many, if this byte stands before it and is space; else none.
+    fn behind(&self, byte: u8, tokens: usize) -> usize {
+        let is_space = matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
+        let next = self.tokens.get(self.passed + tokens).filter(|_| is_space);
+        next.map_or(usize::from(u16::MAX), |next| usize::from(*next))
     }
 
     /// Does a byte of a key make it more than its bytes?

@@ -28,7 +28,7 @@ impl QuietKeys {
 impl Walk {
     /// Is nothing found in a key that has no escape?
     pub(super) fn is_quiet_key(&mut self, plan: &Plan, key: &[u8]) -> bool {
-        let found = || finds::masked(plan, key, "", |_| {}).is_some();
+        let found = || finds::masked(plan, key, b"", |_| {}).is_some();
         let all = self.quiet.get_or_insert_with(|| QuietKeys(Box::new([([0; BYTES], 0); KEYS])));
         let Some((kept, length)) = all.0.get_mut(place(key)) else { return !found() };
         if kept.get(..*length) == Some(key) && !key.is_empty() {
@@ -78,7 +78,7 @@ mod tests {
             let plan = plan();
             let mut walk = Walk::new(&plan);
             for key in &keys {
-                let found = finds::masked(&plan, key.as_bytes(), "", |_| {}).is_some();
+                let found = finds::masked(&plan, key.as_bytes(), b"", |_| {}).is_some();
                 prop_assert_eq!(walk.is_quiet_key(&plan, key.as_bytes()), !found, "{}", key);
             }
         }

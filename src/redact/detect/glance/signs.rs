@@ -14,7 +14,7 @@ use super::super::plain;
 
 /// A bit for each byte of a block.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Signs {
+pub(in crate::redact::detect) struct Signs {
     pub(super) at: u64,
     pub(super) colon: u64,
     pub(super) hyphen: u64,
@@ -23,11 +23,11 @@ pub(super) struct Signs {
     /// Letters, digits, `_` and `-`.
     pub(super) name: u64,
     /// Characters begin with it that are read as others (see [`plain`]).
-    pub(super) odd: u64,
+    pub(in crate::redact::detect) odd: u64,
 }
 
 /// What is told of each block.
-pub(super) trait Each {
+pub(in crate::redact::detect) trait Each {
     fn block(&mut self, signs: Signs);
 }
 
@@ -37,7 +37,7 @@ trait Read: Copy {
 
 /// Tells the signs of each block of these bytes; the last is filled up with spaces.
 #[inline]
-pub(super) fn each<E: Each>(bytes: &[u8], each: E) -> E {
+pub(in crate::redact::detect) fn each<E: Each>(bytes: &[u8], each: E) -> E {
     #[cfg(target_arch = "x86_64")]
     if let Some(simd) = V3::try_new() {
         struct On<'b, E>(V3, &'b [u8], E);

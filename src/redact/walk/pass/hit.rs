@@ -2,7 +2,7 @@
 //!
 //! Never: hides a part of a value, or begins what would have to be taken back.
 
-use crate::redact::output::ShortText;
+use crate::redact::automaton::StateIx;
 use crate::redact::symbols::SHORT;
 use crate::redact::walk::NOWHERE;
 use crate::redact::walk::Walk;
@@ -36,31 +36,77 @@ const fn masks() -> [u128; SHORT + 1] {
     masks
 }
 
+/// What is known of texts below a key: bodies say the same few keys over and over.
+#[derive(Debug, Clone, Copy, Default)]
+struct Known16 {
+    /// The key as of [`MASKS`]; 0 where nothing is known.
+    key: u128,
+    state: StateIx,
+    act: u16,
+    set: u16,
+}
+
+/// That of one body.
+#[derive(Debug, Default)]
+pub(in crate::redact::walk) struct Memory([Known16; 16]);
+
+impl Memory {
+    /// Where it is kept. Any place would do: all of the key is compared.
+    #[inline(always)]
+    fn place(key: u128) -> usize {
+        let halves = (key >> 64) as u64 ^ key as u64;
+        (halves.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60) as usize
+    }
+
+    #[inline(always)]
+    fn of(&self, key: u128, state: StateIx) -> Option<(u16, u16)> {
+        let known = self.0.get(Self::place(key))?;
+        (known.key == key && known.state == state).then_some((known.act, known.set))
+    }
+
+    fn keep(&mut self, key: u128, state: StateIx, (act, set): (u16, u16)) {
+        if let Some(known) = self.0.get_mut(Self::place(key)) {
+            *known = Known16 { key, state, act, set };
+        }
+    }
+}
+
 impl Walk {
     /// Passes over the next member if its value is only hidden: then what hides it is written. Its key, its colon and the first
     /// byte of its value are known to stand there.
     #[inline(never)]
     pub(super) fn hit(&mut self, pass: &mut Pass<'_>) -> Hit {
         let [open, close, value, last] = pass.next();
-        let (shape, window) = (&pass.plan.shape, pass.window);
-        let sixteen = window.get(open + 1..open + 1 + SHORT).and_then(|key| key.first_chunk());
+        let sixteen = pass.window.get(open + 1..open + 1 + SHORT).and_then(|key| key.first_chunk());
         let sixteen = sixteen.copied().map(u128::from_le_bytes);
-        let own = sixteen.zip(MASKS.get(close.wrapping_sub(open + 1)));
-        let own = own.and_then(|(sixteen, mask)| shape.short_member(self.top.state, sixteen & mask));
+        let key = sixteen.zip(MASKS.get(close.wrapping_sub(open + 1))).map(|(sixteen, mask)| sixteen & mask);
+        let key = key.unwrap_or_default();
+        let is_quick = pass.byte(value) == b'"' && pass.is_quick && pass.byte(last + 1) == b',';
+        if is_quick
+            && let Some(known) = self.memory.of(key, self.top.state)
+            && self.hide_quickly(pass, (value, last), known)
+        {
+            return Hit::Passed;
+        }
+        self.hit_new(pass, key, is_quick)
+    }
+
+    /// The same below a key of which nothing is known.
+    #[inline(never)]
+    fn hit_new(&mut self, pass: &mut Pass<'_>, key: u128, is_quick: bool) -> Hit {
+        let [open, close, value, last] = pass.next();
+        let (shape, window, first) = (&pass.plan.shape, pass.window, pass.byte(value));
+        let own = if key == 0 { None } else { shape.short_member(self.top.state, key) };
         let state = match own {
             Some(state) => state,
             None => shape.member(self.top.state, window.get(open + 1..close).unwrap_or_default()),
         };
-        let first = pass.byte(value);
         let Known { act, set, .. } = Self::known(pass.plan, state, first);
-        if first == b'"' && pass.is_quick && pass.byte(last + 1) == b',' {
-            let text = pass.plan.short_text(act);
-            let from = pass.index.from;
-            if text.len() != 0 && self.hide_quickly(pass.bytes, (from + value, from + last + 1), text, set) {
-                pass.skip(4);
-                pass.at = last + 2;
-                return Hit::Passed;
+        if is_quick && self.hide_quickly(pass, (value, last), (act, set)) {
+            if key != 0 {
+                self.memory.keep(key, self.top.state, (act, set));
             }
+            return Hit::Passed;
         }
         self.hit_any(pass, (act, set), state == shape.others(self.top.state))
     }
@@ -116,14 +162,24 @@ impl Walk {
         is_alone && self.output.has_spilled() && !self.counts.is_empty()
     }
 
-    /// Replaces what stands between these places of the piece. It is so unless something is amiss.
+    /// Replaces the text between these quotes, behind which a comma stands, if a short text is all that is done by this act.
     #[inline(always)]
-    fn hide_quickly(&mut self, bytes: &[u8], (from, to): (usize, usize), text: &ShortText, set: u16) -> bool {
-        let Some(count) = self.counts.get_mut(usize::from(set)) else { return false };
-        if !self.output.put(bytes, from..to, text) {
+    fn hide_quickly(
+        &mut self,
+        pass: &mut Pass<'_>,
+        (open, close): (usize, usize),
+        (act, set): (u16, u16),
+    ) -> bool {
+        let (text, from) = (pass.plan.short_text(act), pass.index.from);
+        let Some(count) = self.counts.get_mut(usize::from(set)).filter(|_| !text.is_empty()) else {
+            return false;
+        };
+        if !self.output.put(pass.bytes, from + open..from + close + 1, text) {
             return false;
         }
         *count = count.wrapping_add(1);
+        pass.skip(4);
+        pass.at = close + 2;
         true
     }
 }

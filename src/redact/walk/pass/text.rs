@@ -17,24 +17,32 @@ impl<'i> Pass<'i> {
         walk.is_quiet_key(self.plan, key)
     }
 
-    /// Is the text between these quotes passed over, and what is found in it replaced?
+    /// Is the text between these quotes passed over, and what is found in it replaced? It has so many tokens, with those
+    /// before it, and stands in what this bracket ends.
     #[inline(never)]
-    pub(super) fn text_stays(&mut self, walk: &mut Walk, open: usize, close: usize, bracket: u8) -> bool {
+    pub(super) fn text_stays(
+        &mut self,
+        walk: &mut Walk,
+        (open, close): (usize, usize),
+        may_be_secret: bool,
+        (tokens, bracket): (usize, u8),
+    ) -> bool {
         self.eyed = self.index.eyed_from(open + 1);
-        if self.eyed >= close {
-            return true;
-        }
         let Some(text) = self.window.get(open + 1..close) else { return false };
         if self.plan.looks && matches!(text.first(), Some(b'{' | b'[' | b'\\' | b' ' | 0xef)) {
             return false;
         }
-        let has_escape = self.index.is_odd(open, close) && memchr::memchr(b'\\', text).is_some();
-        if !has_escape && !self.index.may_hold(open + 1, close) {
+        let is_eyed = || {
+            self.index.may_hold(open + 1, close)
+                || self.index.is_odd(open, close) && memchr::memchr(b'\\', text).is_some()
+        };
+        if !may_be_secret && (self.eyed >= close || !is_eyed()) {
             return true;
         }
         // What is changed must be passed over at once.
-        let is_passed = matches!(self.byte(close + 1), byte if byte == b',' || byte == bracket);
-        if walk.output.is_holding() || !is_passed {
+        let is_end = |byte: u8| byte == b',' || byte == bracket;
+        let byte = self.byte(close + 1);
+        if walk.output.is_holding() || !is_end(byte) && !is_end(self.byte(self.behind(byte, tokens))) {
             return false;
         }
         let from = self.index.from;
@@ -42,7 +50,7 @@ impl<'i> Pass<'i> {
             walk.last_key.stands_at(from + open, from + close);
         }
         walk.find_in(self.plan, self.bytes, from + open + 1, from + close);
-        // It stands where the pass was, and is looked at no more.
+        // It is passed, and looked at no more.
         self.eyed = self.index.eyed_from(close);
         true
     }
