@@ -29,6 +29,7 @@ mod raw;
 mod records;
 mod redaction;
 mod shadow;
+mod ship;
 mod timeouts;
 mod tree;
 mod units;
@@ -196,6 +197,8 @@ pub struct DecisionLog {
     pub file: Option<PathBuf>,
     /// The standard output.
     pub stdout: bool,
+    /// The places that they are sent to from there.
+    pub ship: Vec<crate::ship::Settings>,
     /// The file that uses of `palisade reveal` are appended to, which no sidecar writes to.
     pub reveals: Option<PathBuf>,
 }

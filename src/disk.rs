@@ -28,6 +28,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
@@ -111,6 +112,8 @@ struct Shared {
     /// Records that were not even taken, since the writer last looked.
     refused: Refused,
     writing: AtomicBool,
+    /// The number after the last record that is on the device.
+    synced: AtomicU64,
 }
 
 impl Shared {
@@ -154,8 +157,9 @@ impl Disk {
         if store.is_none() && file.is_none() && stdout.is_none() {
             return Err(OpenError::NoSink);
         }
-        let shared =
-            Arc::new(Shared { counters, refused: Refused::default(), writing: AtomicBool::new(true) });
+        let synced = AtomicU64::new(store.as_ref().map_or(0, Store::synced));
+        let writing = AtomicBool::new(true);
+        let shared = Arc::new(Shared { counters, refused: Refused::default(), writing, synced });
         let (to_writer, messages) = std::sync::mpsc::sync_channel(limits::JOURNAL_MESSAGES_MAX);
         let writer = Writer::new(store, file, stdout, Arc::clone(&shared));
         let thread = std::thread::Builder::new()
@@ -198,6 +202,12 @@ impl Disk {
     #[must_use]
     pub fn is_writing(&self) -> bool {
         self.shared.writing.load(Ordering::Relaxed)
+    }
+
+    /// The number after the last record that is on the device: what may be sent on.
+    #[must_use]
+    pub fn synced(&self) -> u64 {
+        self.shared.synced.load(Ordering::Acquire)
     }
 
     /// Waits until all that was handed over is written, and ends the writer. Workers come first: what they append

@@ -28,6 +28,7 @@
 //! | [`config`] | `palisade.yaml`, checked whole before anything starts |
 //! | [`telemetry`] | log lines and metrics |
 //! | [`disk`] | the thread that writes the decision log |
+//! | [`ship`] | the threads that send the decision log on |
 //! | [`shadow`] | the thread that looks at decisions with policies that decide nothing |
 //! | [`learning`] | the thread that learns from bodies that pass |
 //! | [`reload`] | the thread that watches the files and publishes the next snapshot |
@@ -84,6 +85,7 @@ pub mod disk;
 pub mod learning;
 pub mod reload;
 pub mod shadow;
+pub mod ship;
 pub mod telemetry;
 
 pub mod admin;

@@ -6,12 +6,14 @@ mod archive;
 mod evidence;
 mod graphql;
 mod keys;
+mod ship;
 mod sockets;
 
 pub use archive::*;
 pub use evidence::*;
 pub use graphql::*;
 pub use keys::*;
+pub use ship::*;
 pub use sockets::*;
 
 /// Longest segment of a tenant path, DataKey or class name, in bytes: the length of a DNS label (RFC 1035).

@@ -14,9 +14,15 @@ use crate::file;
 use crate::ids::Digest;
 use crate::limits;
 
+mod client;
 mod oci;
 mod s3;
+mod tls;
 mod web;
+
+pub use client::Client;
+pub use s3::Once;
+pub use tls::tls;
 
 /// A place that a bundle is published at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -215,6 +221,22 @@ pub fn post(
     Ok((reply.status.as_u16(), reply.bytes(most)?))
 }
 
+/// Reads the URL of a web server, `https` or `http`.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn web_url(text: &str) -> Result<http::Uri, String> {
+    web::url(text)
+}
+
+/// Puts an object into a bucket of an S3-compatible store, unless there is one of that key already.
+///
+/// # Errors
+/// When the store cannot be reached in time, or refuses.
+pub fn put_once(bucket: &str, key: &str, access: &Access, bytes: &[u8]) -> Result<Once, Failed> {
+    s3::Store::new(access)?.put_once(bucket, key, bytes)
+}
+
 fn found(reply: Option<web::Reply>) -> Result<Found, Failed> {
     let Some(reply) = reply else { return Ok(Found::Same) };
     let tag = reply.header("etag").map(|tag| Tag(tag.to_owned()));
@@ -239,6 +261,13 @@ fn escaped(text: &str, kept: &str) -> String {
 }
 
 /// The one line of a file with a credential.
+///
+/// # Errors
+/// When it cannot be read, or is more than that.
+pub fn credential(path: &Path) -> Result<String, Failed> {
+    secret(path)
+}
+
 fn secret(path: &Path) -> Result<String, Failed> {
     let failed = |why: &dyn fmt::Display| Failed(format!("`{}` cannot be read: {why}", path.display()));
     let text = file::text(path, limits::CREDENTIAL_BYTES_MAX).map_err(|error| failed(&error))?;

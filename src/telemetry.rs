@@ -12,6 +12,7 @@ pub use metrics::LearningCounters;
 pub use metrics::Metrics;
 pub use metrics::OriginCounters;
 pub use metrics::ShadowCounters;
+pub use metrics::ShipCounters;
 pub use worker::Label;
 pub use worker::WorkerMetrics;
 

@@ -45,12 +45,13 @@ const LAYERS: &[(&str, &[&str])] = &[
         "config",
         &[
             "ids", "limits", "problem", "redact", "model", "identity", "policy", "tenancy", "snapshot",
-            "request", "remote", "disk",
+            "request", "remote", "disk", "ship",
         ],
     ),
     ("background", &["limits"]),
     ("telemetry", &["ids", "limits", "model", "learn", "audit", "request", "snapshot"]),
     ("disk", &["ids", "limits", "audit", "file", "telemetry"]),
+    ("ship", &["ids", "limits", "audit", "file", "remote", "evidence", "background", "telemetry", "disk"]),
     (
         "shadow",
         &[
@@ -112,6 +113,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "config",
             "telemetry",
             "disk",
+            "ship",
             "shadow",
             "learning",
             "reload",

@@ -1,7 +1,7 @@
 //! `palisade run`: loads the config and the first snapshot, and serves until it is told to stop.
 //!
 //! Threads: one per worker, one for the journal, one that looks at decisions with policies in shadow, one that learns from bodies
-//! where that is asked for, one for reloading with helpers while it loads, one that asks for bundles where there is a source of them, and this one for signals and the admin
+//! where that is asked for, one for reloading with helpers while it loads, one that asks for bundles where there is a source of them, one for each place that the decision log is sent to, and this one for signals and the admin
 //! listener.
 //! Never: serves with anything that `check` would refuse, or without a decision log.
 
@@ -58,6 +58,7 @@ use super::check;
 use super::check::Ready;
 
 mod changes;
+mod shipping;
 
 use changes::Told;
 
@@ -123,6 +124,7 @@ fn serve(config: &Config, live: &Arc<Live>, reading: &Reading) -> Result<(), Str
     let counters = metrics.journal().map_err(|error| error.to_string())?;
     let disk = Arc::new(Disk::open(&sinks, counters).map_err(|error| error.to_string())?);
     let shadow = start_shadow(config, live, &disk, &metrics)?;
+    let shipping = shipping::start(config, &disk, &metrics)?;
     let process = Process {
         live: Arc::clone(live),
         disk,
@@ -168,6 +170,9 @@ fn serve(config: &Config, live: &Arc<Live>, reading: &Reading) -> Result<(), Str
     }
     process.disk.event(&Event::Stop);
     process.disk.close();
+    if let Some(shipping) = shipping {
+        shipping.close();
+    }
     tracing::info!("stopped");
     served
 }

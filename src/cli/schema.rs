@@ -2,6 +2,7 @@
 //!
 //! Never: prints a schema that the code does not use.
 
+use crate::audit::row::CLICKHOUSE_TABLE;
 use crate::cases;
 use crate::config::Config;
 use crate::policy;
@@ -14,7 +15,8 @@ Examples:
   palisade schema config > config.schema.json     for editors: # yaml-language-server: $schema=config.schema.json
   palisade schema record                          the decision record
   palisade schema tests > test.schema.json        the test files beside the policies
-  palisade schema cedar                           what policies may say";
+  palisade schema cedar                           what policies may say
+  palisade schema clickhouse | clickhouse-client  the table that the decision log is sent to";
 
 /// What `schema` takes.
 #[derive(Debug, Clone, clap::Args)]
@@ -35,6 +37,8 @@ enum Of {
     Tests,
     /// Cedar schema of the policies.
     Cedar,
+    /// The table of ClickHouse that the decision log is sent to.
+    Clickhouse,
 }
 
 pub(super) fn schema(arguments: &Arguments, out: &mut Out) -> Result<Exit, String> {
@@ -43,6 +47,7 @@ pub(super) fn schema(arguments: &Arguments, out: &mut Out) -> Result<Exit, Strin
         Of::Record => crate::audit::schema_json(),
         Of::Tests => cases::schema_json(),
         Of::Cedar => policy::SCHEMA.to_owned(),
+        Of::Clickhouse => CLICKHOUSE_TABLE.to_owned(),
     };
     out.raw(text.as_bytes());
     Ok(Exit::Ok)

@@ -12,6 +12,7 @@ use crate::snapshot::UnknownRoute;
 pub(super) mod bundle;
 pub(super) mod learning;
 pub(super) mod records;
+pub(super) mod ship;
 
 /// Palisade's configuration, `palisade.yaml`.
 ///

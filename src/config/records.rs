@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::DecisionLog;
 use super::check::Checker;
 use super::raw::records as raw;
+use super::ship;
 use super::units;
 use crate::disk::StoreSettings;
 use crate::ids::Action;
@@ -56,14 +57,14 @@ pub(super) fn decision_log(c: &mut Checker<'_>, raw: &raw::DecisionLog) -> Decis
             checkpoint_ms: units::ms(checkpoint),
         }
     });
-    DecisionLog { store, durable, file, stdout, reveals }
+    DecisionLog { store, durable, file, stdout, ship: ship::ship(c, &raw.ship), reveals }
 }
 
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 
 /// What makes sense with a directory only.
 fn needs_dir(c: &mut Checker<'_>) {
-    const KEYS: [&str; 7] = [
+    const KEYS: [&str; 8] = [
         "key_file",
         "previous_key_file",
         "segment_size",
@@ -71,6 +72,7 @@ fn needs_dir(c: &mut Checker<'_>) {
         "max_size",
         "checkpoint_every",
         "durable",
+        "ship",
     ];
     for key in KEYS {
         let path = format!("decision_log.{key}");

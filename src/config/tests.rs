@@ -101,6 +101,46 @@ decision_log: {stdout: false}
 }
 
 #[test]
+fn each_problem_of_a_place_that_the_log_is_sent_to_is_named() {
+    let places = |text: &str| {
+        let text = format!("{SMALL}decision_log: {{dir: log, ship: [{text}]}}\n");
+        read(&text).map(|(config, _)| config.decision_log.ship).map_err(|problems| {
+            let errors = problems.into_iter().filter(|problem| problem.severity == Severity::Error);
+            errors.map(|problem| problem.message.to_string()).collect::<Vec<_>>()
+        })
+    };
+    let http = "kind: http, url: 'https://x.example/in'";
+    let [one] = &places(&format!("{{name: siem, {http}, format: ocsf}}")).unwrap()[..] else { panic!("one") };
+    assert!(matches!(&one.to, crate::ship::To::Http { format: crate::ship::Format::Ocsf, .. }));
+    let [one] = &places("{name: ch, kind: clickhouse, url: 'https://x.example'}").unwrap()[..] else {
+        panic!("one")
+    };
+    let crate::ship::To::ClickHouse { url } = &one.to else { panic!("clickhouse") };
+    let query = "query=INSERT%20INTO%20palisade.decisions%20FORMAT%20JSONEachRow&async_insert=1&wait_for_async_insert=1";
+    assert_eq!(url.query(), Some(query));
+    for (text, message) in [
+        ("{kind: http, url: 'https://x.example/'}", "`decision_log.ship.0.name` is required"),
+        ("{name: a}", "`decision_log.ship.0.kind` is required"),
+        ("{name: a, kind: smtp}", "`smtp` is not a kind of place"),
+        ("{name: A, kind: s3, bucket: b}", "`A` is not a name"),
+        ("{name: a, kind: http}", "`decision_log.ship.0.url` is required"),
+        ("{name: a, kind: http, url: 'http://x.example/'}", "the decision log is sent without TLS"),
+        ("{name: a, kind: otlp, url: 'https://x.example', format: ocsf}", "`ocsf` is not for this kind"),
+        ("{name: a, kind: clickhouse, url: 'https://x.example', table: 'a;b'}", "`a;b` is not a table"),
+        ("{name: a, kind: kafka, brokers: [a], topic: t}", "`` is not a list of brokers"),
+        (
+            "{name: a, kind: kafka, brokers: ['a:1'], topic: t, username: u}",
+            "`u` is not a user with a password",
+        ),
+        ("{name: a, kind: s3}", "`decision_log.ship.0.bucket` is required"),
+        ("{name: a, kind: s3, bucket: b, batch: 0}", "`0` is not a number of records"),
+        (&format!("{{name: a, {http}}}, {{name: a, {http}}}"), "there are two places named `a`"),
+    ] {
+        assert_eq!(places(text).unwrap_err(), [message], "{text}");
+    }
+}
+
+#[test]
 fn every_key_can_be_set_over_the_file_and_a_wrong_one_is_named() {
     let set = |sets: &[&str]| {
         let sets: Vec<String> = sets.iter().map(|s| (*s).to_owned()).collect();

@@ -89,6 +89,11 @@ impl<F: Files> Store<F> {
         &self.fresh
     }
 
+    /// The number after the last record that is on the device.
+    pub(super) const fn synced(&self) -> u64 {
+        self.fresh_first
+    }
+
     /// Numbers the frames and writes them to the segment, all of them or none.
     ///
     /// # Errors

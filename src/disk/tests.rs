@@ -349,7 +349,7 @@ fn both_sinks_must_take_a_record_and_each_tells_its_own_gap() {
     let counters = counters();
     let shared = || {
         let (refused, writing) = (Refused::default(), AtomicBool::new(true));
-        Arc::new(Shared { counters: counters.clone(), refused, writing })
+        Arc::new(Shared { counters: counters.clone(), refused, writing, synced: AtomicU64::new(0) })
     };
     let stdout = || Sink::stream(std::os::fd::OwnedFd::from(pipe.try_clone().unwrap()).into());
     // Messages are answered in order, so what the writer made of them is read off the files.

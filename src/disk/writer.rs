@@ -156,6 +156,7 @@ impl Writer {
         {
             tracing::error!(%error, "the decision log was not closed");
         }
+        self.tell_synced();
         self.outlets.iter().for_each(|outlet| outlet.sink.sync());
     }
 
@@ -248,6 +249,14 @@ impl Writer {
             && let Err(error) = store.tick(now_ms())
         {
             tracing::error!(%error, "the decision log could not be sealed or signed");
+        }
+        self.tell_synced();
+    }
+
+    /// Tells those who send the log on how far they may go.
+    fn tell_synced(&self) {
+        if let Some(store) = &self.store {
+            self.shared.synced.store(store.synced(), Ordering::Release);
         }
     }
 

@@ -132,7 +132,10 @@ impl Folder {
     }
 
     /// A segment, open; it may have been compressed since its name was read.
-    pub(super) fn segment(&self, segment: &Segment) -> Result<Option<(File, bool)>, Unreadable> {
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn segment(&self, segment: &Segment) -> Result<Option<(File, bool)>, Unreadable> {
         let plain = self.opened(&segment.name())?.map(|file| (file, segment.compressed));
         if plain.is_some() || segment.compressed {
             return Ok(plain);
@@ -195,7 +198,10 @@ impl Folder {
     }
 
     /// The numbers of the seals whose trees are kept, in order.
-    pub(super) fn seals(&self) -> Result<Vec<u64>, Unreadable> {
+    ///
+    /// # Errors
+    /// When the names cannot be read.
+    pub fn seals(&self) -> Result<Vec<u64>, Unreadable> {
         let names = self.names("heads")?;
         Ok(names.iter().filter_map(|name| number_of(name.strip_suffix(".heads")?)).collect())
     }

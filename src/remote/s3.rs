@@ -7,6 +7,7 @@
 use std::time::SystemTime;
 
 use aws_lc_rs::hmac;
+use base64::Engine as _;
 use http::HeaderName;
 use http::HeaderValue;
 use http::Method;
@@ -31,6 +32,17 @@ struct Keys {
     id: String,
     secret: String,
     session: Option<String>,
+}
+
+/// What became of an object that was to be put where there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Once {
+    /// It is there now.
+    Put,
+    /// It was there already: a try before had come through.
+    Same,
+    /// There is another one of that key, and it stays.
+    Differs,
 }
 
 /// An S3-compatible store.
@@ -60,7 +72,7 @@ impl<'a> Store<'a> {
 
     /// Gets an object; `None` where it is still what the tag was given for.
     pub(super) fn get(&self, bucket: &str, key: &str, known: Option<&Tag>) -> Result<Option<Reply>, Failed> {
-        let (url, mut headers) = self.request(&Method::GET, bucket, key, &[])?;
+        let (url, mut headers) = self.request(&Method::GET, bucket, key, &[], &[])?;
         if let Some(value) = known.and_then(|tag| HeaderValue::from_str(&tag.0).ok()) {
             headers.push((header::IF_NONE_MATCH, value));
         }
@@ -74,8 +86,28 @@ impl<'a> Store<'a> {
 
     /// Puts an object.
     pub(super) fn put(&self, bucket: &str, key: &str, bytes: &[u8]) -> Result<(), Failed> {
-        let (url, headers) = self.request(&Method::PUT, bucket, key, bytes)?;
+        let (url, headers) = self.request(&Method::PUT, bucket, key, bytes, &[])?;
         self.web.put(&url, &headers, bytes)
+    }
+
+    /// Puts an object, unless there is one of that key already; then says whether that one is the same.
+    pub(super) fn put_once(&self, bucket: &str, key: &str, bytes: &[u8]) -> Result<Once, Failed> {
+        let sum = base64::engine::general_purpose::STANDARD.encode(Digest::of(bytes).as_bytes());
+        // A bucket that keeps objects for a time takes none without a checksum.
+        let extra = [
+            ("if-none-match", "*"),
+            ("x-amz-checksum-sha256", &*sum),
+            ("x-amz-sdk-checksum-algorithm", "SHA256"),
+        ];
+        let (url, headers) = self.request(&Method::PUT, bucket, key, bytes, &extra)?;
+        let reply = self.web.send(Method::PUT, &url, &[&headers], Some(bytes))?;
+        // A second put of the same key, or one at the same time.
+        if !matches!(reply.status, StatusCode::PRECONDITION_FAILED | StatusCode::CONFLICT) {
+            return if reply.status.is_success() { Ok(Once::Put) } else { Err(web::refused(reply.status)) };
+        }
+        let Some(there) = self.get(bucket, key, None)? else { return Ok(Once::Differs) };
+        let same = there.bytes(bytes.len().max(1)).is_ok_and(|there| there == bytes);
+        Ok(if same { Once::Same } else { Once::Differs })
     }
 
     /// The URL of an object, and what signs a request for it.
@@ -85,6 +117,7 @@ impl<'a> Store<'a> {
         bucket: &str,
         key: &str,
         body: &[u8],
+        extra: &[(&str, &str)],
     ) -> Result<(Uri, Credential), Failed> {
         let path = format!("/{bucket}/{}", escaped(key, "/"));
         let (scheme, authority) = (self.endpoint.scheme_str(), self.endpoint.authority());
@@ -92,20 +125,22 @@ impl<'a> Store<'a> {
             return Err(Failed("the endpoint is not a URL".to_owned()));
         };
         let url = web::url(&format!("{scheme}://{authority}{path}"))?;
-        let Some(keys) = &self.keys else { return Ok((url, Vec::new())) };
+        let header = |(name, value): (String, String)| {
+            let mut value = HeaderValue::from_str(&value).ok()?;
+            value.set_sensitive(true);
+            Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value))
+        };
+        let Some(keys) = &self.keys else {
+            let plain = extra.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            return Ok((url, plain.filter_map(header).collect()));
+        };
         let default = if scheme == "https" { ":443" } else { ":80" };
         let host = authority.as_str().trim_end_matches(default);
         let now = jiff::Timestamp::try_from(SystemTime::now())
             .map_err(|_| Failed("the clock is wrong".to_owned()))?;
-        let signed =
-            Signed { method: method.as_str(), host, path: &path, region: self.region, body, extra: &[] };
+        let signed = Signed { method: method.as_str(), host, path: &path, region: self.region, body, extra };
         let time = now.strftime("%Y%m%dT%H%M%SZ").to_string();
-        let headers = signed.headers(keys, &time).into_iter().filter_map(|(name, value)| {
-            let mut value = HeaderValue::from_str(&value).ok()?;
-            value.set_sensitive(true);
-            Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value))
-        });
-        Ok((url, headers.collect()))
+        Ok((url, signed.headers(keys, &time).into_iter().filter_map(header).collect()))
     }
 }
 

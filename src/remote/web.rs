@@ -77,6 +77,7 @@ pub(super) fn authorization(text: &str) -> Credential {
 }
 
 /// A client for one call, however many requests that takes.
+#[derive(Debug)]
 pub(super) struct Web {
     agent: ureq::Agent,
     plain_http: bool,
@@ -136,6 +137,12 @@ impl Web {
             .user_agent(concat!("palisade/", env!("CARGO_PKG_VERSION")))
             .tls_config(verified.build());
         Ok(Self { agent: config.build().new_agent(), plain_http: access.plain_http, deadline })
+    }
+
+    /// The same client for another call, over the connections that there are.
+    pub(super) fn again(&self, access: &Access) -> Self {
+        let deadline = Instant::now() + access.timeout;
+        Self { agent: self.agent.clone(), plain_http: self.plain_http, deadline }
     }
 
     /// Gets what is at a URL; `None` where it is still what the tag was given for.
@@ -274,13 +281,24 @@ fn late() -> Failed {
     Failed("it did not answer in time".to_owned())
 }
 
-fn certificates(file: Option<&Path>) -> Result<RootCerts, Failed> {
+/// The bytes of the file of certificates: the one that is named, or the system's.
+pub(super) fn certificate_bytes(file: Option<&Path>) -> Result<Vec<u8>, Failed> {
+    let path = certificate_path(file)?;
+    file::bytes(path, CA_BYTES_MAX)
+        .map_err(|why| Failed(format!("`{}` cannot be read: {why}", path.display())))
+}
+
+fn certificate_path(file: Option<&Path>) -> Result<&Path, Failed> {
     let system = || SYSTEM_CA.iter().map(Path::new).find(|path| path.exists());
-    let path = file.or_else(system).ok_or_else(|| {
+    file.or_else(system).ok_or_else(|| {
         Failed("this system has no certificates to verify servers by: name some in `ca_file`".to_owned())
-    })?;
+    })
+}
+
+fn certificates(file: Option<&Path>) -> Result<RootCerts, Failed> {
+    let path = certificate_path(file)?;
     let failed = |why: &dyn std::fmt::Display| Failed(format!("`{}` cannot be read: {why}", path.display()));
-    let bytes = file::bytes(path, CA_BYTES_MAX).map_err(|error| failed(&error))?;
+    let bytes = certificate_bytes(file)?;
     let mut found = Vec::new();
     for item in ureq::tls::parse_pem(&bytes) {
         let PemItem::Certificate(certificate) = item.map_err(|error| failed(&error))? else {

@@ -5,6 +5,7 @@
 //! Never: on a request's path; [`crate::telemetry::WorkerMetrics`] is.
 
 mod counters;
+mod ship;
 
 use prometheus::Histogram;
 use prometheus::HistogramOpts;
@@ -20,6 +21,9 @@ pub use counters::JournalCounters;
 pub use counters::LearningCounters;
 pub use counters::OriginCounters;
 pub use counters::ShadowCounters;
+pub use counters::ShipCounters;
+
+use ship::OfShip;
 
 use crate::ids::Digest;
 use crate::learn::Over;
@@ -75,6 +79,7 @@ pub struct Metrics {
     shadow_refused: IntCounter,
     bundle: OfBundles,
     learning: OfLearning,
+    ship: OfShip,
 }
 
 /// What is counted of learning from bodies.
@@ -205,6 +210,7 @@ impl Metrics {
             shadow_refused: make.counter("shadow_refused_total", "Candidates that were broken.")?,
             bundle: Self::of_bundles(&make)?,
             learning: Self::of_learning(&make)?,
+            ship: OfShip::new(&make)?,
             registry,
         })
     }

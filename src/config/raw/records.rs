@@ -31,6 +31,8 @@ pub(in crate::config) struct DecisionLog {
     pub(in crate::config) file: Option<String>,
     /// Write them to the standard output. Default: `true` where neither directory nor file is named.
     pub(in crate::config) stdout: Option<bool>,
+    /// The places that they are sent to from the directory.
+    pub(in crate::config) ship: Vec<super::ship::Ship>,
     /// A file of its own that each use of `palisade reveal` is appended to.
     pub(in crate::config) reveal_file: Option<String>,
 }

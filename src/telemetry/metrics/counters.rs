@@ -26,6 +26,21 @@ pub struct JournalCounters {
     pub batches: IntCounter,
 }
 
+/// The counters of one place that the decision log is sent to.
+#[derive(Debug, Clone)]
+pub struct ShipCounters {
+    /// Records that are on the device and were not taken there.
+    pub lag_records: IntGauge,
+    /// How old the oldest of them is, in seconds.
+    pub lag_seconds: IntGauge,
+    /// Records that were taken.
+    pub sent: IntCounter,
+    /// Records that will never be there.
+    pub unsent: IntCounter,
+    /// Times that it failed.
+    pub failures: IntCounter,
+}
+
 /// The counters of what is looked at with policies that decide nothing.
 #[derive(Debug, Clone)]
 pub struct ShadowCounters {
