@@ -41,6 +41,8 @@ pub struct Admin {
     pub metrics: Metrics,
     /// Can the decision log be written?
     pub log_writing: Box<dyn Fn() -> bool + Send + Sync>,
+    /// Do requests go on where it cannot?
+    pub log_sheds: bool,
     /// Is it stopping? Then it is alive, and not ready.
     pub draining: Arc<AtomicBool>,
     /// What was learned from bodies, as JSON; nothing where nothing is.
@@ -142,16 +144,22 @@ impl Admin {
     fn ready(&self, verbose: bool) -> Response<Body> {
         let draining = self.draining.load(Ordering::Relaxed);
         let writing = (self.log_writing)();
-        let ready = !draining && writing;
+        let ready = !draining && (writing || self.log_sheds);
         let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         if !verbose {
-            return answer(status, TEXT, if ready { "ok\n".into() } else { "not ready\n".into() });
+            let said = match (ready, writing) {
+                (true, true) => "ok\n",
+                (true, false) => "degraded\n",
+                (false, _) => "not ready\n",
+            };
+            return answer(status, TEXT, said.into());
         }
         let reload = self.reloader.status();
         let mut text = format!(
-            "[{}] accepting requests\n[{}] decision log\n[+] snapshot {} generation {}\n",
+            "[{}] accepting requests\n[{}] decision log{}\n[+] snapshot {} generation {}\n",
             mark(!draining),
             mark(writing),
+            if self.log_sheds && !writing { ": degraded, requests go on without records" } else { "" },
             reload.live,
             reload.generation
         );

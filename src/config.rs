@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use http::HeaderName;
 
+use crate::disk::Overflow;
 use crate::disk::StoreSettings;
 use crate::problem::Place;
 use crate::problem::Problem;
@@ -197,6 +198,8 @@ pub struct DecisionLog {
     pub file: Option<PathBuf>,
     /// The standard output.
     pub stdout: bool,
+    /// What becomes of requests whose records there is no room for.
+    pub overflow: Overflow,
     /// The places that they are sent to from there.
     pub ship: Vec<crate::ship::Settings>,
     /// The file that uses of `palisade reveal` are appended to, which no sidecar writes to.

@@ -5,8 +5,10 @@
 //! `write(2)` has returned for its line: it survives the death of this process.
 //! Never: drops a record without counting it, or says that one is written which is not.
 
+mod lines;
 mod lost;
 mod once;
+mod outlet;
 mod sink;
 mod snapshots;
 mod store;
@@ -32,6 +34,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::audit::entry;
 use crate::audit::event::Event;
@@ -54,6 +57,31 @@ pub struct Sinks {
     pub file: Option<PathBuf>,
     /// Standard output.
     pub stdout: bool,
+    /// What becomes of requests whose records there is no room for.
+    pub overflow: Overflow,
+}
+
+/// What becomes of requests whose records cannot be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Overflow {
+    /// They are refused at once.
+    #[default]
+    FailClosed,
+    /// They wait for so long, and are refused then.
+    Block(Duration),
+    /// They go on without a record, which is counted and on record as a gap; where the log is only slow, after so long. Not those whose
+    /// record has to be on the device: they are refused.
+    Shed(Duration),
+}
+
+impl Overflow {
+    /// How long a record may be waited for.
+    pub(crate) const fn deadline(self) -> Option<Duration> {
+        match self {
+            Self::FailClosed => None,
+            Self::Block(deadline) | Self::Shed(deadline) => Some(deadline),
+        }
+    }
 }
 
 /// Why the decision log could not be opened.
@@ -111,6 +139,9 @@ struct Shared {
     counters: JournalCounters,
     /// Records that were not even taken, since the writer last looked.
     refused: Refused,
+    /// Those of them whose requests went on.
+    shed: Refused,
+    overflow: Overflow,
     writing: AtomicBool,
     /// The number after the last record that is on the device.
     synced: AtomicU64,
@@ -120,6 +151,14 @@ impl Shared {
     fn refuse(&self, records: u64) {
         self.refused.add(records, now_ms());
         self.counters.dropped.inc_by(records);
+    }
+
+    fn shed(&self, records: u64) {
+        self.shed.add(records, now_ms());
+        self.counters.dropped.inc_by(records);
+        self.counters.shed.inc_by(records);
+        // Until records are written again.
+        self.writing.store(false, Ordering::Relaxed);
     }
 }
 
@@ -138,8 +177,10 @@ enum Message {
 struct Load {
     bytes: Vec<u8>,
     records: u64,
-    /// Does any of them wait for the device?
-    durable: bool,
+    /// How many of them wait for the device.
+    durable: u64,
+    /// Will it be sent again if it is not written? Then nothing of it is lost yet.
+    again: bool,
     written: bool,
     /// Travels along, so that the worker's end closes when the writer dies.
     back: tokio::sync::mpsc::Sender<Load>,
@@ -159,9 +200,10 @@ impl Disk {
         }
         let synced = AtomicU64::new(store.as_ref().map_or(0, Store::synced));
         let writing = AtomicBool::new(true);
-        let shared = Arc::new(Shared { counters, refused: Refused::default(), writing, synced });
+        let (refused, shed, overflow) = (Refused::default(), Refused::default(), sinks.overflow);
+        let shared = Arc::new(Shared { counters, refused, shed, overflow, writing, synced });
         let (to_writer, messages) = std::sync::mpsc::sync_channel(limits::JOURNAL_MESSAGES_MAX);
-        let writer = Writer::new(store, file, stdout, Arc::clone(&shared));
+        let writer = Writer::new(store, file, stdout, Arc::clone(&shared)).map_err(OpenError::Thread)?;
         let thread = std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || writer.run(&messages))
@@ -202,6 +244,12 @@ impl Disk {
     #[must_use]
     pub fn is_writing(&self) -> bool {
         self.shared.writing.load(Ordering::Relaxed)
+    }
+
+    /// Do requests go on where it did not?
+    #[must_use]
+    pub fn sheds(&self) -> bool {
+        matches!(self.shared.overflow, Overflow::Shed(_))
     }
 
     /// The number after the last record that is on the device: what may be sent on.

@@ -252,3 +252,115 @@ fn on_a_disk_of_one_mebibyte_requests_are_records_and_gaps_and_the_app_sees_none
     assert_eq!(decisions + outcomes + usize::try_from(lost).unwrap(), tried, "{decisions} {outcomes} {lost}");
     assert_eq!(verified(&log), "");
 }
+
+/// A log directory on a disk of one mebibyte; `None`, said loudly, where that cannot be had.
+fn small_disk(log: &Path) -> Option<SmallDisk<'_>> {
+    std::fs::create_dir(log).unwrap();
+    let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(log).status();
+    if mount.is_ok_and(|status| status.success()) {
+        return Some(SmallDisk(log));
+    }
+    let said = b"SKIPPED: a 1 MiB tmpfs cannot be mounted here, so a full disk was not tested\n";
+    std::io::stderr().write_all(said).unwrap();
+    None
+}
+
+fn count_of(sidecar: &Sidecar, metric: &str) -> u64 {
+    let text = sidecar.admin("/metrics").text();
+    let line = text.lines().find_map(|line| line.strip_prefix(&format!("{metric} ")));
+    line.map_or(0, |number| number.parse().unwrap())
+}
+
+#[test]
+fn on_a_full_disk_requests_go_on_as_chosen_and_are_counted_but_for_those_that_need_the_device() {
+    let upstream = Upstream::json("{}");
+    let folder = Folder::new(upstream.address);
+    with_directory(&folder, ", overflow: shed, overflow_deadline: 5s, durable: {actions: [create]}");
+    let log = folder.path("log");
+    let Some(_disk) = small_disk(&log) else { return };
+    let sidecar = Sidecar::start(&folder);
+    let ask = |method: &str| {
+        let head = format!("{method} /plain HTTP/1.1\r\ncontent-length: 0\r\n{}", key("ann"));
+        sidecar.ask(&head).status
+    };
+    let ballast = log.join("ballast");
+    std::fs::write(&ballast, vec![0; 900 << 10]).unwrap();
+    let (mut asked, mut refused) = (0, 0);
+    while count_of(&sidecar, "palisade_audit_shed_total") == 0 {
+        assert!(asked < 20_000, "the disk is never full");
+        for _ in 0..50 {
+            assert_eq!(ask("GET"), 200);
+        }
+        asked += 50;
+    }
+    let ready = sidecar.admin("/readyz");
+    assert_eq!((ready.status, &*ready.text()), (200, "degraded\n"));
+    assert!(sidecar.admin("/readyz?verbose").text().contains("degraded, requests go on without records"));
+    let before = upstream.heads().len();
+    for _ in 0..20 {
+        assert_eq!(ask("POST"), 503);
+    }
+    (asked, refused) = (asked + 20, refused + 20);
+    assert_eq!(upstream.heads().len(), before, "none of them came to the app");
+    std::fs::remove_file(&ballast).unwrap();
+    let end = Instant::now() + Duration::from_secs(20);
+    while sidecar.admin("/readyz").text() != "ok\n" {
+        assert!(Instant::now() < end, "it is not written again");
+        assert_eq!(ask("GET"), 200);
+        asked += 1;
+    }
+    assert_eq!(ask("POST"), 200);
+    asked += 1;
+    let counted = count_of(&sidecar, "palisade_audit_shed_total");
+    sidecar.stop();
+    let all = records(&log);
+    let lost = |reason: &str| -> u64 {
+        let gaps =
+            all.iter().filter(|record| record["event"] == "records_lost" && record["reason"] == reason);
+        gaps.map(|record| record["count"].as_u64().unwrap()).sum()
+    };
+    assert_eq!(lost("shed"), counted);
+    let there = (ids(&all, "decision").len() + ids(&all, "outcome").len()) as u64;
+    let gaps = lost("shed") + lost("unwritten") + lost("full");
+    assert_eq!(there + gaps, 2 * asked, "{there} records, {gaps} in gaps, {refused} refused");
+    assert_eq!(verified(&log), "");
+}
+
+#[test]
+fn on_a_full_disk_a_request_waits_for_room_and_is_refused_where_none_comes() {
+    let upstream = Upstream::json("{}");
+    let folder = Folder::new(upstream.address);
+    with_directory(&folder, ", overflow: block, overflow_deadline: 2s");
+    let log = folder.path("log");
+    let Some(_disk) = small_disk(&log) else { return };
+    let sidecar = Sidecar::start(&folder);
+    let head = format!("GET /plain HTTP/1.1\r\n{}", key("ann"));
+    let ballast = log.join("ballast");
+    std::fs::write(&ballast, vec![0; 900 << 10]).unwrap();
+    let mut asked = 0;
+    loop {
+        assert!(asked < 20_000, "the disk is never full");
+        asked += 1;
+        match sidecar.ask(&head).status {
+            200 => {}
+            status => break assert_eq!(status, 503),
+        }
+    }
+    // Each waits on its own; one that is refused before anything is decided does not wait for them.
+    let statuses = std::thread::scope(|scope| {
+        let waiting: Vec<_> = (0..8).map(|_| scope.spawn(|| sidecar.ask(&head).status)).collect();
+        std::thread::sleep(Duration::from_millis(200));
+        assert_eq!(sidecar.ask("GET /plain HTTP/1.1\r\n").status, 401);
+        std::fs::remove_file(&ballast).unwrap();
+        waiting.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert_eq!(statuses, [200; 8]);
+    sidecar.stop();
+    let all = records(&log);
+    let gaps = all.iter().filter(|record| record["event"] == "records_lost");
+    let gaps: u64 = gaps.map(|record| record["count"].as_u64().unwrap()).sum();
+    let there = (ids(&all, "decision").len() + ids(&all, "outcome").len()) as u64;
+    // The one without a name is one record.
+    assert_eq!(there + gaps, 2 * (asked + 8) + 1);
+    assert_eq!(verified(&log), "");
+}

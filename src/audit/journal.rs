@@ -2,8 +2,10 @@
 //!
 //! A record is appended to a [`Journal`]; it is one of a batch, and when the batch is written whoever waits for it gets
 //! a [`Receipt`]. There is no other way to get one. One worker, one thread: nothing here is shared between threads.
-//! Never: performs I/O, reads a clock. Never makes a receipt for what is not written.
-//! INVARIANT: only a batch that was [`Batch::settle`]d as written gives receipts (`a_failed_batch_gives_no_receipt`).
+//! Never: performs I/O, reads a clock. Never makes a receipt for what is not written, unless the operator chose that requests go on
+//! without a record (`decision_log.overflow: shed`), and then never for one that has to be on the device.
+//! INVARIANT: only a batch that was [`Batch::settle`]d as written gives receipts (`a_failed_batch_gives_no_receipt`), and one that was
+//! [`Batch::shed`] only to whom the device does not matter (`a_batch_that_is_shed_gives_receipts_to_those_who_may_go_on`).
 //! Callers: `disk` and the tests settle batches; the structure test holds it.
 
 use std::cell::RefCell;
@@ -18,7 +20,7 @@ use std::task::Waker;
 use crate::audit::entry;
 use crate::audit::frame;
 
-/// Proof that a record is written: it survives the death of this process.
+/// Proof that a record is written: it survives the death of this process. Or that it was shed, as the operator chose.
 #[derive(Debug)]
 #[must_use = "a receipt is what a request goes to the app with"]
 pub struct Receipt(());
@@ -72,8 +74,9 @@ pub trait Journal {
 #[must_use = "a record is only known to be written once this has been awaited"]
 pub struct Written {
     batch: Batch,
-    /// Where in the batch's list of sleepers this one stands, once it does.
-    sleeper: Option<usize>,
+    level: Level,
+    /// Where in the batch's list of sleepers this one stands, once it does; narrow, for a request carries it along.
+    sleeper: Option<u32>,
 }
 
 /// Records that are written together, by one system call, and share its fate.
@@ -82,23 +85,46 @@ pub struct Batch(Rc<RefCell<Fate>>);
 
 #[derive(Debug, Default)]
 struct Fate {
-    written: Option<bool>,
+    end: Option<End>,
     sleepers: Vec<Waker>,
 }
 
+/// What became of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Written,
+    Lost,
+    Shed,
+}
+
 impl Batch {
-    /// The wait for this batch.
-    pub fn written(&self) -> Written {
-        Written { batch: self.clone(), sleeper: None }
+    /// The wait for this batch, of one whose record counts as written at this level.
+    pub fn written(&self, level: Level) -> Written {
+        Written { batch: self.clone(), level, sleeper: None }
     }
 
     /// Says once what became of the batch, and wakes all who wait for it.
     pub fn settle(&self, written: bool) {
+        self.end(if written { End::Written } else { End::Lost });
+    }
+
+    /// Is it known what became of the batch, or what those who wait for it were told?
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.0.borrow().end.is_some()
+    }
+
+    /// Says that the batch will not be waited for: whoever may go on without a record does.
+    pub fn shed(&self) {
+        self.end(End::Shed);
+    }
+
+    fn end(&self, end: End) {
         let mut fate = self.0.borrow_mut();
-        if fate.written.is_some() {
+        if fate.end.is_some() {
             return;
         }
-        fate.written = Some(written);
+        fate.end = Some(end);
         let mut sleepers = std::mem::take(&mut fate.sleepers);
         // A waker may run code that polls a wait of this batch.
         drop(fate);
@@ -109,7 +135,7 @@ impl Batch {
     /// Makes the batch new, keeping its memory, where nobody waits for it any more; says whether it did.
     pub fn recycle(&mut self) -> bool {
         let Some(fate) = Rc::get_mut(&mut self.0).map(RefCell::get_mut) else { return false };
-        fate.written = None;
+        fate.end = None;
         fate.sleepers.clear();
         true
     }
@@ -121,14 +147,14 @@ impl Future for Written {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let mut fate = this.batch.0.borrow_mut();
-        match fate.written {
-            Some(true) => Poll::Ready(Ok(Receipt(()))),
-            Some(false) => Poll::Ready(Err(Unwritten)),
-            None => {
-                match this.sleeper.and_then(|at| fate.sleepers.get_mut(at)) {
+        match (fate.end, this.level) {
+            (Some(End::Written), _) | (Some(End::Shed), Level::Acked) => Poll::Ready(Ok(Receipt(()))),
+            (Some(End::Lost), _) | (Some(End::Shed), Level::Durable) => Poll::Ready(Err(Unwritten)),
+            (None, _) => {
+                match this.sleeper.and_then(|at| fate.sleepers.get_mut(at as usize)) {
                     Some(sleeper) => sleeper.clone_from(context.waker()),
                     None => {
-                        this.sleeper = Some(fate.sleepers.len());
+                        this.sleeper = u32::try_from(fate.sleepers.len()).ok();
                         fate.sleepers.push(context.waker().clone());
                     }
                 }
@@ -173,7 +199,7 @@ impl InMemory {
 }
 
 impl Journal for InMemory {
-    fn append(&self, _level: Level, encode: &mut dyn FnMut(&mut Vec<u8>)) -> Result<Written, Full> {
+    fn append(&self, level: Level, encode: &mut dyn FnMut(&mut Vec<u8>)) -> Result<Written, Full> {
         let batch = Batch::default();
         match self.mood.get() {
             Mood::Writes => encode(&mut self.frames.borrow_mut()),
@@ -181,7 +207,7 @@ impl Journal for InMemory {
             Mood::IsFull => return Err(Full),
         }
         batch.settle(self.mood.get() == Mood::Writes);
-        Ok(batch.written())
+        Ok(batch.written(level))
     }
 }
 
@@ -213,7 +239,8 @@ mod tests {
         let count = Arc::new(Count::default());
         let waker = Waker::from(Arc::clone(&count));
         let batch = Batch::default();
-        let (mut one, mut two, three) = (batch.written(), batch.written(), batch.written());
+        let (mut one, mut two, three) =
+            (batch.written(Level::Acked), batch.written(Level::Acked), batch.written(Level::Acked));
         assert!(poll(&mut one, &waker).is_pending());
         assert!(poll(&mut one, &waker).is_pending(), "a second poll takes the same place");
         assert!(poll(&mut two, &waker).is_pending());
@@ -228,20 +255,30 @@ mod tests {
     #[test]
     fn a_failed_batch_gives_no_receipt() {
         let batch = Batch::default();
-        let mut written = batch.written();
+        let mut written = batch.written(Level::Acked);
         batch.settle(false);
         assert!(matches!(poll(&mut written, Waker::noop()), Poll::Ready(Err(Unwritten))));
     }
 
     #[test]
+    fn a_batch_that_is_shed_gives_receipts_to_those_who_may_go_on() {
+        let batch = Batch::default();
+        let (mut acked, mut durable) = (batch.written(Level::Acked), batch.written(Level::Durable));
+        batch.shed();
+        batch.settle(true);
+        assert!(matches!(poll(&mut acked, Waker::noop()), Poll::Ready(Ok(_))));
+        assert!(matches!(poll(&mut durable, Waker::noop()), Poll::Ready(Err(Unwritten))));
+    }
+
+    #[test]
     fn a_batch_is_recycled_only_when_nobody_waits_for_it() {
         let mut batch = Batch::default();
-        let written = batch.written();
+        let written = batch.written(Level::Acked);
         batch.settle(true);
         assert!(!batch.recycle());
         drop(written);
         assert!(batch.recycle());
-        assert!(poll(&mut batch.written(), Waker::noop()).is_pending());
+        assert!(poll(&mut batch.written(Level::Acked), Waker::noop()).is_pending());
     }
 
     #[test]

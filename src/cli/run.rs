@@ -120,6 +120,7 @@ fn serve(config: &Config, live: &Arc<Live>, reading: &Reading) -> Result<(), Str
         store: config.decision_log.store.clone(),
         file: config.decision_log.file.clone(),
         stdout: config.decision_log.stdout,
+        overflow: config.decision_log.overflow,
     };
     let counters = metrics.journal().map_err(|error| error.to_string())?;
     let disk = Arc::new(Disk::open(&sinks, counters).map_err(|error| error.to_string())?);
@@ -300,6 +301,7 @@ async fn until_told(
         reloader: reloader.clone(),
         live: Arc::clone(&process.live),
         metrics: process.metrics.clone(),
+        log_sheds: disk.sheds(),
         log_writing: Box::new(move || disk.is_writing()),
         draining: Arc::clone(&process.draining),
         learned: Box::new(move || Some(learning.as_ref()?.told())),

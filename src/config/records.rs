@@ -9,6 +9,7 @@ use super::check::Checker;
 use super::raw::records as raw;
 use super::ship;
 use super::units;
+use crate::disk::Overflow;
 use crate::disk::StoreSettings;
 use crate::ids::Action;
 use crate::ids::ClassName;
@@ -57,14 +58,32 @@ pub(super) fn decision_log(c: &mut Checker<'_>, raw: &raw::DecisionLog) -> Decis
             checkpoint_ms: units::ms(checkpoint),
         }
     });
-    DecisionLog { store, durable, file, stdout, ship: ship::ship(c, &raw.ship), reveals }
+    let overflow = overflow(c, raw);
+    DecisionLog { store, durable, file, stdout, overflow, ship: ship::ship(c, &raw.ship), reveals }
 }
 
+/// What becomes of requests whose records there is no room for.
+fn overflow(c: &mut Checker<'_>, raw: &raw::DecisionLog) -> Overflow {
+    let deadline = raw.overflow_deadline.as_ref();
+    let deadline = c.duration("decision_log.overflow_deadline", deadline, OVERFLOW_DEADLINE);
+    match raw.overflow.as_deref() {
+        None | Some("fail_closed") => Overflow::FailClosed,
+        Some("block") => Overflow::Block(deadline),
+        Some("shed") => Overflow::Shed(deadline),
+        Some(_) => {
+            let hint = "write `fail_closed`, `block` or `shed`";
+            c.bad_value("decision_log.overflow", "a way to go on without room", hint);
+            Overflow::FailClosed
+        }
+    }
+}
+
+const OVERFLOW_DEADLINE: Duration = Duration::from_secs(1);
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 
 /// What makes sense with a directory only.
 fn needs_dir(c: &mut Checker<'_>) {
-    const KEYS: [&str; 8] = [
+    const KEYS: [&str; 10] = [
         "key_file",
         "previous_key_file",
         "segment_size",
@@ -73,6 +92,8 @@ fn needs_dir(c: &mut Checker<'_>) {
         "checkpoint_every",
         "durable",
         "ship",
+        "overflow",
+        "overflow_deadline",
     ];
     for key in KEYS {
         let path = format!("decision_log.{key}");

@@ -14,15 +14,18 @@ pub(super) enum Why {
     Full,
     /// They could not be written.
     Unwritten,
+    /// Their requests went on without them.
+    Shed,
 }
 
 impl Why {
-    const ALL: [Self; 2] = [Self::Full, Self::Unwritten];
+    const ALL: [Self; 3] = [Self::Full, Self::Unwritten, Self::Shed];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::Full => "full",
             Self::Unwritten => "unwritten",
+            Self::Shed => "shed",
         }
     }
 }
@@ -37,19 +40,27 @@ struct Gap {
 
 /// What one place that the log goes to has lost and not yet said.
 #[derive(Debug, Default)]
-pub(super) struct Lost([Gap; 2]);
+pub(super) struct Lost([Gap; 3]);
 
 impl Lost {
     pub(super) fn add(&mut self, why: Why, count: u64, since_ms: u64, until_ms: u64) {
-        let [full, unwritten] = &mut self.0;
+        let [full, unwritten, shed] = &mut self.0;
         let gap = match why {
             Why::Full => full,
             Why::Unwritten => unwritten,
+            Why::Shed => shed,
         };
         if count > 0 {
             gap.since_ms = if gap.count == 0 { since_ms } else { gap.since_ms.min(since_ms) };
             gap.until_ms = gap.until_ms.max(until_ms);
             gap.count = gap.count.saturating_add(count);
+        }
+    }
+
+    /// Adds what another one has.
+    pub(super) fn join(&mut self, other: &Self) {
+        for (why, gap) in Why::ALL.into_iter().zip(other.0) {
+            self.add(why, gap.count, gap.since_ms, gap.until_ms);
         }
     }
 

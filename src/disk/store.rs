@@ -73,6 +73,8 @@ pub(super) struct Store<F: Files> {
     signed_size: u64,
     /// What is due and failed is not tried again before.
     again_ms: u64,
+    /// What came to the device since it was last told, where somebody is.
+    told: Option<Vec<u8>>,
 }
 
 /// The segment that is written to.
@@ -87,6 +89,16 @@ impl<F: Files> Store<F> {
     /// What was appended since the last sync, numbered.
     pub(super) fn fresh(&self) -> &[u8] {
         &self.fresh
+    }
+
+    /// There is nobody to be told what comes to the device.
+    pub(super) fn tell_nobody(&mut self) {
+        self.told = None;
+    }
+
+    /// What came to the device since this was last asked: frames; `None` where that is nothing.
+    pub(super) fn told(&mut self) -> Option<Vec<u8>> {
+        self.told.as_mut().filter(|told| !told.is_empty()).map(std::mem::take)
     }
 
     /// The number after the last record that is on the device.
@@ -196,6 +208,9 @@ impl<F: Files> Store<F> {
         let fresh = std::mem::take(&mut self.fresh);
         for record in Frames::new(&fresh).flatten() {
             grow(&mut self.trees, &mut self.bundles, record);
+        }
+        if let Some(told) = &mut self.told {
+            told.extend_from_slice(&fresh);
         }
         // Its memory is used again.
         self.fresh = fresh;

@@ -17,6 +17,7 @@ use crate::audit::schema::RecordLine;
 use crate::telemetry::Metrics;
 
 mod directory;
+mod overflow;
 mod records;
 
 use records::append;
@@ -349,7 +350,9 @@ fn both_sinks_must_take_a_record_and_each_tells_its_own_gap() {
     let counters = counters();
     let shared = || {
         let (refused, writing) = (Refused::default(), AtomicBool::new(true));
-        Arc::new(Shared { counters: counters.clone(), refused, writing, synced: AtomicU64::new(0) })
+        let shared = (Refused::default(), Overflow::default(), AtomicU64::new(0));
+        let (shed, overflow, synced) = shared;
+        Arc::new(Shared { counters: counters.clone(), refused, shed, overflow, writing, synced })
     };
     let stdout = || Sink::stream(std::os::fd::OwnedFd::from(pipe.try_clone().unwrap()).into());
     // Messages are answered in order, so what the writer made of them is read off the files.
@@ -357,9 +360,10 @@ fn both_sinks_must_take_a_record_and_each_tells_its_own_gap() {
         let (send, messages) = std::sync::mpsc::sync_channel(9);
         let (back, mut returned) = tokio::sync::mpsc::channel(1);
         let bytes = record(0, 0);
-        send.send(Message::Load(Load { bytes, records: 1, durable: false, written: false, back })).unwrap();
+        send.send(Message::Load(Load { bytes, records: 1, durable: 0, again: false, written: false, back }))
+            .unwrap();
         drop(send);
-        Writer::new(None, Some(file), Some(stdout()), shared()).run(&messages);
+        Writer::new(None, Some(file), Some(stdout()), shared()).unwrap().run(&messages);
         returned.try_recv().unwrap().written
     };
     assert!(run(Sink::file(&path).unwrap().0));

@@ -1,6 +1,6 @@
 //! One worker's end of the decision log.
 //!
-//! Never: shared between threads; holds more than its bound; forgets a record because its waiter went away.
+//! Never: shared between threads; holds more than its bound (twice, where requests wait for room); forgets a record because its waiter went away.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -8,6 +8,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::sync::mpsc::TrySendError;
+use std::time::Duration;
+use std::time::Instant;
 
 use tokio::sync::Notify;
 use tokio::sync::mpsc;
@@ -20,7 +22,11 @@ use crate::audit::frame;
 use crate::audit::journal::Batch;
 use crate::disk::Load;
 use crate::disk::Message;
+use crate::disk::Overflow;
 use crate::disk::Shared;
+
+/// How long to wait before what was not written is sent again.
+const AGAIN: Duration = Duration::from_millis(20);
 
 /// How many settled batches are kept for their memory.
 const SPARE_BATCHES_MAX: usize = 4;
@@ -42,11 +48,13 @@ struct State {
     /// The records that the next load will carry.
     bytes: Vec<u8>,
     records: u64,
-    /// Does any of them wait for the device?
-    durable: bool,
+    /// How many of them wait for the device.
+    durable: u64,
     batch: Batch,
-    /// The batch that is with the writer, and its size.
-    away: Option<(Batch, usize)>,
+    /// When the first of them was appended.
+    since: Option<Instant>,
+    /// The batch that is with the writer, its size, and when its first record was appended.
+    away: Option<(Batch, usize, Instant)>,
     spare: Vec<Batch>,
 }
 
@@ -63,8 +71,9 @@ impl WorkerJournal {
     pub async fn settled(&self) {
         let wait = {
             let state = self.0.state.borrow();
-            let away = state.away.as_ref().map(|(batch, _)| batch);
-            (if state.records > 0 { Some(&state.batch) } else { away }).map(Batch::written)
+            let away = state.away.as_ref().map(|(batch, _, _)| batch);
+            (if state.records > 0 { Some(&state.batch) } else { away })
+                .map(|batch| batch.written(Level::Acked))
         };
         if let Some(wait) = wait {
             // Whose record it was knows from its own wait how it went.
@@ -81,7 +90,19 @@ impl fmt::Debug for WorkerJournal {
 
 impl Journal for WorkerJournal {
     fn append(&self, level: Level, encode: &mut dyn FnMut(&mut Vec<u8>)) -> Result<Written, Full> {
-        self.0.append(level, encode).inspect_err(|Full| self.0.shared.refuse(1))
+        let end = &self.0;
+        end.append(level, encode).or_else(|Full| match (end.shared.overflow, level) {
+            (Overflow::Shed(_), Level::Acked) => {
+                end.shared.shed(1);
+                let batch = Batch::default();
+                batch.shed();
+                Ok(batch.written(level))
+            }
+            (Overflow::Shed(_), Level::Durable) | (Overflow::FailClosed | Overflow::Block(_), _) => {
+                end.shared.refuse(1);
+                Err(Full)
+            }
+        })
     }
 }
 
@@ -98,7 +119,7 @@ impl End {
         let mut state = self.state.try_borrow_mut().map_err(|_borrowed| Full)?;
         let state = &mut *state;
         let before = state.bytes.len();
-        let room = self.bytes_max.saturating_sub(state.away.as_ref().map_or(0, |(_, bytes)| *bytes));
+        let room = self.room(state);
         if before >= room {
             return Err(Full);
         }
@@ -111,12 +132,63 @@ impl End {
             // Nobody could be told that nothing was written.
             return Err(Full);
         }
-        state.records += frame::count(state.bytes.get(before..).unwrap_or_default());
-        state.durable |= level == Level::Durable;
+        let records = frame::count(state.bytes.get(before..).unwrap_or_default());
+        state.records += records;
+        state.durable += if level == Level::Durable { records } else { 0 };
         if before == 0 {
+            state.since = Some(Instant::now());
             self.work.notify_one();
         }
-        Ok(state.batch.written())
+        Ok(state.batch.written(level))
+    }
+
+    /// How many bytes may be collected. Where requests wait for room, those that wait have as much again.
+    fn room(&self, state: &State) -> usize {
+        let all = match self.shared.overflow {
+            Overflow::Block(_) => self.bytes_max.saturating_mul(2),
+            Overflow::FailClosed | Overflow::Shed(_) => self.bytes_max,
+        };
+        all.saturating_sub(state.away.as_ref().map_or(0, |(_, bytes, _)| *bytes))
+    }
+
+    /// When somebody has waited for as long as may be; `None` where nobody waits, or for ever.
+    fn due(&self) -> Option<Instant> {
+        let deadline = self.shared.overflow.deadline()?;
+        let state = self.state.borrow();
+        let away = state.away.as_ref().filter(|(batch, _, _)| !batch.has_ended()).map(|(_, _, since)| *since);
+        let here = state.since.filter(|_| !state.batch.has_ended());
+        [away, here].into_iter().flatten().min()?.checked_add(deadline)
+    }
+
+    /// Nobody waits any longer who has waited for so long. What is with the writer may be written yet, or counted by it.
+    fn expire(&self, now: Instant) {
+        let (Some(deadline), mut state) = (self.shared.overflow.deadline(), self.state.borrow_mut()) else {
+            return;
+        };
+        let over = |since: Instant| now.saturating_duration_since(since) >= deadline;
+        let sheds = matches!(self.shared.overflow, Overflow::Shed(_));
+        let mut ended = Vec::new();
+        if let Some((batch, _, _)) = state.away.as_ref().filter(|(_, _, since)| over(*since)) {
+            ended.push(batch.clone());
+        }
+        if state.since.is_some_and(over) {
+            if sheds {
+                // The requests go on; their records stay, for there is room for them.
+                ended.push(state.batch.clone());
+            } else {
+                state.bytes.clear();
+                state.since = None;
+                (state.durable, state.records) = (0, {
+                    self.shared.refuse(state.records);
+                    0
+                });
+                ended.push(std::mem::take(&mut state.batch));
+            }
+        }
+        drop(state);
+        for batch in ended {
+            if sheds { batch.shed() } else { batch.settle(false) }
+        }
     }
 
     /// Fills the load with what has collected; `false` when that is nothing.
@@ -128,25 +200,48 @@ impl End {
         let free = state.spare.iter_mut().position(Batch::recycle);
         let next = free.map(|at| state.spare.swap_remove(at)).unwrap_or_default();
         let batch = std::mem::replace(&mut state.batch, next);
-        state.away = Some((batch, state.bytes.len()));
+        let since = state.since.take().unwrap_or_else(Instant::now);
+        state.away = Some((batch, state.bytes.len(), since));
         load.bytes.clear();
         std::mem::swap(&mut load.bytes, &mut state.bytes);
         load.records = std::mem::take(&mut state.records);
         load.durable = std::mem::take(&mut state.durable);
-        load.written = false;
+        (load.written, load.again) = (false, false);
         true
     }
 
     /// Tells all who wait for the load that was away what became of it.
     fn settle(&self, written: bool) {
-        let Some((batch, _)) = self.state.borrow_mut().away.take() else { return };
-        batch.settle(written);
+        let Some((batch, _, _)) = self.state.borrow_mut().away.take() else { return };
+        match self.shared.overflow {
+            Overflow::Shed(_) if !written => batch.shed(),
+            Overflow::FailClosed | Overflow::Block(_) | Overflow::Shed(_) => batch.settle(written),
+        }
         // Its waiters have yet to look; by the time that it is needed they mostly have.
         let mut state = self.state.borrow_mut();
         if state.spare.len() >= SPARE_BATCHES_MAX {
             state.spare.remove(0);
         }
         state.spare.push(batch);
+    }
+
+    /// Counts what did not even come to the writer.
+    fn lose(&self, records: u64, durable: u64) {
+        match self.shared.overflow {
+            Overflow::Shed(_) => {
+                self.shared.shed(records.saturating_sub(durable));
+                self.shared.refuse(durable);
+            }
+            Overflow::FailClosed | Overflow::Block(_) => self.shared.refuse(records),
+        }
+    }
+
+    /// May what is away be sent again, if it is not written?
+    fn may_wait(&self) -> bool {
+        let Overflow::Block(deadline) = self.shared.overflow else { return false };
+        let state = self.state.borrow();
+        let since = state.away.as_ref().map(|(_, _, since)| *since);
+        since.is_some_and(|since| since.elapsed() + AGAIN < deadline)
     }
 
     fn is_last(self: &Rc<Self>) -> bool {
@@ -167,7 +262,8 @@ impl Drop for End {
 /// Sends what has collected to the writer, one load at a time, until the last handle is gone.
 async fn flush(end: Rc<End>) {
     let (back, mut returned) = mpsc::channel(1);
-    let mut idle = Some(Load { bytes: Vec::new(), records: 0, durable: false, written: false, back });
+    let again = false;
+    let mut idle = Some(Load { bytes: Vec::new(), records: 0, durable: 0, again, written: false, back });
     while let Some(mut load) = idle.take() {
         if !end.fill(&mut load) {
             if end.is_last() {
@@ -177,21 +273,50 @@ async fn flush(end: Rc<End>) {
             end.work.notified().await;
             continue;
         }
-        let records = load.records;
-        idle = match end.to_writer.try_send(Message::Load(load)) {
-            Ok(()) => returned.recv().await,
-            Err(TrySendError::Full(Message::Load(load))) => {
-                end.shared.refuse(records);
-                Some(load)
-            }
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => None,
-        };
+        let (records, durable) = (load.records, load.durable);
+        idle = send(&end, load, &mut returned).await;
         if idle.is_none() {
-            end.shared.refuse(records);
+            end.lose(records, durable);
         }
         end.settle(idle.as_ref().is_some_and(|load| load.written));
     }
     refuse_all(&end).await;
+}
+
+/// Sends one load, and again where requests wait for room; `None` where the writer is gone.
+async fn send(end: &Rc<End>, mut load: Load, returned: &mut mpsc::Receiver<Load>) -> Option<Load> {
+    loop {
+        load.again = end.may_wait();
+        let (records, durable) = (load.records, load.durable);
+        let load_back = match end.to_writer.try_send(Message::Load(load)) {
+            Ok(()) => wait(end, returned).await?,
+            Err(TrySendError::Full(Message::Load(load))) => {
+                if !load.again {
+                    end.lose(records, durable);
+                }
+                load
+            }
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => return None,
+        };
+        load = load_back;
+        if load.written || !load.again {
+            return Some(load);
+        }
+        // Nothing of it was counted as lost, so it is sent once more, whatever the time.
+        tokio::time::sleep(AGAIN).await;
+        end.expire(Instant::now());
+    }
+}
+
+/// Waits for the load that is away; those who wait for a record do not wait for ever.
+async fn wait(end: &Rc<End>, returned: &mut mpsc::Receiver<Load>) -> Option<Load> {
+    loop {
+        let Some(due) = end.due() else { return returned.recv().await };
+        tokio::select! {
+            load = returned.recv() => return load,
+            () = tokio::time::sleep_until(due.into()) => end.expire(Instant::now()),
+        }
+    }
 }
 
 /// The writer is gone: whatever is appended from now on fails at once, so that nobody waits for ever.

@@ -1,7 +1,7 @@
 //! The one thread that writes the decision log.
 //!
 //! What has come together while it wrote is written together: frames to the store, one sync for all who wait for the device,
-//! then lines to whoever reads them. Where there is no store, the lines are the log.
+//! then it is told to those who make lines of it. Where there is no store, the lines are the log.
 //! Never: reorders what one worker sent; answers a load before it is where its level says.
 
 use std::sync::Arc;
@@ -11,18 +11,18 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 use std::time::Instant;
 
-use prometheus::IntCounter;
-
 use crate::audit::entry;
 use crate::audit::event::Event;
 use crate::audit::frame;
 use crate::disk::Load;
 use crate::disk::Message;
+use crate::disk::Overflow;
 use crate::disk::Shared;
-use crate::disk::event_line;
+use crate::disk::lines::Lines;
 use crate::disk::lost::Lost;
 use crate::disk::lost::Why;
 use crate::disk::now_ms;
+use crate::disk::outlet::Outlet;
 use crate::disk::sink::Sink;
 use crate::disk::store::Folder;
 use crate::disk::store::Store;
@@ -39,62 +39,15 @@ pub(super) struct Writer {
     store: Option<Store<Folder>>,
     /// What the store has lost.
     lost: Lost,
+    /// Where the lines go, where they are the log.
     outlets: Vec<Outlet>,
+    /// Where they go beside a directory.
+    lines: Vec<Lines>,
     /// The number of the next record where there is no store.
     seq: u64,
     /// Since when something waits for the device.
     fresh: Option<Instant>,
     shared: Arc<Shared>,
-}
-
-/// Somewhere that lines go, and what it has lost.
-struct Outlet {
-    name: &'static str,
-    sink: Sink,
-    lost: Lost,
-    well: bool,
-    written: IntCounter,
-    failed: IntCounter,
-}
-
-impl Outlet {
-    fn new(name: &'static str, sink: Sink, written: IntCounter, failed: IntCounter) -> Self {
-        Self { name, sink, lost: Lost::default(), well: true, written, failed }
-    }
-
-    /// Writes lines, after a word about those that were lost before them.
-    fn write(&mut self, lines: &[u8], records: u64) -> bool {
-        let result = self.confess().and_then(|()| self.sink.write(lines));
-        let counter = if result.is_ok() { &self.written } else { &self.failed };
-        counter.inc_by(records);
-        self.report(result, records)
-    }
-
-    fn report(&mut self, result: std::io::Result<()>, records: u64) -> bool {
-        let was_well = std::mem::replace(&mut self.well, result.is_ok());
-        match result {
-            Ok(()) if was_well => {}
-            Ok(()) => tracing::warn!(sink = self.name, "the decision log is written again"),
-            Err(error) => {
-                let now = now_ms();
-                self.lost.add(Why::Unwritten, records, now, now);
-                if was_well {
-                    tracing::error!(sink = self.name, %error, "the decision log cannot be written");
-                }
-            }
-        }
-        self.well
-    }
-
-    /// Puts on record how many records were lost.
-    fn confess(&mut self) -> std::io::Result<()> {
-        if !self.lost.is_none() {
-            let lines: Vec<u8> = self.lost.told().flat_map(|kept| event_line(&Event::Log(kept))).collect();
-            self.sink.write(&lines)?;
-            self.lost = Lost::default();
-        }
-        Ok(())
-    }
 }
 
 /// What is written together.
@@ -107,22 +60,46 @@ struct Group {
     failed: bool,
 }
 
+/// Records that share one fate.
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    records: u64,
+    /// How many of them wait for the device.
+    durable: u64,
+    /// Will they be sent again if they are not written?
+    again: bool,
+}
+
 impl Writer {
+    /// Writes to the store, and tells the others in lines; without a store those are the log.
     pub(super) fn new(
-        store: Option<Store<Folder>>,
+        mut store: Option<Store<Folder>>,
         file: Option<Sink>,
         stdout: Option<Sink>,
         shared: Arc<Shared>,
-    ) -> Self {
+    ) -> std::io::Result<Self> {
         let counters = &shared.counters;
         let file = file.map(|sink| {
-            Outlet::new("file", sink, counters.file_written.clone(), counters.file_failed.clone())
+            let outlet =
+                Outlet::new("file", sink, counters.file_written.clone(), counters.file_failed.clone());
+            (outlet, counters.file_left_out.clone())
         });
         let stdout = stdout.map(|sink| {
-            Outlet::new("stdout", sink, counters.stdout_written.clone(), counters.stdout_failed.clone())
+            let outlet =
+                Outlet::new("stdout", sink, counters.stdout_written.clone(), counters.stdout_failed.clone());
+            (outlet, counters.stdout_left_out.clone())
         });
-        let outlets = file.into_iter().chain(stdout).collect();
-        Self { store, lost: Lost::default(), outlets, seq: 0, fresh: None, shared }
+        let (mut outlets, mut lines) = (Vec::new(), Vec::new());
+        for (outlet, left_out) in file.into_iter().chain(stdout) {
+            match &store {
+                None => outlets.push(outlet),
+                Some(_) => lines.push(Lines::start(outlet, left_out)?),
+            }
+        }
+        if let Some(store) = store.as_mut().filter(|_| lines.is_empty()) {
+            store.tell_nobody();
+        }
+        Ok(Self { store, lost: Lost::default(), outlets, lines, seq: 0, fresh: None, shared })
     }
 
     /// Writes until it is told to stop, or nobody is left who could send anything.
@@ -149,14 +126,15 @@ impl Writer {
         self.confess();
         if self.fresh.take().is_some() {
             // The last lines are told as well.
-            self.sync();
+            self.sync(&[]);
         }
         if let Some(store) = &mut self.store
             && let Err(error) = store.close(now_ms())
         {
             tracing::error!(%error, "the decision log was not closed");
         }
-        self.tell_synced();
+        self.tell();
+        self.lines.drain(..).for_each(Lines::close);
         self.outlets.iter().for_each(|outlet| outlet.sink.sync());
     }
 
@@ -170,8 +148,10 @@ impl Writer {
     fn take(&mut self, message: Message, group: &mut Group) -> bool {
         match message {
             Message::Load(mut load) => {
-                load.written = self.write(&mut load.bytes, load.records, group);
-                group.durable |= load.durable;
+                let (records, again) = (load.records, load.again);
+                load.written =
+                    self.write(&mut load.bytes, Count { records, durable: load.durable, again }, group);
+                group.durable |= load.durable > 0;
                 if self.store.is_some() {
                     group.loads.push(load);
                 } else {
@@ -179,7 +159,7 @@ impl Writer {
                 }
             }
             Message::Frames { mut bytes, records } => {
-                self.write(&mut bytes, records, group);
+                self.write(&mut bytes, Count { records, ..Count::default() }, group);
             }
             Message::Reopen => self.reopen(),
             Message::Stop => return true,
@@ -187,11 +167,11 @@ impl Writer {
         false
     }
 
-    fn write(&mut self, frames: &mut [u8], records: u64, group: &mut Group) -> bool {
+    fn write(&mut self, frames: &mut [u8], count: Count, group: &mut Group) -> bool {
         self.note_refused();
         let Some(store) = &mut self.store else {
             self.seq += frame::number(frames, self.seq);
-            return self.show(&entry::lines(frames), records);
+            return self.show(&entry::lines(frames), count.records);
         };
         let now = now_ms();
         // A gap stands before what was written after it.
@@ -202,7 +182,7 @@ impl Writer {
         let written = told.and_then(|()| store.append(frames, now));
         match written {
             Ok(()) => {
-                group.records += records;
+                group.records += count.records;
                 group.bytes += frames.len();
                 self.fresh.get_or_insert_with(Instant::now);
                 true
@@ -213,17 +193,34 @@ impl Writer {
                     tracing::error!(%error, "the decision log cannot be written: requests are refused");
                 }
                 group.failed = true;
-                self.lose(records);
+                self.lose(count);
                 false
             }
         }
     }
 
-    fn lose(&mut self, records: u64) {
+    /// Counts what could not be written: lost, or shed, or neither where it is tried again.
+    fn lose(&mut self, count: Count) {
         let now = now_ms();
-        self.lost.add(Why::Unwritten, records, now, now);
-        self.shared.counters.dropped.inc_by(records);
         self.shared.writing.store(false, Ordering::Relaxed);
+        let (shed, unwritten) = self.split(count);
+        self.lost.add(Why::Shed, shed, now, now);
+        self.lost.add(Why::Unwritten, unwritten, now, now);
+    }
+
+    /// How many of such records are shed, and how many lost, counted.
+    fn split(&self, count: Count) -> (u64, u64) {
+        let Count { records, durable, again } = count;
+        if again {
+            return (0, 0);
+        }
+        let shed = match self.shared.overflow {
+            Overflow::Shed(_) => records.saturating_sub(durable),
+            Overflow::FailClosed | Overflow::Block(_) => 0,
+        };
+        self.shared.counters.dropped.inc_by(records);
+        self.shared.counters.shed.inc_by(shed);
+        (shed, records - shed)
     }
 
     /// Puts on the device what has to be there, and answers who waits.
@@ -233,7 +230,7 @@ impl Writer {
         let due = group.durable || old || store.fresh().len() >= limits::GROUP_BYTES_MAX;
         let mut synced = true;
         if due && self.fresh.take().is_some() {
-            synced = self.sync();
+            synced = self.sync(&group.loads);
         }
         for mut load in group.loads.drain(..) {
             load.written &= synced;
@@ -250,35 +247,43 @@ impl Writer {
         {
             tracing::error!(%error, "the decision log could not be sealed or signed");
         }
-        self.tell_synced();
+        self.tell();
     }
 
-    /// Tells those who send the log on how far they may go.
-    fn tell_synced(&self) {
-        if let Some(store) = &self.store {
-            self.shared.synced.store(store.synced(), Ordering::Release);
+    /// Tells what is on the device by now: those who send the log on how far they may go, and the lines what they are of.
+    fn tell(&mut self) {
+        let Some(store) = &mut self.store else { return };
+        self.shared.synced.store(store.synced(), Ordering::Release);
+        if let Some(frames) = store.told() {
+            let frames: Arc<[u8]> = frames.into();
+            self.lines.iter().for_each(|lines| lines.push(&frames));
         }
     }
 
-    fn sync(&mut self) -> bool {
+    /// Puts on the device what was written; these wait for it.
+    fn sync(&mut self, loads: &[Load]) -> bool {
         let Some(store) = &mut self.store else { return true };
         let records = frame::count(store.fresh());
         let bytes = store.fresh().len() as u64;
-        let lines = if self.outlets.is_empty() { Vec::new() } else { entry::lines(store.fresh()) };
         if let Err(error) = store.sync(now_ms()) {
             if self.shared.writing.load(Ordering::Relaxed) {
                 tracing::error!(%error, "the decision log cannot be put on its device: requests are refused");
             }
             store.give_up();
-            self.lose(records);
+            let mut lost = Count { records, ..Count::default() };
+            for load in loads.iter().filter(|load| load.written) {
+                if load.again {
+                    lost.records = lost.records.saturating_sub(load.records);
+                } else {
+                    lost.durable += load.durable;
+                }
+            }
+            self.lose(lost);
             return false;
         }
         self.shared.counters.bytes.inc_by(bytes);
         self.shared.counters.batches.inc();
         self.shared.counters.store_written.inc_by(records);
-        for outlet in &mut self.outlets {
-            outlet.write(&lines, records);
-        }
         true
     }
 
@@ -298,12 +303,14 @@ impl Writer {
     }
 
     fn note_refused(&mut self) {
-        let (count, since) = self.shared.refused.take();
-        if count > 0 {
-            let now = now_ms();
-            let outlets =
-                self.outlets.iter_mut().filter(|_| self.store.is_none()).map(|outlet| &mut outlet.lost);
-            outlets.chain([&mut self.lost]).for_each(|lost| lost.add(Why::Full, count, since, now));
+        for (refused, why) in [(&self.shared.refused, Why::Full), (&self.shared.shed, Why::Shed)] {
+            let (count, since) = refused.take();
+            if count > 0 {
+                let now = now_ms();
+                let outlets =
+                    self.outlets.iter_mut().filter(|_| self.store.is_none()).map(|outlet| &mut outlet.lost);
+                outlets.chain([&mut self.lost]).for_each(|lost| lost.add(why, count, since, now));
+            }
         }
     }
 
@@ -312,38 +319,22 @@ impl Writer {
         self.note_refused();
         if self.store.is_some() {
             if !self.lost.is_none() {
-                self.write(&mut [], 0, &mut Group::default());
+                self.write(&mut [], Count::default(), &mut Group::default());
             }
             if !self.lost.is_none() {
                 return;
             }
             self.shared.writing.store(true, Ordering::Relaxed);
+            return;
         }
-        let mut all_well = true;
-        for outlet in &mut self.outlets {
-            if !outlet.lost.is_none() {
-                let result = outlet.confess();
-                outlet.report(result, 0);
-            }
-            all_well &= outlet.well;
-        }
-        if self.store.is_none() {
-            self.shared.writing.store(all_well, Ordering::Relaxed);
-        }
+        self.outlets.iter_mut().for_each(Outlet::settle);
+        let all_well = self.outlets.iter().all(|outlet| outlet.well);
+        self.shared.writing.store(all_well, Ordering::Relaxed);
     }
 
     fn reopen(&mut self) {
-        for outlet in &mut self.outlets {
-            match outlet.sink.reopen() {
-                Ok(0) => {}
-                Ok(bytes) => {
-                    outlet.write(&event_line(&Event::TornTail { bytes }), 1);
-                }
-                Err(error) => {
-                    tracing::error!(%error, "the decision log could not be reopened: the old file is kept")
-                }
-            }
-        }
+        self.outlets.iter_mut().for_each(Outlet::reopen);
+        self.lines.iter().for_each(Lines::reopen);
     }
 }
 

@@ -34,6 +34,11 @@ pub const PROGRESS_RECORDS: u64 = 65_536;
 
 /// How long a record may wait for its device, in milliseconds.
 pub const SYNC_WITHIN_MS: u64 = 50;
+/// Most bytes of records that wait to be told in lines beside a directory, for each place: what is more is left out.
+pub const LINES_BYTES_MAX: usize = 8 << 20;
+const _: () = assert!(LINES_BYTES_MAX >= 2 * GROUP_BYTES_MAX);
+/// How long a stop waits for the last lines to be taken, in milliseconds.
+pub const LINES_STOP_MS: u64 = 2_000;
 /// How long after a seal or a checkpoint that failed the next is tried, in milliseconds.
 pub const STORE_RETRY_MS: u64 = 1_000;
 /// Most bytes of records that wait for their device together: room for them is kept, so that they can be written anew.

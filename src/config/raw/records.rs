@@ -27,6 +27,11 @@ pub(in crate::config) struct DecisionLog {
     pub(in crate::config) checkpoint_every: Option<String>,
     /// Which requests wait for the device before the app sees them. The others' records are on it within 50 ms.
     pub(in crate::config) durable: Durable,
+    /// What becomes of requests whose records cannot be written: `fail_closed` refuses them at once, `block` after they
+    /// waited, `shed` lets them go on, and counts them in the log. Default: `fail_closed`.
+    pub(in crate::config) overflow: Option<String>,
+    /// How long a request waits for the log where it may: `block` and `shed`. Default: `1s`.
+    pub(in crate::config) overflow_deadline: Option<String>,
     /// A file that records are appended to, as lines of JSON.
     pub(in crate::config) file: Option<String>,
     /// Write them to the standard output. Default: `true` where neither directory nor file is named.

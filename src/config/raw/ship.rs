@@ -36,7 +36,7 @@ pub(in crate::config) struct Ship {
     pub(in crate::config) username: Option<String>,
     /// File with that user's password.
     pub(in crate::config) password_file: Option<String>,
-    /// The table, of ClickHouse, with its database: `palisade.decisions`, which is the default.
+    /// The table, of ClickHouse, with its database. Default: `palisade.decisions`.
     pub(in crate::config) table: Option<String>,
     /// Let ClickHouse collect the rows of many senders, and wait until it has? Default: `true`.
     pub(in crate::config) async_insert: Option<bool>,

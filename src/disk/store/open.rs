@@ -117,6 +117,7 @@ impl<F: Files> Store<F> {
             signed_ms: 0,
             signed_size: u64::MAX,
             again_ms: 0,
+            told: Some(Vec::new()),
         };
         store.begun(&tail, before, now_ms).map_err(|error| Broken::File("segments".into(), error))?;
         Ok(store)

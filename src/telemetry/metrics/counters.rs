@@ -18,8 +18,14 @@ pub struct JournalCounters {
     pub stdout_written: IntCounter,
     /// Records that standard output did not take.
     pub stdout_failed: IntCounter,
+    /// Lines beside a directory that there was no room for on their way to the file.
+    pub file_left_out: IntCounter,
+    /// The same, to standard output.
+    pub stdout_left_out: IntCounter,
     /// Records that are in no log: the queue was full, or a sink failed.
     pub dropped: IntCounter,
+    /// Those of them whose requests went on without.
+    pub shed: IntCounter,
     /// Bytes of records written.
     pub bytes: IntCounter,
     /// Batches written.
