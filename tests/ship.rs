@@ -14,6 +14,7 @@ mod servers;
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
@@ -203,6 +204,36 @@ fn what_a_web_server_is_sent_in_other_forms_is_called_by_their_names() {
         let expected: Vec<Value> = (0..uids.len()).map(|seq| format!("{id}/{seq}").into()).collect();
         assert_eq!(uids, expected);
     }
+}
+
+#[test]
+fn events_of_ocsf_are_valid_by_its_own_schema() {
+    let Some(python) = program("python3") else { return };
+    let script = "import json, sys\n\
+        from ocsf_json_schema import OcsfJsonSchemaEmbedded, loader\n\
+        all = OcsfJsonSchemaEmbedded(loader.get_ocsf_schema(sys.argv[1]))\n\
+        profiles = ['security_control', 'trace', 'data_classification']\n\
+        of = lambda uid: all.get_class_schema(all.lookup_class_name_from_uid(uid), profiles if uid == 6003 else [])\n\
+        print(json.dumps({str(uid): of(uid) for uid in [0, 6002, 6003]}))";
+    let ran = Command::new(python).args(["-c", script, palisade::audit::ocsf::VERSION]).output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let schemas: BTreeMap<String, Value> = serde_json::from_slice(&ran.stdout).unwrap();
+    let of = |schema: &Value| jsonschema::validator_for(schema).unwrap();
+    let validators: BTreeMap<String, _> =
+        schemas.iter().map(|(uid, schema)| (uid.clone(), of(schema))).collect();
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/formats/ocsf.jsonl");
+    let mut looked_at = 0;
+    for line in std::fs::read_to_string(golden).unwrap().lines() {
+        let mut event: Value = serde_json::from_str(line).unwrap();
+        let validator = &validators[&event["class_uid"].to_string()];
+        let wrong: Vec<String> = validator.iter_errors(&event).map(|error| error.to_string()).collect();
+        assert!(wrong.is_empty(), "{wrong:?} in {event}");
+        // The schema says what may be there, so that this can fail.
+        event.as_object_mut().unwrap().insert("other".into(), 1.into());
+        assert!(!validator.is_valid(&event));
+        looked_at += 1;
+    }
+    assert!(looked_at > 10);
 }
 
 #[test]
