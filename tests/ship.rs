@@ -153,6 +153,12 @@ fn a_web_server_has_the_log_although_it_was_away_and_the_sidecar_was_killed() {
                 sink.lock().unwrap().extend(all);
                 return None;
             }
+            // It has a lot to say about it.
+            4 => {
+                sink.lock().unwrap().extend(all);
+                let head = "HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n".as_bytes();
+                return Some([head, &[b'x'; 100_000]].concat());
+            }
             _ => {
                 sink.lock().unwrap().extend(all);
                 "204 No Content"
