@@ -14,6 +14,7 @@ use crate::config::Format;
 use crate::config::Level;
 
 mod answer;
+mod audit;
 mod bundle;
 mod check;
 mod diff;
@@ -24,7 +25,7 @@ mod explain_field;
 mod facts;
 mod files;
 mod fmt;
-mod formats;
+pub(crate) mod formats;
 mod graph;
 mod healthcheck;
 mod init;
@@ -32,11 +33,12 @@ mod learn;
 mod lint;
 mod loaded;
 mod lsp;
-mod out;
+pub(crate) mod out;
 mod policies;
-mod progress;
+pub(crate) mod progress;
 mod reach;
 mod redact;
+mod replay;
 mod report;
 mod reveal;
 mod run;
@@ -44,14 +46,20 @@ mod schema;
 mod shadow;
 mod spoken;
 mod test;
+pub(crate) mod times;
 mod what_can;
 mod who_can;
 mod xml;
 
+#[cfg(feature = "audit")]
+pub(crate) use check::now_ms;
 pub use loaded::Loaded;
 pub use loaded::load;
 use loaded::load_text;
+pub(crate) use loaded::log_dir;
 pub use out::Out;
+#[cfg(feature = "audit")]
+pub(crate) use report::printable;
 pub use run::run;
 
 /// What the process was given.
@@ -214,6 +222,9 @@ enum Verb {
     /// Show a body as one caller would see it, or what of it would be hidden.
     #[command(after_help = redact::AFTER)]
     Redact(Box<redact::Arguments>),
+    /// Make past decisions again: as they were made, or with a candidate, and count what would flip.
+    #[command(after_help = replay::AFTER)]
+    Replay(replay::Arguments),
     /// Propose which data class stands where, from what bodies are seen to hold; never a value.
     #[command(after_help = learn::AFTER)]
     Learn(learn::Arguments),
@@ -235,6 +246,9 @@ enum Verb {
     /// Run the tests beside the policies.
     #[command(after_help = test::AFTER)]
     Test(test::Arguments),
+    /// Verify, query and prove the decision log: runs `palisade-audit`.
+    #[command(disable_help_flag = true)]
+    Audit(audit::Arguments),
     /// Build, sign, verify and publish bundles: everything that says what is allowed, as one signed file.
     #[command(after_help = bundle::AFTER)]
     Bundle(bundle::Arguments),
@@ -279,10 +293,7 @@ pub fn main(world: &World<'_>) -> u8 {
         }
     };
     let global = &arguments.global;
-    let mut out = Out::new(
-        colours(global.color, world, std::io::stdout().is_terminal()),
-        colours(global.color, world, std::io::stderr().is_terminal()),
-    );
+    let mut out = out(global.color, world);
     let exit = match verb(&arguments, world, &mut out) {
         Ok(exit) => exit,
         Err(message) => {
@@ -306,6 +317,7 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
         | Verb::Explain(_)
         | Verb::ExplainField(_)
         | Verb::Redact(_)
+        | Verb::Replay(_)
         | Verb::Reveal(_)
         | Verb::Fmt(_)
         | Verb::Bundle(_)
@@ -313,7 +325,9 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
         | Verb::Healthcheck(_) => &[Output::Pretty, Output::Json],
         Verb::Graph(_) => &[Output::Pretty, Output::Mermaid, Output::Dot, Output::Svg],
         Verb::WhoCan(_) | Verb::WhatCan(_) => &[Output::Pretty, Output::Json],
-        Verb::Run | Verb::Lsp | Verb::Schema(_) | Verb::Completions { .. } => &[Output::Pretty],
+        Verb::Run | Verb::Lsp | Verb::Audit(_) | Verb::Schema(_) | Verb::Completions { .. } => {
+            &[Output::Pretty]
+        }
     };
     if !formats.contains(&global.output) {
         out.error("this verb does not print in that format (`-o`)");
@@ -333,11 +347,13 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
         Verb::ExplainField(arguments) => explain_field::explain_field(global, arguments, world, out),
         Verb::Redact(arguments) => redact::redact(global, arguments, world, out),
         Verb::Learn(arguments) => learn::learn(global, arguments, world, out),
+        Verb::Replay(arguments) => replay::replay(global, arguments, world, out),
         Verb::Reveal(arguments) => reveal::reveal(global, arguments, world, out),
         Verb::WhoCan(arguments) => who_can::who_can(global, arguments, world, out),
         Verb::WhatCan(arguments) => what_can::what_can(global, arguments, world, out),
         Verb::Graph(arguments) => graph::graph(global, arguments, world, out),
         Verb::Fmt(arguments) => fmt::fmt(global, arguments, world, out),
+        Verb::Audit(arguments) => audit::audit(arguments, out),
         Verb::Bundle(arguments) => bundle::bundle(global, arguments, world, out),
         Verb::Init(arguments) => init::init(global, arguments, out),
         Verb::Healthcheck(arguments) => healthcheck::healthcheck(global, arguments, world, out),
@@ -354,6 +370,14 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
             Ok(Exit::Ok)
         }
     }
+}
+
+/// The streams to print to.
+pub(crate) fn out(when: Colour, world: &World<'_>) -> Out {
+    Out::new(
+        colours(when, world, std::io::stdout().is_terminal()),
+        colours(when, world, std::io::stderr().is_terminal()),
+    )
 }
 
 fn colours(when: Colour, world: &World<'_>, terminal: bool) -> bool {

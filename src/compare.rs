@@ -17,5 +17,6 @@ pub mod text;
 pub use effect::Effects;
 pub use generate::Generator;
 pub use generate::Plan;
+pub use recorded::Asked;
 pub use recorded::Recorded;
 pub use text::Change;

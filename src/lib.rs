@@ -37,6 +37,7 @@
 //! | [`background`] | threads that step behind those that serve requests |
 //! | [`admin`] | health, metrics, what each policy did, and version, on a listener of their own |
 //! | [`cli`] | the command line, one file a verb |
+//! | [`audit_cli`] | the command line of the auditors' program; with the feature `audit` |
 //! | [`manual`] | the chapters for people |
 //!
 //! [`file`]: mod@file
@@ -92,5 +93,8 @@ pub mod admin;
 pub mod net;
 
 pub mod cli;
+
+#[cfg(feature = "audit")]
+pub mod audit_cli;
 
 pub mod manual;

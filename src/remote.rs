@@ -134,6 +134,15 @@ pub fn endpoint(text: &str) -> Result<http::Uri, String> {
     if url.path() == "/" && url.query().is_none() { Ok(url) } else { Err("it must have no path".to_owned()) }
 }
 
+/// Reads the URL of a service, whose path is the prefix of what is asked there.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn prefix(text: &str) -> Result<http::Uri, String> {
+    let url = web::url(text)?;
+    if url.query().is_none() { Ok(url) } else { Err("it must have no query".to_owned()) }
+}
+
 /// What tells one content of a place from another: an entity tag, a digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tag(String);

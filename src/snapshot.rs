@@ -11,7 +11,6 @@ use http::HeaderName;
 use crate::identity::Issuer;
 use crate::identity::Keyring;
 use crate::ids::Digest;
-use crate::ids::TenantPath;
 use crate::model::Model;
 use crate::policy;
 use crate::policy::Difference;
@@ -23,6 +22,8 @@ mod beside;
 mod draft;
 mod keys;
 mod live;
+mod past;
+mod role;
 
 pub use beside::Beside;
 pub use beside::Origin;
@@ -33,105 +34,10 @@ pub use keys::Held;
 pub use keys::MaskKeys;
 pub use live::Live;
 pub use live::Reader;
-
-/// What a file of a snapshot is for.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// The Cedar schema.
-    Schema,
-    /// Cedar policies; those of a tenant's folder are confined to its data.
-    Policies {
-        /// The tenant whose folder it lies in.
-        confined_to: Option<TenantPath>,
-    },
-    /// The tree of tenants.
-    Tenants,
-    /// The tree of data classes.
-    Classes,
-    /// Routes written by hand.
-    Routes,
-    /// An OpenAPI document.
-    OpenApi,
-    /// A descriptor set of Protocol Buffers; its text is the bytes in base64.
-    Descriptors,
-    /// A schema of GraphQL.
-    GraphQl,
-    /// The public keys of the issuer with this position in [`Settings::issuers`].
-    Jwks(usize),
-    /// The API keys' hashes.
-    ApiKeys,
-    /// The one secret that masks are made with.
-    PseudonymKey,
-    /// The keys of one tenant's masks.
-    TenantKeys,
-}
-
-impl Role {
-    /// The word for it in a digest.
-    const fn word(&self) -> &'static str {
-        match self {
-            Self::Schema => "schema",
-            Self::Policies { .. } => "policies",
-            Self::Tenants => "tenants",
-            Self::Classes => "classes",
-            Self::Routes => "routes",
-            Self::OpenApi => "openapi",
-            Self::Descriptors => "descriptors",
-            Self::GraphQl => "graphql",
-            Self::Jwks(_) => "jwks",
-            Self::ApiKeys => "api_keys",
-            Self::PseudonymKey => "pseudonym_key",
-            Self::TenantKeys => "tenant_keys",
-        }
-    }
-
-    /// Is what such files say a secret? Then it is never shown, and no digest that is shown knows of it.
-    #[must_use]
-    pub const fn is_secret(&self) -> bool {
-        match self {
-            Self::PseudonymKey | Self::TenantKeys => true,
-            Self::Schema
-            | Self::Policies { .. }
-            | Self::Tenants
-            | Self::Classes
-            | Self::Routes
-            | Self::OpenApi
-            | Self::Descriptors
-            | Self::GraphQl
-            | Self::Jwks(_)
-            | Self::ApiKeys => false,
-        }
-    }
-}
-
-/// One file of a snapshot.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SourceFile {
-    /// What it is for.
-    pub role: Role,
-    /// Where it lies, relative to the config's folder: the same on every machine.
-    pub name: Arc<str>,
-    /// Where it lies, as the operator would name it.
-    pub file: Arc<str>,
-    /// What it says.
-    pub text: Arc<str>,
-}
-
-impl SourceFile {
-    /// The schema that Palisade ships, as a file: what holds where no other is named.
-    #[must_use]
-    pub fn shipped_schema() -> Self {
-        let file: Arc<str> = "palisade.cedarschema".into();
-        Self { role: Role::Schema, name: Arc::clone(&file), file, text: policy::SCHEMA.into() }
-    }
-}
-
-impl fmt::Debug for SourceFile {
-    /// Without the text, which may be a secret.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} `{}`, {} bytes", self.role, self.file, self.text.len())
-    }
-}
+pub use past::Past;
+pub use past::Unlike;
+pub use role::Role;
+pub use role::SourceFile;
 
 /// All files of a snapshot, in one order whatever order they were read in.
 #[derive(Debug, Clone)]
@@ -235,12 +141,16 @@ impl Sources {
     /// What that digest is made of: whoever keeps it can make the decisions again.
     pub fn shown<'s>(&'s self, settings: &'s Settings) -> impl Iterator<Item = &'s [u8]> {
         let files = self.files.iter().filter(|source| !source.role.is_secret()).flat_map(parts);
-        [&b"palisade snapshot v1"[..], settings.text.as_bytes()].into_iter().chain(files)
+        [DIGEST_OF, settings.text.as_bytes()].into_iter().chain(files)
     }
 }
 
-fn parts(source: &SourceFile) -> [&[u8]; 3] {
-    [source.role.word().as_bytes(), source.name.as_bytes(), source.text.as_bytes()]
+/// What the parts of a digest begin with: they are laid out as here.
+const DIGEST_OF: &[u8] = b"palisade snapshot v2";
+
+fn parts(source: &SourceFile) -> [&[u8]; 4] {
+    let SourceFile { role, name, text, .. } = source;
+    [role.word().as_bytes(), role.within().as_bytes(), name.as_bytes(), text.as_bytes()]
 }
 
 /// What happens to a call of no known route.

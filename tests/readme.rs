@@ -34,7 +34,7 @@ enum How {
 }
 
 /// Every command of the README, in its order.
-const COMMANDS: [(&str, How); 32] = [
+const COMMANDS: [(&str, How); 34] = [
     ("cargo run --release --example clinic", How::Elsewhere),
     ("cargo test --features audit", How::Elsewhere),
     ("cargo build --release", How::Elsewhere),
@@ -85,6 +85,8 @@ const COMMANDS: [(&str, How); 32] = [
     ("cargo run --release --example clinic -- --serve", How::Elsewhere),
     ("grep '\"pathway\":' decisions.jsonl | tail -n 1", How::Log),
     ("grep '\"type\":\"outcome\"' decisions.jsonl | tail -n 1", How::Log),
+    ("palisade audit --help", How::Shell(0)),
+    ("palisade replay --help", How::Shell(0)),
     ("grep '\"event\":\"reload_' decisions.jsonl", How::Log),
     ("palisade schema record", How::Shell(0)),
 ];

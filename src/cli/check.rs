@@ -138,7 +138,7 @@ fn with(mut problems: Vec<Problem>, checked: (usize, Vec<Problem>)) -> (usize, V
 }
 
 /// The wall clock, in milliseconds since 1970.
-pub(super) fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0)
 }
 

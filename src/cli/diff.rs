@@ -138,7 +138,7 @@ pub(super) fn diff(
 }
 
 /// What to load for one side.
-fn side(global: &Global, path: &Path) -> Result<Global, String> {
+pub(super) fn side(global: &Global, path: &Path) -> Result<Global, String> {
     let mut at = global.clone();
     let config = path.join("palisade.yaml");
     if config.is_file() {

@@ -15,7 +15,7 @@ pub(super) fn json(problems: &[Problem], found: &Json) -> String {
     pretty(&json!({ "ok": ok, "problems": problems, "snapshot": found }))
 }
 
-pub(super) fn pretty(value: &Json) -> String {
+pub(crate) fn pretty(value: &Json) -> String {
     let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
     text.push('\n');
     text

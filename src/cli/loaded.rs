@@ -2,12 +2,15 @@
 //!
 //! Never: keeps a problem of it to itself.
 
+use std::path::PathBuf;
+
 use crate::config::Config;
 use crate::file;
 use crate::limits;
 use crate::problem::Place;
 use crate::problem::Problem;
 
+use super::Exit;
 use super::Global;
 use super::World;
 
@@ -44,4 +47,21 @@ pub(super) fn load_text(global: &Global, world: &World<'_>, text: String) -> Loa
         (config, warnings)
     });
     Loaded { text, config }
+}
+
+/// The directory of the decision log that the config names.
+///
+/// # Errors
+/// How the program ends where it names none or cannot be read, and why.
+pub(crate) fn log_dir(global: &Global, world: &World<'_>) -> Result<PathBuf, (Exit, String)> {
+    let file = global.config.display();
+    let (config, _) = load(global, world).config.map_err(|problems| {
+        let first = problems.first().map_or_else(String::new, |problem| problem.message.clone());
+        let hint = "name the log's directory with `--log`, or find every problem with `palisade check`";
+        (Exit::Invalid, format!("`{file}`: {first}; {hint}"))
+    })?;
+    let dir = config.decision_log.store.map(|store| store.dir);
+    dir.ok_or_else(|| {
+        (Exit::Usage, format!("`{file}` names no `decision_log.dir`: name the log's directory with `--log`"))
+    })
 }

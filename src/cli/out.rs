@@ -16,24 +16,24 @@ pub struct Out {
     broken: bool,
 }
 
-pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
-pub(super) const WARN: Style = AnsiColor::Yellow.on_default().bold();
-pub(super) const GOOD: Style = AnsiColor::Green.on_default().bold();
-pub(super) const DIM: Style = AnsiColor::BrightBlue.on_default();
-pub(super) const BOLD: Style = Style::new().bold();
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(crate) const WARN: Style = AnsiColor::Yellow.on_default().bold();
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
+pub(crate) const DIM: Style = AnsiColor::BrightBlue.on_default();
+pub(crate) const BOLD: Style = Style::new().bold();
 
 /// A text in a style.
-pub(super) fn paint(style: Style, text: impl std::fmt::Display) -> String {
+pub(crate) fn paint(style: Style, text: impl std::fmt::Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
 impl Out {
-    pub(super) const fn new(colours: bool, error_colours: bool) -> Self {
+    pub(crate) const fn new(colours: bool, error_colours: bool) -> Self {
         Self { colours, error_colours, broken: false }
     }
 
     /// Are lines on standard error coloured?
-    pub(super) const fn colours_errors(&self) -> bool {
+    pub(crate) const fn colours_errors(&self) -> bool {
         self.error_colours
     }
 
@@ -69,7 +69,7 @@ impl Out {
     }
 
     /// Was there something that could not be written?
-    pub(super) const fn is_broken(&self) -> bool {
+    pub(crate) const fn is_broken(&self) -> bool {
         self.broken
     }
 }

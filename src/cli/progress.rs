@@ -7,7 +7,7 @@ use std::io::Write as _;
 
 /// Progress of work whose size is known.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub(crate) struct Progress {
     what: &'static str,
     total: usize,
     done: usize,
@@ -16,13 +16,18 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new(what: &'static str, total: usize) -> Self {
+    pub(crate) fn new(what: &'static str, total: usize) -> Self {
         Self { what, total, done: 0, shown: 0, is_shown: std::io::stderr().is_terminal() }
     }
 
     /// One more is done.
-    pub(super) fn step(&mut self) {
-        self.done += 1;
+    pub(crate) fn step(&mut self) {
+        self.at(self.done + 1);
+    }
+
+    /// So many are done.
+    pub(crate) fn at(&mut self, done: usize) {
+        self.done = done;
         let percent = self.done.saturating_mul(100) / self.total.max(1);
         if self.is_shown && percent > self.shown {
             self.shown = percent;

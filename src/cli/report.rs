@@ -121,7 +121,7 @@ pub(super) fn summary(problems: &[Problem]) -> String {
 }
 
 /// Control characters and marks that reorder text, as their code points; a tab as one space, so that columns hold.
-pub(super) fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         let reorders =

@@ -101,6 +101,8 @@ pub struct Group {
     pub count: u64,
     /// By the tenant whose data is meant.
     pub by_tenant: BTreeMap<String, u64>,
+    /// By who calls.
+    pub by_principal: BTreeMap<String, u64>,
     /// By action.
     pub by_action: BTreeMap<String, u64>,
     /// By the policies that make the difference: those that decide now, and the forbids that did before.
@@ -237,6 +239,8 @@ impl Group {
         let example = example();
         let tenant = example.new.tenant.as_ref().or(example.old.tenant.as_ref());
         tenant.into_iter().for_each(|tenant| count(&mut self.by_tenant, tenant));
+        let principal = example.question.principal.as_ref();
+        principal.into_iter().for_each(|principal| count(&mut self.by_principal, &principal.id));
         let action = example.new.action.or(example.old.action);
         action.into_iter().for_each(|action| count(&mut self.by_action, action));
         example.class.iter().for_each(|class| count(&mut self.by_class, class));

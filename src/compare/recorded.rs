@@ -9,14 +9,20 @@ use std::sync::Arc;
 
 use http::Method;
 
+use crate::audit::entry;
+use crate::audit::entry::Entry;
+use crate::audit::entry::Kind;
+use crate::compare::effect::Outcome;
+use crate::identity;
 use crate::identity::Actor;
 use crate::identity::Auth;
-use crate::identity::Kind;
 use crate::identity::Principal;
 use crate::ids::Action;
 use crate::ids::DataKey;
+use crate::ids::Digest;
 use crate::ids::TenantPath;
 use crate::limits;
+use crate::request::question;
 use crate::request::question::Call;
 use crate::request::question::Question;
 
@@ -29,6 +35,7 @@ pub struct Recorded {
     pub otherwise: u64,
     /// How many could not be used, by why.
     pub unusable: BTreeMap<&'static str, u64>,
+    line: Vec<u8>,
 }
 
 /// A recorded request.
@@ -38,6 +45,10 @@ pub struct Asked {
     pub question: Question,
     /// Was it allowed?
     pub allowed: bool,
+    /// What became of it, as far as the record says it.
+    pub outcome: Outcome,
+    /// The snapshot that decided.
+    pub snapshot: Option<Digest>,
 }
 
 #[derive(serde::Deserialize)]
@@ -61,6 +72,33 @@ struct Decision {
     purpose: Option<String>,
     #[serde(default)]
     cut: Vec<String>,
+    code: Option<String>,
+    snapshot: Option<String>,
+    #[serde(default)]
+    reasons: Vec<Reason>,
+    #[serde(default)]
+    errors: Vec<String>,
+    #[serde(default)]
+    classes: Classes,
+}
+
+#[derive(serde::Deserialize)]
+struct Reason {
+    policy_id: String,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct Classes {
+    revealed: Vec<String>,
+    hidden: Vec<HiddenClass>,
+    settable: Vec<String>,
+    unsettable: Vec<String>,
+}
+
+#[derive(serde::Deserialize)]
+struct HiddenClass {
+    class: String,
 }
 
 #[derive(serde::Deserialize)]
@@ -116,6 +154,21 @@ impl Recorded {
         }
     }
 
+    /// Takes one record of a log. `None`: it is no decision of the caller's own book, or one that cannot be used.
+    pub fn take(&mut self, entry: &Entry<'_>, record: &[u8]) -> Option<Asked> {
+        if entry.kind != Kind::Decision || entry.mirror {
+            return None;
+        }
+        self.decisions += 1;
+        self.line.clear();
+        let decision = entry::line(record, &mut self.line).ok();
+        match decision.and_then(|()| serde_json::from_slice::<Decision>(&self.line).ok()).map(asked) {
+            Some(Ok(asked)) => Some(asked),
+            Some(Err(why)) => self.unusable(why),
+            None => self.unusable("it is no record"),
+        }
+    }
+
     fn unusable<T>(&mut self, why: &'static str) -> Option<T> {
         *self.unusable.entry(why).or_default() += 1;
         None
@@ -149,7 +202,7 @@ fn asked(decision: Decision) -> Result<Asked, &'static str> {
     };
     let source = caller.issuer.unwrap_or_default();
     let principal = Principal {
-        kind: kind(&caller.kind).ok_or(bad)?,
+        kind: who(&caller.kind).ok_or(bad)?,
         id: caller.id.into(),
         tenant: caller.tenant.map(|text| TenantPath::parse(&text)).transpose().map_err(|_| bad)?,
         roles: texts(roles),
@@ -178,11 +231,43 @@ fn asked(decision: Decision) -> Result<Asked, &'static str> {
         source_ip: decision.source_ip,
         now_ms: u64::try_from(now.as_millisecond()).map_err(|_| bad)?,
     };
-    Ok(Asked { question, allowed: decision.decision == "allow" })
+    let allowed = decision.decision == "allow";
+    let code = decision.code.as_deref();
+    let code = code.and_then(|code| question::codes().into_iter().find(|known| *known == code));
+    if !allowed && code.is_none() {
+        return Err("it was refused for what no record holds: a credential, a body, a limit");
+    }
+    let outcome = Outcome {
+        allowed,
+        code,
+        tenant: question.target.as_ref().map(ToString::to_string),
+        action: question.action.map(Action::as_str),
+        ..outcome(decision.reasons, decision.errors, decision.classes)
+    };
+    let snapshot = decision.snapshot.as_deref().and_then(Digest::parse);
+    Ok(Asked { question, allowed, outcome, snapshot })
 }
 
-fn kind(text: &str) -> Option<Kind> {
-    [Kind::User, Kind::Service].into_iter().find(|kind| kind.as_str() == text)
+/// What the record says of the policies and of classes of data; which policy said it of a class it does not say.
+fn outcome(reasons: Vec<Reason>, errors: Vec<String>, classes: Classes) -> Outcome {
+    let names = |classes: Vec<String>| classes.into_iter().map(|class| (class, Vec::new())).collect();
+    let mut policies: Vec<String> =
+        reasons.into_iter().map(|reason| reason.policy_id).chain(errors).collect();
+    policies.sort_unstable();
+    policies.dedup();
+    let Classes { revealed, hidden, settable, unsettable } = classes;
+    Outcome {
+        policies,
+        shown: names(revealed),
+        hidden: names(hidden.into_iter().map(|hidden| hidden.class).collect()),
+        settable: names(settable),
+        unsettable: names(unsettable),
+        ..Outcome::default()
+    }
+}
+
+fn who(text: &str) -> Option<identity::Kind> {
+    [identity::Kind::User, identity::Kind::Service].into_iter().find(|kind| kind.as_str() == text)
 }
 
 fn chain(line: &ActorLine, depth: usize) -> Option<Actor> {
@@ -193,5 +278,5 @@ fn chain(line: &ActorLine, depth: usize) -> Option<Actor> {
         Some(inner) => Some(Box::new(chain(inner, depth + 1)?)),
         None => None,
     };
-    Some(Actor { kind: kind(&line.kind)?, id: line.id.as_str().into(), actor })
+    Some(Actor { kind: who(&line.kind)?, id: line.id.as_str().into(), actor })
 }

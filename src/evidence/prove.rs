@@ -127,17 +127,41 @@ impl<'a> Records<'a> {
         Ok(())
     }
 
-    /// The number of a decision's record, whole and not its mirror.
-    fn find(&self, id: DecisionId) -> Result<Option<u64>, Unreadable> {
-        let mut found = None;
-        self.each(0..u64::MAX, &mut |entry, _| {
-            let it = entry.kind == Kind::Decision
-                && !entry.mirror
-                && entry.field("decision_id") == Some(Value::Id(id));
-            found = it.then_some(entry.seq);
-            !it
-        })?;
-        Ok(found)
+    /// The number of a decision's record, whole and not its mirror. It is looked for from where the time in its id says, and
+    /// everywhere if it is not there: a clock may have been set.
+    pub(super) fn find(&self, id: DecisionId) -> Result<Option<u64>, Unreadable> {
+        let near = self.begin(id.time_ms().saturating_sub(limits::FIND_SLACK_MS))?;
+        for range in [near..u64::MAX, 0..near] {
+            let mut found = None;
+            self.each(range, &mut |entry, _| {
+                let it = entry.kind == Kind::Decision
+                    && !entry.mirror
+                    && entry.field("decision_id") == Some(Value::Id(id));
+                found = it.then_some(entry.seq);
+                !it
+            })?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The first record of the last segment that begins no later than then.
+    fn begin(&self, time_ms: u64) -> Result<u64, Unreadable> {
+        let (mut from, mut to) = (0, self.segments.len());
+        while from < to {
+            let middle = usize::midpoint(from, to);
+            let Some(segment) = self.segments.get(middle) else { break };
+            let mut begins = None;
+            self.each(segment.first..segment.first + 1, &mut |entry, _| {
+                begins = Some(entry.time_ms);
+                false
+            })?;
+            if begins.is_some_and(|begins| begins <= time_ms) { from = middle + 1 } else { to = middle }
+        }
+        let last = from.checked_sub(1).and_then(|at| self.segments.get(at));
+        Ok(last.map_or(0, |segment| segment.first))
     }
 }
 

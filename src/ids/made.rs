@@ -21,6 +21,20 @@ impl DecisionId {
         Self(bytes)
     }
 
+    /// Reads the 36 characters of an id, in lower case as they are written.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let id = Self(uuid::Uuid::try_parse(text).ok()?.into_bytes());
+        (id.text() == *text.as_bytes()).then_some(id)
+    }
+
+    /// When it was made, in milliseconds since 1970.
+    #[must_use]
+    pub const fn time_ms(self) -> u64 {
+        let [a, b, c, d, e, f, ..] = self.0;
+        u64::from_be_bytes([0, 0, a, b, c, d, e, f])
+    }
+
     /// The 16 bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 16] {
@@ -103,6 +117,21 @@ impl Digest {
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
+    }
+
+    /// Reads 64 lower-case hexadecimal digits, as it is printed.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (digits, rest) = text.as_bytes().as_chunks::<2>();
+        let nibble = |digit: u8| match digit {
+            b'0'..=b'9' => Some(digit - b'0'),
+            b'a'..=b'f' => Some(digit - b'a' + 10),
+            _ => None,
+        };
+        let bytes: Option<Vec<u8>> =
+            digits.iter().map(|[high, low]| Some(nibble(*high)? << 4 | nibble(*low)?)).collect();
+        let bytes = bytes?.try_into().ok().filter(|_| rest.is_empty())?;
+        Some(Self(bytes))
     }
 
     /// The 32 bytes.

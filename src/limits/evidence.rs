@@ -49,3 +49,14 @@ pub const LOG_SEGMENT_BYTES_MAX: usize = 1 << 30;
 pub const SNAPSHOT_PART_BYTES_MAX: usize = 256 << 20;
 /// Largest file of a key that signs, in bytes.
 pub const SIGNING_KEY_BYTES_MAX: usize = 16 << 10;
+
+/// Most snapshots of past days that a replay holds at a time: decisions are read in the order of their time, and an edit of the
+/// policies is rare beside them.
+pub const REPLAY_SNAPSHOTS_MAX: usize = 8;
+
+/// How much earlier than the time in a decision's id its record is looked for, in milliseconds: records of several workers are
+/// numbered when they are written.
+pub const FIND_SLACK_MS: u64 = 60_000;
+/// How many records behind the last that is known to come are looked at for more of the same decision: shadow decisions are made
+/// a little later.
+pub const FIND_BEHIND_RECORDS: usize = 4_096;

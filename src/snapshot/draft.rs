@@ -66,6 +66,15 @@ struct Found {
     of_tenants: Arc<[Problem]>,
 }
 
+/// Are the keys of masks among the files?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Secrets {
+    /// They are, or what needs them is a problem.
+    Needed,
+    /// No: the files were kept without them, and nothing is masked by what is made of them.
+    Absent,
+}
+
 /// What a check may start from, and who does it.
 #[derive(Clone, Copy)]
 struct After<'a> {
@@ -98,11 +107,22 @@ impl Draft {
     /// # Errors
     /// Every problem of every file, warnings among them, in the order of the files.
     pub fn check_after(
-        mut self,
+        self,
         before: Option<&Snapshot>,
         hands: &dyn Hands,
         loaded_at_ms: u64,
     ) -> Result<Checked, Vec<Problem>> {
+        self.checked(before, hands, Secrets::Needed, loaded_at_ms).map(Checked)
+    }
+
+    /// Checks everything but that masks have their keys.
+    pub(super) fn checked(
+        mut self,
+        before: Option<&Snapshot>,
+        hands: &dyn Hands,
+        secrets: Secrets,
+        loaded_at_ms: u64,
+    ) -> Result<Snapshot, Vec<Problem>> {
         let after = After { before, hands };
         if let Some(before) = before {
             self.sources = self.sources.sharing(&before.sources);
@@ -115,7 +135,10 @@ impl Draft {
         let policies = match &model {
             Some(model) => {
                 let policies = self.policies(model, after, &mut found);
-                self.masks(model, policies.as_ref(), &keys, &mut found);
+                match secrets {
+                    Secrets::Needed => self.masks(model, policies.as_ref(), &keys, &mut found),
+                    Secrets::Absent => {}
+                }
                 policies
             }
             None => {
@@ -132,7 +155,7 @@ impl Draft {
         {
             return Err(found);
         }
-        Ok(Checked(Snapshot {
+        Ok(Snapshot {
             generation: 0,
             digest: self.sources.digest(&self.settings),
             loaded_at_ms,
@@ -144,7 +167,7 @@ impl Draft {
             of_tenants,
             sources: self.sources,
             mask_keys: keys,
-        }))
+        })
     }
 
     /// The model alone, where it has no problem: for what is checked beside a snapshot that is broken elsewhere.

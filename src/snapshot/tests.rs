@@ -1,6 +1,7 @@
 //! What a snapshot promises.
 
 use super::*;
+use crate::ids::TenantPath;
 use crate::redact::PseudonymKey;
 
 const TENANTS: &str = "tenants: {acme: {region: eu, tier: gold}}\n";
@@ -258,4 +259,55 @@ fn parts_that_no_edit_touched_are_shared() {
     assert_eq!(check(&[2, 1, 1, 1, 1, 0, 1, 0]), [false, true, true], "another tree of tenants");
     assert_eq!(check(&[1, 1, 0, 1, 1, 0, 1, 0]), [true, true, false], "no routes any more");
     assert_eq!(check(&[1, 2, 0, 1, 1, 0, 1, 0]), [true, false, false], "routes are read by the classes");
+}
+
+fn masked() -> Vec<SourceFile> {
+    let mut files = sources();
+    files.push(source(Role::Classes, "classes.yaml", CLASSES));
+    files.push(source(Role::PseudonymKey, "secret.key", "a secret of at least thirty-two bytes"));
+    let confined_to = Some(TenantPath::parse("acme").unwrap());
+    files.push(source(Role::Policies { confined_to }, "b.cedar", &PERMIT.replace("\"a\"", "\"b\"")));
+    files
+}
+
+#[test]
+fn what_was_kept_is_the_snapshot_that_decided_without_its_secrets() {
+    let checked = check(masked(), Vec::new()).unwrap();
+    let live = checked.snapshot();
+    let parts: Vec<Vec<u8>> = live.sources().shown(live.settings()).map(<[u8]>::to_vec).collect();
+    let past = Past::of(&parts).unwrap();
+    assert_eq!(past.digest(), live.digest());
+    assert!(past.snapshot().mask_keys().is_empty());
+    assert_eq!(live.changes(past.snapshot()), Changes::default());
+    let files = past.snapshot().sources().files();
+    assert_eq!(files.len(), masked().len() - 1);
+    assert!(!files.iter().any(|file| file.role.is_secret()));
+}
+
+#[test]
+fn parts_that_are_not_whole_or_laid_out_otherwise_are_not_taken_for_that_snapshot() {
+    let checked = check(masked(), Vec::new()).unwrap();
+    let live = checked.snapshot();
+    let parts: Vec<Vec<u8>> = live.sources().shown(live.settings()).map(<[u8]>::to_vec).collect();
+    for cut in 0..parts.len() {
+        let cut = Past::of(parts.get(..cut).unwrap());
+        assert!(cut.map_or(true, |past| past.digest() != live.digest()));
+    }
+    for changed in 0..parts.len() {
+        let mut other = parts.clone();
+        // What is no text is no file of a snapshot.
+        other.get_mut(changed).unwrap().push(0xff);
+        assert!(Past::of(&other).is_err(), "{changed}");
+    }
+}
+
+#[test]
+fn what_a_policy_is_confined_to_is_a_part_of_the_digest() {
+    let digest = |confined_to: Option<&str>| {
+        let confined_to = confined_to.map(|tenant| TenantPath::parse(tenant).unwrap());
+        let mut files = sources();
+        files.push(source(Role::Policies { confined_to }, "b.cedar", &PERMIT.replace("\"a\"", "\"b\"")));
+        check(files, Vec::new()).unwrap().snapshot().digest()
+    };
+    assert_ne!(digest(None), digest(Some("acme")));
 }

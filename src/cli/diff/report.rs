@@ -100,7 +100,8 @@ fn step_json(step: &Step) -> Json {
     all
 }
 
-fn effects_json(effects: &Effects) -> Json {
+/// What differs in effect, for machines.
+pub(in crate::cli) fn effects_json(effects: &Effects) -> Json {
     json!({
         "asked": effects.asked,
         "allowed_before": effects.allowed_before,
@@ -130,6 +131,7 @@ fn group_json(group: &Group) -> Json {
     json!({
         "count": group.count,
         "by_tenant": group.by_tenant,
+        "by_principal": group.by_principal,
         "by_action": group.by_action,
         "by_policy": group.by_policy,
         "by_class": group.by_class,
@@ -149,7 +151,7 @@ pub(super) fn pretty(found: &Found, out: &mut Out) {
         let line = format!("  {asked} {what}, of {} made of {}", of.possible(), made.join(", "));
         out.line(&paint(DIM, line));
     }
-    effects(&found.generated, out);
+    effects(&found.generated, false, out);
     if let Some((recorded, effects_of)) = &found.recorded {
         out.line(&format!("\n{}", paint(BOLD, recorded_head(recorded))));
         if recorded.otherwise > 0 {
@@ -158,7 +160,7 @@ pub(super) fn pretty(found: &Found, out: &mut Out) {
                 recorded.otherwise
             ));
         }
-        effects(effects_of, out);
+        effects(effects_of, true, out);
     }
 }
 
@@ -214,7 +216,8 @@ fn lines(sign: &str, text: &str, style: anstyle::Style) -> String {
     lines.collect()
 }
 
-fn effects(effects: &Effects, out: &mut Out) {
+/// What differs in effect, for people; by who calls where those are callers of the past, and none that were made up.
+pub(in crate::cli) fn effects(effects: &Effects, callers: bool, out: &mut Out) {
     out.line(&format!("  allowed before {}, after {}", effects.allowed_before, effects.allowed_after));
     let all = [
         ("newly allowed", &effects.newly_allowed, WARN),
@@ -233,6 +236,9 @@ fn effects(effects: &Effects, out: &mut Out) {
         }
         out.line(&format!("  {what}: {}", paint(style, group.count)));
         counts("tenant", &group.by_tenant, out);
+        if callers {
+            counts("caller", &group.by_principal, out);
+        }
         counts("action", &group.by_action, out);
         counts("class", &group.by_class, out);
         counts("policy", &group.by_policy, out);

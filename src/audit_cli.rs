@@ -1,0 +1,200 @@
+//! The command line of `palisade-audit`, the auditors' program: one file a verb, the exit codes of `palisade`.
+//!
+//! It reads the directory of a decision log and nothing of a running sidecar, so it works on a copy as well.
+//! Never: writes a record, or into the log but what a witness said of it.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+
+use clap::CommandFactory as _;
+use clap::Parser as _;
+
+use crate::cli;
+use crate::cli::Colour;
+use crate::cli::Exit;
+use crate::cli::Out;
+use crate::cli::World;
+
+mod check_proof;
+mod checkpoint;
+mod explain;
+mod keys;
+mod prove;
+mod verify;
+mod witness;
+
+const AFTER: &str = "\
+Examples:
+  palisade-audit verify                              is the log of ./palisade.yaml what was signed?
+  palisade-audit verify --log /var/log/palisade --key log.vkey --anchor friday.checkpoint
+  palisade-audit explain 0194f0c2-7d3e-7c00-8000-5e0c6b1d2a3f
+  palisade-audit prove 0194f0c2-7d3e-7c00-8000-5e0c6b1d2a3f --record decision.bin > decision.tlog-proof
+  palisade-audit check-proof decision.bin decision.tlog-proof --key log.vkey
+  palisade-audit checkpoint > friday.checkpoint      keep it where nobody who can write the log can
+  palisade-audit witness https://witness.example.com --key witness.vkey
+
+`palisade audit` runs this program. Exit codes: 0 ok, 1 internal, 2 usage, 3 invalid configuration, 6 the log or the proof does
+not verify.";
+
+/// Reads, verifies and proves the decision log of Palisade.
+#[derive(Debug, clap::Parser)]
+#[command(
+    name = "palisade-audit",
+    version,
+    about,
+    after_help = AFTER,
+    max_term_width = 110,
+    propagate_version = true
+)]
+struct Arguments {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// What every verb takes.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Global {
+    /// The directory of the log. Default: `decision_log.dir` of the configuration.
+    #[arg(short, long, global = true, value_name = "DIR")]
+    log: Option<PathBuf>,
+    /// The configuration.
+    #[arg(short, long, global = true, value_name = "FILE", default_value = "palisade.yaml")]
+    config: PathBuf,
+    /// Set a key of the configuration over the file; may be repeated.
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// When to use colours; `NO_COLOR` in the environment turns `auto` off.
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Colour::Auto)]
+    color: Colour,
+    /// How results are printed. Default: for people on a terminal, else JSON.
+    #[arg(short, long, global = true, value_enum, value_name = "FORMAT")]
+    output: Option<Output>,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Output {
+    /// For people.
+    Pretty,
+    /// JSON.
+    Json,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// Is the log what was signed? Names what is wrong, the first cause first.
+    #[command(after_help = verify::AFTER)]
+    Verify(verify::Arguments),
+    /// One decision: who, what, why, the policies' text of that day, what was hidden, and whether it is proven.
+    #[command(after_help = explain::AFTER)]
+    Explain(explain::Arguments),
+    /// Prove that one record is in the log, for whoever has its checkpoint's key.
+    #[command(after_help = prove::AFTER)]
+    Prove(prove::Arguments),
+    /// Check such a proof, without the log.
+    #[command(after_help = check_proof::AFTER)]
+    CheckProof(check_proof::Arguments),
+    /// Print the newest signed checkpoint.
+    #[command(after_help = checkpoint::AFTER)]
+    Checkpoint(checkpoint::Arguments),
+    /// Have a witness cosign the newest checkpoint.
+    #[command(after_help = witness::AFTER)]
+    Witness(witness::Arguments),
+    /// Print a completion script for a shell.
+    #[command(
+        after_help = "Example:\n  palisade-audit completions bash > /etc/bash_completion.d/palisade-audit"
+    )]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Does what the arguments ask for; the exit code comes back.
+#[must_use]
+pub fn main(world: &World<'_>) -> u8 {
+    let arguments = match Arguments::try_parse_from(&world.arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let code = if error.use_stderr() { Exit::Usage } else { Exit::Ok };
+            // Nobody is left to tell when the terminal is gone.
+            drop(error.print());
+            return code as u8;
+        }
+    };
+    let mut out = cli::out(arguments.global.color, world);
+    let exit = match verb(&arguments, world, &mut out) {
+        Ok(exit) => exit,
+        Err(Refused(exit, message)) => {
+            out.error(&message);
+            exit
+        }
+    };
+    if out.is_broken() && exit == Exit::Ok { Exit::Internal as u8 } else { exit as u8 }
+}
+
+fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit, Refused> {
+    let global = &arguments.global;
+    match &arguments.verb {
+        Verb::Verify(arguments) => verify::verify(global, arguments, world, out),
+        Verb::Explain(arguments) => explain::explain(global, arguments, world, out),
+        Verb::Prove(arguments) => prove::prove(global, arguments, world, out),
+        Verb::CheckProof(arguments) => check_proof::check_proof(global, arguments, out),
+        Verb::Checkpoint(arguments) => checkpoint::checkpoint(global, arguments, world, out),
+        Verb::Witness(arguments) => witness::witness(global, arguments, world, out),
+        Verb::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Arguments::command(), "palisade-audit", &mut script);
+            out.raw(&script);
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+/// A verb that cannot do what was asked: how the program ends, and why.
+#[derive(Debug)]
+struct Refused(Exit, String);
+
+impl Refused {
+    fn usage(why: impl Into<String>) -> Self {
+        Self(Exit::Usage, why.into())
+    }
+
+    fn internal(why: impl ToString) -> Self {
+        Self(Exit::Internal, why.to_string())
+    }
+}
+
+impl Global {
+    /// The directory of the log that is meant.
+    fn log(&self, world: &World<'_>) -> Result<PathBuf, Refused> {
+        if let Some(log) = &self.log {
+            return Ok(log.clone());
+        }
+        cli::log_dir(&self.of_palisade(), world).map_err(|(exit, why)| Refused(exit, why))
+    }
+
+    /// The same flags, as `palisade` takes them.
+    fn of_palisade(&self) -> cli::Global {
+        cli::Global {
+            config: self.config.clone(),
+            set: self.set.clone(),
+            log_level: None,
+            log_format: None,
+            color: self.color,
+            output: cli::Output::Pretty,
+            output_is_said: false,
+        }
+    }
+
+    /// Is it printed as JSON?
+    fn is_json(&self) -> bool {
+        match self.output {
+            Some(Output::Json) => true,
+            Some(Output::Pretty) => false,
+            None => !std::io::stdout().is_terminal(),
+        }
+    }
+}
