@@ -18,8 +18,10 @@ use crate::cli::World;
 mod check_proof;
 mod checkpoint;
 mod explain;
+mod export;
 mod keys;
 mod prove;
+mod reconcile;
 mod verify;
 mod witness;
 
@@ -30,6 +32,7 @@ Examples:
   palisade-audit explain 0194f0c2-7d3e-7c00-8000-5e0c6b1d2a3f
   palisade-audit prove 0194f0c2-7d3e-7c00-8000-5e0c6b1d2a3f --record decision.bin > decision.tlog-proof
   palisade-audit check-proof decision.bin decision.tlog-proof --key log.vkey
+  palisade-audit export --tenant acme --since 7d --out case-42
   palisade-audit checkpoint > friday.checkpoint      keep it where nobody who can write the log can
   palisade-audit witness https://witness.example.com --key witness.vkey
 
@@ -96,6 +99,12 @@ enum Verb {
     /// Check such a proof, without the log.
     #[command(after_help = check_proof::AFTER)]
     CheckProof(check_proof::Arguments),
+    /// Make a case folder: the records of one tenant, with the proof that none is left out.
+    #[command(after_help = export::AFTER)]
+    Export(export::Arguments),
+    /// Hold the app's access log against the records: what did the app see that is not on record?
+    #[command(after_help = reconcile::AFTER)]
+    Reconcile(reconcile::Arguments),
     /// Print the newest signed checkpoint.
     #[command(after_help = checkpoint::AFTER)]
     Checkpoint(checkpoint::Arguments),
@@ -141,6 +150,8 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
         Verb::Verify(arguments) => verify::verify(global, arguments, world, out),
         Verb::Explain(arguments) => explain::explain(global, arguments, world, out),
         Verb::Prove(arguments) => prove::prove(global, arguments, world, out),
+        Verb::Export(arguments) => export::export(global, arguments, world, out),
+        Verb::Reconcile(arguments) => reconcile::reconcile(global, arguments, world, out),
         Verb::CheckProof(arguments) => check_proof::check_proof(global, arguments, out),
         Verb::Checkpoint(arguments) => checkpoint::checkpoint(global, arguments, world, out),
         Verb::Witness(arguments) => witness::witness(global, arguments, world, out),

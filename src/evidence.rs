@@ -6,6 +6,7 @@
 //! Never: writes into a log but what a witness said, or asks the machine for the time; who calls says what time it is.
 
 mod book;
+mod case;
 mod claims;
 mod folder;
 mod prove;
@@ -24,6 +25,9 @@ use crate::audit::note::Note;
 use crate::audit::note::VerifierKey;
 
 pub use book::verify_book;
+pub use case::Case;
+pub use case::NotExported;
+pub use case::case;
 pub use folder::Folder;
 pub use folder::Segment;
 pub use folder::Unreadable;

@@ -9,6 +9,7 @@
 
 mod common;
 
+use std::io::Write as _;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
@@ -275,4 +276,112 @@ fn a_decision_that_does_not_come_out_as_it_was_recorded_is_a_defect_and_ends_wit
     assert_eq!(told["newly_denied"]["by_principal"], serde_json::json!({ "ann": 3 }), "{told}");
     let people = palisade(&folder, &["replay", "--log", "log"]);
     assert!(String::from_utf8_lossy(&people.stdout).contains("a defect"));
+}
+
+fn python(folder: &Folder, case: &str) -> (i32, String) {
+    let output = Command::new("python3").arg(folder.path(case).join("check.py")).output().unwrap();
+    (code(&output), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+fn a_case_folder_is_checked_with_python_alone_and_nothing_of_it_can_be_left_out_or_changed() {
+    if Command::new("python3").arg("--version").output().is_err() {
+        std::io::stderr().write_all(b"SKIPPED: no python3, so no case folder was checked by it\n").unwrap();
+        return;
+    }
+    let upstream = Upstream::json("{}");
+    let folder = logged(&upstream);
+    let output = auditor(&folder, &["export", "--tenant", "acme", "--out", "case"]);
+    assert_eq!(code(&output), 0, "{output:?}");
+    let manifest = json(&output);
+    // Three were allowed, each with its outcome; two found no route.
+    let rows = std::fs::read_to_string(folder.path("case/rows.jsonl")).unwrap();
+    let rows: Vec<Value> = rows.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((rows.len(), &manifest["rows"]), (8, &Value::from(8)), "{manifest}");
+    assert!(rows.iter().all(|row| row["book"] == "acme"), "{rows:?}");
+    let (exit, said) = python(&folder, "case");
+    assert!(exit == 0 && said.starts_with("proven: 8 records of acme, 0 to 8 of 8"), "{said}");
+    // A stretch out of the middle, which other records of the book stand around.
+    let time = |at: usize| rows[at]["time"].as_str().unwrap().to_owned();
+    let part = ["export", "--tenant", "acme", "--since", &time(2), "--until", &time(6), "--out", "part"];
+    assert_eq!(code(&auditor(&folder, &part)), 0);
+    let (exit, said) = python(&folder, "part");
+    assert!(exit == 0 && said.contains(" of 8, none left out"), "{said}");
+
+    let again = |what: &str, change: &dyn Fn(&mut Vec<u8>)| {
+        let path = folder.path("case").join(what);
+        let before = std::fs::read(&path).unwrap();
+        let mut after = before.clone();
+        change(&mut after);
+        // Whoever changes a file changes the manifest as well.
+        std::fs::write(&path, &after).unwrap();
+        let manifest_path = folder.path("case/manifest.json");
+        let manifest_before = std::fs::read_to_string(&manifest_path).unwrap();
+        let digest = |bytes: &[u8]| palisade::ids::Digest::of(bytes).to_string();
+        std::fs::write(&manifest_path, manifest_before.replace(&digest(&before), &digest(&after))).unwrap();
+        let (exit, said) = python(&folder, "case");
+        std::fs::write(&path, before).unwrap();
+        std::fs::write(manifest_path, manifest_before).unwrap();
+        assert!(exit == 1 && said.starts_with("NOT PROVEN"), "{what}: {said}");
+    };
+    let bytes = std::fs::read(folder.path("case/records.bin")).unwrap();
+    let first = 8 + u32::from_le_bytes(*bytes.first_chunk::<4>().unwrap()) as usize;
+    again("records.bin", &|records| drop(records.drain(..first)));
+    again("records.bin", &|records| records.truncate(records.len() - 40));
+    again("records.bin", &|records| records[first - 3] ^= 1);
+    again("rows.jsonl", &|rows| {
+        rows.truncate(rows.len() - 2 - rows.iter().rev().skip(1).position(|b| *b == b'\n').unwrap())
+    });
+    again("seal.tlog-proof", &|proof| {
+        let at = memchr::memmem::find(proof, b"index ").unwrap() + 6;
+        proof[at] ^= 1;
+    });
+    again("checkpoint", &|note| note.truncate(10));
+    assert_eq!(python(&folder, "case").0, 0);
+
+    let there = auditor(&folder, &["export", "--tenant", "acme", "--out", "case"]);
+    assert_eq!(code(&there), 2, "{there:?}");
+    assert_eq!(code(&auditor(&folder, &["export", "--tenant", "nobody", "--out", "none"])), 2);
+    let ocsf = ["export", "--tenant", "acme", "--format", "ocsf", "--out", "ocsf"];
+    assert_eq!(code(&auditor(&folder, &ocsf)), 0);
+    let rows = std::fs::read_to_string(folder.path("ocsf/rows.jsonl")).unwrap();
+    assert!(rows.lines().all(|line| line.contains("\"class_uid\":")), "{rows}");
+}
+
+#[test]
+fn what_the_app_saw_is_held_against_the_records() {
+    let upstream = Upstream::json("{}");
+    let folder = logged(&upstream);
+    let id = |head: &String| {
+        head.lines().find_map(|line| line.strip_prefix("x-palisade-decision-id: ")).unwrap().to_owned()
+    };
+    let ids: Vec<String> = upstream.heads().iter().map(id).collect();
+    assert_eq!(ids.len(), 6);
+    let lines: String = ids.iter().map(|id| format!("10.0.0.1 - \"GET /\" 200 {id}\n")).collect();
+    let reconcile = |text: &str| {
+        folder.write("access.log", text);
+        auditor(&folder, &["reconcile", "--access-log", "access.log"])
+    };
+    let all = reconcile(&lines);
+    assert_eq!(code(&all), 0, "{all:?}");
+    assert_eq!(json(&all)["same"], 6);
+    // The app saw one that no record has, one twice, one line has no id; one that is on record it did not see.
+    let past = "0194f0c2-7d3e-7c00-8000-5e0c6b1d2a3f";
+    let (_, rest) = lines.split_once('\n').unwrap();
+    let output = reconcile(&format!("{rest}GET /health\n{past}\n{past}\n{}\n", ids[1]));
+    assert_eq!(code(&output), 6);
+    let told = json(&output);
+    assert_eq!(
+        (&told["unrecorded"]["count"], &told["unrecorded"]["first"][0]),
+        (&Value::from(1), &Value::from(past))
+    );
+    assert_eq!((&told["repeated"]["count"], &told["without_id"]), (&Value::from(1), &Value::from(1)));
+    assert_eq!(
+        (&told["unseen"]["count"], &told["unseen"]["first"][0]),
+        (&Value::from(1), &Value::from(&*ids[0]))
+    );
+    let since = ["reconcile", "--access-log", "access.log", "--since", "2026-01-01"];
+    assert_eq!(code(&auditor(&folder, &since)), 0, "what is older is not asked for");
+    let people = auditor(&folder, &["reconcile", "--access-log", "access.log", "-o", "pretty"]);
+    assert!(String::from_utf8_lossy(&people.stdout).contains("no record allows them"));
 }

@@ -28,6 +28,15 @@ pub(in crate::audit) fn finish(out: &mut [u8], start: usize) {
     }
 }
 
+/// Appends the frame of a record that is numbered.
+pub fn append(record: &[u8], out: &mut Vec<u8>) {
+    // A record is bounded far below what four bytes can say.
+    let length = u32::try_from(record.len()).unwrap_or(u32::MAX).to_le_bytes();
+    out.extend_from_slice(&length);
+    out.extend_from_slice(&sum(length, record).to_le_bytes());
+    out.extend_from_slice(record);
+}
+
 fn sum(length: [u8; 4], record: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(&length), record)
 }

@@ -6,6 +6,7 @@
 mod frontier;
 mod memory;
 mod proof;
+mod stretch;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,8 @@ pub use proof::inclusion;
 pub use proof::is_consistent;
 pub use proof::is_included;
 pub use proof::root;
+pub use stretch::Behind;
+pub use stretch::Stretch;
 
 /// A SHA-256 hash: of a leaf, a node or a whole tree.
 pub type Hash = [u8; 32];

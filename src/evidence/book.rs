@@ -101,7 +101,7 @@ fn signed(folder: &Folder, asked: &Asked<'_>, report: &mut Report) -> Result<Che
     Ok(head)
 }
 
-fn is_seal(sealed: &Sealed, seal: u64) -> bool {
+pub(super) fn is_seal(sealed: &Sealed, seal: u64) -> bool {
     Entry::read(&sealed.record).is_ok_and(|entry| {
         entry.seq == seal
             && entry.field("event") == Some(Value::Text("sealed", false))

@@ -60,3 +60,13 @@ pub const FIND_SLACK_MS: u64 = 60_000;
 /// How many records behind the last that is known to come are looked at for more of the same decision: shadow decisions are made
 /// a little later.
 pub const FIND_BEHIND_RECORDS: usize = 4_096;
+
+/// Largest file of a case folder, in bytes: each is read once more for its digest.
+pub const EXPORT_FILE_BYTES_MAX: usize = 4 << 30;
+
+/// Longest line of an access log, in bytes; what is behind it counts as another line.
+pub const ACCESS_LINE_BYTES_MAX: u64 = 64 << 10;
+/// Most requests that are held against an access log at a time: 40 bytes each.
+pub const RECONCILE_IDS_MAX: usize = 10_000_000;
+/// Most ids that are told of one kind.
+pub const RECONCILE_EXAMPLES_MAX: usize = 20;

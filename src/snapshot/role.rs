@@ -30,7 +30,7 @@ pub enum Role {
     Descriptors,
     /// A schema of GraphQL.
     GraphQl,
-    /// The public keys of the issuer with this position in [`Settings::issuers`].
+    /// The public keys of the issuer with this position in [`super::Settings::issuers`].
     Jwks(usize),
     /// The API keys' hashes.
     ApiKeys,

@@ -35,14 +35,26 @@ impl Frontier {
         bundle
     }
 
+    /// The roots of the complete subtrees that it falls into, the largest first.
+    #[must_use]
+    pub fn peaks(&self) -> &[Hash] {
+        &self.peaks
+    }
+
+    /// Adds a complete subtree of `2^level` leaves by its root. Only where its size is a multiple of that; else nothing is
+    /// added, and the answer is `false`.
+    pub fn append_subtree(&mut self, level: u32, root: Hash) -> bool {
+        let fits = level < u64::BITS && self.size.trailing_zeros() >= level;
+        if fits {
+            self.push(root, level, &mut None);
+        }
+        fits
+    }
+
     /// Adds a whole bundle by its root. Only where its size is a multiple of [`super::BUNDLE_LEAVES`]; else nothing is
     /// added, and the answer is `false`.
     pub fn append_bundle(&mut self, root: Hash) -> bool {
-        if !self.size.is_multiple_of(super::BUNDLE_LEAVES) {
-            return false;
-        }
-        self.push(root, BUNDLE_LEVEL, &mut None);
-        true
+        self.append_subtree(BUNDLE_LEVEL, root)
     }
 
     fn push(&mut self, mut hash: Hash, level: u32, bundle: &mut Option<Hash>) {

@@ -228,3 +228,51 @@ proptest! {
         prop_assert!(path.is_empty() || !is_consistent(old as u64, n, &path[1..], &old_root, &root));
     }
 }
+
+/// The stretch of a tree, and its leaves.
+fn stretch(leaves: &[Hash], from: usize, to: usize) -> Stretch {
+    let mut before = Frontier::new();
+    for leaf in &leaves[..from] {
+        before.append(*leaf);
+    }
+    let mut behind = Behind::new(to as u64, leaves.len() as u64);
+    leaves[to..].iter().for_each(|leaf| behind.append(*leaf));
+    Stretch {
+        from: from as u64,
+        to: to as u64,
+        size: leaves.len() as u64,
+        before: before.peaks().to_vec(),
+        behind: behind.finish().unwrap(),
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_stretch_of_leaves_makes_the_root_and_no_other_leaves_do(
+        (n, from, to, other) in (1..600_usize).prop_flat_map(|n| (Just(n), 0..=n, 0..=n, 0..n)),
+    ) {
+        let leaves: Vec<Hash> = (0..n).map(|at| leaf_hash(&at.to_le_bytes())).collect();
+        let (from, to) = (from.min(to), from.max(to));
+        let part = stretch(&leaves, from, to);
+        let root = Leaves(leaves.clone()).root();
+        prop_assert_eq!(part.root(leaves[from..to].iter().copied()), Some(root));
+        prop_assert!(part.before.len() + part.behind.len() <= 20);
+        // One left out, one changed, one more.
+        if from < to {
+            prop_assert_ne!(part.root(leaves[from..to - 1].iter().copied()), Some(root));
+            let mut changed = leaves[from..to].to_vec();
+            let at = other % changed.len();
+            changed[at][0] ^= 1;
+            prop_assert_ne!(part.root(changed), Some(root));
+        }
+        let more = leaves[from..to].iter().copied().chain([[7; 32]]);
+        prop_assert_ne!(part.root(more), Some(root));
+        for hashes in [&part.before, &part.behind] {
+            if let Some(at) = hashes.len().checked_sub(1) {
+                let mut short = part.clone();
+                if hashes == &part.before { short.before.remove(at) } else { short.behind.remove(at) };
+                prop_assert_ne!(short.root(leaves[from..to].iter().copied()), Some(root));
+            }
+        }
+    }
+}
