@@ -27,4 +27,4 @@ pub use manifest::Manifest;
 pub use manifest::NAME as MANIFEST;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

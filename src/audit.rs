@@ -28,6 +28,7 @@ pub use beside::Beside;
 pub use event::Counted;
 pub use event::Event;
 pub use event::Kept;
+pub use event::Query;
 pub use event::Reveal;
 pub use forms::uid;
 pub use journal::Full;

@@ -203,10 +203,13 @@ pub enum Action {
     Export,
     /// Data comes in from elsewhere.
     Import,
+    /// The decision log of a tenant is read. No route attempts it.
+    #[serde(skip)]
+    Audit,
 }
 
 impl Action {
-    /// Every action, in the order of the schema.
+    /// Every action that a route may attempt, in the order of the schema.
     pub const ALL: [Self; 7] =
         [Self::Read, Self::List, Self::Create, Self::Update, Self::Delete, Self::Export, Self::Import];
 
@@ -221,6 +224,7 @@ impl Action {
             Self::Delete => "delete",
             Self::Export => "export",
             Self::Import => "import",
+            Self::Audit => "audit",
         }
     }
 }

@@ -25,6 +25,7 @@
 //! | [`remote`] | where bundles are published: a web server, an S3-compatible store, an OCI registry |
 //! | [`evidence`] | is a log what its signed heads say: verification, proofs, witnesses |
 //! | [`archive`] | the log as Parquet, a folder a book and day (feature `audit`) |
+//! | [`query`] | SQL over the archive and fresh records, of the books that the caller may see (feature `audit`) |
 //! | [`config`] | `palisade.yaml`, checked whole before anything starts |
 //! | [`telemetry`] | log lines and metrics |
 //! | [`disk`] | the thread that writes the decision log |
@@ -79,6 +80,8 @@ pub mod evidence;
 
 #[cfg(feature = "audit")]
 pub mod archive;
+#[cfg(feature = "audit")]
+pub mod query;
 
 pub mod background;
 pub mod config;

@@ -41,6 +41,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("remote", &["ids", "limits", "file"]),
     ("evidence", &["ids", "limits", "audit", "file", "remote"]),
     ("archive", &["ids", "limits", "audit", "file", "evidence"]),
+    ("query", &["ids", "limits", "audit", "evidence", "archive"]),
     (
         "config",
         &[

@@ -3,9 +3,11 @@
 //! Never: tells a line of a policy file, only where and what is wrong with it.
 
 mod kept;
+mod query;
 mod reveal;
 
 pub use kept::Kept;
+pub use query::Query;
 pub use reveal::Reveal;
 
 use crate::audit::entry::Kind;
@@ -108,6 +110,8 @@ pub enum Event<'a> {
     },
     /// Values were to be turned back by hand.
     Reveal(&'a Reveal<'a>),
+    /// The log was read.
+    Query(&'a Query<'a>),
     /// The log ended in half a line, which was taken off.
     TornTail {
         /// How long that half was.
@@ -185,6 +189,7 @@ impl Event<'_> {
                 });
             }
             Self::Reveal(reveal) => reveal.encode(&mut pen),
+            Self::Query(query) => query.encode(&mut pen),
             Self::TornTail { bytes } => pen.number(key!("bytes"), *bytes),
             Self::Log(kept) => kept.encode(&mut pen),
         }
@@ -210,6 +215,7 @@ impl Event<'_> {
             Self::ShadowStopped { .. } => "shadow_stopped",
             Self::ShadowCounted { .. } => "shadow_counted",
             Self::Reveal(_) => "reveal",
+            Self::Query(_) => "query",
             Self::TornTail { .. } => "torn_tail",
             Self::Log(kept) => kept.name(),
         }

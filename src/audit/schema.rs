@@ -17,6 +17,7 @@ mod shadow;
 pub use happened::Cause;
 pub use happened::EventLine;
 pub use happened::Happened;
+pub use happened::QueryLine;
 pub use happened::RevealLine;
 pub use happened::RevealPrincipalLine;
 pub use problem::ProblemLine;

@@ -59,7 +59,7 @@ pub(super) struct Asking {
     /// Who acts for the caller, as `user:ID` or `service:ID`, the nearest first.
     #[arg(long, value_name = "KIND:ID,…", value_delimiter = ',')]
     pub(super) actor: Vec<String>,
-    /// What is attempted, where no route is named: `read`, `list`, `create`, `update`, `delete`, `export`, `import`.
+    /// What is attempted, where no route is named: `read`, `list`, `create`, `update`, `delete`, `export`, `import`, `audit`.
     #[arg(long, value_name = "ACTION")]
     pub(super) action: Option<String>,
     /// The request's method, with `--path`: the route is found as in serving.
@@ -267,8 +267,9 @@ fn call(asking: &Asking) -> Result<Call, Unasked> {
     }
     let text =
         asking.action.as_deref().ok_or("say what is attempted: `--action`, or `--method` and `--path`")?;
-    let action = Action::ALL.into_iter().find(|action| action.as_str() == text);
-    let action = action.ok_or_else(|| unknown("action", text, Action::ALL.map(Action::as_str)))?;
+    let all = || Action::ALL.into_iter().chain([Action::Audit]);
+    let action = all().find(|action| action.as_str() == text);
+    let action = action.ok_or_else(|| unknown("action", text, all().map(Action::as_str)))?;
     let classes = asking.classes.iter().filter(|name| !name.is_empty()).cloned().collect();
     Ok(Call::Action(action, classes))
 }

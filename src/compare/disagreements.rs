@@ -174,6 +174,7 @@ impl Disagreements {
             | Happened::ReloadRefused { .. }
             | Happened::NotShipped { .. }
             | Happened::Reveal(_)
+            | Happened::Query(_)
             | Happened::TornTail { .. }
             | Happened::Idle
             | Happened::Sealed { .. }

@@ -12,3 +12,18 @@ pub const ARCHIVE_FILES_OF_DAY: usize = 4;
 pub const ARCHIVE_GROUP_ROWS: usize = 64 << 10;
 /// Most rows of one page of a file.
 pub const ARCHIVE_PAGE_ROWS: usize = 8 << 10;
+
+/// Most rows of one answer, where who asks names no other number.
+pub const QUERY_ROWS: usize = 10_000;
+/// Most rows of one answer at all.
+pub const QUERY_ROWS_MAX: usize = 1_000_000;
+/// Most bytes of one answer, as they are in memory.
+pub const QUERY_BYTES_MAX: usize = 128 << 20;
+/// What a question may take of memory while it is worked out, in bytes; with an answer and what files say of themselves it stays within 512 MiB.
+pub const QUERY_MEMORY_BYTES: usize = 192 << 20;
+/// What of that which files say of themselves is kept for the next question, in bytes.
+pub const QUERY_METADATA_BYTES: usize = 64 << 20;
+/// How long a question may take, in milliseconds, where who asks names no other time.
+pub const QUERY_MS: u64 = 60_000;
+/// Longest statement, in bytes.
+pub const QUERY_STATEMENT_BYTES_MAX: usize = 16 << 10;

@@ -118,6 +118,15 @@ impl Rule {
         }
     }
 
+    /// Does it mean this action by its name? A forbid of all actions does: it may forbid more than was meant.
+    pub(super) fn names(&self, action: &Entity) -> bool {
+        match (&self.action, self.effect) {
+            (ActionConstraint::Any, effect) => effect == Effect::Forbid,
+            (ActionConstraint::Eq(uid), _) => action.uid() == &**uid,
+            (ActionConstraint::In(uids), _) => uids.iter().any(|uid| action.uid() == &**uid),
+        }
+    }
+
     /// Does it apply to the action of this number?
     pub(super) fn applies_to_number(&self, action: usize) -> bool {
         u32::try_from(action).is_ok_and(|action| self.actions.checked_shr(action).unwrap_or(0) & 1 == 1)

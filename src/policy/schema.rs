@@ -129,8 +129,13 @@ fn misfits(schema: &ValidatorSchema, types: &Types, functions: &Functions) -> Ve
         );
         misfits.extend(checked.err().map(|error| chain(&error)));
     }
+    let audit = Action::Audit.as_str();
+    // A schema from before there was this one may do without it.
+    let audited = schema
+        .action_entities()
+        .is_ok_and(|all| matches!(all.entity(&uid(&types.action, audit)), Dereference::Data(_)));
     let actions = Action::ALL.map(Action::as_str).into_iter().chain([REVEAL, WRITE]);
-    for action in actions {
+    for action in actions.chain(audited.then_some(audit)) {
         let resource = if [REVEAL, WRITE].contains(&action) { &sample.field } else { &sample.resource };
         for caller in &sample.callers {
             for parts in [sample.least(functions), sample.most(functions, caller)] {

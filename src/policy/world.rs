@@ -34,6 +34,8 @@ pub(super) struct World {
     actions: Vec<Asking>,
     reveal: Asking,
     write: Asking,
+    /// Nothing where the schema has no such action: then nobody may.
+    audit: Option<Asking>,
     /// By the number of each policy: the entities of the model that it names and looks into. Most look into none.
     looked_into: Vec<Box<[Arc<Entity>]>>,
 }
@@ -73,6 +75,12 @@ impl World {
             Action::ALL.map(Action::as_str).into_iter().enumerate().map(asking).collect();
         let reveal = asking((Action::ALL.len(), REVEAL))?;
         let (actions, write) = (all?, asking((Action::ALL.len() + 1, WRITE))?);
+        let audit = entities.get(&uid(&types.action, Action::Audit.as_str())).map(|entity| {
+            let policies = (0..).zip(compiled).zip(&filed);
+            let naming = policies.filter(|((_, one), _)| one.rule.names(entity));
+            let cells = Cells::of(naming.map(|((policy, _), keys)| (*keys, policy)));
+            Asking { uid: Arc::new(entity.uid().clone()), entity: Arc::clone(entity), cells }
+        });
         let mut found: HashMap<&EntityUID, Vec<Arc<Entity>>> = HashMap::new();
         let looked_into = compiled.iter().map(|one| {
             let mut all: Vec<Arc<Entity>> = Vec::new();
@@ -83,7 +91,7 @@ impl World {
             all.into_boxed_slice()
         });
         let looked_into = looked_into.collect();
-        Ok(Self { actions, reveal, write, types, functions, index, looked_into })
+        Ok(Self { actions, reveal, write, audit, types, functions, index, looked_into })
     }
 
     /// Adds what a policy looks into beyond the request's own entities, each once.
@@ -97,6 +105,9 @@ impl World {
     }
 
     pub(super) fn asking(&self, action: Action) -> Option<&Asking> {
+        if action == Action::Audit {
+            return self.audit.as_ref();
+        }
         let at = Action::ALL.iter().position(|one| *one == action)?;
         self.actions.get(at)
     }

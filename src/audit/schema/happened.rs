@@ -93,6 +93,8 @@ pub enum Happened {
     ShadowCounted(ShadowCountedLine),
     /// Values were to be turned back by hand.
     Reveal(Box<RevealLine>),
+    /// The log was read.
+    Query(Box<QueryLine>),
     /// The log ended in half a line, which was taken off.
     TornTail {
         /// How long that half was.
@@ -215,6 +217,37 @@ pub struct RevealLine {
     pub classes: Vec<String>,
     /// Ids of the keys that turned something back; `-` is the one secret of all tenants.
     pub keys: Vec<String>,
+}
+
+/// A reading of the decision log. Who it was is what it claimed, but for the account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct QueryLine {
+    /// The account of the machine that ran it.
+    pub uid: u32,
+    /// Who is said to have asked; absent for whoever may read the log's files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub principal: Option<RevealPrincipalLine>,
+    /// What it is said to be for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
+    /// `allow` or `deny`.
+    pub decision: String,
+    /// The code of the refusal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// What was asked: SQL, or the verb.
+    pub statement: String,
+    /// How many rows came back.
+    pub rows: u64,
+    /// SHA-256 of the snapshot whose policies decided; absent where none was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<String>,
+    /// The tenants in whose books was looked; empty for all books.
+    pub tenants: Vec<String>,
+    /// What was claimed of the principal, as `flag=text`.
+    pub claimed: Vec<String>,
+    /// Ids of the policies that decided.
+    pub reasons: Vec<String>,
 }
 
 /// Who is said to have asked.
