@@ -1,7 +1,7 @@
 //! The command line of `palisade-audit`, the auditors' program: one file a verb, the exit codes of `palisade`.
 //!
 //! It reads the directory of a decision log and nothing of a running sidecar, so it works on a copy as well.
-//! Never: writes a record, or into the log but what a witness said of it.
+//! Never: writes a record, or into the log but what a witness said of it, its archive, and who read it.
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -15,13 +15,17 @@ use crate::cli::Exit;
 use crate::cli::Out;
 use crate::cli::World;
 
+mod asking;
 mod check_proof;
 mod checkpoint;
+mod compact;
 mod explain;
 mod export;
 mod keys;
 mod prove;
+mod query;
 mod reconcile;
+mod tail;
 mod verify;
 mod witness;
 
@@ -29,6 +33,9 @@ const AFTER: &str = "\
 Examples:
   palisade-audit verify                              is the log of ./palisade.yaml what was signed?
   palisade-audit verify --log /var/log/palisade --key log.vkey --anchor friday.checkpoint
+  palisade-audit query -t acme --shown pii.contact --since 7d      who saw acme's contact data last week
+  palisade-audit query --deny --policy no-exports --since 24h      which denials came from a policy
+  palisade-audit tail -f --deny
   palisade-audit explain 0194f0c2-7d3e-7c00-8000-5e0c6b1d2a3f
   palisade-audit prove 0194f0c2-7d3e-7c00-8000-5e0c6b1d2a3f --record decision.bin > decision.tlog-proof
   palisade-audit check-proof decision.bin decision.tlog-proof --key log.vkey
@@ -36,8 +43,8 @@ Examples:
   palisade-audit checkpoint > friday.checkpoint      keep it where nobody who can write the log can
   palisade-audit witness https://witness.example.com --key witness.vkey
 
-`palisade audit` runs this program. Exit codes: 0 ok, 1 internal, 2 usage, 3 invalid configuration, 6 the log or the proof does
-not verify.";
+`palisade audit` runs this program. Exit codes: 0 ok, 1 internal, 2 usage, 3 invalid configuration, 5 a bound was passed, 6 the log or
+the proof does not verify, 10 the policies let no book be read.";
 
 /// Reads, verifies and proves the decision log of Palisade.
 #[derive(Debug, clap::Parser)]
@@ -83,6 +90,12 @@ enum Output {
     Pretty,
     /// JSON.
     Json,
+    /// CSV (`query`, `top`, `pathways`, `stats`).
+    Csv,
+    /// A Parquet file (the same).
+    Parquet,
+    /// Events of OCSF 1.6, one a line (`query` without --sql).
+    Ocsf,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -90,6 +103,24 @@ enum Verb {
     /// Is the log what was signed? Names what is wrong, the first cause first.
     #[command(after_help = verify::AFTER)]
     Verify(verify::Arguments),
+    /// Ask the log: by flags, or one SELECT over the table `decisions`.
+    #[command(after_help = query::AFTER)]
+    Query(Box<query::Arguments>),
+    /// The newest records, and those that come.
+    #[command(after_help = tail::AFTER)]
+    Tail(Box<tail::Arguments>),
+    /// By whom, by which policy, on which route: what comes most often.
+    #[command(after_help = query::TOP_AFTER)]
+    Top(Box<query::Top>),
+    /// Who reached across from which tenant into which.
+    #[command(after_help = query::PATHWAYS_AFTER)]
+    Pathways(Box<query::Counting>),
+    /// What there is of each day.
+    #[command(after_help = query::STATS_AFTER)]
+    Stats(Box<query::Counting>),
+    /// Bring the archive up to the last sealed segment: Parquet, a folder a book and day.
+    #[command(after_help = compact::AFTER)]
+    Compact(compact::Arguments),
     /// One decision: who, what, why, the policies' text of that day, what was hidden, and whether it is proven.
     #[command(after_help = explain::AFTER)]
     Explain(explain::Arguments),
@@ -146,8 +177,18 @@ pub fn main(world: &World<'_>) -> u8 {
 
 fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit, Refused> {
     let global = &arguments.global;
+    let asks = matches!(arguments.verb, Verb::Query(_) | Verb::Top(_) | Verb::Pathways(_) | Verb::Stats(_));
+    if matches!(global.output, Some(Output::Csv | Output::Parquet | Output::Ocsf)) && !asks {
+        return Err(Refused::usage("this verb does not print in that format (`-o`)"));
+    }
     match &arguments.verb {
         Verb::Verify(arguments) => verify::verify(global, arguments, world, out),
+        Verb::Query(arguments) => query::query(global, arguments, world, out),
+        Verb::Tail(arguments) => tail::tail(global, arguments, world, out),
+        Verb::Top(arguments) => query::top(global, arguments, world, out),
+        Verb::Pathways(arguments) => query::pathways(global, arguments, world, out),
+        Verb::Stats(arguments) => query::stats(global, arguments, world, out),
+        Verb::Compact(arguments) => compact::compact(global, arguments, world, out),
         Verb::Explain(arguments) => explain::explain(global, arguments, world, out),
         Verb::Prove(arguments) => prove::prove(global, arguments, world, out),
         Verb::Export(arguments) => export::export(global, arguments, world, out),
@@ -204,7 +245,7 @@ impl Global {
     fn is_json(&self) -> bool {
         match self.output {
             Some(Output::Json) => true,
-            Some(Output::Pretty) => false,
+            Some(Output::Pretty | Output::Csv | Output::Parquet | Output::Ocsf) => false,
             None => !std::io::stdout().is_terminal(),
         }
     }

@@ -15,6 +15,8 @@ use crate::config::Level;
 
 mod answer;
 mod audit;
+#[cfg(feature = "audit")]
+pub(crate) mod audits;
 mod bundle;
 mod check;
 mod diff;

@@ -128,7 +128,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     (
         "audit_cli",
-        &["ids", "limits", "policy", "audit", "snapshot", "file", "remote", "evidence", "disk", "cli"],
+        &[
+            "ids", "limits", "policy", "audit", "snapshot", "file", "remote", "evidence", "archive", "query",
+            "disk", "cli",
+        ],
     ),
     ("manual", &[]),
 ];

@@ -13,7 +13,17 @@ use anstyle::Style;
 pub struct Out {
     colours: bool,
     error_colours: bool,
-    broken: bool,
+    /// Why something was not written, where it was not.
+    lost: Option<Lost>,
+}
+
+/// Why something was not written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lost {
+    /// The reader went away.
+    Unread,
+    /// Anything else.
+    Broken,
 }
 
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -29,7 +39,7 @@ pub(crate) fn paint(style: Style, text: impl std::fmt::Display) -> String {
 
 impl Out {
     pub(crate) const fn new(colours: bool, error_colours: bool) -> Self {
-        Self { colours, error_colours, broken: false }
+        Self { colours, error_colours, lost: None }
     }
 
     /// Are lines on standard error coloured?
@@ -65,11 +75,20 @@ impl Out {
     }
 
     fn note(&mut self, written: io::Result<()>) {
-        self.broken |= written.is_err_and(|error| error.kind() != io::ErrorKind::BrokenPipe);
+        if let Err(error) = written {
+            let unread = error.kind() == io::ErrorKind::BrokenPipe && self.lost != Some(Lost::Broken);
+            self.lost = Some(if unread { Lost::Unread } else { Lost::Broken });
+        }
     }
 
     /// Was there something that could not be written?
     pub(crate) const fn is_broken(&self) -> bool {
-        self.broken
+        matches!(self.lost, Some(Lost::Broken))
+    }
+
+    /// Did the reader go away?
+    #[cfg(feature = "audit")]
+    pub(crate) const fn is_unread(&self) -> bool {
+        self.lost.is_some()
     }
 }
