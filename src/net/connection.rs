@@ -96,7 +96,7 @@ async fn handle(
     if let Some((tunnel, socket)) = socket {
         visit.line.opens();
         opened.replace(Some(Opened { tunnel, socket, visit }));
-        return Ok(response.map(|answer| Tracked { answer, _visit: None }));
+        return Ok(response.map(|answer| Tracked { answer, is_alone: false, visit: None }));
     }
     visit.line.opens_nothing();
     if http1 {
@@ -107,7 +107,7 @@ async fn handle(
         // Connection-level headers do not exist in HTTP/2 (RFC 9113 section 8.2.2).
         response.headers_mut().remove(header::CONNECTION);
     }
-    Ok(response.map(|answer| Tracked { answer, _visit: Some(visit) }))
+    Ok(response.map(|answer| Tracked { answer, is_alone: http1, visit: Some(visit) }))
 }
 
 /// One request on a connection, from its head to the end of its answer, or of the WebSocket that it opens.
@@ -125,8 +125,11 @@ impl Drop for Visit {
 /// An answer that tells its connection when it has been sent.
 struct Tracked {
     answer: Answer<upstream::Answer>,
+    /// Is it the only one on its connection, as in HTTP/1.1? Then no more of it is made than the client takes; HTTP/2 sees to
+    /// that for each stream by itself.
+    is_alone: bool,
     /// That of a WebSocket goes on.
-    _visit: Option<Visit>,
+    visit: Option<Visit>,
 }
 
 impl http_body::Body for Tracked {
@@ -137,7 +140,11 @@ impl http_body::Body for Tracked {
         self: std::pin::Pin<&mut Self>,
         cx: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<Result<http_body::Frame<Self::Data>, Self::Error>>> {
-        std::pin::Pin::new(&mut self.get_mut().answer).poll_frame(cx)
+        let tracked = self.get_mut();
+        if tracked.is_alone && tracked.visit.as_ref().is_some_and(|visit| !visit.line.takes(cx)) {
+            return std::task::Poll::Pending;
+        }
+        std::pin::Pin::new(&mut tracked.answer).poll_frame(cx)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -3,6 +3,7 @@
 //! Only this file names hyper's client, and it takes nothing but an [`Outbound`], which only a permit can make.
 //! Never: sends a request twice unless it was certainly not sent, or keeps a connection whose answer was not read whole.
 
+mod sips;
 mod socket;
 
 use std::cell::Cell;
@@ -33,6 +34,8 @@ use crate::request::Failure;
 use crate::request::Origin;
 use crate::request::Outbound;
 use crate::request::Read;
+
+use sips::Sips;
 
 pub use socket::Socket;
 
@@ -160,7 +163,7 @@ impl Pool {
 
     async fn connect(&self) -> Result<Link, Failure> {
         let (stream, lease) = self.dial().await?;
-        let handshake = builder().handshake(TokioIo::new(stream)).await;
+        let handshake = builder().handshake(TokioIo::new(Sips::new(stream))).await;
         let (sender, connection) = handshake.map_err(|_| Failure::Unreachable)?;
         let task = tokio::task::spawn_local(async move {
             // How it ended is told to the request that was on it, if there was one.

@@ -56,6 +56,8 @@ pub(super) struct Line {
     asked: Cell<Option<u64>>,
     is_socket: Cell<bool>,
     waker: RefCell<Option<Waker>>,
+    /// Of an answer that waits for the client.
+    answer: RefCell<Option<Waker>>,
 }
 
 impl Line {
@@ -130,6 +132,16 @@ impl Line {
         if let Some(waker) = &*self.waker.borrow() {
             waker.wake_by_ref();
         }
+    }
+
+    /// Has the client taken all that was written so far? If not, `cx` is woken once it has taken something. Only the answer that
+    /// is being sent may ask.
+    pub(super) fn takes(&self, cx: &Context<'_>) -> bool {
+        let takes = self.writing_since.get().is_none();
+        if !takes {
+            *self.answer.borrow_mut() = Some(cx.waker().clone());
+        }
+        takes
     }
 
     fn wait(&self, cx: &Context<'_>) {
@@ -332,7 +344,11 @@ impl<S: AsyncWrite + Unpin> Wire<S> {
         }
         let written = ready!(result)?;
         line.active.set(self.tick.get());
-        line.writing_since.set(None);
+        if line.writing_since.take().is_some()
+            && let Some(answer) = line.answer.take()
+        {
+            answer.wake();
+        }
         Poll::Ready(Ok(written))
     }
 }
@@ -369,3 +385,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests;

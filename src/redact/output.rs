@@ -358,3 +358,23 @@ fn copied(bytes: &[u8]) -> Bytes {
     ROOM.set(Some(room));
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_pieces_share_memory_and_no_byte() {
+        let texts: Vec<Vec<u8>> = (1..200_u8).map(|n| vec![n; usize::from(n) * 7]).collect();
+        let pieces: Vec<Bytes> = texts.iter().map(|text| copied(text)).collect();
+        assert!(pieces.iter().zip(&texts).all(|(piece, text)| piece == text));
+        let next = |two: &[Bytes]| two[0].as_ptr().wrapping_add(two[0].len()) == two[1].as_ptr();
+        let shared = pieces.windows(2).filter(|two| next(two)).count();
+        assert!(shared > 150, "{shared}");
+        // Once all have gone, their memory is used again.
+        let (from, room) = (copied(b"x").as_ptr(), SHARED);
+        drop(pieces);
+        let again = (0..2 * room).map(|_| copied(b"y").as_ptr()).filter(|at| *at == from).count();
+        assert!(again > 0);
+    }
+}

@@ -60,3 +60,41 @@ pub(in crate::redact) fn cleared(buffer: &mut Vec<u8>, bytes_max: usize) {
     }
     buffer.clear();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    use crate::redact::ClassIx;
+    use crate::redact::Mask;
+    use crate::redact::ShapeBuilder;
+
+    #[test]
+    fn a_walk_that_is_used_again_is_like_a_new_one() {
+        let mut shape = ShapeBuilder::new();
+        shape.path("$..ssn", ClassIx(0)).unwrap();
+        shape.path("$..gone", ClassIx(1)).unwrap();
+        let hidden = [(ClassIx(0), Mask::default()), (ClassIx(1), Mask::Drop)];
+        let plan = Plan::new(&Arc::new(shape.build().unwrap()), hidden, None);
+        let new = format!("{:?}", Walk::new(&plan));
+        for body in [
+            r#"{"a":1,"ssn":"999-71-5003","gone":[1],"text":"long enough for an index, or so it is said"}"#,
+            r#"[{"ssn":"9"#,
+            r#"{"a":{"ss"#,
+            r#"{"a":[-1"#,
+            "\u{feff}[tr",
+            r#"{"gone":"#,
+        ] {
+            let mut walk = Walk::spare(&plan, None);
+            assert_eq!(format!("{walk:?}"), new, "before {body}");
+            let memory: *const Walk = &raw const *walk;
+            walk.feed(&plan, &Bytes::from(body)).unwrap();
+            assert_ne!(format!("{walk:?}"), new, "{body}");
+            walk.give_back();
+            let again = Walk::spare(&plan, None);
+            assert_eq!((&raw const *again, format!("{again:?}")), (memory, new.clone()), "after {body}");
+            again.give_back();
+        }
+    }
+}
