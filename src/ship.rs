@@ -13,6 +13,7 @@ mod sender;
 mod store;
 mod tail;
 mod web;
+mod witness;
 
 pub use format::Format;
 pub use kafka::Login;
@@ -34,6 +35,7 @@ use crate::background;
 use crate::disk::Disk;
 use crate::evidence::Folder;
 use crate::evidence::Unreadable;
+use crate::evidence::Witness;
 use crate::limits;
 use crate::remote::Access;
 use crate::remote::Failed;
@@ -85,6 +87,8 @@ pub enum To {
         /// What the keys of all objects begin with.
         prefix: String,
     },
+    /// A witness, which is asked to cosign each checkpoint.
+    Witness(Witness),
     /// A cluster of brokers that speaks Kafka's protocol.
     Kafka {
         /// Those that are asked first, as `host:port`.

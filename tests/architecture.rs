@@ -46,7 +46,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "config",
         &[
             "ids", "limits", "problem", "redact", "model", "identity", "policy", "tenancy", "snapshot",
-            "request", "remote", "disk", "ship",
+            "request", "remote", "disk", "ship", "audit", "evidence",
         ],
     ),
     ("background", &["limits"]),

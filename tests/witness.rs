@@ -6,6 +6,7 @@
 #![expect(clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 #![expect(clippy::string_slice, reason = "a test stops at the first surprise")]
 
+mod common;
 #[path = "evidence/writer.rs"]
 #[expect(dead_code, reason = "the attacks are made elsewhere")]
 mod writer;
@@ -22,6 +23,8 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use common::Sidecar;
+use common::Upstream;
 use palisade::audit::note::Checkpoint;
 use palisade::audit::note::Note;
 use palisade::audit::note::Signed;
@@ -130,7 +133,7 @@ impl Drop for Running {
     }
 }
 
-fn witness(programs: &Path, work: &Path, log: &VerifierKey) -> (Running, Witness) {
+fn witness(programs: &Path, work: &Path, origin: &str, log: &VerifierKey) -> (Running, Witness) {
     let program = programs.join("aics-witness");
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let (listen, config) = (format!("127.0.0.1:{port}"), work.join("witness.json"));
@@ -141,7 +144,7 @@ fn witness(programs: &Path, work: &Path, log: &VerifierKey) -> (Running, Witness
         .output()
         .unwrap();
     let key = VerifierKey::parse(String::from_utf8(made.stdout).unwrap().trim()).unwrap();
-    assert!(runs(&program, &["add-log", "--config", config, "--origin", ORIGIN, "--vkey", &log.to_string()]));
+    assert!(runs(&program, &["add-log", "--config", config, "--origin", origin, "--vkey", &log.to_string()]));
     let output = fs::File::create(work.join("witness.log")).unwrap();
     let child = Command::new(&program).args(["serve", "--config", config]).stderr(output).spawn().unwrap();
     let running = Running(child);
@@ -164,7 +167,7 @@ fn a_witness_of_others_cosigns_what_only_grew_and_refuses_a_fork_and_a_rollback(
     let access = Access { timeout: Duration::from_secs(30), plain_http: true, ..Access::default() };
     let mut log = Log::new(1);
     let key = log.signer.verifier().clone();
-    let (_running, witness) = witness(&programs, work.path(), &key);
+    let (_running, witness) = witness(&programs, work.path(), ORIGIN, &key);
     let mut cosigned = Vec::new();
     for _ in 0..3 {
         log.decisions(333).checkpoint().write();
@@ -252,4 +255,52 @@ fn the_commands_of_the_manual_check_a_checkpoint_and_a_proof_without_palisade() 
         write("record", &proven.record);
         assert!(!run("python3", &["check.py", "record", "proof"]).0);
     }
+}
+
+#[test]
+fn a_running_sidecar_has_each_checkpoint_cosigned() {
+    let Some(programs) = programs() else { return };
+    let work = tempfile::tempdir().unwrap();
+    let upstream = Upstream::json("{}");
+    let folder = common::Folder::new(upstream.address);
+    let config = folder.read("palisade.yaml");
+    let with = |more: &str| {
+        let log = format!("decision_log: {{dir: log, checkpoint_every: 1s{more}}}");
+        folder.write("palisade.yaml", &config.replace("decision_log: {file: decisions.jsonl}", &log));
+    };
+    // The witness has to know the log, so it is begun without one.
+    with("");
+    Sidecar::start(&folder).stop();
+    let log = || Folder::open(&folder.path("log")).unwrap();
+    let key = log().keys().unwrap().remove(0);
+    let (_running, witness) = witness(&programs, work.path(), log().origin(), &key);
+    let ship = format!(
+        ", ship: [{{name: w1, kind: witness, url: '{}', key: '{}', plain_http: true}}]",
+        witness.url, witness.key
+    );
+    with(&ship);
+    let before = head(&log().checkpoint().unwrap().unwrap()).size;
+    let sidecar = Sidecar::start(&folder);
+    let cosigned = || {
+        let note = Note::parse(&log().cosigned().unwrap()?).unwrap();
+        let by_witness = matches!(note.signed_by(&witness.key), Signed::Yes { at: Some(_) });
+        by_witness.then(|| Checkpoint::parse(note.text()).unwrap().size)
+    };
+    let wait = |is: &dyn Fn() -> bool| {
+        for _ in 0..600 {
+            if is() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        assert!(is(), "it did not become so: {}", sidecar.logged());
+    };
+    sidecar.ask(&format!("GET /plain HTTP/1.1\r\n{}", common::key("ann")));
+    wait(&|| cosigned().is_some_and(|size| size > before));
+    let seen = cosigned().unwrap();
+    sidecar.ask(&format!("GET /plain HTTP/1.1\r\n{}", common::key("ann")));
+    wait(&|| cosigned().is_some_and(|size| size > seen));
+    let sent = "palisade_ship_sent_total{sink=\"w1\"}";
+    let metrics = sidecar.admin("/metrics").text();
+    assert!(metrics.lines().any(|line| line.starts_with(sent) && !line.ends_with(" 0")), "{metrics}");
 }

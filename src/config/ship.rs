@@ -5,6 +5,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::audit::note::KeyKind;
+use crate::audit::note::VerifierKey;
+use crate::evidence::Witness;
 use crate::limits;
 use crate::remote;
 use crate::remote::Access;
@@ -74,7 +77,7 @@ impl One<'_, '_, '_> {
         if !name.bytes().all(plain) || name.len() > limits::SHIP_NAME_BYTES_MAX {
             self.bad("name", "a name", "write at most 40 of `a`-`z`, `0`-`9` and `-`");
         }
-        let hint = "write `http`, `otlp`, `clickhouse`, `s3` or `kafka`";
+        let hint = "write `http`, `otlp`, `clickhouse`, `s3`, `kafka` or `witness`";
         let kind = self.text("kind", self.raw.kind.as_ref(), hint)?;
         let to = match &*kind {
             "http" => self.url("").map(|url| To::Http { url, format: self.format() }),
@@ -82,6 +85,7 @@ impl One<'_, '_, '_> {
             "clickhouse" => self.clickhouse(),
             "s3" => self.s3(),
             "kafka" => self.kafka(),
+            "witness" => self.witness(),
             _ => {
                 self.bad("kind", "a kind of place", hint);
                 None
@@ -149,6 +153,17 @@ impl One<'_, '_, '_> {
         Some(To::S3 { bucket, prefix: self.raw.prefix.clone().unwrap_or_default() })
     }
 
+    fn witness(&mut self) -> Option<To> {
+        let url = self.url("")?;
+        let hint = "write the witness's verifier key, `name+id+key`: who runs it tells";
+        let key = self.text("key", self.raw.key.as_ref(), hint)?;
+        let key = VerifierKey::parse(&key).ok().filter(|key| key.kind() == KeyKind::Cosignature);
+        if key.is_none() {
+            self.bad("key", "the key of a witness", hint);
+        }
+        key.map(|key| To::Witness(Witness { url, key }))
+    }
+
     fn kafka(&mut self) -> Option<To> {
         let brokers = self.raw.brokers.clone();
         let address = |broker: &String| {
@@ -187,6 +202,7 @@ impl One<'_, '_, '_> {
         });
         let url = match to {
             Some(To::Http { url, .. } | To::Otlp { url } | To::ClickHouse { url }) => Some(url),
+            Some(To::Witness(witness)) => Some(&witness.url),
             Some(To::S3 { .. }) => endpoint.as_ref(),
             Some(To::Kafka { .. }) | None => None,
         };

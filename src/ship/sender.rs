@@ -32,6 +32,7 @@ use super::told_to_stop;
 use super::web::ClickHouse;
 use super::web::Http;
 use super::web::Otlp;
+use super::witness::Witnessed;
 
 /// How often it is tried again once it is time to end.
 const STOP_TRIES: u32 = 4;
@@ -40,6 +41,7 @@ const STOP_TRIES: u32 = 4;
 pub(super) enum Way<S> {
     Records(Tail, S),
     Files(Box<Store>),
+    Heads(Box<Witnessed>),
 }
 
 /// One place's thread.
@@ -85,6 +87,7 @@ impl Sender<Box<dyn Sink + Send>> {
             To::Kafka { brokers, topic, tls, login, format } => {
                 records(Box::new(Kafka::new(brokers, topic, tls, login, format, access, log_id)))
             }
+            To::Witness(witness) => Way::Heads(Box::new(Witnessed::new(folder, witness, access))),
             To::S3 { bucket, prefix } => Way::Files(Box::new(Store::new(folder, bucket, &prefix, access))),
         };
         Self::over(way, &settings.name, settings.batch, settings.every, position, disk, counters)
@@ -156,6 +159,10 @@ impl<S: Sink> Sender<S> {
                     Ok(Step::More)
                 }
             },
+            Way::Heads(witnessed) => {
+                self.counters.sent.inc_by(witnessed.step(&mut self.position, synced)?);
+                Ok(Step::Done)
+            }
             Way::Records(..) => self.send(synced),
         };
         self.tell(synced);

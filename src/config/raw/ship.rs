@@ -13,9 +13,9 @@ use serde::Serialize;
 pub(in crate::config) struct Ship {
     /// Its name, in metrics and in the file of its position. Required.
     pub(in crate::config) name: Option<String>,
-    /// What it is: `http`, `otlp`, `clickhouse`, `s3` or `kafka`. Required.
+    /// What it is: `http`, `otlp`, `clickhouse`, `s3`, `kafka` or `witness`. Required.
     pub(in crate::config) kind: Option<String>,
-    /// URL of a web server, a collector or a ClickHouse server.
+    /// URL of a web server, a collector, a ClickHouse server or a witness.
     pub(in crate::config) url: Option<String>,
     /// What is made of each record: `native`, `ocsf` or `cloudevents`; for `http` and `kafka`. Default: `native`.
     pub(in crate::config) format: Option<String>,
@@ -48,6 +48,8 @@ pub(in crate::config) struct Ship {
     pub(in crate::config) mechanism: Option<String>,
     /// The bucket, of an S3-compatible store.
     pub(in crate::config) bucket: Option<String>,
+    /// The key of the cosignatures, of a witness: a C2SP verifier key, `name+id+key`.
+    pub(in crate::config) key: Option<String>,
     /// What the keys of all objects begin with. Default: nothing.
     pub(in crate::config) prefix: Option<String>,
     /// The S3-compatible store.
