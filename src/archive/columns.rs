@@ -80,24 +80,27 @@ pub struct Columns {
     rest: BinaryViewBuilder,
 }
 
+/// Empty, and small as long as they are: many books and days are put side by side at once.
 impl Default for Columns {
     fn default() -> Self {
         let field = |of| Arc::new(Field::new(ELEMENT, of, true));
         Self {
-            time: TimestampMicrosecondBuilder::new().with_timezone("UTC"),
-            seq: UInt64Builder::new(),
-            kind: StringViewBuilder::new(),
-            book: StringViewBuilder::new(),
-            mirror: BooleanBuilder::new(),
-            texts: std::array::from_fn(|_| StringViewBuilder::new()),
-            numbers: std::array::from_fn(|_| UInt64Builder::new()),
+            time: TimestampMicrosecondBuilder::with_capacity(0).with_timezone("UTC"),
+            seq: UInt64Builder::with_capacity(0),
+            kind: StringViewBuilder::with_capacity(0),
+            book: StringViewBuilder::with_capacity(0),
+            mirror: BooleanBuilder::with_capacity(0),
+            texts: std::array::from_fn(|_| StringViewBuilder::with_capacity(0)),
+            numbers: std::array::from_fn(|_| UInt64Builder::with_capacity(0)),
             lists: std::array::from_fn(|_| {
-                ListBuilder::new(StringViewBuilder::new()).with_field(field(DataType::Utf8View))
+                ListBuilder::with_capacity(StringViewBuilder::with_capacity(0), 0)
+                    .with_field(field(DataType::Utf8View))
             }),
             counts: std::array::from_fn(|_| {
-                ListBuilder::new(UInt64Builder::new()).with_field(field(DataType::UInt64))
+                ListBuilder::with_capacity(UInt64Builder::with_capacity(0), 0)
+                    .with_field(field(DataType::UInt64))
             }),
-            rest: BinaryViewBuilder::new(),
+            rest: BinaryViewBuilder::with_capacity(0),
         }
     }
 }
