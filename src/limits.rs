@@ -92,8 +92,6 @@ pub const UPSTREAM_IDLE_MAX: usize = 256;
 pub const UPSTREAM_CONNECTIONS_MAX: usize = 4_096;
 /// Bytes of a connection to the app that are held in each direction; the head of an answer must fit.
 pub const UPSTREAM_BUFFER_BYTES: usize = 64 << 10;
-/// Most bytes read from the app at once: so much waits for a slow client. One less than hyper's buffer, which grows when full.
-pub const UPSTREAM_READ_BYTES: usize = (8 << 10) - 1;
 
 /// Deepest nesting of a JSON body.
 pub const JSON_DEPTH_MAX: usize = 128;

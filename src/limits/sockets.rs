@@ -1,4 +1,4 @@
-//! Bounds of WebSockets.
+//! Bounds of WebSockets, and of what is read of the app at once.
 //!
 //! Never: used as a target. A bound is what is refused, not what is usual.
 
@@ -14,3 +14,5 @@ pub const WEBSOCKET_SECONDS_MAX: u64 = 24 * 60 * 60;
 pub const WEBSOCKETS_AGAIN_MAX: usize = 512;
 /// Longest that either side is waited for once a WebSocket is closing, in milliseconds.
 pub const WEBSOCKET_CLOSE_MS_MAX: u64 = 3_000;
+/// Most bytes read from the app at once: so much waits for a slow client. One less than hyper's buffer, which grows when full.
+pub const UPSTREAM_READ_BYTES: usize = (8 << 10) - 1;
