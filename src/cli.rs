@@ -58,6 +58,7 @@ pub(crate) use check::now_ms;
 pub use loaded::Loaded;
 pub use loaded::load;
 use loaded::load_text;
+#[cfg(feature = "audit")]
 pub(crate) use loaded::log_dir;
 pub use out::Out;
 #[cfg(feature = "audit")]

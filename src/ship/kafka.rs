@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
-use std::time::UNIX_EPOCH;
 
+use rskafka::chrono::DateTime;
 use rskafka::client::Client;
 use rskafka::client::ClientBuilder;
 use rskafka::client::Credentials;
@@ -136,11 +136,13 @@ impl Kafka {
                     self.format.write(&self.log_id, record, &mut value).map_err(unread)?;
                 }
             }
+            let time_ms = i64::try_from(entry.time_ms).unwrap_or(i64::MAX);
+            let timestamp = DateTime::from_timestamp_millis(time_ms).unwrap_or(DateTime::UNIX_EPOCH);
             let message = Record {
                 key: (!entry.book.is_empty()).then(|| entry.book.as_bytes().to_vec()),
                 value: Some(value),
                 headers: self.headers(record)?,
-                timestamp: (UNIX_EPOCH + Duration::from_millis(entry.time_ms)).into(),
+                timestamp,
             };
             let at = crc32c::crc32c(entry.book.as_bytes()) as usize % partitions.max(1);
             if let Some(of_partition) = all.get_mut(at) {
