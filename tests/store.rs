@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
 mod common;
+#[path = "common/log.rs"]
+mod log;
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -21,40 +23,12 @@ use common::Sidecar;
 use common::Upstream;
 use common::json_answer;
 use common::key;
-use palisade::audit::entry;
-use palisade::audit::frame;
-use palisade::audit::frame::Frames;
+use log::records;
 use palisade::disk::Snapshots;
 use palisade::evidence;
 use palisade::evidence::Asked;
 use palisade::ids::Digest;
 use serde_json::Value;
-
-/// The records of the directory, as lines; a segment ends where the next begins.
-fn records(log: &Path) -> Vec<Value> {
-    let mut names: Vec<_> = std::fs::read_dir(log.join("segments"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|end| end != "tmp"))
-        .collect();
-    names.sort();
-    let mut all: Vec<Value> = Vec::new();
-    for path in names {
-        let bytes = std::fs::read(&path).unwrap();
-        let packed = path.extension().is_some_and(|end| end == "zst");
-        let bytes = if packed { zstd::stream::decode_all(&*bytes).unwrap() } else { bytes };
-        for record in Frames::new(bytes.get(frame::SEGMENT_HEAD_BYTES..).unwrap_or_default()).flatten() {
-            let mut line = Vec::new();
-            entry::line(record, &mut line).unwrap();
-            let record: Value = serde_json::from_slice(&line).unwrap();
-            // A segment that was being compressed is there twice.
-            if record["seq"] == all.len() {
-                all.push(record);
-            }
-        }
-    }
-    all
-}
 
 fn ids(records: &[Value], kind: &str) -> BTreeSet<String> {
     let of_kind = records.iter().filter(|record| record["type"] == kind && record["mirror"] != true);
