@@ -189,6 +189,27 @@ fn decisions_come_out_again_as_they_were_recorded_by_the_snapshot_of_their_day()
 }
 
 #[test]
+fn a_damaged_record_is_missing_from_a_replay_and_never_passed_over_in_silence() {
+    let upstream = Upstream::json("{}");
+    let folder = logged(&upstream);
+    let path = segment(&folder.path("log"));
+    let mut bytes = zstd::stream::decode_all(&*std::fs::read(&path).unwrap()).unwrap();
+    let at = memchr::memmem::find(&bytes, b"clinician").unwrap();
+    bytes[at] ^= 1;
+    std::fs::write(path.with_extension(""), bytes).unwrap();
+    std::fs::remove_file(path).unwrap();
+    let output = palisade(&folder, &["replay", "--log", "log", "-o", "json"]);
+    let told = json(&output);
+    assert_eq!(
+        (code(&output), &told["missing"], &told["asked"]),
+        (6, &Value::from(1), &Value::from(9)),
+        "{told}"
+    );
+    let people = palisade(&folder, &["replay", "--log", "log"]);
+    assert!(String::from_utf8_lossy(&people.stdout).contains("1 records are missing or damaged"));
+}
+
+#[test]
 fn what_a_candidate_would_flip_is_counted_by_tenant_policy_and_caller_and_ends_with_5() {
     let upstream = Upstream::json("{}");
     let folder = logged(&upstream);

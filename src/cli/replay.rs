@@ -43,7 +43,8 @@ A candidate is a configuration, a folder with a `palisade.yaml`, or a folder of 
 `--config` says. What a record does not hold (credentials, bodies) is not judged again: such decisions are counted apart.
 
 Exit codes: 0; 1 the log cannot be read; 3 the candidate is invalid; 5 with --fail-on flips when any decision, or any class of
-data, would be another; 6 a decision does not come out as it was recorded.";
+data, would be another; 6 a decision does not come out as it
+was recorded, or records are missing (`palisade audit verify` names them).";
 
 /// What `replay` takes.
 #[derive(Debug, Clone, clap::Args)]
@@ -83,6 +84,8 @@ struct Found {
     effects: Effects,
     /// Those that could not be made again for want of their snapshot, by why.
     unkept: BTreeMap<String, u64>,
+    /// Records that the log should have and that cannot be read: nothing is said of what they decided.
+    missing: u64,
 }
 
 pub(super) fn replay(
@@ -130,7 +133,7 @@ pub(super) fn replay(
         report::pretty(&found, candidate.is_some(), out);
     }
     Ok(match (candidate, arguments.fail_on) {
-        (None, _) if found.effects.is_other() => Exit::Audit,
+        (None, _) if found.effects.is_other() || found.missing > 0 => Exit::Audit,
         (Some(_), Some(FailOn::Flips)) if found.effects.is_other() => Exit::Threshold,
         (None | Some(_), _) => Exit::Ok,
     })
@@ -152,7 +155,11 @@ fn found(
     let (mut found, mut days) = (Found::default(), Days::of(Snapshots::of(log)));
     let size = evidence::newest(&folder).map_or(0, |(_, head)| head.size);
     let mut progress = Progress::new("replayed", usize::try_from(size).unwrap_or(usize::MAX));
+    let mut next = None;
     evidence::each(&folder, 0..u64::MAX, &mut |entry, record| {
+        // What was pruned stands before the first.
+        found.missing += entry.seq.saturating_sub(next.unwrap_or(entry.seq));
+        next = Some(entry.seq.saturating_add(1));
         progress.at(usize::try_from(entry.seq).unwrap_or(usize::MAX));
         if !span.contains(&entry.time_ms) {
             return true;
@@ -173,6 +180,7 @@ fn found(
         true
     })
     .map_err(|why| why.to_string())?;
+    found.missing += size.saturating_sub(next.unwrap_or(0));
     Ok(found)
 }
 

@@ -23,6 +23,7 @@ pub(super) fn json(found: &Found) -> Json {
         object.insert("of_other_tenants".to_owned(), found.passed.into());
         object.insert("not_judged_again".to_owned(), json!(found.recorded.unusable));
         object.insert("without_snapshot".to_owned(), json!(found.unkept));
+        object.insert("missing".to_owned(), found.missing.into());
         object.insert("same".to_owned(), (!found.effects.is_other()).into());
     }
     all
@@ -33,6 +34,11 @@ pub(super) fn pretty(found: &Found, is_candidate: bool, out: &mut Out) {
     out.line(&paint(BOLD, format!("{asked} of {decisions} decisions were made again")));
     if found.passed > 0 {
         out.line(&format!("  {} are of other tenants", found.passed));
+    }
+    if found.missing > 0 {
+        let line =
+            format!("{} records are missing or damaged: `palisade audit verify` names them", found.missing);
+        out.line(&format!("  {}", paint(BAD, line)));
     }
     for (why, count) in &found.recorded.unusable {
         out.line(&format!("  {count} cannot be: {why}"));
