@@ -1,4 +1,4 @@
-//! The archive: sealed segments of the decision log as Parquet, one folder a book and day, so that much of it can be asked at once.
+//! The archive: sealed segments of the decision log as Parquet, one folder a book and month, so that much of it can be asked at once.
 //!
 //! [`row`] takes a record apart into the columns that are asked about and what remains, and makes the same bytes of them again;
 //! [`columns`] are rows side by side, [`file`] is one file of them; [`compact()`] makes the files, and [`Manifest`] says which count.
@@ -19,8 +19,7 @@ pub mod row;
 pub use compact::Compacted;
 pub use compact::NotCompacted;
 pub use compact::compact;
-pub use folders::DAY_MS;
-pub use folders::day_name;
+pub use folders::Month;
 pub use folders::folder_of;
 pub use manifest::Kept;
 pub use manifest::Manifest;

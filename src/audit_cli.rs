@@ -25,6 +25,7 @@ mod keys;
 mod prove;
 mod query;
 mod reconcile;
+mod serve;
 mod tail;
 mod verify;
 mod witness;
@@ -118,7 +119,7 @@ enum Verb {
     /// What there is of each day.
     #[command(after_help = query::STATS_AFTER)]
     Stats(Box<query::Counting>),
-    /// Bring the archive up to the last sealed segment: Parquet, a folder a book and day.
+    /// Bring the archive up to the last sealed segment: Parquet, a folder a book and month.
     #[command(after_help = compact::AFTER)]
     Compact(compact::Arguments),
     /// One decision: who, what, why, the policies' text of that day, what was hidden, and whether it is proven.
@@ -142,6 +143,9 @@ enum Verb {
     /// Have a witness cosign the newest checkpoint.
     #[command(after_help = witness::AFTER)]
     Witness(witness::Arguments),
+    /// Answer the same questions over HTTP, each caller as the policies let it.
+    #[command(after_help = serve::AFTER)]
+    Serve(serve::Arguments),
     /// Print a completion script for a shell.
     #[command(
         after_help = "Example:\n  palisade-audit completions bash > /etc/bash_completion.d/palisade-audit"
@@ -195,6 +199,7 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
         Verb::Reconcile(arguments) => reconcile::reconcile(global, arguments, world, out),
         Verb::CheckProof(arguments) => check_proof::check_proof(global, arguments, out),
         Verb::Checkpoint(arguments) => checkpoint::checkpoint(global, arguments, world, out),
+        Verb::Serve(arguments) => serve::serve(global, arguments, world, out),
         Verb::Witness(arguments) => witness::witness(global, arguments, world, out),
         Verb::Completions { shell } => {
             let mut script = Vec::new();

@@ -27,6 +27,8 @@ mod explain_field;
 mod facts;
 mod files;
 mod fmt;
+#[cfg(feature = "audit")]
+pub(crate) mod followed;
 pub(crate) mod formats;
 mod graph;
 mod healthcheck;

@@ -24,7 +24,7 @@
 //! | [`file`] | a file of this machine, read whole within a bound |
 //! | [`remote`] | where bundles are published: a web server, an S3-compatible store, an OCI registry |
 //! | [`evidence`] | is a log what its signed heads say: verification, proofs, witnesses |
-//! | [`archive`] | the log as Parquet, a folder a book and day (feature `audit`) |
+//! | [`archive`] | the log as Parquet, a folder a book and month (feature `audit`) |
 //! | [`query`] | SQL over the archive and fresh records, of the books that the caller may see (feature `audit`) |
 //! | [`config`] | `palisade.yaml`, checked whole before anything starts |
 //! | [`telemetry`] | log lines and metrics |

@@ -129,8 +129,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "audit_cli",
         &[
-            "ids", "limits", "policy", "audit", "snapshot", "file", "remote", "evidence", "archive", "query",
-            "disk", "cli",
+            "ids", "limits", "identity", "policy", "audit", "snapshot", "request", "file", "remote",
+            "evidence", "archive", "query", "disk", "cli",
         ],
     ),
     ("manual", &[]),

@@ -4,11 +4,18 @@
 
 mod common;
 
+use std::io::BufRead as _;
+use std::io::BufReader;
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::path::Path;
+use std::process::Child;
 use std::process::Command;
 use std::process::Output;
+use std::process::Stdio;
 
+use common::Answer;
+use common::Client;
 use common::Folder;
 use common::POLICIES;
 use common::Sidecar;
@@ -223,4 +230,186 @@ else:
     let by_book = "SELECT book, count(*) AS n FROM decisions GROUP BY book ORDER BY book";
     assert_eq!(theirs("pyarrow", ""), ours(by_book));
     assert!(archive::Manifest::read(&folder.path("log/archive"), &[0; 16]).is_err(), "of another log");
+}
+
+/// `palisade-audit serve` over the log of a folder.
+struct Served {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Served {
+    fn start(folder: &Folder) -> Self {
+        folder.keys(&[
+            ("aud", "acme", &["auditor"]),
+            ("gus", "globex", &["auditor"]),
+            ("ann", "acme", &["clinician"]),
+        ]);
+        let mut child = Command::new(env!("CARGO_BIN_EXE_palisade-audit"))
+            .current_dir(folder.path(""))
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+        let said = lines.find(|line| line.contains("answering questions")).unwrap();
+        let said: Value = serde_json::from_str(&said).unwrap();
+        let named = said.get("address").or(said.pointer("/fields/address")).and_then(Value::as_str).unwrap();
+        let address = named.parse().unwrap();
+        // Whoever writes to a pipe that nobody empties stands still.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, address }
+    }
+
+    fn get(&self, path: &str, who: &str) -> Answer {
+        Client::connect(self.address).ask(&format!("GET {path} HTTP/1.1\r\n{}", key(who)), b"")
+    }
+
+    fn sql(&self, sql: &str, who: &str) -> Answer {
+        let head = format!("POST /v1/sql?format=csv HTTP/1.1\r\n{}", key(who));
+        Client::connect(self.address).ask(&head, sql.as_bytes())
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+#[test]
+fn over_http_a_caller_gets_what_the_command_prints_and_of_its_books_alone() {
+    let folder = logged();
+    let served = Served::start(&folder);
+    let flags = ["query", "--as", "aud", "--as-tenant", "acme", "--as-roles", "auditor", "-o", "json"];
+    for (path, more) in [
+        ("/v1/decisions", &[][..]),
+        ("/v1/decisions?deny&since=1h", &["--deny", "--since", "1h"][..]),
+        (
+            "/v1/decisions?tenant=acme%2Fwest&shown=pii.contact",
+            &["-t", "acme/west", "--shown", "pii.contact"][..],
+        ),
+    ] {
+        let answer = served.get(path, "aud");
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        assert_eq!(answer.headers["content-type"], "application/x-ndjson");
+        assert_eq!(answer.text(), text(&audit(&folder, &[&flags[..], more].concat())), "{path}");
+        assert_eq!(answer.headers["palisade-rows"], answer.text().lines().count().to_string());
+    }
+    let books = "SELECT DISTINCT book FROM decisions ORDER BY book";
+    assert_eq!(served.sql(books, "aud").text(), "book\r\nacme\r\nacme/west\r\n");
+    assert_eq!(served.sql(books, "gus").text(), "book\r\nglobex\r\n");
+    let counted = served.get("/v1/top?by=policy&format=csv&limit=1", "gus").text();
+    assert!(
+        counted.starts_with("policy,requests,denied,last\r\n") && counted.lines().count() == 2,
+        "{counted}"
+    );
+    assert_eq!(served.get("/v1/stats", "gus").status, 200);
+    assert_eq!(served.get("/v1/pathways?format=csv", "gus").status, 200);
+    let cut = served.get("/v1/decisions?limit=2&format=csv", "aud");
+    assert_eq!(cut.headers["palisade-rows"], "2");
+    let parquet = served.get("/v1/decisions?format=parquet", "aud");
+    assert!(parquet.body.starts_with(b"PAR1"), "{:?}", parquet.headers);
+    // Each is on record, with who was proven to ask.
+    let last = reads(&folder).pop().unwrap();
+    assert_eq!((&last["principal"]["id"], &last["decision"]), (&"aud".into(), &"allow".into()));
+    assert_eq!(last["claimed"], serde_json::json!([]), "nothing was claimed");
+}
+
+#[test]
+fn over_http_nothing_is_answered_without_a_proven_credential_or_a_policy_that_allows_it() {
+    let folder = logged();
+    let served = Served::start(&folder);
+    let unknown = Client::connect(served.address).ask("GET /v1/decisions HTTP/1.1\r\n", b"");
+    assert_eq!(
+        (unknown.status, &*unknown.headers["www-authenticate"]),
+        (401, "Bearer realm=\"palisade-audit\"")
+    );
+    let forged = "GET /v1/decisions HTTP/1.1\r\nx-api-key: aud.00000000000000000000000000000000\r\n";
+    assert_eq!(Client::connect(served.address).ask(forged, b"").status, 401);
+    let both = format!("GET /v1/decisions HTTP/1.1\r\nauthorization: Bearer a.b.c\r\n{}", key("aud"));
+    assert_eq!(Client::connect(served.address).ask(&both, b"").status, 401);
+    let before = reads_of(&folder);
+    let refused = served.get("/v1/decisions", "ann");
+    assert_eq!((refused.status, &*refused.headers["content-type"]), (403, "application/problem+json"));
+    assert_eq!(reads_of(&folder), before + 1, "that it was refused is on record");
+    // A tenant that is somebody else's and one that is nobody's are refused alike.
+    let [foreign, nobody] = ["globex", "nosuch"].map(|tenant| {
+        let answer = served.get(&format!("/v1/decisions?tenant={tenant}"), "aud");
+        (answer.status, answer.text())
+    });
+    assert_eq!(foreign.0, 403);
+    assert_eq!(foreign, nobody);
+    for (path, status) in [
+        ("/v1/decisions?archive=/etc", 400),
+        ("/v1/decisions?as=root", 400),
+        ("/v1/decisions?since=yesterweek", 400),
+        ("/v1/top", 400),
+        ("/v1/sql", 405),
+        ("/v1/nothing", 404),
+        ("/v1/decisions?timeout=1ms", 422),
+    ] {
+        assert_eq!(served.get(path, "aud").status, status, "{path}");
+    }
+    for sql in
+        ["DROP TABLE decisions", "SELECT * FROM '/etc/passwd'", "SELECT 1; SELECT 2", "COPY decisions TO 'x'"]
+    {
+        assert_eq!(served.sql(sql, "aud").status, 400, "{sql}");
+    }
+    assert_eq!(served.sql(&"x".repeat(20_000), "aud").status, 413);
+    // Policies follow their files: once nobody may audit, nobody does.
+    folder.write("policies/main.cedar", POLICIES);
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while served.get("/v1/stats", "aud").status != 403 {
+        assert!(std::time::Instant::now() < end, "the edit is not live");
+    }
+    let remote = audit(&folder, &["serve", "--listen", "0.0.0.0:0"]);
+    assert_eq!(remote.status.code(), Some(2), "credentials would be sent without TLS");
+}
+
+fn reads_of(folder: &Folder) -> usize {
+    reads(folder).len()
+}
+
+#[test]
+fn a_stream_brings_the_newest_records_and_those_that_come_until_the_policies_change() {
+    let folder = logged();
+    let served = Served::start(&folder);
+    let mut stream = BufReader::new(common::connect(served.address));
+    let head = format!("GET /v1/tail?tenant=globex&limit=2 HTTP/1.1\r\nHost: x\r\n{}\r\n", key("gus"));
+    stream.get_mut().write_all(head.as_bytes()).unwrap();
+    let mut events = Vec::new();
+    let mut next = |count: usize| {
+        while events.len() < count {
+            let mut line = String::new();
+            assert!(stream.read_line(&mut line).unwrap() > 0, "it ends after {events:?}");
+            if let Some(data) = line.strip_prefix("data: ") {
+                events.push(serde_json::from_str::<Value>(data).unwrap());
+            }
+        }
+        events.clone()
+    };
+    let newest = next(2);
+    assert!(newest.iter().all(|event| event["type"] == "decision" && event["tenant"] == "globex"));
+    // The sidecar starts anew on the same log, and answers one more request of this tenant and one of another.
+    folder.keys(&[
+        ("gil", "globex", &["clinician"]),
+        ("wes", "acme/west", &["clinician"]),
+        ("gus", "globex", &["auditor"]),
+    ]);
+    let sidecar = Sidecar::start(&folder);
+    for who in ["wes", "gil"] {
+        sidecar.ask(&format!("GET /plain HTTP/1.1\r\n{}", key(who)));
+    }
+    let came = next(3).pop().unwrap();
+    assert_eq!((&came["principal"]["id"], &came["tenant"]), (&"gil".into(), &"globex".into()));
+    assert!(came["seq"].as_u64() > newest[1]["seq"].as_u64());
+    folder.write("policies/main.cedar", POLICIES);
+    let mut rest = String::new();
+    // It ends, and does not end cleanly into more records.
+    while stream.read_line(&mut rest).is_ok_and(|read| read > 0) {}
+    assert!(!rest.contains("data: "), "{rest}");
+    let again = format!("/v1/tail?tenant=globex&after={}", came["seq"]);
+    assert_eq!(served.get(&again, "gus").status, 403);
 }

@@ -3,10 +3,10 @@
 //! Never: reads what is still written to, counts a record twice or passes one over: what was begun and not finished is begun anew.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -18,9 +18,8 @@ use crate::limits;
 
 use super::columns::Columns;
 use super::file;
-use super::folders::DAY_MS;
-use super::folders::day_name;
-use super::folders::folder_of;
+use super::folders::Month;
+use super::folders::Months;
 use super::manifest;
 use super::manifest::Kept;
 use super::manifest::Manifest;
@@ -108,7 +107,7 @@ pub fn compact(
     progress: &mut dyn FnMut(u64),
 ) -> Result<Compacted, NotCompacted> {
     let failed = |why| NotCompacted::Archive { path: archive.to_owned(), why };
-    make_folder(archive).map_err(failed)?;
+    file::make_folder(archive).map_err(failed)?;
     let lock = fs::OpenOptions::new().create(true).append(true).open(archive.join("LOCK")).map_err(failed)?;
     match lock.try_lock() {
         Ok(()) => {}
@@ -118,15 +117,13 @@ pub fn compact(
     let manifest = Manifest::read(archive, log.log_id())
         .map_err(|why| NotCompacted::Archive { path: archive.join(manifest::NAME), why })?;
     merge::sweep(archive, &manifest).map_err(failed)?;
-    let mut press = Press { archive, manifest, waiting: BTreeMap::new(), rows: 0, next: 0, read: 0 };
-    press.next = press.manifest.next;
+    let mut press = Press::new(archive, manifest);
     let segments = press.segments(log, progress)?;
-    let merged = merge::merge(archive, &mut press.manifest).map_err(failed)?;
     let files = &press.manifest.files;
     Ok(Compacted {
         records: press.read,
         segments,
-        merged,
+        merged: press.merged,
         files: files.len(),
         bytes: files.iter().map(|file| file.bytes).sum(),
         all_records: files.iter().map(|file| file.rows).sum(),
@@ -134,23 +131,28 @@ pub fn compact(
     })
 }
 
-pub(super) fn make_folder(path: &Path) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
-}
-
 /// Rows on their way into files.
 struct Press<'a> {
     archive: &'a Path,
     manifest: Manifest,
-    /// By book and day.
-    waiting: BTreeMap<(String, u64), Columns>,
+    waiting: BTreeMap<(String, Month), Columns>,
     rows: usize,
+    /// Files that do not count yet.
+    made: Vec<Kept>,
+    merged: usize,
+    months: Months,
     /// The number of the next record.
     next: u64,
     read: u64,
 }
 
-impl Press<'_> {
+impl<'a> Press<'a> {
+    fn new(archive: &'a Path, manifest: Manifest) -> Self {
+        let next = manifest.next;
+        let (waiting, made, months) = (BTreeMap::new(), Vec::new(), Months::default());
+        Self { archive, manifest, waiting, rows: 0, made, merged: 0, months, next, read: 0 }
+    }
+
     /// Takes in each sealed segment that is not in; how many they were.
     fn segments(&mut self, log: &Folder, progress: &mut dyn FnMut(u64)) -> Result<usize, NotCompacted> {
         let (all, mut done) = (log.segments()?, 0);
@@ -180,7 +182,7 @@ impl Press<'_> {
             self.manifest.segments.push(segment.first);
             done += 1;
         }
-        self.flush()?;
+        self.commit()?;
         Ok(done)
     }
 
@@ -199,54 +201,69 @@ impl Press<'_> {
         if row.seq > self.next {
             return Err(NotCompacted::Missing { seq: self.next });
         }
-        let day = u64::try_from(row.time_us / 1_000).unwrap_or_default() / DAY_MS;
-        self.waiting.entry((row.book.clone().into_owned(), day)).or_default().push(&row);
+        let month = self.months.of(row.time_us);
+        self.waiting.entry((row.book.clone().into_owned(), month)).or_default().push(&row);
         self.rows += 1;
         self.next += 1;
         self.read += 1;
         if self.read.is_multiple_of(limits::PROGRESS_RECORDS) {
             progress(self.read);
         }
-        if self.rows >= limits::ARCHIVE_ROWS { self.flush() } else { Ok(()) }
+        if self.next.saturating_sub(self.manifest.next) >= limits::ARCHIVE_COMMIT_RECORDS {
+            return self.commit();
+        }
+        if self.rows >= limits::ARCHIVE_ROWS { self.ease() } else { Ok(()) }
     }
 
-    /// Writes what waits, and then that it counts.
-    fn flush(&mut self) -> Result<(), NotCompacted> {
+    /// Writes the largest parts of what waits as files that do not count yet, until but half is left.
+    fn ease(&mut self) -> Result<(), NotCompacted> {
+        let mut all: Vec<_> = std::mem::take(&mut self.waiting).into_iter().collect();
+        all.sort_by_key(|(_, columns)| columns.len());
+        while self.rows > limits::ARCHIVE_ROWS / 2
+            && let Some((of, columns)) = all.pop()
+        {
+            self.rows = self.rows.saturating_sub(columns.len());
+            self.put(&of, columns)?;
+        }
+        self.waiting = all.into_iter().collect();
+        Ok(())
+    }
+
+    fn put(&mut self, (book, month): &(String, Month), mut columns: Columns) -> Result<(), NotCompacted> {
+        let batch = columns.finish().map_err(|why| self.failed(io::Error::other(why)))?;
+        let kept = file::put(self.archive, (book, *month), &batch).map_err(|why| self.failed(why))?;
+        self.made.extend(kept);
+        Ok(())
+    }
+
+    /// Writes all that waits, makes few files of many, and then makes them count.
+    fn commit(&mut self) -> Result<(), NotCompacted> {
         if self.next == self.manifest.next {
             return Ok(());
         }
-        for ((book, day), mut columns) in std::mem::take(&mut self.waiting) {
-            let folder = format!("{}/{}", folder_of(&book), day_name(day));
-            let failed = |why| NotCompacted::Archive { path: self.archive.join(&folder), why };
-            let batch = columns.finish().map_err(|why| failed(io::Error::other(why)))?;
-            let kept = put(self.archive, &folder, (book, day), &batch).map_err(failed)?;
-            self.manifest.files.extend(kept);
+        for (of, columns) in std::mem::take(&mut self.waiting) {
+            self.put(&of, columns)?;
         }
         self.rows = 0;
-        self.manifest.next = self.next;
-        let path = self.archive.join(manifest::NAME);
-        self.manifest.write(self.archive).map_err(|why| NotCompacted::Archive { path, why })
+        self.settle().map_err(|why| self.failed(why))
     }
-}
 
-/// Writes rows as one file of a folder.
-pub(super) fn put(
-    archive: &Path,
-    folder: &str,
-    (book, day): (String, u64),
-    batch: &datafusion::arrow::array::RecordBatch,
-) -> io::Result<Option<Kept>> {
-    let Some(span) = file::span(batch) else { return Ok(None) };
-    let batch = file::sorted(batch)?;
-    make_folder(&archive.join(folder))?;
-    let path = format!("{folder}/{:020}-{:020}.parquet", span.first, span.last);
-    let mut bytes = 0;
-    manifest::whole(archive, &path, |file| {
-        file::write(&batch, file)?;
-        bytes = file.metadata()?.len();
-        Ok(())
-    })?;
-    let rows = batch.num_rows() as u64;
-    let file::Span { first, last, since_us, until_us } = span;
-    Ok(Some(Kept { path, book, day, first, last, rows, bytes, since_us, until_us }))
+    fn settle(&mut self) -> io::Result<()> {
+        let before: BTreeSet<String> = self.manifest.files.iter().map(|file| file.path.clone()).collect();
+        let mut files = self.manifest.files.clone();
+        files.append(&mut self.made);
+        let merge::Merged { files, gone } = merge::merge(self.archive, files)?;
+        file::settle(self.archive, files.iter().filter(|file| !before.contains(&file.path)))?;
+        self.merged += gone.len();
+        self.manifest.files = files;
+        self.manifest.next = self.next;
+        self.manifest.write(self.archive)?;
+        // Those that never counted nobody reads; the others go with the next run.
+        let mut never = gone.iter().filter(|file| !before.contains(&file.path));
+        never.try_for_each(|file| fs::remove_file(self.archive.join(&file.path)))
+    }
+
+    fn failed(&self, why: io::Error) -> NotCompacted {
+        NotCompacted::Archive { path: self.archive.to_owned(), why }
+    }
 }

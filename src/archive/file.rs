@@ -1,9 +1,14 @@
-//! One file of the archive: Parquet, sorted by time, compressed, with what lets a reader pass over most of it.
+//! One file of the archive: Parquet in groups of rows, each sorted by time, compressed, with what lets a reader pass over most of it.
 //!
-//! Never: holds how this program's memory looked: it is what any reader of Parquet reads.
+//! Never: counts before the manifest names it, or holds how this program's memory looked: it is what any reader of Parquet reads.
 
+use std::collections::BTreeSet;
+use std::fs::DirBuilder;
 use std::fs::File;
+use std::fs::OpenOptions;
 use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,6 +22,7 @@ use datafusion::arrow::datatypes::TimestampMicrosecondType;
 use datafusion::arrow::datatypes::UInt64Type;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ArrowReaderOptions;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::Compression;
@@ -30,6 +36,9 @@ use parquet::schema::types::ColumnPath;
 use crate::limits;
 
 use super::columns;
+use super::folders::Month;
+use super::folders::folder_of_month;
+use super::manifest::Kept;
 
 /// How hard the columns are compressed: what is written once is read often.
 const ZSTD_LEVEL: i32 = 4;
@@ -37,13 +46,9 @@ const ZSTD_LEVEL: i32 = 4;
 /// How often a Bloom filter says of what is not there that it may be.
 const BLOOM_WRONG: f64 = 0.03;
 
-/// Numbers and times of rows, from the first to the last of each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Span {
-    pub(super) first: u64,
-    pub(super) last: u64,
-    pub(super) since_us: i64,
-    pub(super) until_us: i64,
+/// Makes a folder that only its owner may look into, and those above it.
+pub(super) fn make_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 fn other(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
@@ -51,7 +56,7 @@ fn other(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
 }
 
 /// The rows by time, and by number where that is the same.
-pub(super) fn sorted(batch: &RecordBatch) -> io::Result<RecordBatch> {
+fn sorted(batch: &RecordBatch) -> io::Result<RecordBatch> {
     let columns: Vec<SortColumn> = ["time", "seq"]
         .iter()
         .filter_map(|name| batch.column_by_name(name))
@@ -64,25 +69,15 @@ pub(super) fn sorted(batch: &RecordBatch) -> io::Result<RecordBatch> {
     take_record_batch(batch, &order).map_err(other)
 }
 
-/// Between which numbers and times rows lie; `None` where there are none.
-pub(super) fn span(batch: &RecordBatch) -> Option<Span> {
-    let seq = batch.column_by_name("seq")?.as_primitive_opt::<UInt64Type>()?;
-    let time = batch.column_by_name("time")?.as_primitive_opt::<TimestampMicrosecondType>()?;
-    Some(Span {
-        first: seq.values().iter().min().copied()?,
-        last: seq.values().iter().max().copied()?,
-        since_us: time.values().iter().min().copied()?,
-        until_us: time.values().iter().max().copied()?,
-    })
-}
-
+/// Of groups of at most so many rows.
 fn properties(rows: u64) -> WriterProperties {
     let column = |name: &str| ColumnPath::from(name);
     let level = ZstdLevel::try_new(ZSTD_LEVEL).unwrap_or_default();
     let mut properties = WriterProperties::builder()
         .set_created_by(concat!("palisade ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_compression(Compression::ZSTD(level))
-        .set_max_row_group_row_count(Some(limits::ARCHIVE_GROUP_ROWS))
+        // Groups are ended by hand.
+        .set_max_row_group_row_count(None)
         .set_data_page_row_count_limit(limits::ARCHIVE_PAGE_ROWS)
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_column_statistics_enabled(column(columns::REST), EnabledStatistics::None)
@@ -107,25 +102,122 @@ fn properties(rows: u64) -> WriterProperties {
             .set_column_dictionary_enabled(column(name), false)
             .set_column_encoding(column(name), encoding);
     }
-    for name in ["decision_id", "request_id"] {
-        properties = properties
-            .set_column_statistics_enabled(column(name), EnabledStatistics::Page)
-            .set_column_bloom_filter_enabled(column(name), true)
-            .set_column_bloom_filter_fpp(column(name), BLOOM_WRONG)
-            .set_column_bloom_filter_max_ndv(column(name), rows.max(1));
-    }
-    properties.build()
+    // The ids of decisions begin with their time, so pages say by their bounds what cannot be in them; those of callers do not.
+    let (decision, request) = (column("decision_id"), column("request_id"));
+    properties
+        .set_column_statistics_enabled(decision, EnabledStatistics::Page)
+        .set_column_bloom_filter_enabled(request.clone(), true)
+        .set_column_bloom_filter_fpp(request.clone(), BLOOM_WRONG)
+        .set_column_bloom_filter_max_ndv(request, rows.max(1))
+        .build()
 }
 
-/// Writes rows, which are sorted, as a file.
-pub(super) fn write(batch: &RecordBatch, to: &mut File) -> io::Result<()> {
-    let options = ArrowWriterOptions::new()
-        .with_properties(properties(batch.num_rows() as u64))
-        .with_skip_arrow_metadata(true);
-    let mut writer = ArrowWriter::try_new_with_options(to, batch.schema(), options).map_err(other)?;
-    writer.write(batch).map_err(other)?;
-    writer.close().map_err(other)?;
-    Ok(())
+/// A file that rows are being written to, a group at a time.
+struct Begun {
+    writer: ArrowWriter<File>,
+    kept: Kept,
+}
+
+impl Begun {
+    /// Begins the file of so many rows, with numbers from the first to the last.
+    fn new(
+        archive: &Path,
+        (book, month): (&str, Month),
+        (first, last): (u64, u64),
+        rows: u64,
+    ) -> io::Result<Self> {
+        let folder = folder_of_month(book, month);
+        make_folder(&archive.join(&folder))?;
+        let path = format!("{folder}/{first:020}-{last:020}.parquet");
+        let mut options = OpenOptions::new();
+        let file = options.write(true).create(true).truncate(true).mode(0o600).open(archive.join(&path))?;
+        let options = ArrowWriterOptions::new()
+            .with_properties(properties(rows.min(limits::ARCHIVE_GROUP_ROWS as u64)))
+            .with_skip_arrow_metadata(true);
+        let writer = ArrowWriter::try_new_with_options(file, columns::schema(), options).map_err(other)?;
+        let (since_us, until_us) = (i64::MAX, i64::MIN);
+        let book = book.to_owned();
+        Ok(Self {
+            writer,
+            kept: Kept { path, book, month, first, last, rows: 0, bytes: 0, since_us, until_us },
+        })
+    }
+
+    /// Writes rows as one group, sorted.
+    fn group(&mut self, batch: &RecordBatch) -> io::Result<()> {
+        let times =
+            batch.column_by_name("time").and_then(|time| time.as_primitive_opt::<TimestampMicrosecondType>());
+        for us in times.iter().flat_map(|times| times.values().iter()) {
+            self.kept.since_us = self.kept.since_us.min(*us);
+            self.kept.until_us = self.kept.until_us.max(*us);
+        }
+        self.kept.rows += batch.num_rows() as u64;
+        self.writer.write(&sorted(batch)?).map_err(other)?;
+        self.writer.flush().map_err(other)
+    }
+
+    fn finish(mut self) -> io::Result<Kept> {
+        self.writer.finish().map_err(other)?;
+        let bytes = self.writer.bytes_written() as u64;
+        Ok(Kept { bytes, ..self.kept })
+    }
+}
+
+/// Writes rows of one book and month as a file; `None` where there are none. It is not on the device yet.
+pub(super) fn put(archive: &Path, of: (&str, Month), batch: &RecordBatch) -> io::Result<Option<Kept>> {
+    let seq = batch.column_by_name("seq").and_then(|seq| seq.as_primitive_opt::<UInt64Type>());
+    let numbers = || seq.iter().flat_map(|seq| seq.values().iter().copied());
+    let (Some(first), Some(last)) = (numbers().min(), numbers().max()) else { return Ok(None) };
+    let mut begun = Begun::new(archive, of, (first, last), batch.num_rows() as u64)?;
+    for at in (0..batch.num_rows()).step_by(limits::ARCHIVE_GROUP_ROWS) {
+        begun.group(&batch.slice(at, limits::ARCHIVE_GROUP_ROWS.min(batch.num_rows() - at)))?;
+    }
+    begun.finish().map(Some)
+}
+
+/// Writes the rows of several files of one book and month, neighbours in their order, as one. It is not on the device yet.
+pub(super) fn join(archive: &Path, of: (&str, Month), run: &[Kept]) -> io::Result<Option<Kept>> {
+    let (first, last) = (run.iter().map(|file| file.first).min(), run.iter().map(|file| file.last).max());
+    let (Some(first), Some(last)) = (first, last) else { return Ok(None) };
+    let mut begun = Begun::new(archive, of, (first, last), run.iter().map(|file| file.rows).sum())?;
+    let (mut waiting, mut rows) = (Vec::new(), 0);
+    let schema = columns::schema();
+    for kept in run {
+        for batch in reader(&archive.join(&kept.path))? {
+            let batch = batch.map_err(other)?;
+            rows += batch.num_rows();
+            waiting.push(batch);
+            if rows >= limits::ARCHIVE_GROUP_ROWS {
+                begun.group(&concat_batches(&schema, &std::mem::take(&mut waiting)).map_err(other)?)?;
+                rows = 0;
+            }
+        }
+    }
+    if rows > 0 {
+        begun.group(&concat_batches(&schema, &waiting).map_err(other)?)?;
+    }
+    begun.finish().map(Some)
+}
+
+/// Puts files that were written, and their names, on the device.
+pub(super) fn settle<'a>(archive: &Path, files: impl Iterator<Item = &'a Kept>) -> io::Result<()> {
+    let mut folders = BTreeSet::new();
+    for kept in files {
+        let path = archive.join(&kept.path);
+        File::open(&path)?.sync_all()?;
+        // A folder that is new has its name in the one above it.
+        folders.extend(
+            path.ancestors().skip(1).take_while(|folder| folder.starts_with(archive)).map(Path::to_owned),
+        );
+    }
+    folders.iter().try_for_each(|folder| File::open(folder)?.sync_all())
+}
+
+fn reader(path: &Path) -> io::Result<ParquetRecordBatchReader> {
+    let options = ArrowReaderOptions::new().with_schema(columns::schema());
+    let file = crate::file::open(path)?;
+    let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(other)?;
+    reader.with_batch_size(limits::ARCHIVE_PAGE_ROWS).build().map_err(other)
 }
 
 /// All rows of a file.
@@ -133,10 +225,6 @@ pub(super) fn write(batch: &RecordBatch, to: &mut File) -> io::Result<()> {
 /// # Errors
 /// When it cannot be read, or is none of the archive's.
 pub fn read(path: &Path) -> io::Result<RecordBatch> {
-    let options = ArrowReaderOptions::new().with_schema(columns::schema());
-    let file = crate::file::open(path)?;
-    let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(other)?;
-    let reader = reader.with_batch_size(limits::ARCHIVE_PAGE_ROWS).build().map_err(other)?;
-    let batches: Result<Vec<_>, _> = reader.collect();
+    let batches: Result<Vec<_>, _> = reader(path)?.collect();
     concat_batches(&columns::schema(), &batches.map_err(other)?).map_err(other)
 }

@@ -1,11 +1,16 @@
-//! Where in the archive the rows of a book and a day stand.
+//! Where in the archive the rows of a book and a month stand.
 //!
 //! Never: lets a name leave the archive's folder, or two books share a folder, on whatever file system.
 
+use std::fmt;
+
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::ids::Digest;
 
-/// A day, in milliseconds.
-pub const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+/// Microseconds of a day.
+const DAY_US: i64 = 24 * 60 * 60 * 1_000_000;
 
 /// Longest name of a folder that a book's own is written out in, in bytes; file systems take 255.
 const NAME_BYTES_MAX: usize = 200;
@@ -26,14 +31,64 @@ pub fn folder_of(book: &str) -> String {
     if name.len() > NAME_BYTES_MAX { format!("books/__{}", Digest::of(book.as_bytes())) } else { name }
 }
 
-/// The name of a day's folder: `2026-11-22`, in UTC.
-#[must_use]
-pub fn day_name(day: u64) -> String {
-    let date =
-        |day: i64| jiff::Timestamp::from_millisecond(day).ok().map(|at| at.strftime("%Y-%m-%d").to_string());
-    let begins = day.checked_mul(DAY_MS).and_then(|ms| i64::try_from(ms).ok());
-    // What no calendar has a day for, for it is past the year 9999.
-    begins.and_then(date).unwrap_or_else(|| format!("day-{day}"))
+/// A month of the calendar, in UTC: `2026-11`. [`Month::LATER`] is what no calendar has a month for, past the year 9999.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Month(u32);
+
+impl Month {
+    /// Past the year 9999.
+    pub const LATER: Self = Self(u32::MAX);
+
+    /// The month of a time in microseconds since 1970.
+    #[must_use]
+    pub fn of(us: i64) -> Self {
+        let Ok(at) = jiff::Timestamp::from_microsecond(us) else { return Self::LATER };
+        let date = at.to_zoned(jiff::tz::TimeZone::UTC).date();
+        let (year, month) = (u32::try_from(date.year()), u32::try_from(date.month()));
+        match (year, month) {
+            (Ok(year), Ok(month)) => Self(year * 100 + month),
+            // Before the year 0: no clock of a log was ever set so.
+            (Err(_), _) | (_, Err(_)) => Self(0),
+        }
+    }
+}
+
+impl fmt::Display for Month {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::LATER {
+            return f.write_str("later");
+        }
+        write!(f, "{:04}-{:02}", self.0 / 100, self.0 % 100)
+    }
+}
+
+/// Months of times that come one after another: the calendar is asked once a day of them.
+#[derive(Debug)]
+pub(super) struct Months {
+    day: i64,
+    month: Month,
+}
+
+impl Default for Months {
+    fn default() -> Self {
+        Self { day: i64::MIN, month: Month::LATER }
+    }
+}
+
+impl Months {
+    pub(super) fn of(&mut self, us: i64) -> Month {
+        let day = us.div_euclid(DAY_US);
+        if day != self.day {
+            *self = Self { day, month: Month::of(us) };
+        }
+        self.month
+    }
+}
+
+/// The folder of a book's month, below the archive's.
+pub(super) fn folder_of_month(book: &str, month: Month) -> String {
+    format!("{}/{month}", folder_of(book))
 }
 
 #[cfg(test)]
@@ -76,9 +131,19 @@ mod tests {
     }
 
     #[test]
-    fn a_day_has_its_date() {
-        assert_eq!(day_name(0), "1970-01-01");
-        assert_eq!(day_name(20_779), "2026-11-22");
-        assert_eq!(day_name(u64::MAX), format!("day-{}", u64::MAX));
+    fn a_time_has_its_month_however_it_is_asked_for() {
+        let mut months = Months::default();
+        for (us, name) in [
+            (0, "1970-01"),
+            (20_779 * DAY_US, "2026-11"),
+            (20_788 * DAY_US - 1, "2026-11"),
+            (20_788 * DAY_US, "2026-12"),
+            (20_779 * DAY_US, "2026-11"),
+            (-1, "1969-12"),
+            (i64::MAX, "later"),
+        ] {
+            assert_eq!(Month::of(us).to_string(), name);
+            assert_eq!(months.of(us), Month::of(us));
+        }
     }
 }

@@ -16,8 +16,13 @@ use serde::Serialize;
 use crate::file;
 use crate::limits;
 
+use super::folders::Month;
+
 /// The name of its file, in the archive's folder.
 pub const NAME: &str = "manifest.json";
+
+/// The name that it has while it is written.
+const UNFINISHED: &str = "manifest.json.tmp";
 
 /// What the archive holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,8 +50,8 @@ pub struct Kept {
     pub path: String,
     /// The tenant whose book its rows are of; empty for the program's own.
     pub book: String,
-    /// The day, counted from 1970-01-01.
-    pub day: u64,
+    /// The month of its rows.
+    pub month: Month,
     /// The number of its first record, by number and not by time.
     pub first: u64,
     /// The number of its last.
@@ -66,7 +71,7 @@ impl Manifest {
     #[must_use]
     pub fn empty(log_id: &[u8; 16]) -> Self {
         let log_id = format!("{:032x}", u128::from_be_bytes(*log_id));
-        Self { version: 1, log_id, next: 0, gaps: Vec::new(), segments: Vec::new(), files: Vec::new() }
+        Self { version: 2, log_id, next: 0, gaps: Vec::new(), segments: Vec::new(), files: Vec::new() }
     }
 
     /// Reads that of an archive; an empty one where there is none.
@@ -102,26 +107,12 @@ impl Manifest {
     /// # Errors
     /// When it cannot be written.
     pub fn write(&self, archive: &Path) -> io::Result<()> {
-        let bytes = serde_json::to_vec(self)?;
-        whole(archive, NAME, |file| file.write_all(&bytes))
+        let (path, beside) = (archive.join(NAME), archive.join(UNFINISHED));
+        let mut file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+        file.write_all(&serde_json::to_vec(self)?)?;
+        file.sync_all()?;
+        fs::rename(&beside, &path)?;
+        File::open(archive)?.sync_all()
     }
 }
-
-/// Writes a file whole or not at all, on the device when this returns.
-pub(super) fn whole(
-    folder: &Path,
-    name: &str,
-    write: impl FnOnce(&mut File) -> io::Result<()>,
-) -> io::Result<()> {
-    let (path, beside) = (folder.join(name), folder.join(format!("{name}{UNFINISHED}")));
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-    write(&mut file)?;
-    file.sync_all()?;
-    drop(file);
-    fs::rename(&beside, &path)?;
-    let parent = path.parent().unwrap_or(folder);
-    File::open(parent)?.sync_all()
-}
-
-/// How the name of a file ends that is being written.
-pub(super) const UNFINISHED: &str = ".tmp";

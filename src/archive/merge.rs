@@ -1,5 +1,8 @@
-//! Makes one file of several of the same book and day, and takes away what no longer counts.
+//! Makes few files of many of the same book and month, and takes away what no longer counts.
 //!
+//! Of a month that is not over, each file that is left has less than half the rows of the one before it: so there are few, and a row
+//! is written anew but a few times (the merging of Bentley and Saxe's "Decomposable Searching Problems", 1980). A month that is over
+//! becomes one file.
 //! Never: takes away a file that the manifest names, or one that it named until a moment ago: who reads may still be at it.
 
 use std::collections::BTreeMap;
@@ -8,83 +11,80 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use datafusion::arrow::compute::concat_batches;
-
 use crate::limits;
 
-use super::columns;
-use super::compact;
 use super::file;
-use super::folders::day_name;
-use super::folders::folder_of;
+use super::folders::Month;
 use super::manifest::Kept;
 use super::manifest::Manifest;
-use super::manifest::UNFINISHED;
 
-/// Makes one file of several where a day is over or has many; how many files went into others.
-pub(super) fn merge(archive: &Path, manifest: &mut Manifest) -> io::Result<usize> {
-    let newest = manifest.files.iter().map(|file| file.day).max().unwrap_or_default();
-    let mut by_folder: BTreeMap<(String, u64), Vec<Kept>> = BTreeMap::new();
-    for file in std::mem::take(&mut manifest.files) {
-        by_folder.entry((file.book.clone(), file.day)).or_default().push(file);
+/// Files after a merge.
+#[derive(Debug, Default)]
+pub(super) struct Merged {
+    /// All that count.
+    pub(super) files: Vec<Kept>,
+    /// Those that went into others.
+    pub(super) gone: Vec<Kept>,
+}
+
+/// Makes one file of several, where that is due.
+pub(super) fn merge(archive: &Path, files: Vec<Kept>) -> io::Result<Merged> {
+    let newest = files.iter().map(|file| file.month).max();
+    let mut by_folder: BTreeMap<(String, Month), Vec<Kept>> = BTreeMap::new();
+    for file in files {
+        by_folder.entry((file.book.clone(), file.month)).or_default().push(file);
     }
-    let (mut files, mut merged) = (Vec::new(), 0);
-    for ((book, day), mut of_day) in by_folder {
-        of_day.sort_by_key(|file| file.first);
-        let due = day < newest || of_day.len() >= limits::ARCHIVE_FILES_OF_DAY;
-        for run in runs(of_day, due) {
-            if let [one] = run.as_slice() {
-                files.push(one.clone());
-                continue;
+    let mut merged = Merged::default();
+    for ((book, month), mut of_month) in by_folder {
+        of_month.sort_by_key(|file| file.first);
+        for run in runs(of_month, newest.is_some_and(|newest| month < newest)) {
+            if run.len() > 1 {
+                merged.files.extend(file::join(archive, (&book, month), &run)?);
+                merged.gone.extend(run);
+            } else {
+                merged.files.extend(run);
             }
-            files.extend(one(archive, (book.clone(), day), &run)?);
-            merged += run.len();
         }
-    }
-    manifest.files = files;
-    if merged > 0 {
-        manifest.write(archive)?;
     }
     Ok(merged)
 }
 
-/// Which files are made one: neighbours, as long as they are together small enough.
-fn runs(files: Vec<Kept>, due: bool) -> Vec<Vec<Kept>> {
-    let mut runs: Vec<Vec<Kept>> = Vec::new();
-    for file in files {
-        let fits = |run: &&mut Vec<Kept>| {
-            let rows: u64 = run.iter().map(|file| file.rows).sum();
-            due && rows + file.rows <= limits::ARCHIVE_MERGED_ROWS_MAX
-        };
-        match runs.last_mut().filter(fits) {
-            Some(run) => run.push(file),
-            None => runs.push(vec![file]),
-        }
-    }
-    runs
+fn rows(run: &[Kept]) -> u64 {
+    run.iter().map(|file| file.rows).sum()
 }
 
-fn one(archive: &Path, (book, day): (String, u64), run: &[Kept]) -> io::Result<Option<Kept>> {
-    let batches: io::Result<Vec<_>> = run.iter().map(|kept| file::read(&archive.join(&kept.path))).collect();
-    let batch = concat_batches(&columns::schema(), &batches?).map_err(io::Error::other)?;
-    let folder = format!("{}/{}", folder_of(&book), day_name(day));
-    compact::put(archive, &folder, (book, day), &batch)
+/// Which files are made one: neighbours that are together small enough, and of which the later are not far fewer.
+fn runs(files: Vec<Kept>, is_over: bool) -> Vec<Vec<Kept>> {
+    let mut runs: Vec<Vec<Kept>> = Vec::new();
+    for file in files {
+        let mut last = vec![file];
+        while let Some(before) = runs.pop() {
+            let (older, newer) = (rows(&before), rows(&last));
+            let due = is_over || older <= newer.saturating_mul(2);
+            if !due || older + newer > limits::ARCHIVE_MERGED_ROWS_MAX {
+                runs.push(before);
+                break;
+            }
+            last = before.into_iter().chain(last).collect();
+        }
+        runs.push(last);
+    }
+    runs
 }
 
 /// Takes away the files that do not count: what was not finished, and what went into others before the last time.
 pub(super) fn sweep(archive: &Path, manifest: &Manifest) -> io::Result<()> {
     let counts: BTreeSet<&str> = manifest.files.iter().map(|file| file.path.as_str()).collect();
     let own = names(archive, "own")?;
-    let mut folders: Vec<String> = own.into_iter().map(|day| format!("own/{day}")).collect();
+    let mut folders: Vec<String> = own.into_iter().map(|month| format!("own/{month}")).collect();
     for book in names(archive, "books")? {
-        let days = names(archive, &format!("books/{book}"))?;
-        folders.extend(days.into_iter().map(|day| format!("books/{book}/{day}")));
+        let months = names(archive, &format!("books/{book}"))?;
+        folders.extend(months.into_iter().map(|month| format!("books/{book}/{month}")));
     }
     for folder in folders {
         for name in names(archive, &folder)? {
             let path = format!("{folder}/{name}");
-            let ours = name.ends_with(".parquet") || name.ends_with(UNFINISHED);
-            if ours && !counts.contains(path.as_str()) {
+            if name.ends_with(".parquet") && !counts.contains(path.as_str()) {
                 fs::remove_file(archive.join(path))?;
             }
         }

@@ -14,6 +14,7 @@ use crate::audit::entry::Value;
 use crate::audit::frame;
 use crate::evidence::Folder;
 use crate::ids::DecisionId;
+use crate::limits;
 
 /// A field of a record, with the key's code.
 #[derive(Debug, Clone)]
@@ -166,7 +167,8 @@ fn both(log: &Folder, archive: &Path) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
             row.record(&mut out).unwrap();
             of_archive.push((row.seq, out));
         }
-        assert!(times.is_sorted(), "{}", kept.path);
+        assert!(times.chunks(limits::ARCHIVE_GROUP_ROWS).all(<[i64]>::is_sorted), "{}", kept.path);
+        assert_eq!((times.iter().min(), times.iter().max()), (Some(&kept.since_us), Some(&kept.until_us)));
     }
     of_archive.sort();
     (of_log, of_archive.into_iter().map(|(_, record)| record).collect())
@@ -176,7 +178,7 @@ fn simple(book: &str, time_ms: u64) -> Vec<u8> {
     record(&Entry::head(Kind::Decision, false, (0, time_ms), book), &[])
 }
 
-const DAY: u64 = DAY_MS;
+const DAY: u64 = 24 * 60 * 60 * 1_000;
 
 proptest! {
     #[test]
@@ -215,7 +217,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
     fn what_is_in_the_archive_is_what_was_sealed(
-        segments in vec(vec((prop::sample::select(vec!["", "acme", "acme/west", "globex"]), 0..3_u64, vec(fields(), 0..4)), 1..6), 1..5),
+        segments in vec(vec((prop::sample::select(vec!["", "acme", "acme/west", "globex"]), 0..70_u64, vec(fields(), 0..4)), 1..6), 1..5),
         open in 0..2_usize,
     ) {
         let at = tempfile::tempdir().unwrap();
@@ -248,10 +250,8 @@ fn what_was_begun_is_begun_anew_and_what_does_not_count_goes() {
     let folder = log(at.path(), &[day.clone(), day.clone(), day], 1);
     compact(&folder, &archive, &mut |_| {}).unwrap();
     fs::write(archive.join(MANIFEST), before).unwrap();
-    fs::write(archive.join("books/acme/half.parquet.tmp"), "half").unwrap();
-    let stray = archive.join("books/acme/2024-10-04/00000000000000000099-00000000000000000099.parquet.tmp");
+    let stray = archive.join("books/acme/2024-10/00000000000000000099-00000000000000000099.parquet");
     fs::write(&stray, "half").unwrap();
-    assert!(!stray.with_extension("").exists());
     let done = compact(&folder, &archive, &mut |_| {}).unwrap();
     assert_eq!((done.records, done.segments, done.all_records), (5, 1, 10));
     assert!(!stray.exists());
@@ -260,25 +260,46 @@ fn what_was_begun_is_begun_anew_and_what_does_not_count_goes() {
 }
 
 #[test]
-fn many_files_of_a_day_become_one_and_the_old_ones_go_a_run_later() {
+fn of_many_files_few_are_left_and_the_old_ones_go_a_run_later() {
     let at = tempfile::tempdir().unwrap();
     let archive = at.path().join("archive");
     let mut segments: Vec<Vec<Vec<u8>>> = Vec::new();
-    let count = |at: &Path| fs::read_dir(at.join("books/acme/2024-10-04")).unwrap().count();
+    let there = || fs::read_dir(archive.join("books/acme/2024-10")).unwrap().count();
     let mut files = Vec::new();
-    for round in 0..6_u64 {
-        segments.push((0..3).map(|at| simple("acme", 20_000 * DAY + 50 - round * 7 + at)).collect());
-        compact(&log(at.path(), &segments, 0), &archive, &mut |_| {}).unwrap();
-        files.push(count(&archive));
+    for round in 0..40_u64 {
+        segments.push((0..3).map(|at| simple("acme", 20_000 * DAY + 500 - round * 7 + at)).collect());
+        let done = compact(&log(at.path(), &segments, 0), &archive, &mut |_| {}).unwrap();
+        files.push((done.files, there()));
     }
-    assert_eq!(files, [1, 2, 3, 5, 2, 3], "four become one; they are still there for who reads them");
+    assert_eq!(files[..4], [(1, 1), (1, 2), (1, 2), (2, 2)], "what was read a moment ago is still there");
+    // Each has less than half the rows of the one before it.
+    assert!(files.iter().all(|(files, _)| *files <= 6), "{files:?}");
     let folder = log(at.path(), &segments, 0);
     let (of_log, of_archive) = both(&folder, &archive);
     assert_eq!(of_archive, of_log);
-    // The day is over once there is another.
-    segments.push(vec![simple("acme", 20_001 * DAY)]);
+    // The month is over once there is another.
+    segments.push(vec![simple("acme", 20_031 * DAY)]);
     let done = compact(&log(at.path(), &segments, 0), &archive, &mut |_| {}).unwrap();
-    assert_eq!((done.files, done.merged), (2, 3));
+    assert_eq!(done.files, 2);
+    let (of_log, of_archive) = both(&folder, &archive);
+    assert_eq!(of_archive, of_log);
+}
+
+#[test]
+fn more_records_than_are_in_memory_at_once_go_in_by_parts() {
+    let at = tempfile::tempdir().unwrap();
+    let archive = at.path().join("archive");
+    let all = limits::ARCHIVE_ROWS as u64 * 2 + 77;
+    // One book has most, so that its part has several groups; times are not in the order of numbers.
+    let book = |at: u64| if at.is_multiple_of(5) { "globex" } else { "acme" };
+    let records = (0..all).map(|at| simple(book(at), 20_000 * DAY + (at ^ 0x155))).collect();
+    let folder = log(at.path(), &[records], 0);
+    let done = compact(&folder, &archive, &mut |_| {}).unwrap();
+    assert_eq!((done.records, done.files), (all, 3));
+    let (of_log, of_archive) = both(&folder, &archive);
+    assert!(of_archive == of_log, "a record is another one");
+    // What never counted is gone at once.
+    assert_eq!(fs::read_dir(archive.join("books/acme/2024-10")).unwrap().count(), 2);
 }
 
 #[test]

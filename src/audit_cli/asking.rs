@@ -128,10 +128,8 @@ impl Scope {
         let reads = self.reads.clone().unwrap_or_else(|| log.join("reads.jsonl"));
         let (mut said, mut books) = (Said::default(), Books::All);
         if self.reader.is_named() || !self.tenant.is_empty() {
-            let mut known = open(Books::All)?.books().map_err(|why| refused(&why))?;
-            // A tenant that is asked for and has no book yet is asked about all the same.
-            known.extend(self.tenant.iter().cloned());
-            let wanted: Vec<String> = known.into_iter().filter(|book| self.wants(book)).collect();
+            let known = open(Books::All)?.books().map_err(|why| refused(&why))?;
+            let wanted = wanted(known, &self.tenant);
             let seen = if self.reader.is_named() {
                 said = self
                     .reader
@@ -151,14 +149,19 @@ impl Scope {
         let reader = self.reader.clone();
         Ok(Opened { engine, log, archive, books, bounds, said, reads, reader, tenants })
     }
+}
 
-    /// Is this book asked for? The program's own is nobody's.
-    fn wants(&self, book: &str) -> bool {
-        let below = |tenant: &String| {
-            book.strip_prefix(tenant).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        if self.tenant.is_empty() { !book.is_empty() } else { self.tenant.iter().any(below) }
-    }
+/// Of the books that are known, those of these tenants and of those below them; all but the program's own where none is named.
+/// A tenant that is asked for and has no book yet is asked about all the same.
+pub(super) fn wanted(mut known: BTreeSet<String>, tenants: &[String]) -> Vec<String> {
+    known.extend(tenants.iter().cloned());
+    let below = |book: &str, tenant: &str| {
+        book.strip_prefix(tenant).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let is_wanted = |book: &String| {
+        if tenants.is_empty() { !book.is_empty() } else { tenants.iter().any(|tenant| below(book, tenant)) }
+    };
+    known.into_iter().filter(is_wanted).collect()
 }
 
 impl Opened {
@@ -195,8 +198,8 @@ impl Opened {
 }
 
 impl Which {
-    /// The records that are meant; the mirrors are left out where all books are asked, for another book holds them in full.
-    pub(super) fn filter(&self, opened: &Opened) -> Result<Filter, Refused> {
+    /// The records that are meant; where all books are asked the mirrors can be left out, for another book holds them in full.
+    pub(super) fn filter(&self, without_mirrors: bool) -> Result<Filter, Refused> {
         let time = |text: &Option<String>| {
             let moment = text.as_deref().map(|text| times::moment(text, now_ms()));
             let ms = moment.transpose().map_err(Refused::usage)?;
@@ -224,7 +227,7 @@ impl Which {
             pathway: self.pathway.clone(),
             code: self.code.clone(),
             id: self.id.clone(),
-            without_mirrors: opened.is_all(),
+            without_mirrors,
         })
     }
 

@@ -21,7 +21,7 @@ Examples:
   palisade-audit compact
   palisade-audit compact --log /var/log/palisade --archive /srv/archive
 
-Makes Parquet of the segments that are sealed and not in the archive yet: one folder a book and day. It may be stopped at any time, and
+Makes Parquet of the segments that are sealed and not in the archive yet: one folder a book and month. It may be stopped at any time, and
 goes on where it was. Run it by a timer, more often than the log drops segments.
 
 Exit codes: 0 the archive is up to date; 1 the log or the archive cannot be read or written; 2 usage; 6 a segment is damaged.";

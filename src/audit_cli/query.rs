@@ -3,6 +3,7 @@
 //! Never: shows a row of a book that the reader may not see, or one whose reading is not on record.
 
 use std::io::IsTerminal as _;
+use std::path::Path;
 
 use crate::audit::entry;
 use crate::audit::ocsf;
@@ -102,7 +103,7 @@ pub(super) struct Counting {
 
 /// By what requests are counted.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum Counted {
+pub(super) enum Counted {
     Principal,
     Policy,
     Route,
@@ -113,7 +114,7 @@ enum Counted {
 }
 
 impl Counted {
-    const fn by(self) -> By {
+    pub(super) const fn by(self) -> By {
         match self {
             Self::Principal => By::Principal,
             Self::Policy => By::Policy,
@@ -130,7 +131,7 @@ impl Counted {
 const COLUMNS: &str = "time, tenant, principal, principal_tenant, action, resource, decision, code, policies, pathway, revealed, hidden, decision_id";
 
 /// How many records are shown where nobody says how many.
-const ROWS: usize = 100;
+pub(super) const ROWS: usize = 100;
 
 pub(super) fn query(
     global: &Global,
@@ -151,7 +152,7 @@ pub(super) fn query(
         let answer = opened.engine.sql(sql).map_err(|why| asking::refused(&why));
         return shown(global, &recorded(&opened, sql, answer)?, out);
     }
-    let filter = arguments.which.filter(&opened)?;
+    let filter = arguments.which.filter(opened.is_all())?;
     let form = form(global);
     let columns = if matches!(form, Output::Pretty) { COLUMNS } else { "*" };
     let statement = filter.newest(columns, rows);
@@ -166,7 +167,7 @@ pub(super) fn query(
     }
     let answer = opened.engine.whole(&statement).map_err(|why| asking::refused(&why));
     let answer = recorded(&opened, &statement, answer)?;
-    records(&opened, &answer, matches!(form, Output::Ocsf), out)?;
+    out.raw(&records(&opened.log, &answer, matches!(form, Output::Ocsf))?);
     Ok(exit(&answer, out))
 }
 
@@ -178,7 +179,7 @@ pub(super) fn top(
 ) -> Result<Exit, Refused> {
     let Counting { scope, which, limit } = &arguments.counting;
     let opened = scope.open(global, limits::QUERY_ROWS_MAX, world, out)?;
-    let statement = which.filter(&opened)?.top(arguments.by.by(), *limit);
+    let statement = which.filter(opened.is_all())?.top(arguments.by.by(), *limit);
     counted(global, &opened, &statement, out)
 }
 
@@ -189,7 +190,7 @@ pub(super) fn pathways(
     out: &mut Out,
 ) -> Result<Exit, Refused> {
     let opened = arguments.scope.open(global, limits::QUERY_ROWS_MAX, world, out)?;
-    let statement = arguments.which.filter(&opened)?.pathways(arguments.limit);
+    let statement = arguments.which.filter(opened.is_all())?.pathways(arguments.limit);
     counted(global, &opened, &statement, out)
 }
 
@@ -200,7 +201,7 @@ pub(super) fn stats(
     out: &mut Out,
 ) -> Result<Exit, Refused> {
     let opened = arguments.scope.open(global, limits::QUERY_ROWS_MAX, world, out)?;
-    let statement = arguments.which.filter(&opened)?.stats();
+    let statement = arguments.which.filter(opened.is_all())?.stats();
     counted(global, &opened, &statement, out)
 }
 
@@ -222,23 +223,26 @@ fn form(global: &Global) -> Output {
 }
 
 fn shown(global: &Global, answer: &Answer, out: &mut Out) -> Result<Exit, Refused> {
-    match form(global) {
-        Output::Pretty => out.raw(query::table(answer).map_err(Refused::internal)?.as_bytes()),
-        Output::Json => out.raw(&query::json_lines(answer).map_err(Refused::internal)?),
-        Output::Csv => out.raw(query::csv(answer).map_err(Refused::internal)?.as_bytes()),
-        Output::Parquet => out.raw(&query::parquet(answer).map_err(Refused::internal)?),
-        Output::Ocsf => {
-            return Err(Refused::usage(
-                "OCSF has words for decisions, not for this: ask `query` without --sql",
-            ));
-        }
-    }
+    out.raw(&rendered(form(global), answer)?);
     Ok(exit(answer, out))
 }
 
+/// The rows in a form.
+pub(super) fn rendered(form: Output, answer: &Answer) -> Result<Vec<u8>, Refused> {
+    match form {
+        Output::Pretty => query::table(answer).map(String::into_bytes).map_err(Refused::internal),
+        Output::Json => query::json_lines(answer).map_err(Refused::internal),
+        Output::Csv => query::csv(answer).map(String::into_bytes).map_err(Refused::internal),
+        Output::Parquet => query::parquet(answer).map_err(Refused::internal),
+        Output::Ocsf => {
+            Err(Refused::usage("OCSF has words for decisions, not for this: ask `query` without --sql"))
+        }
+    }
+}
+
 /// The records themselves, a line each.
-fn records(opened: &Opened, answer: &Answer, ocsf: bool, out: &mut Out) -> Result<(), Refused> {
-    let folder = Folder::open(&opened.log).map_err(Refused::internal)?;
+pub(super) fn records(log: &Path, answer: &Answer, ocsf: bool) -> Result<Vec<u8>, Refused> {
+    let folder = Folder::open(log).map_err(Refused::internal)?;
     let (mut lines, mut lost) = (Vec::new(), 0_u64);
     let log_id = format!("{:032x}", u128::from_be_bytes(*folder.log_id()));
     query::records(answer, |record| {
@@ -249,11 +253,10 @@ fn records(opened: &Opened, answer: &Answer, ocsf: bool, out: &mut Out) -> Resul
         };
         lost += u64::from(written.is_err());
     });
-    out.raw(&lines);
     if lost > 0 {
         return Err(Refused::internal(format!("{lost} rows of the archive are of no record: run `verify`")));
     }
-    Ok(())
+    Ok(lines)
 }
 
 fn exit(answer: &Answer, out: &mut Out) -> Exit {

@@ -53,7 +53,7 @@ pub(super) fn tail(
     out: &mut Out,
 ) -> Result<Exit, Refused> {
     let opened = arguments.scope.open(global, limits::QUERY_ROWS, world, out)?;
-    let filter = arguments.which.filter(&opened)?;
+    let filter = arguments.which.filter(opened.is_all())?;
     let statement = filter.newest("*", arguments.lines);
     opened.denied(&statement)?;
     let answer = opened.engine.whole(&statement).map_err(|why| asking::refused(&why));

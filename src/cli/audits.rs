@@ -7,10 +7,12 @@ use std::path::Path;
 use crate::audit::Event;
 use crate::audit::Query;
 use crate::disk;
+use crate::identity::Principal;
 use crate::ids::Digest;
 use crate::ids::TenantPath;
 use crate::request::question;
 use crate::request::question::Put;
+use crate::request::question::Question;
 use crate::snapshot::Snapshot;
 
 use super::Exit;
@@ -126,35 +128,8 @@ impl Reader {
             ));
         };
         let snapshot = checked.snapshot();
-        let mut said = Said { snapshot: Some(snapshot.digest()), ..Said::default() };
-        for tenant in tenants {
-            let (code, reasons) = self.one(snapshot, tenant).map_err(|why| (Exit::Usage, why))?;
-            said.reasons.extend(reasons);
-            match code {
-                None => said.tenants.push(tenant.clone()),
-                Some(code) => said.code = Some(code),
-            }
-        }
-        said.reasons.sort();
-        said.reasons.dedup();
-        Ok(said)
-    }
-
-    /// What the policies say to the book of one tenant: the code of a refusal, and who decided.
-    fn one(&self, snapshot: &Snapshot, tenant: &str) -> Result<(Option<&'static str>, Vec<String>), String> {
-        let put = facts::put(&self.asking(tenant), snapshot, |facts| {
-            let judgement = question::judge(snapshot, facts);
-            let of_meant = snapshot.model().tenants.get(facts.target).path.as_str() == tenant;
-            let named = judgement.verdict.reasons.iter().chain(&judgement.verdict.errors);
-            let reasons = named.map(|policy| snapshot.policies().id(*policy).to_owned()).collect();
-            (judgement.refusal().map(|refusal| refusal.row().code), reasons, of_meant)
-        })?;
-        Ok(match put {
-            Put::Asked((code, reasons, true)) => (code, reasons),
-            Put::Asked((_, reasons, false)) => (Some("forbidden"), reasons),
-            Put::Refused(refusal) => (Some(refusal.row().code), Vec::new()),
-            Put::Public(_) => (Some("forbidden"), Vec::new()),
-        })
+        said(snapshot, tenants, |tenant| facts::question(&self.asking(tenant)))
+            .map_err(|why| (Exit::Usage, why))
     }
 
     /// Puts a reading on record, before anything of it is printed.
@@ -170,18 +145,78 @@ impl Reader {
             .map(|(flag, text)| format!("{flag}={text}"))
             .collect();
         let principal = if self.is_named() { Some(facts::principal(&asking)?) } else { None };
-        let texts = |all: &'_ [String]| -> Vec<String> { all.to_vec() };
-        let (claimed, reasons, tenants) = (claimed, texts(&said.reasons), texts(reading.tenants));
-        let [claimed, reasons, tenants] =
-            [&claimed, &reasons, &tenants].map(|all| all.iter().map(String::as_str).collect::<Vec<_>>());
+        let who = Who { principal: principal.as_ref(), purpose: self.purpose.as_deref(), claimed: &claimed };
+        who.record(at, said, reading)
+    }
+}
+
+/// Which of these tenants' books may be read, each asked as a question of its own.
+///
+/// # Errors
+/// When a question makes no sense.
+pub(crate) fn said(
+    snapshot: &Snapshot,
+    tenants: &[String],
+    question: impl Fn(&str) -> Result<Question, String>,
+) -> Result<Said, String> {
+    let mut said = Said { snapshot: Some(snapshot.digest()), ..Said::default() };
+    for tenant in tenants {
+        let (code, reasons) = one(snapshot, tenant, &question(tenant)?)?;
+        said.reasons.extend(reasons);
+        match code {
+            None => said.tenants.push(tenant.clone()),
+            Some(code) => said.code = Some(code),
+        }
+    }
+    said.reasons.sort();
+    said.reasons.dedup();
+    Ok(said)
+}
+
+/// What the policies say to the book of one tenant: the code of a refusal, and who decided.
+fn one(
+    snapshot: &Snapshot,
+    tenant: &str,
+    question: &Question,
+) -> Result<(Option<&'static str>, Vec<String>), String> {
+    let put = facts::put_question(question, snapshot, |facts| {
+        let judgement = question::judge(snapshot, facts);
+        let of_meant = snapshot.model().tenants.get(facts.target).path.as_str() == tenant;
+        let named = judgement.verdict.reasons.iter().chain(&judgement.verdict.errors);
+        let reasons = named.map(|policy| snapshot.policies().id(*policy).to_owned()).collect();
+        (judgement.refusal().map(|refusal| refusal.row().code), reasons, of_meant)
+    })?;
+    Ok(match put {
+        Put::Asked((code, reasons, true)) => (code, reasons),
+        Put::Asked((_, reasons, false)) => (Some("forbidden"), reasons),
+        Put::Refused(refusal) => (Some(refusal.row().code), Vec::new()),
+        Put::Public(_) => (Some("forbidden"), Vec::new()),
+    })
+}
+
+/// Who read, for the record.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Who<'a> {
+    /// `None`: whoever may read the files.
+    pub(crate) principal: Option<&'a Principal>,
+    pub(crate) purpose: Option<&'a str>,
+    /// What was said of the principal and not proven.
+    pub(crate) claimed: &'a [String],
+}
+
+impl Who<'_> {
+    /// Puts a reading on record, before anything of it is shown.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn record(&self, at: &Path, said: &Said, reading: &Reading<'_>) -> Result<(), String> {
+        let [claimed, reasons, tenants] = [self.claimed, &said.reasons, reading.tenants]
+            .map(|all| all.iter().map(String::as_str).collect::<Vec<_>>());
         let event = Event::Query(&Query {
             uid: rustix::process::getuid().as_raw(),
-            principal: principal.as_ref().map(|principal| (principal.kind.as_str(), &*principal.id)),
-            caller: principal
-                .as_ref()
-                .and_then(|principal| principal.tenant.as_ref())
-                .map(TenantPath::as_str),
-            purpose: self.purpose.as_deref(),
+            principal: self.principal.map(|principal| (principal.kind.as_str(), &*principal.id)),
+            caller: self.principal.and_then(|principal| principal.tenant.as_ref()).map(TenantPath::as_str),
+            purpose: self.purpose,
             decision: if said.code.is_none() || !said.tenants.is_empty() { "allow" } else { "deny" },
             code: said.code.filter(|_| said.tenants.is_empty()),
             statement: reading.statement,

@@ -178,7 +178,16 @@ pub(super) fn put<T>(
     snapshot: &Snapshot,
     make: impl FnOnce(&Facts<'_>) -> T,
 ) -> Result<Put<T>, Unasked> {
-    question(asking)?.put(snapshot, make).map_err(|why| unasked(snapshot.model(), &why))
+    put_question(&question(asking)?, snapshot, make)
+}
+
+/// Puts a question: what is made of its facts, or why it makes no sense.
+pub(super) fn put_question<T>(
+    question: &Question,
+    snapshot: &Snapshot,
+    make: impl FnOnce(&Facts<'_>) -> T,
+) -> Result<Put<T>, Unasked> {
+    question.put(snapshot, make).map_err(|why| unasked(snapshot.model(), &why))
 }
 
 /// What is asked, typed.

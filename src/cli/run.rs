@@ -85,7 +85,7 @@ pub fn run(global: &Global, world: &World<'_>, out: &mut Out) -> Result<Exit, St
     serve(&config, &Live::new(checked), &reading).map(|()| Exit::Ok)
 }
 
-fn start_logging(config: &Config, colour: bool) -> Result<(), String> {
+pub(super) fn start_logging(config: &Config, colour: bool) -> Result<(), String> {
     let level = match config.log.level {
         Level::Off => "off",
         Level::Error => "error",

@@ -204,7 +204,8 @@ impl Engine {
         let files: Arc<[Kept]> = files.into();
         let whole = Decisions { schema, files: Arc::clone(&files), store, root, fresh: fresh.clone() };
         let (shown, whole) = (context(&runtime, shown(&whole)?)?, context(&runtime, whole)?);
-        let runtime = tokio::runtime::Builder::new_current_thread()
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(readers())
             .enable_time()
             .build()
             .map_err(|why| unreadable(format!("no thread: {why}")))?;

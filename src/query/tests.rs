@@ -18,7 +18,7 @@ use crate::ids::DecisionId;
 
 use by_chance::Dice;
 
-const DAY: u64 = archive::DAY_MS;
+const DAY: u64 = 24 * 60 * 60 * 1_000;
 
 fn key(name: &str) -> u8 {
     1 + entry::KEYS.iter().position(|key| *key == name).unwrap() as u8
