@@ -11,8 +11,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 pub use answer::Answer;
+use answer::Flow;
 pub use answer::Trailers;
-use answer::unread;
 pub(super) use opened::opened;
 
 use bytes::Bytes;
@@ -119,17 +119,18 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Forwarded<U> {
                 ending.end(Ended::Complete);
             }
             let redactor = Redactor::new(plan, Encoding::Identity);
-            let answer = unread(body, redactor, ending);
+            let answer = Answer::stream(body, redactor, Flow::PASSES, ending);
             return Ok(Released { response: http::Response::from_parts(parts, answer) });
         }
         let content = if bodiless { None } else { readable(&parts, &plan, false).ok() };
         if let Some(content) = content.filter(|content| content.is_opaque() || content.is_grpc()) {
             let answer = if content.is_opaque() {
                 redact::http::opaque_headers(&mut parts.headers, &plan);
-                unread(body, Redactor::new(plan, content), ending)
+                Answer::stream(body, Redactor::new(plan, content), Flow::PASSES, ending)
             } else {
                 redact::http::response_headers(&mut parts.headers, &plan);
-                grpc::stream(body, redactor(plan, content, permit.owner.as_ref()), ending)
+                let redactor = redactor(plan, content, permit.owner.as_ref());
+                Answer::stream(body, redactor, Flow::CALL, ending)
             };
             return Ok(Released { response: http::Response::from_parts(parts, answer) });
         }
@@ -340,16 +341,8 @@ async fn redacted<U: Body<Data = Bytes, Error = Broken> + Unpin>(
             let Ok(first) = ending.timed(|| encoded(encoder.as_mut(), whole.into_redacted())) else {
                 return Err(ending.refused(Refusal::Unredactable));
             };
-            let answer = Answer::Stream {
-                body,
-                redactor: Some(redactor),
-                first: Some(first),
-                encoder: encoder.map(Box::new),
-                passes: false,
-                status: Trailers::None,
-                ending,
-            };
-            return Ok((answer, encoding));
+            let flow = Flow { first: Some(first), encoder, ..Flow::REDACTED };
+            return Ok((Answer::stream(body, redactor, flow, ending), encoding));
         }
         data = match next(&mut body).await {
             Ok(Some(data)) => data,

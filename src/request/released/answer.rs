@@ -101,17 +101,33 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Body for Answer<U> {
     }
 }
 
-/// A body that passes as the app sends it.
-pub(super) const fn unread<U>(body: U, redactor: Redactor, ending: Box<Ending>) -> Answer<U> {
-    let redactor = Some(redactor);
-    Answer::Stream {
-        body,
-        redactor,
-        first: None,
-        encoder: None,
-        passes: true,
-        status: Trailers::None,
-        ending,
+/// How a body goes through the redactor.
+#[derive(Debug)]
+pub(super) struct Flow {
+    /// What was redacted before the head left.
+    pub(super) first: Option<Redacted>,
+    pub(super) encoder: Option<Encoder>,
+    pub(super) passes: bool,
+    pub(super) status: Trailers,
+}
+
+impl Flow {
+    /// Nothing is hidden: it passes as the app sends it.
+    pub(super) const PASSES: Self = Self { first: None, encoder: None, passes: true, status: Trailers::None };
+    /// Messages of gRPC, which have encodings of their own. Their status stands in trailers, and may be all there is.
+    pub(super) const CALL: Self =
+        Self { first: None, encoder: None, passes: false, status: Trailers::Passes };
+    /// Something may be hidden, also in trailers.
+    pub(super) const REDACTED: Self =
+        Self { first: None, encoder: None, passes: false, status: Trailers::None };
+}
+
+impl<U> Answer<U> {
+    /// What the app sends, through the redactor.
+    pub(super) fn stream(body: U, redactor: Redactor, flow: Flow, ending: Box<Ending>) -> Self {
+        let Flow { first, encoder, passes, status } = flow;
+        let (redactor, encoder) = (Some(redactor), encoder.map(Box::new));
+        Self::Stream { body, redactor, first, encoder, passes, status, ending }
     }
 }
 

@@ -10,11 +10,8 @@ use http::header;
 
 use crate::redact;
 use crate::redact::Plan;
-use crate::redact::Redactor;
-use crate::request::ending::Ending;
 use crate::request::refusal::Row;
 use crate::request::released::Answer;
-use crate::request::released::answer::Trailers;
 
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
@@ -24,20 +21,6 @@ pub(in crate::request) fn is_call(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
     kind.strip_prefix(b"application/grpc")
         .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
-}
-
-/// The answer to a call: its status stands in trailers, and may be all there is. Its messages have encodings of their own.
-pub(super) const fn stream<U>(body: U, redactor: Redactor, ending: Box<Ending>) -> Answer<U> {
-    let redactor = Some(redactor);
-    Answer::Stream {
-        body,
-        redactor,
-        first: None,
-        encoder: None,
-        passes: false,
-        status: Trailers::Passes,
-        ending,
-    }
 }
 
 /// A refusal, as one who calls by gRPC is told it: by the status that stands for it.
