@@ -107,6 +107,13 @@ impl Places {
         self.any_act(plan, |state| state.object, |act| act.row)
     }
 
+    /// Are the items of an array that stands here rows, and the array itself is none?
+    pub(super) fn are_lists_of_rows(&self, plan: &Plan) -> bool {
+        let is_row = |set: u16| plan.act_of(set) != 0 && plan.act(plan.act_of(set)).row;
+        let mut states = self.states.iter().map(|state| plan.shape.state(*state));
+        states.any(|state| is_row(state.object) && !is_row(state.array))
+    }
+
     /// Does a value that stands here say whose the row is?
     pub(super) fn is_owner(&self, plan: &Plan) -> bool {
         self.any_act(plan, |state| state.scalar, |act| act.owner)

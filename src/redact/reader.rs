@@ -113,9 +113,10 @@ impl Format {
             | Self::Sequence
             | Self::Events
             | Self::Csv { .. }
+            | Self::Xml
             | Self::Protobuf
             | Self::Grpc(_) => true,
-            Self::Form | Self::Multipart(_) | Self::Xml | Self::Text | Self::Opaque => false,
+            Self::Form | Self::Multipart(_) | Self::Text | Self::Opaque => false,
         }
     }
 }
@@ -185,7 +186,7 @@ impl Reader {
             Format::Events => Self::Events(Box::new(Events::of_owner(owner.cloned()))),
             Format::Csv { is_named } => Self::Csv(Box::new(Csv::new(is_named, owner.cloned()))),
             Format::Text => Self::Text(Box::default()),
-            Format::Xml => Self::Xml(Box::default()),
+            Format::Xml => Self::Xml(Box::new(Xml::new(owner.cloned()))),
             Format::Protobuf => Self::Proto(Box::new(Proto::bare(owner))),
             Format::Grpc(encoding) => Self::Proto(Box::new(Proto::framed(encoding, owner))),
         }
@@ -233,14 +234,15 @@ impl Reader {
     }
 
     /// How many rows were another owner's.
-    pub(super) const fn foreign(&self) -> u64 {
+    pub(super) fn foreign(&self) -> u64 {
         match self {
             Self::Json(walk) => walk.foreign,
             Self::Records(records) => records.foreign,
             Self::Events(events) => events.foreign,
             Self::Csv(csv) => csv.foreign,
+            Self::Xml(xml) => xml.foreign(),
             Self::Proto(proto) => proto.tally.foreign,
-            Self::Form(_) | Self::Multipart(_) | Self::Xml(_) | Self::Text(_) => 0,
+            Self::Form(_) | Self::Multipart(_) | Self::Text(_) => 0,
         }
     }
 

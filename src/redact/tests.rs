@@ -23,6 +23,7 @@ mod shapes;
 mod suite;
 mod websocket;
 mod xml;
+mod xml_rows;
 
 use std::sync::Arc;
 

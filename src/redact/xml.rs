@@ -8,8 +8,12 @@
 
 mod hidden;
 mod names;
+mod rows;
+mod scan;
 mod tag;
 mod text;
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -18,7 +22,9 @@ use crate::redact::malformed::Malformed;
 use crate::redact::places;
 use crate::redact::places::Places;
 use crate::redact::plan::Plan;
+use crate::redact::walk::Owns;
 use hidden::Hidden;
+use rows::Guard;
 use tag::Tag;
 
 /// What comes next.
@@ -38,6 +44,15 @@ struct Open {
     places: Places,
     /// Does text go that stands in it?
     hides_text: bool,
+    /// Are its child elements rows?
+    is_list: bool,
+}
+
+impl Open {
+    /// An element that does not leave, or not by itself.
+    fn unseen(name: Box<str>, places: Places, is_list: bool) -> Self {
+        Self { name, places, hides_text: false, is_list }
+    }
 }
 
 #[derive(Debug)]
@@ -49,6 +64,8 @@ pub(super) struct Xml {
     in_text: bool,
     open: Vec<Open>,
     hidden: Option<Hidden>,
+    /// Where rows are looked at: whose may stay.
+    guard: Option<Guard>,
     /// The bytes of a character that is not whole.
     part: Vec<u8>,
     /// What has come, and so much of it is gone.
@@ -63,14 +80,16 @@ pub(super) struct Xml {
     pub(super) counts: Vec<u64>,
 }
 
-impl Default for Xml {
-    fn default() -> Self {
+impl Xml {
+    /// The document of which only those rows stay that are this owner's.
+    pub(super) fn new(owner: Option<Arc<dyn Owns>>) -> Self {
         Self {
             stage: Stage::Start,
             has_root: false,
             in_text: false,
             open: Vec::new(),
             hidden: None,
+            guard: owner.map(Guard::new),
             part: Vec::new(),
             held: String::new(),
             at: 0,
@@ -80,9 +99,7 @@ impl Default for Xml {
             counts: Vec::new(),
         }
     }
-}
 
-impl Xml {
     /// Takes the next piece; what may leave. After an error nothing may be asked of it any more.
     pub(super) fn feed(&mut self, plan: &Plan, piece: &Bytes) -> Result<Bytes, Malformed> {
         // Neither what is found by its form nor documents in texts are looked for here.
@@ -90,8 +107,10 @@ impl Xml {
             return Err(Malformed::Unsearchable);
         }
         self.characters(piece)?;
-        let mut out = String::with_capacity(piece.len());
+        let mut out = self.begin_piece();
+        out.reserve(piece.len());
         while self.step(plan, &mut out)? {}
+        self.end_piece(&mut out)?;
         self.held.drain(..self.at);
         self.at = 0;
         Ok(out.into())
@@ -108,37 +127,12 @@ impl Xml {
         }
         let mut out = String::new();
         self.characters_of(&rest, &mut out)?;
+        self.flush(&mut out);
         if self.has_root && self.open.is_empty() { Ok(out.into()) } else { Err(Malformed::Truncated) }
     }
 
     const fn bad(&self) -> Malformed {
         Malformed::NotXml { at: self.before }
-    }
-
-    /// Takes bytes for characters, all of which may stand in XML.
-    fn characters(&mut self, piece: &[u8]) -> Result<(), Malformed> {
-        let bad = self.bad();
-        let mut bytes = std::mem::take(&mut self.part);
-        let joined = if bytes.is_empty() {
-            piece
-        } else {
-            bytes.extend_from_slice(piece);
-            &bytes
-        };
-        let (text, rest) = match std::str::from_utf8(joined) {
-            Ok(text) => (text, &[][..]),
-            Err(error) if error.error_len().is_none() => {
-                let (text, rest) = joined.split_at_checked(error.valid_up_to()).ok_or(bad)?;
-                (std::str::from_utf8(text).map_err(|_| bad)?, rest)
-            }
-            Err(_) => return Err(bad),
-        };
-        if !text.chars().all(text::is_character) {
-            return Err(bad);
-        }
-        self.held.push_str(text);
-        self.part = rest.to_vec();
-        Ok(())
     }
 
     /// What has come and is not yet gone.
@@ -160,77 +154,23 @@ impl Xml {
         match self.stage {
             Stage::Start => self.start(out),
             Stage::Comment => self.comment(),
-            Stage::Data => Ok(self.data(out)),
+            Stage::Data => self.data(out),
             Stage::Markup if self.rest().starts_with('<') => self.markup(plan, out),
             Stage::Markup => self.text(out),
         }
     }
 
-    /// The declaration, if there is one.
-    fn start(&mut self, out: &mut String) -> Result<bool, Malformed> {
-        const OPEN: &str = "<?xml";
-        let (bad, rest) = (self.bad(), self.rest());
-        if rest.is_empty() {
-            return Ok(false);
-        }
-        if self.before == 0 && rest.starts_with('\u{feff}') {
-            self.take('\u{feff}'.len_utf8());
-            return Ok(true);
-        }
-        if rest == "<" {
-            return Ok(false);
-        }
-        if !rest.starts_with("<?") {
-            self.stage = Stage::Markup;
-            return Ok(true);
-        }
-        let end = rest.find("?>");
-        if end.unwrap_or(rest.len()) > limits::XML_DECLARATION_BYTES_MAX {
-            return Err(bad);
-        }
-        let Some(end) = end else {
-            let may_be = rest.starts_with(OPEN) || OPEN.starts_with(rest);
-            return if may_be { Ok(false) } else { Err(bad) };
-        };
-        let declaration = self.take(end + 2);
-        if !tag::is_declaration(&declaration) {
-            return Err(bad);
-        }
-        out.push_str(&declaration);
-        self.stage = Stage::Markup;
-        Ok(true)
-    }
-
-    /// The inside of a comment, none of which leaves.
-    fn comment(&mut self) -> Result<bool, Malformed> {
-        let (bad, rest) = (self.bad(), self.rest());
-        let Some(end) = rest.find("--") else {
-            let sure = rest.len() - usize::from(rest.ends_with('-'));
-            self.take(sure);
-            return Ok(false);
-        };
-        match rest.as_bytes().get(end + 2) {
-            None => Ok(false),
-            Some(b'>') => {
-                self.take(end + 3);
-                self.stage = Stage::Markup;
-                Ok(true)
-            }
-            Some(_) => Err(bad),
-        }
-    }
-
     /// The inside of a CDATA section; has it ended?
-    fn data(&mut self, out: &mut String) -> bool {
+    fn data(&mut self, out: &mut String) -> Result<bool, Malformed> {
         let end = self.rest().find("]]>");
         let data = self.take(end.unwrap_or_else(|| text::before_brackets(self.rest())));
-        self.kept(&data, &data, out);
+        self.kept(&data, &data, out)?;
         if end.is_some() {
             let close = self.take(3);
-            self.kept(&close, "", out);
+            self.kept(&close, "", out)?;
             self.stage = Stage::Markup;
         }
-        end.is_some()
+        Ok(end.is_some())
     }
 
     /// Text up to the next markup.
@@ -251,23 +191,25 @@ impl Xml {
             return Err(self.bad());
         }
         let text = text::decode(raw).ok_or(self.bad())?;
-        self.kept(raw, &text, out);
-        Ok(())
+        self.kept(raw, &text, out)
     }
 
     /// What stands in an element leaves as it is written, or is held for what it spells.
-    fn kept(&mut self, raw: &str, text: &str, out: &mut String) {
+    fn kept(&mut self, raw: &str, text: &str, out: &mut String) -> Result<(), Malformed> {
+        self.row_text(text)?;
         let hides_text = !text.is_empty() && self.open.last().is_some_and(|open| open.hides_text);
         match &mut self.hidden {
             None if hides_text => {
                 // The space before a text tells nothing, and what is left must not depend on where a piece ends.
                 let shown = raw.len() - raw.trim_start_matches(tag::is_space).len();
-                out.push_str(raw.get(..shown).filter(|_| !self.in_text).unwrap_or_default());
+                let space = raw.get(..shown).filter(|_| !self.in_text).unwrap_or_default();
                 self.in_text |= shown < raw.len();
+                self.put(space, out);
             }
-            None => out.push_str(raw),
+            None => self.put(raw, out),
             Some(hidden) => hidden.add(text),
         }
+        Ok(())
     }
 
     /// What begins with `<`.
@@ -283,7 +225,7 @@ impl Xml {
         }
         if rest.starts_with(DATA) && !self.open.is_empty() {
             let open = self.take(DATA.len());
-            self.kept(&open, "", out);
+            self.kept(&open, "", out)?;
             self.stage = Stage::Data;
             return Ok(true);
         }
@@ -311,30 +253,6 @@ impl Xml {
         Ok(true)
     }
 
-    /// Where the tag ends that stands first.
-    fn tag_end(&mut self) -> Result<Option<usize>, Malformed> {
-        let (bad, at) = (self.bad(), self.before);
-        let rest = self.held.as_bytes().get(self.at..).unwrap_or_default();
-        let (mut quote, mut end) = (self.quote, None);
-        for (at, byte) in rest.iter().copied().enumerate().skip(self.searched) {
-            match (quote, byte) {
-                (None, b'>') => {
-                    end = Some(at);
-                    break;
-                }
-                (None, b'"' | b'\'') => quote = Some(byte),
-                (Some(open), byte) if byte == open => quote = None,
-                (_, b'<') if at > 0 => return Err(bad),
-                (None | Some(_), _) => {}
-            }
-        }
-        (self.searched, self.quote) = (rest.len(), quote);
-        if end.unwrap_or(self.searched) > limits::XML_TAG_BYTES_MAX {
-            return Err(Malformed::TagTooLong { at });
-        }
-        Ok(end)
-    }
-
     fn enter(
         &mut self,
         plan: &Plan,
@@ -343,35 +261,73 @@ impl Xml {
         out: &mut String,
     ) -> Result<(), Malformed> {
         let name: Box<str> = start.name.into();
+        let depth = self.open.len();
         if let Some(hidden) = &mut self.hidden {
             hidden.has_elements = true;
+        }
+        // Within what is hidden only a row's owner is still looked for.
+        if self.hidden.is_some() && !self.is_in_row() {
             if !start.is_empty {
-                self.open.push(Open { name, places: Places::default(), hides_text: false });
+                self.open.push(Open::unseen(name, Places::default(), false));
             }
             return Ok(());
         }
         let around = self.open.last().map(|open| &open.places);
         let places = names::of_element(plan, around, start.name);
         let places = places.ok_or(Malformed::TooDeep { at: self.before })?;
-        if let Some((rule, set)) = places.hidden(plan) {
-            places::count(&mut self.counts, plan, set);
-            let hidden = Hidden::new(plan, start, self.open.len(), rule);
-            if start.is_empty {
-                hidden.leave(plan, out);
-            } else {
-                self.hidden = Some(hidden);
-                self.open.push(Open { name, places: Places::default(), hides_text: false });
+        let is_list = self.begin_element(plan, &places, start, out);
+        if self.hidden.is_none() {
+            self.begin_hidden(plan, &places, start)?;
+            if self.hidden.is_none() {
+                return self.shown(plan, Open { name, places, hides_text: false, is_list }, start, raw, out);
             }
-            return Ok(());
-        }
-        match names::attributes(plan, &places, start, &mut self.counts) {
-            None => out.push_str(raw),
-            Some(tag) => out.push_str(&tag),
         }
         if !start.is_empty {
-            let hides_text = places.hidden_text(plan).is_some();
-            self.open.push(Open { name, places, hides_text });
+            self.open.push(Open::unseen(name, places, is_list));
+            return Ok(());
         }
+        if let Some(hidden) = self.hidden.take_if(|hidden| hidden.depth == depth) {
+            self.flush(out);
+            hidden.leave(plan, out);
+        }
+        self.end_element(plan, depth, out)
+    }
+
+    /// An element begins of which not all leaves, if it is one.
+    fn begin_hidden(
+        &mut self,
+        plan: &Plan,
+        places: &Places,
+        start: &tag::Start<'_>,
+    ) -> Result<(), Malformed> {
+        let depth = self.open.len();
+        if let Some((rule, set)) = places.hidden(plan) {
+            places::count(self.counts_here(), plan, set);
+            self.hidden = Some(Hidden::new(plan, start, depth, rule));
+        } else if let Some(taken) = self.taken_of(plan, places)? {
+            self.hidden = Some(Hidden::counted(start, depth, taken));
+        }
+        Ok(())
+    }
+
+    /// An element begins that leaves, less what is hidden of its attributes.
+    fn shown(
+        &mut self,
+        plan: &Plan,
+        open: Open,
+        start: &tag::Start<'_>,
+        raw: &str,
+        out: &mut String,
+    ) -> Result<(), Malformed> {
+        match self.attributes(plan, &open.places, start)? {
+            None => self.put(raw, out),
+            Some(tag) => self.put(&tag, out),
+        }
+        if start.is_empty {
+            return self.end_element(plan, self.open.len(), out);
+        }
+        let hides_text = open.places.hidden_text(plan).is_some();
+        self.open.push(Open { hides_text, ..open });
         Ok(())
     }
 
@@ -379,10 +335,14 @@ impl Xml {
         if self.open.pop().is_none_or(|open| *open.name != *name) {
             return Err(self.bad());
         }
-        match self.hidden.take_if(|hidden| hidden.depth == self.open.len()) {
-            Some(hidden) => hidden.leave(plan, out),
-            None => self.kept(raw, "", out),
+        let depth = self.open.len();
+        match self.hidden.take_if(|hidden| hidden.depth == depth) {
+            Some(hidden) => {
+                self.flush(out);
+                hidden.leave(plan, out);
+            }
+            None => self.kept(raw, "", out)?,
         }
-        Ok(())
+        self.end_element(plan, depth, out)
     }
 }

@@ -30,7 +30,7 @@ impl Owns for Acme {
     }
 }
 
-fn plan(rows: &str, owner: &str, foreign: Foreign, rules: &[(&str, &str)]) -> Arc<Plan> {
+pub(super) fn plan(rows: &str, owner: &str, foreign: Foreign, rules: &[(&str, &str)]) -> Arc<Plan> {
     let mut shape = ShapeBuilder::new();
     shape.rows(rows, owner, foreign).unwrap();
     let mut hidden = Vec::new();
@@ -41,7 +41,11 @@ fn plan(rows: &str, owner: &str, foreign: Foreign, rules: &[(&str, &str)]) -> Ar
     Arc::new(Plan::new(&Arc::new(shape.build().unwrap()), hidden, None))
 }
 
-fn run(plan: &Arc<Plan>, content: Content, pieces: &[&[u8]]) -> Result<(String, Hidden), Malformed> {
+pub(super) fn run(
+    plan: &Arc<Plan>,
+    content: Content,
+    pieces: &[&[u8]],
+) -> Result<(String, Hidden), Malformed> {
     let owner: Arc<dyn Owns> = Arc::new(Acme);
     let mut redactor = Redactor::of_owner(Arc::clone(plan), content, &owner);
     let mut out = Gathered::default();
@@ -57,7 +61,7 @@ fn run(plan: &Arc<Plan>, content: Content, pieces: &[&[u8]]) -> Result<(String, 
 }
 
 /// What leaves, whole and byte by byte.
-fn seen(plan: &Arc<Plan>, content: impl Into<Content>, body: &str) -> Result<String, Malformed> {
+pub(super) fn seen(plan: &Arc<Plan>, content: impl Into<Content>, body: &str) -> Result<String, Malformed> {
     let content = content.into();
     let single: Vec<&[u8]> = body.as_bytes().chunks(1).collect();
     let whole = run(plan, content, &[body.as_bytes()]).map(|(out, _)| out);

@@ -9,12 +9,21 @@ use super::text;
 use crate::limits;
 use crate::redact::plan::Plan;
 
+/// Why it is hidden.
+#[derive(Debug, Clone, Copy)]
+enum What {
+    /// By the act of this number.
+    Masked(u16),
+    /// It is a number of rows, of which so many were taken out.
+    Counted(u64),
+}
+
 /// An element that is hidden: it leaves when it has ended, as its mask makes it.
 #[derive(Debug)]
 pub(super) struct Hidden {
     /// How many elements stand around it.
     pub(super) depth: usize,
-    rule: u16,
+    what: What,
     /// The start tag's name and declarations of namespaces.
     head: String,
     pub(super) has_elements: bool,
@@ -26,7 +35,13 @@ impl Hidden {
     /// The element of this start tag, with so many around it.
     pub(super) fn new(plan: &Plan, start: &Start<'_>, depth: usize, rule: u16) -> Self {
         let text = names::is_looked_at(plan, rule).then(String::new);
-        Self { depth, rule, head: start.bare(), has_elements: false, text }
+        Self { depth, what: What::Masked(rule), head: start.bare(), has_elements: false, text }
+    }
+
+    /// The element of this start tag, which is a number of rows of which so many were taken out.
+    pub(super) fn counted(start: &Start<'_>, depth: usize, taken: u64) -> Self {
+        let text = Some(String::new());
+        Self { depth, what: What::Counted(taken), head: start.bare(), has_elements: false, text }
     }
 
     /// More of its text.
@@ -42,7 +57,12 @@ impl Hidden {
 
     /// Writes what is left of the element.
     pub(super) fn leave(self, plan: &Plan, out: &mut String) {
-        let text = match names::masked(plan, self.rule, self.text.as_deref(), self.has_elements) {
+        let text = self.text.as_deref().filter(|_| !self.has_elements);
+        let text = match self.what {
+            What::Masked(rule) => names::masked(plan, rule, self.text.as_deref(), self.has_elements),
+            What::Counted(taken) => Some(names::less(text.unwrap_or_default(), taken)),
+        };
+        let text = match text {
             Some(text) => text,
             // Without its root a document is none.
             None if self.depth == 0 => String::new(),

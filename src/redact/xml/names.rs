@@ -4,12 +4,14 @@
 
 use crate::limits;
 use crate::redact::field;
+use crate::redact::malformed::Malformed;
 use crate::redact::mask;
 use crate::redact::places;
 use crate::redact::places::Places;
 use crate::redact::plan::Plan;
 use crate::redact::plan::Rule;
 
+use super::Xml;
 use super::tag::Start;
 use super::text;
 
@@ -34,7 +36,7 @@ pub(super) fn of_element(plan: &Plan, around: Option<&Places>, name: &str) -> Op
 }
 
 /// The places of an attribute of an element.
-fn of_attribute(plan: &Plan, places: &Places, name: &str) -> Places {
+pub(super) fn of_attribute(plan: &Plan, places: &Places, name: &str) -> Places {
     let [whole, local] = both(name);
     places.members(plan, &[whole, local, &format!("@{whole}"), &format!("@{local}")]).described(plan)
 }
@@ -64,35 +66,63 @@ pub(super) fn masked(plan: &Plan, rule: u16, text: Option<&str>, has_elements: b
     }
 }
 
-/// The start tag as it may be seen; `None` if that is as it was.
-pub(super) fn attributes(
-    plan: &Plan,
-    places: &Places,
-    start: &Start<'_>,
-    counts: &mut Vec<u64>,
-) -> Option<String> {
-    let mut tag = format!("<{}", start.name);
-    let mut is_changed = false;
-    for attribute in &start.attributes {
-        let hidden = if attribute.is_declaration() {
-            None
-        } else {
-            of_attribute(plan, places, attribute.name).hidden_text(plan)
-        };
-        let Some((rule, set)) = hidden else {
-            tag.push_str(attribute.raw);
-            continue;
-        };
-        is_changed = true;
-        places::count(counts, plan, set);
-        let value = Some(&*attribute.value).filter(|value| value.len() <= limits::MASKED_VALUE_BYTES_MAX);
-        if let Some(value) = masked(plan, rule, value, false) {
-            tag.push_str(attribute.before);
-            text::encode(&value, &mut tag);
-            tag.extend(attribute.before.chars().last());
+impl Xml {
+    /// The start tag as it may be seen; `None` if that is as it was.
+    ///
+    /// # Errors
+    /// It holds a number of rows that is not true.
+    pub(super) fn attributes(
+        &mut self,
+        plan: &Plan,
+        places: &Places,
+        start: &Start<'_>,
+    ) -> Result<Option<String>, Malformed> {
+        let mut tag = format!("<{}", start.name);
+        let mut is_changed = false;
+        for attribute in &start.attributes {
+            let value = match attribute.is_declaration() {
+                true => Becomes::Same,
+                false => {
+                    self.attribute(plan, &of_attribute(plan, places, attribute.name), &attribute.value)?
+                }
+            };
+            is_changed |= value != Becomes::Same;
+            match value {
+                Becomes::Same => tag.push_str(attribute.raw),
+                Becomes::Gone => {}
+                Becomes::Other(value) => {
+                    tag.push_str(attribute.before);
+                    text::encode(&value, &mut tag);
+                    tag.extend(attribute.before.chars().last());
+                }
+            }
         }
+        tag.push_str(start.tail);
+        tag.push_str(if start.is_empty { "/>" } else { ">" });
+        Ok(is_changed.then_some(tag))
     }
-    tag.push_str(start.tail);
-    tag.push_str(if start.is_empty { "/>" } else { ">" });
-    is_changed.then_some(tag)
+
+    fn attribute(&mut self, plan: &Plan, places: &Places, value: &str) -> Result<Becomes, Malformed> {
+        let Some((rule, set)) = places.hidden_text(plan) else {
+            let taken = self.taken_of(plan, places)?;
+            return Ok(taken.map_or(Becomes::Same, |taken| Becomes::Other(less(value, taken))));
+        };
+        places::count(self.counts_here(), plan, set);
+        let value = Some(value).filter(|value| value.len() <= limits::MASKED_VALUE_BYTES_MAX);
+        Ok(masked(plan, rule, value, false).map_or(Becomes::Gone, Becomes::Other))
+    }
+}
+
+/// What becomes of an attribute.
+#[derive(Debug, PartialEq, Eq)]
+enum Becomes {
+    Same,
+    Gone,
+    Other(String),
+}
+
+/// A number of rows of which so many were taken out; nothing where it is no such number.
+pub(super) fn less(number: &str, taken: u64) -> String {
+    let number = number.trim_matches(super::tag::is_space).parse::<u64>().ok();
+    number.and_then(|number| number.checked_sub(taken)).map_or(String::new(), |number| number.to_string())
 }
