@@ -72,6 +72,9 @@ pub(super) fn read(
     let mode = body.get("mode").map_or(mode, |node| read_mode(reader, node, classes));
     let rows = body.get("rows").and_then(|node| rows::read(reader, node, &mut shape));
     let opaque = body.get("opaque").map(|node| opaque(reader, node)).unwrap_or_default();
+    if let Some(node) = body.get("opaque").filter(|_| rows.is_some()) {
+        opaque.iter().for_each(|range| rows::warn_of_untold(reader, node.at, &range.to_string()));
+    }
     (finish(reader, classes, body, shape, mode).map(|shape| let_pass(shape, opaque)), rows)
 }
 

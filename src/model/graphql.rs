@@ -7,7 +7,9 @@
 mod compile;
 mod document;
 mod input;
+mod own;
 mod reader;
+mod rows;
 mod schema;
 mod sdl;
 mod tokens;
@@ -20,6 +22,7 @@ use crate::ids::Digest;
 use crate::limits;
 use crate::model::classes::Classes;
 use crate::redact::ClassIx;
+use crate::redact::Foreign;
 use crate::redact::Mode;
 use crate::redact::Shape;
 use crate::redact::ShapeBuilder;
@@ -31,8 +34,8 @@ pub use schema::Schema;
 pub(super) use written::Written;
 pub(super) use written::read;
 
-/// Why a document is not sent to the app. The first ones are so whoever calls; the last two only where something is hidden
-/// from the caller, or is not to be set by it.
+/// Why a document is not sent to the app. The first ones are so whoever calls; the last ones only where something is hidden
+/// from the caller, or is not to be set by it, or rows have to be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Flaw {
     /// It cannot be read.
@@ -49,6 +52,8 @@ pub enum Flaw {
     Incremental,
     /// It names what the schema does not have.
     Mismatch,
+    /// It does not ask of a row whose it is.
+    Ownerless,
 }
 
 /// A document, and which of its operations is meant.
@@ -124,6 +129,8 @@ pub struct GraphQl {
     detected: Vec<(Kind, ClassIx)>,
     introspection: bool,
     mutation: Action,
+    /// What becomes of a row that is somebody else's, where its schema has rows.
+    foreign: Foreign,
     /// Of an operation that is not known, or not judged field by field: all that the schema has.
     pub(super) response: Arc<Shape>,
     pub(super) request: Option<Arc<Shape>>,
@@ -144,18 +151,25 @@ impl GraphQl {
             detected: classes.detected().collect(),
             introspection: written.introspection,
             mutation: written.mutation,
+            foreign: written.rows.as_ref().map_or(Foreign::Refuse, |rows| rows.rows.foreign),
             response: nothing,
             request: None,
         };
         let (shown, set) = made.schema.carried();
-        let whole = |mut shape: ShapeBuilder, all: &mut dyn Iterator<Item = ClassIx>| {
+        let whole = |mut shape: ShapeBuilder, has_rows: bool, all: &mut dyn Iterator<Item = ClassIx>| {
             let root = shape.root();
             all.for_each(|class| shape.class(root, class));
+            if has_rows {
+                // Nobody's, so that it never leaves.
+                shape.row(root, false, Foreign::Refuse);
+            }
             shape.build().map(Arc::new)
         };
-        made.response = whole(made.builder(made.mode), &mut shown.into_iter().chain(made.unclassified()))?;
+        let has_rows = made.schema.has_rows();
+        let mut shown = shown.into_iter().chain(made.unclassified());
+        made.response = whole(made.builder(made.mode), has_rows, &mut shown)?;
         if !set.is_empty() {
-            made.request = Some(whole(made.builder(Mode::Open), &mut set.into_iter())?);
+            made.request = Some(whole(made.builder(Mode::Open), false, &mut set.into_iter())?);
         }
         Ok(made)
     }

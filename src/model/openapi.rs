@@ -255,6 +255,9 @@ fn draft<'n>(
     let response_mode = written.map_or(Mode::Open, |node| body::read_mode(reader, node, classes));
     let written = node.get("requestBody").and_then(|body| body.get(MODE));
     let request_mode = written.map_or(Mode::Open, |node| body::read_mode(reader, node, classes));
+    if node.get(ROWS).is_some() {
+        untold::warn(reader, document, node);
+    }
     let (response, rows) = graph.answers(reader, classes, node, response, response_mode, node.get(ROWS));
     let response = let_pass(reader, response, extension(OPAQUE));
     let request = graph.shape(reader, classes, node, request, request_mode);
@@ -341,6 +344,8 @@ fn default_action(
     }
     action
 }
+
+mod untold;
 
 #[cfg(test)]
 mod bodies;

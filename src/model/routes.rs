@@ -15,6 +15,7 @@ use crate::model::graphql::GraphQl;
 use crate::model::key_template::KeyTemplate;
 use crate::model::params::Params;
 use crate::model::rows::Rows;
+use crate::problem::Problem;
 use crate::redact::ClassIx;
 use crate::redact::Shape;
 
@@ -89,6 +90,7 @@ pub struct Routes {
     router: matchit::Router<Vec<RouteIx>>,
     any_public: bool,
     any_graphql: bool,
+    warnings: Vec<Problem>,
     /// The templates that end in `{*rest}`: met only where no other template is.
     rest: matchit::Router<Vec<RouteIx>>,
 }
@@ -118,6 +120,12 @@ impl Routes {
             methods.push(&HEAD);
         }
         Found::OtherMethod(methods)
+    }
+
+    /// What is worth a look in the files, although they are sound.
+    #[must_use]
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
     }
 
     /// Is any route public?

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::ids::DataKey;
 use crate::model::tenants::TenantIx;
 use crate::model::tenants::Tenants;
+use crate::model::tree::At;
 use crate::model::tree::Node;
 use crate::model::tree::Reader;
 use crate::problem::Problem;
@@ -40,37 +41,10 @@ const FOREIGN: [(&str, Foreign); 2] = [("drop", Foreign::Drop), ("refuse", Forei
 /// Reads where a body has rows, into its shape.
 pub(super) fn read(reader: &mut Reader, node: &Node, shape: &mut ShapeBuilder) -> Option<Rows> {
     reader.fields(node, "rows", &KEYS);
-    let mut need = |key: &str| {
-        let found = node.get(key);
-        if found.is_none() {
-            reader.error("missing-key", node.at, format!("rows need a key `{key}`"));
-        }
-        let found = found?;
-        Some((reader.text(found, &format!("`{key}`"))?.to_owned(), found.at))
-    };
-    let at = need("at");
-    let (key, named_by) = match (node.get("data_key"), node.get("tenant")) {
-        (Some(_), Some(tenant)) => {
-            let message = "rows are named by `data_key` or by `tenant`, and not by both";
-            reader.error("contradiction", tenant.at, message);
-            return None;
-        }
-        (None, Some(_)) => ("tenant", NamedBy::Tenant),
-        (_, None) => ("data_key", NamedBy::DataKey),
-    };
-    let owner = need(key);
-    let foreign = match node.get("foreign") {
-        None => Foreign::Refuse,
-        Some(written) => {
-            let text = reader.text(written, "what becomes of a row of somebody else")?;
-            let found = FOREIGN.into_iter().find(|(word, _)| *word == text);
-            if found.is_none() {
-                let words = FOREIGN.map(|(word, _)| word);
-                reader.unknown("unknown-word", written.at, "`drop` or `refuse`", text, words);
-            }
-            found?.1
-        }
-    };
+    let at = need(reader, node, "at");
+    let (key, named_by) = read_named_by(reader, node)?;
+    let owner = need(reader, node, key);
+    let foreign = read_foreign(reader, node)?;
     let ((at, place), (owner, _)) = (at?, owner?);
     if let Err(error) = shape.rows(&at, &owner, foreign) {
         let message = format!("the rows cannot be found by `{at}` and `{owner}`: {}", error.message);
@@ -90,6 +64,52 @@ pub(super) fn read(reader: &mut Reader, node: &Node, shape: &mut ShapeBuilder) -
         read_counts(reader, counts, shape);
     }
     Some(Rows { named_by, foreign })
+}
+
+fn need(reader: &mut Reader, node: &Node, key: &str) -> Option<(String, At)> {
+    let found = node.get(key);
+    if found.is_none() {
+        reader.error("missing-key", node.at, format!("rows need a key `{key}`"));
+    }
+    let found = found?;
+    Some((reader.text(found, &format!("`{key}`"))?.to_owned(), found.at))
+}
+
+/// Reads what becomes of rows that are somebody else's.
+pub(super) fn read_foreign(reader: &mut Reader, node: &Node) -> Option<Foreign> {
+    let Some(written) = node.get("foreign") else { return Some(Foreign::Refuse) };
+    let text = reader.text(written, "what becomes of a row of somebody else")?;
+    let found = FOREIGN.into_iter().find(|(word, _)| *word == text);
+    if found.is_none() {
+        let words = FOREIGN.map(|(word, _)| word);
+        reader.unknown("unknown-word", written.at, "`drop` or `refuse`", text, words);
+    }
+    Some(found?.1)
+}
+
+/// Reads the key by which rows are said to name their owner: `data_key` or `tenant`.
+pub(super) fn read_named_by(reader: &mut Reader, node: &Node) -> Option<(&'static str, NamedBy)> {
+    match (node.get("data_key"), node.get("tenant")) {
+        (Some(_), Some(tenant)) => {
+            let message = "rows are named by `data_key` or by `tenant`, and not by both";
+            reader.error("contradiction", tenant.at, message);
+            None
+        }
+        (None, Some(_)) => Some(("tenant", NamedBy::Tenant)),
+        (_, None) => Some(("data_key", NamedBy::DataKey)),
+    }
+}
+
+/// Warns of content types in which no rows can be told: such answers are refused.
+pub(super) fn warn_of_untold(reader: &mut Reader, at: At, content_type: &str) {
+    let message = format!(
+        "answers of `{}` are refused on this route: rows of somebody else cannot be told in them",
+        content_type.escape_debug()
+    );
+    reader.add(at, |place| {
+        Problem::warning("rows-untold", place, message)
+            .hint("rows are told in JSON, events, CSV, XML, Protocol Buffers and GraphQL")
+    });
 }
 
 /// Reads where a body says how many rows there are.
@@ -153,6 +173,7 @@ impl Owns for RowOwner {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::classes::Classes;
 
     #[test]
     fn a_row_is_owned_within_the_key_that_was_judged_and_nowhere_else() {
@@ -182,5 +203,36 @@ mod tests {
             assert_eq!(owns(NamedBy::DataKey, key, row), by_key, "{row} for {key}");
             assert_eq!(owns(NamedBy::Tenant, key, row), by_tenant, "the tenant {row} for {key}");
         }
+    }
+
+    #[test]
+    fn content_types_in_which_no_rows_can_be_told_are_warned_of() {
+        let told = |add: &dyn Fn(&mut crate::model::RoutesBuilder, &Classes)| {
+            let classes = Classes::parse("classes.yaml", "classes: {}").unwrap();
+            let mut builder = crate::model::RoutesBuilder::new();
+            add(&mut builder, &classes);
+            let routes = builder.finish().unwrap();
+            let warnings = routes.warnings().iter();
+            warnings.map(|problem| format!("{} {}", problem.code, problem.message)).collect::<Vec<_>>()
+        };
+        let rows = "rows: {at: $, data_key: owner}";
+        let yaml = |body: &str| {
+            let text = format!("routes: [{{method: GET, path: /a, response: {{{body}}}}}]");
+            told(&|builder, classes| builder.add_yaml("routes.yaml", &text, classes))
+        };
+        assert!(yaml(rows).is_empty() && yaml("opaque: [image/*]").is_empty());
+        let warned = yaml(&format!("{rows}, opaque: [image/*]"));
+        assert!(warned.len() == 1 && warned[0].contains("`image/*`"), "{warned:?}");
+        let open = |extension: &str| {
+            let text = format!(
+                "openapi: 3.1.0\ninfo: {{}}\npaths:\n  /a:\n    get:\n      {extension}\n      responses:\n        '200': {{$ref: '#/components/responses/all'}}\n        4XX: {{content: {{multipart/form-data: {{}}}}}}\ncomponents:\n  responses:\n    all: {{content: {{application/json: {{}}, text/xml; charset=utf-8: {{}}, text/plain: {{}}, '*/*': {{}}}}}}\n"
+            );
+            told(&|builder, classes| builder.add_openapi("openapi.yaml", &text, classes))
+        };
+        assert!(open("summary: a").is_empty());
+        let warned = open("x-palisade-rows: {at: $, data_key: owner}");
+        assert_eq!(warned.len(), 2, "{warned:?}");
+        assert!(warned[0].contains("rows-untold answers of `multipart/form-data`"), "{warned:?}");
+        assert!(warned[1].contains("`text/plain`"), "{warned:?}");
     }
 }

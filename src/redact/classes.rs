@@ -25,6 +25,8 @@ pub(super) enum Mark {
     Total = 16,
     /// Where it is hidden, the fixed text stands in its place.
     Kept = 32,
+    /// A row that may become `null`, and is none where it is.
+    Nullable = 64,
 }
 
 /// A set of classes, and of marks.

@@ -155,3 +155,10 @@ pub(super) fn is_readable_type(media_type: &str) -> bool {
     let boundary = Boundary::new("x");
     format(&Said { media_type: media_type.to_owned(), is_named: None, boundary, is_odd: false }).is_some()
 }
+
+/// Can rows be told in bodies of this type, in lower case? A wildcard may mean any.
+pub(super) fn tells_rows(media_type: &str) -> bool {
+    let boundary = Boundary::new("x");
+    let said = Said { media_type: media_type.to_owned(), is_named: None, boundary, is_odd: false };
+    media_type.contains('*') || format(&said).is_some_and(Format::has_rows)
+}

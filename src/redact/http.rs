@@ -82,6 +82,13 @@ fn read(
     Ok(Content { format, encoding: encoding(content_encoding).ok_or(Unreadable::Encoding)? })
 }
 
+/// Can rows of somebody else be told in bodies of this content type? Where they cannot, such a body is refused on a route that
+/// has rows.
+#[must_use]
+pub fn tells_rows(content_type: &str) -> bool {
+    crate::redact::content_type::tells_rows(&essence(content_type))
+}
+
 /// The one encoding that a header names; `None` for any other, or several.
 pub(super) fn encoding(content_encoding: Option<&HeaderValue>) -> Option<Encoding> {
     match &*content_encoding.map_or(Ok(""), HeaderValue::to_str).ok()?.trim().to_ascii_lowercase() {

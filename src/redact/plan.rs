@@ -63,6 +63,8 @@ pub(super) struct Act {
     pub(super) document: Document,
     /// It is a row, which stays only if it is the right owner's.
     pub(super) row: bool,
+    /// Such a row may become `null`, and is none where it is.
+    pub(super) nullable: bool,
     /// It says whose the row is.
     pub(super) owner: bool,
     pub(super) counts: Counts,
@@ -78,8 +80,14 @@ impl Act {
 }
 
 /// What is done with a value whose number says nothing: it cannot happen, and must not leak if it does.
-static UNKNOWN: Act =
-    Act { mask: Some(Rule::Drop), document: Document::No, row: false, owner: false, counts: Counts::No };
+static UNKNOWN: Act = Act {
+    mask: Some(Rule::Drop),
+    document: Document::No,
+    row: false,
+    nullable: false,
+    owner: false,
+    counts: Counts::No,
+};
 
 /// What one caller may not see in one body.
 #[derive(Debug)]
@@ -141,6 +149,7 @@ impl Plan {
                     Some(_) => Document::No,
                 },
                 row: set.has(Mark::Row),
+                nullable: set.has(Mark::Nullable),
                 owner: set.has(Mark::Owner),
                 counts: match set {
                     set if set.has(Mark::Total) => Counts::All,

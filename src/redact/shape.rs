@@ -210,6 +210,19 @@ impl ShapeBuilder {
         Ok(())
     }
 
+    /// Each value at `node` is a row of one owner, which [`Self::owner`] values below it name. If it is another's it becomes
+    /// `null`, where it may, and is taken out of an array.
+    pub fn row(&mut self, node: NodeIx, is_nullable: bool, foreign: Foreign) {
+        self.foreign = foreign;
+        let nullable = if is_nullable { Mark::Nullable as u8 } else { 0 };
+        self.edit(node, |node| node.marks |= Mark::Row as u8 | nullable);
+    }
+
+    /// The text or number at `node` says whose the row is that it stands in.
+    pub fn owner(&mut self, node: NodeIx) {
+        self.edit(node, |node| node.marks |= Mark::Owner as u8);
+    }
+
     /// The numbers at this path count rows. Where rows were taken out, a number of `these` becomes less by them; one of
     /// more than these refuses the body.
     ///

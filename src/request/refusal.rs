@@ -264,6 +264,9 @@ const fn graphql(why: Unspoken) -> Row {
         Unspoken::Document(Flaw::Mismatch) => {
             row(400, "graphql_mismatch", "The GraphQL document is not as its schema says.")
         }
+        Unspoken::Document(Flaw::Ownerless) => {
+            row(400, "graphql_ownerless", "The GraphQL document does not ask of each row whose it is.")
+        }
     }
 }
 

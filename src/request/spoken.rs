@@ -258,7 +258,7 @@ pub(super) fn unanswered(
         // Nobody has read what it asks for.
         return route.graphql.as_ref().map(|_| Refusal::GraphQl(Unspoken::Request));
     };
-    let is_bound = !hidden.is_empty() || !unsettable.is_empty();
+    let is_bound = !hidden.is_empty() || !unsettable.is_empty() || route.rows.is_some();
     if let Some(flaw) = operation.flaw.filter(|_| is_bound) {
         return Some(Refusal::GraphQl(Unspoken::Document(flaw)));
     }

@@ -253,6 +253,7 @@ impl Draft {
             Some(before) => Some(Arc::clone(&before.model.routes)),
             None => classes.as_ref().and_then(|classes| self.routes(classes, &mut found.all)).map(Arc::new),
         };
+        found.all.extend(routes.iter().flat_map(|routes| routes.warnings()).cloned());
         Some(Model { tenants: tenants?, classes: classes?, routes: routes? })
     }
 

@@ -23,6 +23,8 @@ use crate::model::graphql::document::Operation as Written;
 use crate::model::graphql::document::Selection;
 use crate::model::graphql::input::Inputs;
 use crate::model::graphql::reader::Directive;
+use crate::model::graphql::rows::Memo;
+use crate::model::graphql::rows::Owed;
 use crate::model::graphql::schema::TypeIx;
 use crate::model::graphql::tokens::Bad;
 use crate::model::graphql::tokens::Why;
@@ -31,8 +33,6 @@ use crate::redact::Mode;
 use crate::redact::NodeIx;
 use crate::redact::ShapeBuilder;
 
-/// What every type of objects has.
-const TYPE_NAME: &str = "__typename";
 /// How the names begin that GraphQL itself defines.
 const OF_GRAPHQL: &str = "__";
 
@@ -58,6 +58,7 @@ pub(super) fn compile(graph: &GraphQl, all: &[Asked<'_>]) -> Result<Operation, F
             inputs: &mut inputs,
             fragments: document.fragments.iter().map(|one| (one.name, (one, Made::Not))).collect(),
             depth: 0,
+            known: Memo::default(),
         }
         .operation(operation)?;
     }
@@ -108,15 +109,17 @@ fn finish(
 }
 
 /// The shape of the answer, as far as it is made.
-struct Compiler<'g> {
-    graph: &'g GraphQl,
-    shape: ShapeBuilder,
+pub(super) struct Compiler<'g> {
+    pub(super) graph: &'g GraphQl,
+    pub(super) shape: ShapeBuilder,
     /// Of all classes that the documents ask for.
     everything: NodeIx,
+    /// The same, of what nobody asked for. Where rows are told it is one that names nobody.
+    stray: NodeIx,
     /// The same, of texts that a reader must find.
     told: NodeIx,
     /// Of no class, with all that is in it.
-    plain: NodeIx,
+    pub(super) plain: NodeIx,
     data: NodeIx,
     classes: BTreeSet<ClassIx>,
     flaw: Option<Flaw>,
@@ -127,15 +130,21 @@ impl<'g> Compiler<'g> {
     fn new(graph: &'g GraphQl) -> Self {
         let mut shape = graph.bounded(graph.mode);
         let root = shape.root();
-        let [everything, told, plain, data, error, of_error, location, guarded] =
-            [(); 8].map(|()| shape.node());
+        let [everything, stray, told, plain, data, error, of_error, location, guarded] =
+            [(); 9].map(|()| shape.node());
         shape.plain(plain);
         shape.kept(told);
+        shape.also(stray, everything);
+        if graph.schema.has_rows() {
+            shape.row(stray, false, graph.foreign);
+            shape.stray_members(root, stray);
+            shape.stray_members(data, stray);
+        }
         // A text where the specification has an object is none that was asked for, as members are.
-        for (node, stray) in [(root, everything), (data, everything), (error, told), (location, told)] {
+        for (node, odd) in [(root, everything), (data, everything), (error, told), (location, told)] {
             shape.stray_members(node, everything);
-            if graph.mode != Mode::Guarded || stray == everything {
-                shape.stray_scalars(node, stray);
+            if graph.mode != Mode::Guarded || odd == everything {
+                shape.stray_scalars(node, odd);
             }
         }
         shape.member(root, "data", data);
@@ -155,7 +164,7 @@ impl<'g> Compiler<'g> {
         }
         shape.member(root, "extensions", if graph.mode == Mode::Guarded { guarded } else { everything });
         let classes = graph.unclassified().into_iter().collect();
-        Self { graph, shape, everything, told, plain, data, classes, flaw: None, selected: 0 }
+        Self { graph, shape, everything, stray, told, plain, data, classes, flaw: None, selected: 0 }
     }
 
     fn build(mut self) -> Result<crate::redact::Shape, crate::redact::TooLarge> {
@@ -166,7 +175,7 @@ impl<'g> Compiler<'g> {
         self.shape.build()
     }
 
-    fn flawed(&mut self, flaw: Flaw) {
+    pub(super) fn flawed(&mut self, flaw: Flaw) {
         self.flaw.get_or_insert(flaw);
     }
 
@@ -179,17 +188,19 @@ impl<'g> Compiler<'g> {
 }
 
 /// One document on its way into the shape.
-struct Selections<'a, 'g, 'd> {
-    compiler: &'a mut Compiler<'g>,
+pub(super) struct Selections<'a, 'g, 'd> {
+    pub(super) compiler: &'a mut Compiler<'g>,
     inputs: &'a mut Inputs<'g, 'd>,
     /// The fragments by their names.
-    fragments: HashMap<&'d str, (&'d Fragment<'d>, Made)>,
+    pub(super) fragments: HashMap<&'d str, (&'d Fragment<'d>, Made)>,
     depth: usize,
+    /// Which fragments ask whose a row is.
+    pub(super) known: Memo<'d>,
 }
 
 /// The node of a fragment.
 #[derive(Clone, Copy)]
-enum Made {
+pub(super) enum Made {
     Not,
     Begun,
     Done(NodeIx),
@@ -214,7 +225,7 @@ impl<'d> Selections<'_, '_, 'd> {
         if let Some(of) = graph.schema.get(root) {
             self.compiler.classify(data, &of.classes);
         }
-        self.selection(data, root, &operation.selects)
+        self.selection(data, root, &operation.selects, &[])
     }
 
     fn directives(&mut self, all: &'d [Directive<'d>]) {
@@ -232,7 +243,7 @@ impl<'d> Selections<'_, '_, 'd> {
     }
 
     /// Follows what nests, within the bound: what is spread nests in what spreads it.
-    fn deeper(&mut self, follow: impl FnOnce(&mut Self) -> Result<(), Flaw>) -> Result<(), Flaw> {
+    pub(super) fn deeper(&mut self, follow: impl FnOnce(&mut Self) -> Result<(), Flaw>) -> Result<(), Flaw> {
         self.depth += 1;
         if self.depth > limits::GRAPHQL_SPREAD_DEPTH_MAX {
             return Err(Flaw::TooLarge);
@@ -242,11 +253,23 @@ impl<'d> Selections<'_, '_, 'd> {
         Ok(())
     }
 
-    fn selection(&mut self, node: NodeIx, of: TypeIx, all: &'d [Selection<'d>]) -> Result<(), Flaw> {
-        self.deeper(|selections| selections.selected(node, of, all))
+    fn selection(
+        &mut self,
+        node: NodeIx,
+        of: TypeIx,
+        all: &'d [Selection<'d>],
+        owed: &[Owed],
+    ) -> Result<(), Flaw> {
+        self.deeper(|selections| selections.selected(node, of, all, owed))
     }
 
-    fn selected(&mut self, node: NodeIx, of: TypeIx, all: &'d [Selection<'d>]) -> Result<(), Flaw> {
+    fn selected(
+        &mut self,
+        node: NodeIx,
+        of: TypeIx,
+        all: &'d [Selection<'d>],
+        owed: &[Owed],
+    ) -> Result<(), Flaw> {
         for one in all {
             self.compiler.selected += 1;
             if self.compiler.selected > limits::GRAPHQL_SELECTED_MAX {
@@ -255,17 +278,18 @@ impl<'d> Selections<'_, '_, 'd> {
             match one {
                 Selection::Field(field) => {
                     self.directives(&field.directives);
-                    self.field(node, of, field)?;
+                    self.field(node, of, field, owed)?;
                 }
                 Selection::Spread(name, directives) => {
                     self.directives(directives);
                     if let Some(fragment) = self.fragment(name)? {
                         self.compiler.shape.also(node, fragment);
                     }
+                    self.spread_owed(node, name, owed)?;
                 }
                 Selection::Inline(on, directives, selects) => {
                     self.directives(directives);
-                    self.within(node, on.map_or(Ok(of), |on| self.condition(on)), selects)?;
+                    self.within(node, on.map_or(Ok(of), |on| self.condition(on)), selects, owed)?;
                 }
             }
         }
@@ -273,21 +297,22 @@ impl<'d> Selections<'_, '_, 'd> {
     }
 
     /// The type that a fragment is of; nothing where it is one of GraphQL's own.
-    fn condition(&self, on: &str) -> Result<TypeIx, Option<Flaw>> {
+    pub(super) fn condition(&self, on: &str) -> Result<TypeIx, Option<Flaw>> {
         let schema = &self.compiler.graph.schema;
         let found = schema.find(on).filter(|ix| schema.get(*ix).is_some_and(|of| of.is_composite()));
         found.ok_or_else(|| if on.starts_with(OF_GRAPHQL) { None } else { Some(Flaw::Mismatch) })
     }
 
     /// What is selected of a value that is of this type.
-    fn within(
+    pub(super) fn within(
         &mut self,
         node: NodeIx,
         of: Result<TypeIx, Option<Flaw>>,
         all: &'d [Selection<'d>],
+        owed: &[Owed],
     ) -> Result<(), Flaw> {
         match of {
-            Ok(of) => self.selection(node, of, all),
+            Ok(of) => self.selection(node, of, all, owed),
             // Of the schema, whose own fields have been led to what is plain.
             Err(None) => self.spreads(all),
             Err(Some(flaw)) => {
@@ -297,7 +322,7 @@ impl<'d> Selections<'_, '_, 'd> {
         }
     }
 
-    fn fragment(&mut self, name: &str) -> Result<Option<NodeIx>, Flaw> {
+    pub(super) fn fragment(&mut self, name: &str) -> Result<Option<NodeIx>, Flaw> {
         let Some((fragment, made)) = self.fragments.get_mut(name) else {
             self.compiler.flawed(Flaw::Mismatch);
             return Ok(None);
@@ -312,15 +337,15 @@ impl<'d> Selections<'_, '_, 'd> {
         self.directives(&fragment.directives);
         let node = self.compiler.shape.node();
         // A key of no class is a key that was asked for all the same.
-        let everything = self.compiler.everything;
-        self.compiler.shape.stray_members(node, everything);
+        let stray = self.compiler.stray;
+        self.compiler.shape.stray_members(node, stray);
         let of = self.condition(fragment.on);
-        self.within(node, of, &fragment.selects)?;
+        self.within(node, of, &fragment.selects, &[])?;
         self.fragments.insert(fragment.name, (fragment, Made::Done(node)));
         Ok(Some(node))
     }
 
-    fn field(&mut self, node: NodeIx, of: TypeIx, field: &'d Field<'d>) -> Result<(), Flaw> {
+    fn field(&mut self, node: NodeIx, of: TypeIx, field: &'d Field<'d>, owed: &[Owed]) -> Result<(), Flaw> {
         let graph = self.compiler.graph;
         if field.name.starts_with(OF_GRAPHQL) {
             return self.of_graphql(node, of, field);
@@ -335,45 +360,18 @@ impl<'d> Selections<'_, '_, 'd> {
         self.compiler.shape.member(node, field.key, to);
         self.compiler.classify(to, &known.classes);
         self.compiler.classify(to, &gives.classes);
+        let owed = self.owed(to, of, field.name, owed);
         if gives.is_composite() == field.selects.is_empty() {
             self.compiler.flawed(Flaw::Mismatch);
             return Ok(());
         }
         if gives.is_composite() {
-            let everything = self.compiler.everything;
-            self.compiler.shape.stray_members(to, everything);
+            let (everything, stray) = (self.compiler.everything, self.compiler.stray);
+            self.compiler.shape.stray_members(to, stray);
             self.compiler.shape.stray_scalars(to, everything);
-            self.selection(to, known.of, &field.selects)?;
+            self.row(to, known, field);
+            self.selection(to, known.of, &field.selects, &owed)?;
         }
         Ok(())
-    }
-
-    /// A field that every schema has. What it gives is no data.
-    fn of_graphql(&mut self, node: NodeIx, of: TypeIx, field: &'d Field<'d>) -> Result<(), Flaw> {
-        let graph = self.compiler.graph;
-        let is_of_schema = matches!(field.name, "__schema" | "__type") && graph.schema.root(0) == Some(of);
-        if is_of_schema && !graph.introspection {
-            return Err(Flaw::Introspection);
-        }
-        if field.name != TYPE_NAME && !is_of_schema {
-            self.compiler.flawed(Flaw::Mismatch);
-        }
-        let plain = self.compiler.plain;
-        self.compiler.shape.member(node, field.key, plain);
-        self.spreads(&field.selects)
-    }
-
-    /// Fragments of what GraphQL defines may contain themselves as any other.
-    fn spreads(&mut self, all: &'d [Selection<'d>]) -> Result<(), Flaw> {
-        self.deeper(|selections| {
-            for one in all {
-                match one {
-                    Selection::Field(field) => selections.spreads(&field.selects)?,
-                    Selection::Inline(_, _, selects) => selections.spreads(selects)?,
-                    Selection::Spread(name, _) => drop(selections.fragment(name)?),
-                }
-            }
-            Ok(())
-        })
     }
 }

@@ -50,6 +50,15 @@ pub(super) struct Reader<'t> {
     depth: usize,
 }
 
+/// What stands around the name of a type.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Around {
+    /// How many lists.
+    pub(super) lists: u8,
+    /// May there be `null` in its place?
+    pub(super) is_nullable: bool,
+}
+
 impl<'t> Reader<'t> {
     /// Reads so many tokens at most.
     pub(super) fn new(text: &'t str, whose: Whose, tokens: usize) -> Result<Self, Bad> {
@@ -193,15 +202,19 @@ impl<'t> Reader<'t> {
 
     /// The name of a type without its brackets and exclamation marks: a list is of what its items are of.
     pub(super) fn type_name(&mut self) -> Result<Name<'t>, Bad> {
-        let name = if self.takes(b'[')? {
-            let inner = self.deeper(Self::type_name)?;
+        self.written_type().map(|(name, _)| name)
+    }
+
+    /// The same, with what stands around it.
+    pub(super) fn written_type(&mut self) -> Result<(Name<'t>, Around), Bad> {
+        let (name, lists) = if self.takes(b'[')? {
+            let (name, inner) = self.deeper(Self::written_type)?;
             self.mark(b']', "a `]` is missing")?;
-            inner
+            (name, inner.lists.saturating_add(1))
         } else {
-            self.name()?
+            (self.name()?, 0)
         };
-        self.takes(b'!')?;
-        Ok(name)
+        Ok((name, Around { lists, is_nullable: !self.takes(b'!')? }))
     }
 
     /// A text that says what the next thing is.

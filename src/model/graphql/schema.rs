@@ -6,6 +6,7 @@
 //! Never: leaves out a class because another was said.
 
 mod build;
+mod owners;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -13,6 +14,7 @@ use std::collections::HashMap;
 use std::collections::HashSet;
 
 use crate::model::classes::Classes;
+use crate::model::graphql::reader::Around;
 use crate::model::graphql::sdl::Definitions;
 use crate::model::graphql::sdl::Kind;
 use crate::problem::Place;
@@ -34,6 +36,7 @@ pub(super) struct Input {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Field {
     pub(super) of: TypeIx,
+    pub(super) around: Around,
     pub(super) classes: BTreeSet<ClassIx>,
     pub(super) arguments: BTreeMap<Box<str>, Input>,
 }
@@ -46,6 +49,8 @@ pub(super) struct Type {
     pub(super) fields: BTreeMap<Box<str>, Field>,
     /// What a value of it is of. Of an interface or a union, with what its types are of.
     pub(super) classes: BTreeSet<ClassIx>,
+    /// How an object of it says whose row it is, by number. Of an interface or a union, with how its types do.
+    pub(super) rows: BTreeSet<u16>,
     implements: Vec<TypeIx>,
     /// The types of a union, as it is written.
     members: Vec<TypeIx>,
@@ -66,6 +71,8 @@ pub struct Schema {
     roots: [Option<TypeIx>; 3],
     /// The types of inputs that have a class, or something in them has.
     sets: HashSet<TypeIx>,
+    /// The fields by which rows say whose they are, each from the object that is the row.
+    owners: Vec<Box<[Box<str>]>>,
     /// What may be given to each directive.
     pub(super) directives: HashMap<Box<str>, BTreeMap<Box<str>, Input>>,
 }
@@ -224,6 +231,7 @@ impl Schema {
         for (ix, heir) in self.types.iter_mut().enumerate().filter(|(_, heir)| takes(heir.kind)) {
             for other in from(of, ix).into_iter().filter_map(|other| before.get(other as usize)) {
                 heir.classes.extend(&other.classes);
+                heir.rows.extend(&other.rows);
                 for (name, field) in &other.fields {
                     let Some(mine) = heir.fields.get_mut(name) else { continue };
                     mine.classes.extend(&field.classes);

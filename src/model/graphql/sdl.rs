@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::collections::HashSet;
 
 use crate::limits;
+use crate::model::graphql::reader::Around;
 use crate::model::graphql::reader::Directive;
 use crate::model::graphql::reader::Name;
 use crate::model::graphql::reader::Reader;
@@ -59,6 +60,7 @@ pub(super) struct Type<'t> {
 pub(super) struct Field<'t> {
     pub(super) name: Name<'t>,
     pub(super) of: Name<'t>,
+    pub(super) around: Around,
     pub(super) classes: Vec<Name<'t>>,
     pub(super) arguments: Vec<Field<'t>>,
 }
@@ -202,9 +204,9 @@ fn read_fields<'t>(reader: &mut Reader<'t>, kind: Kind) -> Result<Vec<Field<'t>>
         let name = reader.name()?;
         let arguments = inputs(reader, b'(', b')')?;
         reader.mark(b':', "a `:` is missing after the name of a field")?;
-        let of = reader.type_name()?;
+        let (of, around) = reader.written_type()?;
         let classes = classes(reader.directives(true)?)?;
-        all.push(Field { name, of, classes, arguments });
+        all.push(Field { name, of, around, classes, arguments });
     }
     Ok(all)
 }
@@ -219,12 +221,12 @@ fn inputs<'t>(reader: &mut Reader<'t>, open: u8, close: u8) -> Result<Vec<Field<
         reader.description()?;
         let name = reader.name()?;
         reader.mark(b':', "a `:` is missing after a name")?;
-        let of = reader.type_name()?;
+        let (of, around) = reader.written_type()?;
         if reader.takes(b'=')? {
             reader.value(true)?;
         }
         let classes = classes(reader.directives(true)?)?;
-        all.push(Field { name, of, classes, arguments: Vec::new() });
+        all.push(Field { name, of, around, classes, arguments: Vec::new() });
     }
     distinct(&all)?;
     Ok(all)

@@ -3,6 +3,7 @@
 mod documents;
 mod laws;
 mod mutations;
+mod rows;
 mod schemas;
 mod strays;
 

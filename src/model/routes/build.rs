@@ -28,6 +28,7 @@ use crate::model::tree::Node;
 use crate::model::tree::Reader;
 use crate::problem::Place;
 use crate::problem::Problem;
+use crate::problem::Severity;
 use crate::redact::Descriptors;
 use crate::redact::Shape;
 
@@ -142,6 +143,7 @@ impl RoutesBuilder {
         let graphql = match draft.graphql.take() {
             Some(written) => {
                 let Some(made) = self.graphql(&written, classes) else { return };
+                draft.rows = written.rows.map(|rows| rows.rows);
                 (draft.request, draft.response) = (made.request.clone(), Some(Arc::clone(&made.response)));
                 Some(Arc::new(made))
             }
@@ -212,6 +214,17 @@ impl RoutesBuilder {
                 self.problems.push(match near {
                     Some(near) => problem.hint(format!("did you mean `{near}`?")),
                     None => problem,
+                });
+                is_sound = false;
+            }
+        }
+        for (of, at, path, place) in written.rows.iter().flat_map(|rows| &rows.owners) {
+            if let Err((is_type, message, near)) = schema.row(of, path) {
+                let place = if is_type { at } else { place };
+                let problem = Problem::error("unknown-graphql-field", place.clone(), message);
+                self.problems.push(match near {
+                    Some(near) => problem.hint(format!("did you mean `{near}`?")),
+                    None => problem.hint("name a type of objects, and below it one text or number"),
                 });
                 is_sound = false;
             }
@@ -296,10 +309,11 @@ impl RoutesBuilder {
                 self.problems.push(Problem::error("conflicting-route", place, message));
             }
         }
-        if self.problems.is_empty() {
+        self.problems.sort_by(|a, b| a.place.cmp(&b.place));
+        if self.problems.iter().all(|problem| problem.severity == Severity::Warning) {
+            routes.warnings = self.problems;
             return Ok(routes);
         }
-        self.problems.sort_by(|a, b| a.place.cmp(&b.place));
         Err(self.problems)
     }
 

@@ -69,7 +69,7 @@ impl Walk {
         let act = if number == 0 { &Act::default() } else { plan.act(number) };
         let is_hidden = self.hidden_at != NOWHERE;
         let reads = act.document != Document::No && first == b'"';
-        self.begin_inner_row(act);
+        self.begin_inner_row(act, first);
         if !is_hidden {
             self.begin_row(act, bytes, at)?;
             match act.mask.as_ref().filter(|_| !reads) {

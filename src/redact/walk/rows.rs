@@ -21,12 +21,22 @@ pub trait Owns: fmt::Debug + Send + Sync {
     fn owns(&self, text: &str) -> bool;
 }
 
+/// How a row goes that is another's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Goes {
+    /// It is an item of an array of rows, and is taken out.
+    Out,
+    /// It becomes `null`.
+    Null,
+    /// The body goes with it.
+    WithAll,
+}
+
 /// A row that has begun.
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) depth: usize,
-    /// Is it an item of an array of rows, which can be taken out?
-    is_item: bool,
+    goes: Goes,
     /// Has it named an owner?
     is_named: bool,
     /// Has it named another owner than the right one?
@@ -67,6 +77,11 @@ impl Row {
     }
 }
 
+/// Is a value that begins with this byte no row, although one may stand there?
+const fn is_none(act: &Act, first: u8) -> bool {
+    act.nullable && first == b'n'
+}
+
 impl Walk {
     /// The walk over a document of which only those rows stay that are this owner's.
     pub(in crate::redact) fn of_owner(plan: &Plan, owner: Option<&Arc<dyn Owns>>) -> Self {
@@ -95,9 +110,10 @@ impl Walk {
     }
 
     /// A row begins within a row, if the value that comes next is one.
-    pub(super) fn begin_inner_row(&mut self, act: &Act) {
+    pub(super) fn begin_inner_row(&mut self, act: &Act, first: u8) {
         let depth = self.around.len();
         if act.row
+            && !is_none(act, first)
             && let Some(row) = &mut self.row
         {
             row.inner.push(Inner { depth, is_named: false });
@@ -127,8 +143,14 @@ impl Walk {
         self.watch();
         let depth = self.around.len();
         let counts = Vec::new();
-        self.row =
-            Some(Row { depth, is_item, is_named: false, is_foreign: false, inner: Vec::new(), counts });
+        // What is `null` in place of a row says nothing of anybody.
+        let is_named = is_none(act, bytes.get(at).copied().unwrap_or_default());
+        let goes = match act.nullable {
+            _ if is_item => Goes::Out,
+            true => Goes::Null,
+            false => Goes::WithAll,
+        };
+        self.row = Some(Row { depth, goes, is_named, is_foreign: false, inner: Vec::new(), counts });
         Ok(())
     }
 
@@ -146,16 +168,18 @@ impl Walk {
         let Some(row) = self.row.take() else { return Ok(()) };
         if row.is_named && !row.is_foreign {
             add_counts(&mut self.counts, &row.counts);
-            let is_first = row.is_item && !std::mem::replace(&mut self.top.kept, true);
+            let is_first = row.goes == Goes::Out && !std::mem::replace(&mut self.top.kept, true);
             return self.output.keep_row(bytes, at, is_first).map_err(|why| self.too_much(why, at));
         }
         self.add_foreign(1, at)?;
         let is_whole = self.top.kind.is_body();
-        if plan.shape.foreign == Foreign::Refuse || !row.is_item && !is_whole {
+        if plan.shape.foreign == Foreign::Refuse || row.goes == Goes::WithAll && !is_whole {
             return Err(Malformed::ForeignRow { at: self.position(at) });
         }
         self.output.drop_row(bytes, at).map_err(|why| self.too_much(why, at))?;
-        if is_whole {
+        if row.goes == Goes::Null {
+            self.output.replacement(bytes).extend(b"null");
+        } else if is_whole {
             self.is_gone = true;
             self.output.hide(bytes, at);
         }

@@ -40,6 +40,7 @@ pub(super) fn build(
         names: HashMap::new(),
         roots: [None; 3],
         sets: HashSet::new(),
+        owners: Vec::new(),
         directives: HashMap::new(),
     };
     let mut builder =
@@ -79,6 +80,7 @@ impl Builder<'_> {
                 kind,
                 fields: BTreeMap::new(),
                 classes: BTreeSet::new(),
+                rows: BTreeSet::new(),
                 implements: Vec::new(),
                 members: Vec::new(),
             });
@@ -132,7 +134,7 @@ impl Builder<'_> {
             let input = Input { of, classes: self.classes(&argument.classes) };
             arguments.insert(argument.name.text.into(), input);
         }
-        Field { of, classes, arguments }
+        Field { of, around: written.around, classes, arguments }
     }
 
     fn of(&mut self, name: &Name<'_>, is: impl Fn(Kind) -> bool, what: &str) -> TypeIx {
