@@ -14,6 +14,7 @@ mod folders;
 mod manifest;
 mod merge;
 pub mod places;
+mod prune;
 pub mod row;
 
 pub use compact::Compacted;
@@ -24,6 +25,10 @@ pub use folders::folder_of;
 pub use manifest::Kept;
 pub use manifest::Manifest;
 pub use manifest::NAME as MANIFEST;
+pub use prune::Cut;
+pub use prune::NotCut;
+pub use prune::cut;
+pub use prune::cuts;
 
 #[cfg(test)]
 pub(crate) mod tests;

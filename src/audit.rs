@@ -8,12 +8,14 @@
 
 pub mod beside;
 pub mod cloudevents;
+pub mod edge;
 pub mod entry;
 pub mod event;
 mod forms;
 pub mod frame;
 pub mod heads;
 pub mod journal;
+pub mod keeping;
 mod line;
 pub mod note;
 pub mod ocsf;

@@ -1,7 +1,8 @@
 //! The command line of `palisade-audit`, the auditors' program: one file a verb, the exit codes of `palisade`.
 //!
 //! It reads the directory of a decision log and nothing of a running sidecar, so it works on a copy as well.
-//! Never: writes a record, or into the log but what a witness said of it, its archive, and who read it.
+//! Never: writes into a log but what a witness said of it, its archive, who read it, and what is asked of who keeps it; takes a record
+//! away before that is on record.
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use crate::cli::Colour;
 use crate::cli::Exit;
 use crate::cli::Out;
 use crate::cli::World;
+use crate::disk::StoreSettings;
 
 mod asking;
 mod check_proof;
@@ -21,8 +23,10 @@ mod checkpoint;
 mod compact;
 mod explain;
 mod export;
+mod hold;
 mod keys;
 mod prove;
+mod prune;
 mod query;
 mod reconcile;
 mod serve;
@@ -42,6 +46,8 @@ Examples:
   palisade-audit check-proof decision.bin decision.tlog-proof --key log.vkey
   palisade-audit export --tenant acme --since 7d --out case-42
   palisade-audit checkpoint > friday.checkpoint      keep it where nobody who can write the log can
+  palisade-audit prune                               what would go by `decision_log.retention`; with --yes it goes
+  palisade-audit hold add case-42 --tenant acme --by legal --reason lawsuit
   palisade-audit witness https://witness.example.com --key witness.vkey
 
 `palisade audit` runs this program. Exit codes: 0 ok, 1 internal, 2 usage, 3 invalid configuration, 5 a bound was passed, 6 the log or
@@ -137,6 +143,12 @@ enum Verb {
     /// Hold the app's access log against the records: what did the app see that is not on record?
     #[command(after_help = reconcile::AFTER)]
     Reconcile(reconcile::Arguments),
+    /// Take away what is past its time by `decision_log.retention`, from the log and its archive; says what would go.
+    #[command(after_help = prune::AFTER)]
+    Prune(prune::Arguments),
+    /// Hold records for as long as somebody needs them: they do not go by age, size or erasure.
+    #[command(after_help = hold::AFTER)]
+    Hold(hold::Arguments),
     /// Print the newest signed checkpoint.
     #[command(after_help = checkpoint::AFTER)]
     Checkpoint(checkpoint::Arguments),
@@ -197,6 +209,8 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
         Verb::Prove(arguments) => prove::prove(global, arguments, world, out),
         Verb::Export(arguments) => export::export(global, arguments, world, out),
         Verb::Reconcile(arguments) => reconcile::reconcile(global, arguments, world, out),
+        Verb::Prune(arguments) => prune::prune(global, arguments, world, out),
+        Verb::Hold(arguments) => hold::hold(global, arguments, world, out),
         Verb::CheckProof(arguments) => check_proof::check_proof(global, arguments, out),
         Verb::Checkpoint(arguments) => checkpoint::checkpoint(global, arguments, world, out),
         Verb::Serve(arguments) => serve::serve(global, arguments, world, out),
@@ -231,6 +245,17 @@ impl Global {
             return Ok(log.clone());
         }
         cli::log_dir(&self.of_palisade(), world).map_err(|(exit, why)| Refused(exit, why))
+    }
+
+    /// How the log that is meant is kept: as the configuration says, where there is one.
+    fn store(&self, world: &World<'_>) -> Result<StoreSettings, Refused> {
+        let of_config =
+            || cli::log_store(&self.of_palisade(), world).map_err(|(exit, why)| Refused(exit, why));
+        match &self.log {
+            Some(dir) if !self.config.exists() => Ok(StoreSettings::of(dir)),
+            Some(dir) => Ok(StoreSettings { dir: dir.clone(), ..of_config()? }),
+            None => of_config(),
+        }
     }
 
     /// The same flags, as `palisade` takes them.

@@ -62,6 +62,8 @@ pub use loaded::load;
 use loaded::load_text;
 #[cfg(feature = "audit")]
 pub(crate) use loaded::log_dir;
+#[cfg(feature = "audit")]
+pub(crate) use loaded::log_store;
 pub use out::Out;
 #[cfg(feature = "audit")]
 pub(crate) use report::printable;

@@ -5,6 +5,7 @@
 //! `write(2)` has returned for its line: it survives the death of this process.
 //! Never: drops a record without counting it, or says that one is written which is not.
 
+mod ask;
 mod lines;
 mod lost;
 mod once;
@@ -15,6 +16,8 @@ mod store;
 mod worker;
 mod writer;
 
+pub use ask::NotPut;
+pub use ask::act;
 pub use once::put;
 pub use snapshots::Snapshots;
 pub use snapshots::Unkept;

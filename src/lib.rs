@@ -38,6 +38,7 @@
 //! | [`background`] | threads that step behind those that serve requests |
 //! | [`admin`] | health, metrics, what each policy did, and version, on a listener of their own |
 //! | [`cli`] | the command line, one file a verb |
+//! | [`keeping`] | what goes of a log by its age, and what holds keep (feature `audit`) |
 //! | [`audit_cli`] | the command line of the auditors' program; with the feature `audit` |
 //! | [`manual`] | the chapters for people |
 //!
@@ -96,6 +97,9 @@ pub mod admin;
 pub mod net;
 
 pub mod cli;
+
+#[cfg(feature = "audit")]
+pub mod keeping;
 
 #[cfg(feature = "audit")]
 pub mod audit_cli;

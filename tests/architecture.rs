@@ -126,11 +126,12 @@ const LAYERS: &[(&str, &[&str])] = &[
             "evidence",
         ],
     ),
+    ("keeping", &["ids", "limits", "audit", "file", "evidence"]),
     (
         "audit_cli",
         &[
             "ids", "limits", "identity", "policy", "audit", "snapshot", "request", "file", "remote",
-            "evidence", "archive", "query", "disk", "cli",
+            "evidence", "archive", "query", "disk", "cli", "keeping",
         ],
     ),
     ("manual", &[]),

@@ -173,6 +173,7 @@ impl<'a> Press<'a> {
             while let Some(read) = records.read()? {
                 match read {
                     Read::Record(record) => self.record(record, &segment.name(), progress)?,
+                    Read::Withheld(withheld) => self.gone(withheld.seq)?,
                     Read::Torn => return Err(NotCompacted::Damaged { segment: segment.name(), at: 0 }),
                     Read::Damaged(at) => {
                         return Err(NotCompacted::Damaged { segment: segment.name(), at });
@@ -213,6 +214,15 @@ impl<'a> Press<'a> {
             return self.commit();
         }
         if self.rows >= limits::ARCHIVE_ROWS { self.ease() } else { Ok(()) }
+    }
+
+    /// A record was taken away before it was due: it has its number still, and no row.
+    fn gone(&mut self, seq: u64) -> Result<(), NotCompacted> {
+        if seq > self.next {
+            return Err(NotCompacted::Missing { seq: self.next });
+        }
+        self.next = self.next.max(seq + 1);
+        Ok(())
     }
 
     /// Writes the largest parts of what waits as files that do not count yet, until but half is left.

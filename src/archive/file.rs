@@ -13,13 +13,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::arrow::array::AsArray as _;
+use datafusion::arrow::array::BooleanArray;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::compute::SortColumn;
 use datafusion::arrow::compute::concat_batches;
+use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::compute::lexsort_to_indices;
 use datafusion::arrow::compute::take_record_batch;
 use datafusion::arrow::datatypes::TimestampMicrosecondType;
 use datafusion::arrow::datatypes::UInt64Type;
+use datafusion::arrow::error::ArrowError;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ArrowReaderOptions;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
@@ -56,7 +59,7 @@ fn other(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
 }
 
 /// The rows by time, and by number where that is the same.
-fn sorted(batch: &RecordBatch) -> io::Result<RecordBatch> {
+fn sorted(batch: RecordBatch) -> io::Result<RecordBatch> {
     let columns: Vec<SortColumn> = ["time", "seq"]
         .iter()
         .filter_map(|name| batch.column_by_name(name))
@@ -64,9 +67,9 @@ fn sorted(batch: &RecordBatch) -> io::Result<RecordBatch> {
         .collect();
     let order = lexsort_to_indices(&columns, None).map_err(other)?;
     if order.values().iter().enumerate().all(|(at, from)| at == *from as usize) {
-        return Ok(batch.clone());
+        return Ok(batch);
     }
-    take_record_batch(batch, &order).map_err(other)
+    take_record_batch(&batch, &order).map_err(other)
 }
 
 /// Of groups of at most so many rows.
@@ -115,62 +118,79 @@ fn properties(rows: u64) -> WriterProperties {
 /// A file that rows are being written to, a group at a time.
 struct Begun {
     writer: ArrowWriter<File>,
+    /// Rows of the next group.
+    waiting: Vec<RecordBatch>,
+    rows: usize,
     kept: Kept,
 }
 
 impl Begun {
-    /// Begins the file of so many rows, with numbers from the first to the last.
+    /// Begins a file of so many rows, with numbers from the first to the last. `again` tells it from others with the same numbers.
     fn new(
         archive: &Path,
         (book, month): (&str, Month),
         (first, last): (u64, u64),
-        rows: u64,
+        (rows, again): (u64, bool),
     ) -> io::Result<Self> {
         let folder = folder_of_month(book, month);
         make_folder(&archive.join(&folder))?;
-        let path = format!("{folder}/{first:020}-{last:020}.parquet");
+        // Fewer rows than before, so never the name of a file that is there.
+        let more = if again { format!("-{rows}") } else { String::new() };
+        let path = format!("{folder}/{first:020}-{last:020}{more}.parquet");
         let mut options = OpenOptions::new();
         let file = options.write(true).create(true).truncate(true).mode(0o600).open(archive.join(&path))?;
         let options = ArrowWriterOptions::new()
             .with_properties(properties(rows.min(limits::ARCHIVE_GROUP_ROWS as u64)))
             .with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(file, columns::schema(), options).map_err(other)?;
-        let (since_us, until_us) = (i64::MAX, i64::MIN);
-        let book = book.to_owned();
-        Ok(Self {
-            writer,
-            kept: Kept { path, book, month, first, last, rows: 0, bytes: 0, since_us, until_us },
-        })
+        let (since_us, until_us, book) = (i64::MAX, i64::MIN, book.to_owned());
+        let kept = Kept { path, book, month, first, last, rows: 0, bytes: 0, since_us, until_us };
+        Ok(Self { writer, waiting: Vec::new(), rows: 0, kept })
     }
 
-    /// Writes rows as one group, sorted.
-    fn group(&mut self, batch: &RecordBatch) -> io::Result<()> {
-        let times =
-            batch.column_by_name("time").and_then(|time| time.as_primitive_opt::<TimestampMicrosecondType>());
+    fn push(&mut self, batch: RecordBatch) -> io::Result<()> {
+        self.rows += batch.num_rows();
+        self.waiting.push(batch);
+        if self.rows >= limits::ARCHIVE_GROUP_ROWS { self.group() } else { Ok(()) }
+    }
+
+    /// Writes what waits as one group, sorted.
+    fn group(&mut self) -> io::Result<()> {
+        let batch = concat_batches(&columns::schema(), &std::mem::take(&mut self.waiting)).map_err(other)?;
+        let times = batch.column_by_name("time");
+        let times = times.and_then(|time| time.as_primitive_opt::<TimestampMicrosecondType>());
         for us in times.iter().flat_map(|times| times.values().iter()) {
             self.kept.since_us = self.kept.since_us.min(*us);
             self.kept.until_us = self.kept.until_us.max(*us);
         }
         self.kept.rows += batch.num_rows() as u64;
+        self.rows = 0;
         self.writer.write(&sorted(batch)?).map_err(other)?;
         self.writer.flush().map_err(other)
     }
 
     fn finish(mut self) -> io::Result<Kept> {
+        if self.rows > 0 {
+            self.group()?;
+        }
         self.writer.finish().map_err(other)?;
         let bytes = self.writer.bytes_written() as u64;
         Ok(Kept { bytes, ..self.kept })
     }
 }
 
+/// The numbers of rows.
+fn numbers(batch: &RecordBatch) -> impl Iterator<Item = u64> {
+    let seq = batch.column_by_name("seq").and_then(|seq| seq.as_primitive_opt::<UInt64Type>());
+    seq.into_iter().flat_map(|seq| seq.values().iter().copied())
+}
+
 /// Writes rows of one book and month as a file; `None` where there are none. It is not on the device yet.
 pub(super) fn put(archive: &Path, of: (&str, Month), batch: &RecordBatch) -> io::Result<Option<Kept>> {
-    let seq = batch.column_by_name("seq").and_then(|seq| seq.as_primitive_opt::<UInt64Type>());
-    let numbers = || seq.iter().flat_map(|seq| seq.values().iter().copied());
-    let (Some(first), Some(last)) = (numbers().min(), numbers().max()) else { return Ok(None) };
-    let mut begun = Begun::new(archive, of, (first, last), batch.num_rows() as u64)?;
+    let (Some(first), Some(last)) = (numbers(batch).min(), numbers(batch).max()) else { return Ok(None) };
+    let mut begun = Begun::new(archive, of, (first, last), (batch.num_rows() as u64, false))?;
     for at in (0..batch.num_rows()).step_by(limits::ARCHIVE_GROUP_ROWS) {
-        begun.group(&batch.slice(at, limits::ARCHIVE_GROUP_ROWS.min(batch.num_rows() - at)))?;
+        begun.push(batch.slice(at, limits::ARCHIVE_GROUP_ROWS.min(batch.num_rows() - at)))?;
     }
     begun.finish().map(Some)
 }
@@ -179,22 +199,39 @@ pub(super) fn put(archive: &Path, of: (&str, Month), batch: &RecordBatch) -> io:
 pub(super) fn join(archive: &Path, of: (&str, Month), run: &[Kept]) -> io::Result<Option<Kept>> {
     let (first, last) = (run.iter().map(|file| file.first).min(), run.iter().map(|file| file.last).max());
     let (Some(first), Some(last)) = (first, last) else { return Ok(None) };
-    let mut begun = Begun::new(archive, of, (first, last), run.iter().map(|file| file.rows).sum())?;
-    let (mut waiting, mut rows) = (Vec::new(), 0);
-    let schema = columns::schema();
+    let rows = run.iter().map(|file| file.rows).sum();
+    let mut begun = Begun::new(archive, of, (first, last), (rows, false))?;
     for kept in run {
         for batch in reader(&archive.join(&kept.path))? {
-            let batch = batch.map_err(other)?;
-            rows += batch.num_rows();
-            waiting.push(batch);
-            if rows >= limits::ARCHIVE_GROUP_ROWS {
-                begun.group(&concat_batches(&schema, &std::mem::take(&mut waiting)).map_err(other)?)?;
-                rows = 0;
-            }
+            begun.push(batch.map_err(other)?)?;
         }
     }
-    if rows > 0 {
-        begun.group(&concat_batches(&schema, &waiting).map_err(other)?)?;
+    begun.finish().map(Some)
+}
+
+/// Which rows of a batch stay.
+pub(super) type Stays<'a> = &'a mut dyn FnMut(&RecordBatch) -> io::Result<BooleanArray>;
+
+/// Writes the rows of a file that stay as another beside it; `None` where none does. It is not on the device yet.
+pub(super) fn keep(archive: &Path, kept: &Kept, stays: Stays<'_>) -> io::Result<Option<Kept>> {
+    let mut left = |batch: Result<RecordBatch, ArrowError>| {
+        let batch = batch.map_err(other)?;
+        let stays = stays(&batch)?;
+        filter_record_batch(&batch, &stays).map_err(other)
+    };
+    let path = archive.join(&kept.path);
+    let (mut first, mut last, mut rows) = (u64::MAX, 0, 0);
+    for batch in reader(&path)? {
+        for seq in numbers(&left(batch)?) {
+            (first, last, rows) = (first.min(seq), last.max(seq), rows + 1);
+        }
+    }
+    if rows == 0 {
+        return Ok(None);
+    }
+    let mut begun = Begun::new(archive, (&kept.book, kept.month), (first, last), (rows, true))?;
+    for batch in reader(&path)? {
+        begun.push(left(batch)?)?;
     }
     begun.finish().map(Some)
 }
@@ -213,7 +250,8 @@ pub(super) fn settle<'a>(archive: &Path, files: impl Iterator<Item = &'a Kept>) 
     folders.iter().try_for_each(|folder| File::open(folder)?.sync_all())
 }
 
-fn reader(path: &Path) -> io::Result<ParquetRecordBatchReader> {
+/// The rows of a file, in batches.
+pub(super) fn reader(path: &Path) -> io::Result<ParquetRecordBatchReader> {
     let options = ArrowReaderOptions::new().with_schema(columns::schema());
     let file = crate::file::open(path)?;
     let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(other)?;

@@ -12,6 +12,7 @@ mod keys;
 mod pen;
 mod read;
 mod render;
+mod withheld;
 
 pub use again::append;
 pub use again::append_head;
@@ -28,6 +29,12 @@ pub use read::Tokens;
 pub use read::Value;
 pub use render::line;
 pub use render::lines;
+pub use withheld::WITHHELD;
+pub use withheld::Withheld;
+pub use withheld::leaf;
+pub use withheld::seq;
+pub use withheld::time_ms;
+pub use withheld::withhold;
 
 /// The version of the encoding that this program writes, and the only one that it reads.
 pub const VERSION: u8 = 1;

@@ -31,6 +31,7 @@ use crate::cli::times;
 use crate::evidence;
 use crate::evidence::Case;
 use crate::evidence::Folder;
+use crate::evidence::Left;
 use crate::evidence::NotExported;
 use crate::file;
 use crate::ids::Digest;
@@ -139,15 +140,21 @@ fn rows(
     let mut records = create("records.bin").map_err(NotExported::Unwritten)?;
     let log_id = format!("{:032x}", u128::from_be_bytes(*folder.log_id()));
     let (mut line, mut framed) = (Vec::new(), Vec::new());
-    let case = evidence::case(log, &arguments.tenant, time, &mut |_, record| {
+    let case = evidence::case(log, &arguments.tenant, time, &mut |left| {
         line.clear();
         framed.clear();
-        match arguments.format {
-            Rows::Jsonl => entry::line(record, &mut line),
-            Rows::Ocsf => ocsf::event_line(&log_id, record, &mut line),
+        match left {
+            Left::Record(_, record) => {
+                match arguments.format {
+                    Rows::Jsonl => entry::line(record, &mut line),
+                    Rows::Ocsf => ocsf::event_line(&log_id, record, &mut line),
+                }
+                .map_err(io::Error::other)?;
+                frame::append(record, &mut framed);
+            }
+            // No row, and its leaf in place of the record.
+            Left::Withheld(withheld) => frame::append(&withheld.write(), &mut framed),
         }
-        .map_err(io::Error::other)?;
-        frame::append(record, &mut framed);
         rows.write_all(&line)?;
         records.write_all(&framed)
     })?;
@@ -230,7 +237,8 @@ fn manifest(arguments: &Arguments, folder: &Folder, case: &Case, now: u64) -> io
         "tenant": arguments.tenant,
         "since": arguments.since,
         "until": arguments.until,
-        "rows": case.stretch.to - case.stretch.from,
+        "rows": case.stretch.to - case.stretch.from - case.withheld,
+        "withheld": case.withheld,
         "rows_are": match arguments.format { Rows::Jsonl => "palisade", Rows::Ocsf => "ocsf" },
         "unsealed": case.unsealed,
         "pruned": case.pruned,
@@ -239,7 +247,7 @@ fn manifest(arguments: &Arguments, folder: &Folder, case: &Case, now: u64) -> io
 }
 
 fn pretty(case: &Case, to: &Path, out: &mut Out) {
-    let rows = case.stretch.to - case.stretch.from;
+    let rows = case.stretch.to - case.stretch.from - case.withheld;
     let to = to.display();
     out.line(&format!("{}  {} in `{to}`", paint(GOOD, "exported"), paint(BOLD, format!("{rows} records"))));
     if case.unsealed > 0 {
@@ -248,6 +256,10 @@ fn pretty(case: &Case, to: &Path, out: &mut Out) {
     }
     if case.pruned > 0 {
         let line = format!("the first {} of this tenant were pruned and are not there any more", case.pruned);
+        out.line(&format!("  {}", paint(WARN, line)));
+    }
+    if case.withheld > 0 {
+        let line = format!("of {} more only the leaves are left: they were pruned", case.withheld);
         out.line(&format!("  {}", paint(WARN, line)));
     }
     out.line(&format!("  check it: python3 {to}/check.py"));

@@ -90,7 +90,7 @@ pub(super) fn as_json(record: &[u8]) -> Option<serde_json::Value> {
 pub(super) fn refused(why: NotProven) -> Refused {
     let exit = match why {
         NotProven::Unreadable(_) => Exit::Internal,
-        NotProven::NoRecord | NotProven::Unsigned => Exit::Usage,
+        NotProven::NoRecord | NotProven::Pruned | NotProven::Unsigned => Exit::Usage,
         NotProven::Differs | NotProven::BadCheckpoint(_) => Exit::Audit,
     };
     Refused(exit, why.to_string())

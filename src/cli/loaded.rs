@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use crate::config::Config;
+use crate::disk::StoreSettings;
 use crate::file;
 use crate::limits;
 use crate::problem::Place;
@@ -54,14 +55,21 @@ pub(super) fn load_text(global: &Global, world: &World<'_>, text: String) -> Loa
 /// # Errors
 /// How the program ends where it names none or cannot be read, and why.
 pub(crate) fn log_dir(global: &Global, world: &World<'_>) -> Result<PathBuf, (Exit, String)> {
+    log_store(global, world).map(|store| store.dir)
+}
+
+/// How the config says that the directory of the decision log is kept.
+///
+/// # Errors
+/// The same.
+pub(crate) fn log_store(global: &Global, world: &World<'_>) -> Result<StoreSettings, (Exit, String)> {
     let file = global.config.display();
     let (config, _) = load(global, world).config.map_err(|problems| {
         let first = problems.first().map_or_else(String::new, |problem| problem.message.clone());
         let hint = "name the log's directory with `--log`, or find every problem with `palisade check`";
         (Exit::Invalid, format!("`{file}`: {first}; {hint}"))
     })?;
-    let dir = config.decision_log.store.map(|store| store.dir);
-    dir.ok_or_else(|| {
+    config.decision_log.store.ok_or_else(|| {
         (Exit::Usage, format!("`{file}` names no `decision_log.dir`: name the log's directory with `--log`"))
     })
 }

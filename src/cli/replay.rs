@@ -14,6 +14,7 @@ use crate::compare::effect::Outcome;
 use crate::disk::Snapshots;
 use crate::evidence;
 use crate::evidence::Folder;
+use crate::evidence::Left;
 use crate::snapshot::Snapshot;
 
 use super::Exit;
@@ -156,15 +157,16 @@ fn found(
     let size = evidence::newest(&folder).map_or(0, |(_, head)| head.size);
     let mut progress = Progress::new("replayed", usize::try_from(size).unwrap_or(usize::MAX));
     let mut next = None;
-    evidence::each(&folder, 0..u64::MAX, &mut |entry, record| {
-        // What was pruned stands before the first.
-        found.missing += entry.seq.saturating_sub(next.unwrap_or(entry.seq));
-        next = Some(entry.seq.saturating_add(1));
+    evidence::all(&folder, 0..u64::MAX, &mut |left| {
+        // What was pruned stands before the first, or is left without what it said.
+        found.missing += left.seq().saturating_sub(next.unwrap_or(left.seq()));
+        next = Some(left.seq().saturating_add(1));
+        let Left::Record(entry, record) = left else { return true };
         progress.at(usize::try_from(entry.seq).unwrap_or(usize::MAX));
         if !span.contains(&entry.time_ms) {
             return true;
         }
-        let Some(asked) = found.recorded.take(entry, record) else { return true };
+        let Some(asked) = found.recorded.take(&entry, record) else { return true };
         if arguments.tenant.as_deref().is_some_and(|tenant| !is_of(&asked, tenant)) {
             found.passed += 1;
             return true;

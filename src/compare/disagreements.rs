@@ -172,6 +172,7 @@ impl Disagreements {
             | Happened::Start { .. }
             | Happened::Stop
             | Happened::ReloadRefused { .. }
+            | Happened::Hold { .. }
             | Happened::NotShipped { .. }
             | Happened::Reveal(_)
             | Happened::Query(_)

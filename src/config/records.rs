@@ -9,10 +9,12 @@ use super::check::Checker;
 use super::raw::records as raw;
 use super::ship;
 use super::units;
+use crate::audit::keeping::Retention;
 use crate::disk::Overflow;
 use crate::disk::StoreSettings;
 use crate::ids::Action;
 use crate::ids::ClassName;
+use crate::ids::TenantPath;
 use crate::limits;
 use crate::request::Durable;
 
@@ -35,6 +37,7 @@ pub(super) fn decision_log(c: &mut Checker<'_>, raw: &raw::DecisionLog) -> Decis
     if dir.is_none() {
         needs_dir(c);
     }
+    let retention = retention(c, &raw.retention);
     let store = dir.map(|dir| {
         let most = u64::try_from(limits::LOG_SEGMENT_BYTES_MAX).unwrap_or(u64::MAX);
         let segment_bytes = c.size("decision_log.segment_size", raw.segment_size.as_ref(), 64 << 20);
@@ -55,6 +58,7 @@ pub(super) fn decision_log(c: &mut Checker<'_>, raw: &raw::DecisionLog) -> Decis
             segment_bytes,
             segment_ms: units::ms(age),
             bytes_max: c.size("decision_log.max_size", raw.max_size.as_ref(), 16 << 30),
+            retention,
             checkpoint_ms: units::ms(checkpoint),
         }
     });
@@ -83,12 +87,13 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 
 /// What makes sense with a directory only.
 fn needs_dir(c: &mut Checker<'_>) {
-    const KEYS: [&str; 10] = [
+    const KEYS: [&str; 11] = [
         "key_file",
         "previous_key_file",
         "segment_size",
         "segment_age",
         "max_size",
+        "retention",
         "checkpoint_every",
         "durable",
         "ship",
@@ -102,6 +107,42 @@ fn needs_dir(c: &mut Checker<'_>) {
             c.error("no-directory", &path, message, "name the directory that holds the log");
         }
     }
+}
+
+/// How long records are kept.
+fn retention(c: &mut Checker<'_>, raw: &raw::Retention) -> Retention {
+    const PATH: &str = "decision_log.retention";
+    let mut retention = Retention::default();
+    if raw.default.is_some() {
+        retention.default_ms = keep(c, &format!("{PATH}.default"), raw.default.as_ref());
+    }
+    for (at, of) in raw.tenants.iter().enumerate() {
+        let path = format!("{PATH}.tenants.{at}");
+        let ms = keep(c, &format!("{path}.keep"), of.keep.as_ref());
+        let path = format!("{path}.tenant");
+        match c.required(&path, of.tenant.as_ref(), "name the tenant").map(TenantPath::parse) {
+            Some(Ok(tenant)) => retention.tenants.extend(ms.map(|ms| (tenant, ms))),
+            Some(Err(why)) => c.bad_value(&path, "a tenant", &why.to_string()),
+            None => {}
+        }
+    }
+    for (at, of) in raw.classes.iter().enumerate() {
+        let path = format!("{PATH}.classes.{at}");
+        let ms = keep(c, &format!("{path}.keep"), of.keep.as_ref());
+        let path = format!("{path}.class");
+        match c.required(&path, of.class.as_ref(), "name the data class").map(ClassName::parse) {
+            Some(Ok(class)) => retention.classes.extend(ms.map(|ms| (class, ms))),
+            Some(Err(why)) => c.bad_value(&path, "a data class", &why.to_string()),
+            None => {}
+        }
+    }
+    retention
+}
+
+/// How long something is kept, in milliseconds.
+fn keep(c: &mut Checker<'_>, path: &str, text: Option<&String>) -> Option<u64> {
+    c.required(path, text, "write how long: `30d`, `8760h`")?;
+    Some(units::ms(c.duration(path, text, Duration::ZERO))).filter(|ms| *ms > 0)
 }
 
 fn durable(c: &mut Checker<'_>, raw: &raw::Durable) -> Durable {

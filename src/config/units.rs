@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 /// What is asked for when a duration cannot be read.
-pub(super) const DURATION_HINT: &str = "write a whole number and a unit: `300ms`, `5s`, `1m` or `1h`";
+pub(super) const DURATION_HINT: &str = "write a whole number and a unit: `300ms`, `5s`, `1m`, `1h` or `7d`";
 /// What is asked for when a size cannot be read.
 pub(super) const SIZE_HINT: &str = "write a whole number and a unit: `512B`, `64KiB`, `1MiB` or `1GiB`";
 
@@ -24,6 +24,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
         "s" => 1_000,
         "m" => 60_000,
         "h" => 3_600_000,
+        "d" => 86_400_000,
         _ => return None,
     };
     number.checked_mul(ms).map(Duration::from_millis)

@@ -11,17 +11,21 @@ mod checkpoint;
 mod files;
 mod keep;
 mod open;
+mod orders;
 
 use std::io;
+use std::path::Path;
 use std::path::PathBuf;
 
 use crate::audit::entry::Entry;
+use crate::audit::entry::Withheld;
 use crate::audit::event::Event;
 use crate::audit::event::Kept;
 use crate::audit::frame;
 use crate::audit::frame::Frames;
 use crate::audit::heads::Sealed;
 use crate::audit::heads::Trees;
+use crate::audit::keeping::Retention;
 use crate::audit::note::Signer;
 use crate::audit::tree::BUNDLE_LEAVES;
 use crate::ids::Digest;
@@ -29,6 +33,7 @@ use crate::limits;
 
 pub(super) use files::Files;
 pub(super) use files::Folder;
+pub(super) use files::ORDERS;
 pub use open::Broken;
 
 /// How the directory is kept.
@@ -46,8 +51,27 @@ pub struct StoreSettings {
     pub segment_ms: u64,
     /// Most bytes of all segments: the oldest go where they are more.
     pub bytes_max: u64,
+    /// How long records are kept.
+    pub retention: Retention,
     /// How far two signed checkpoints are apart at most, in milliseconds.
     pub checkpoint_ms: u64,
+}
+
+impl StoreSettings {
+    /// A directory with its own key, of which nothing goes.
+    #[must_use]
+    pub fn of(dir: &Path) -> Self {
+        Self {
+            dir: dir.to_owned(),
+            key_file: None,
+            previous_key_file: None,
+            segment_bytes: limits::SEGMENT_BYTES,
+            segment_ms: u64::MAX,
+            bytes_max: u64::MAX,
+            retention: Retention::default(),
+            checkpoint_ms: limits::CHECKPOINT_MS,
+        }
+    }
 }
 
 /// The log's directory, open for writing.
@@ -73,6 +97,8 @@ pub(super) struct Store<F: Files> {
     signed_size: u64,
     /// What is due and failed is not tried again before.
     again_ms: u64,
+    /// When it was last looked for orders.
+    looked_ms: u64,
     /// What came to the device since it was last told, where somebody is.
     told: Option<Vec<u8>>,
 }
@@ -236,6 +262,10 @@ impl<F: Files> Store<F> {
     }
 
     fn due(&mut self, now_ms: u64) -> io::Result<()> {
+        if since(self.looked_ms, now_ms) >= limits::ORDERS_EVERY_MS {
+            self.looked_ms = now_ms;
+            self.obey(now_ms)?;
+        }
         let due = self.segment.as_ref().is_some_and(|segment| {
             let records = segment.bytes > frame::SEGMENT_HEAD_BYTES as u64;
             let old = since(segment.opened_ms, now_ms) >= self.settings.segment_ms;
@@ -310,8 +340,11 @@ fn since(then_ms: u64, now_ms: u64) -> u64 {
 
 /// Adds a record to the trees.
 fn grow(trees: &mut Trees, bundles: &mut Vec<u8>, record: &[u8]) {
-    let book = Entry::read(record).map_or("", |entry| entry.book);
-    if let Some(root) = trees.append(book, record) {
+    let grown = match Withheld::read(record) {
+        Some(withheld) => trees.append_leaf(withheld.book, withheld.leaf),
+        None => trees.append(Entry::read(record).map_or("", |entry| entry.book), record),
+    };
+    if let Some(root) = grown {
         bundles.extend_from_slice(&root);
     }
 }

@@ -4,6 +4,7 @@
 //! newest checkpoint covers. What this leaves open is every other book.
 //! Never: tells of another book.
 
+use std::ops::Range;
 use std::path::Path;
 
 use crate::audit::entry::Entry;
@@ -20,8 +21,10 @@ use super::Asked;
 use super::folder::Folder;
 use super::folder::Unreadable;
 use super::prove;
+use super::prove::Left;
 use super::prove::NotProven;
 use super::prove::Records;
+use super::prunings::Prunings;
 use super::report::Report;
 use super::report::What;
 
@@ -81,7 +84,7 @@ pub fn verify_book(
             heads.push(Head { seal, size: tree.size(), root: tree.root() });
         }
     }
-    compare(&folder, book, &heads, &mut report, progress)?;
+    compare((&folder, &head), book, &heads, &mut report, progress)?;
     Ok(report)
 }
 
@@ -109,8 +112,24 @@ pub(super) fn is_seal(sealed: &Sealed, seal: u64) -> bool {
     })
 }
 
+fn is_pruning(entry: &Entry<'_>) -> bool {
+    entry.book.is_empty() && entry.field("event") == Some(Value::Text("prune", false))
+}
+
+/// Is this record, as it stands there, in the tree that was signed?
+fn is_in(folder: &Folder, seq: u64, signed: &Checkpoint) -> Result<bool, NotProven> {
+    let mut records = Records::new(folder)?;
+    let mut leaf = None;
+    records.all(seq..seq + 1, &mut |left| {
+        leaf = Some(left.leaf());
+        false
+    })?;
+    let path = tree::inclusion(&mut records, seq, signed.size).map_err(NotProven::from)?;
+    Ok(leaf.is_some_and(|leaf| tree::is_included(&leaf, seq, signed.size, &path, &signed.root)))
+}
+
 fn compare(
-    folder: &Folder,
+    (folder, signed): (&Folder, &Checkpoint),
     book: &str,
     heads: &[Head],
     report: &mut Report,
@@ -144,19 +163,30 @@ fn compare(
             report.add(what, *good, head.seal, why);
         }
     };
-    records.each(from..u64::MAX, &mut |entry, record| {
-        while let Some(head) = next.next_if(|head| head.seal <= entry.seq) {
+    let (mut prunings, mut mine) = (Prunings::default(), Vec::new());
+    records.all(from..u64::MAX, &mut |left| {
+        while let Some(head) = next.next_if(|head| head.seal <= left.seq()) {
             judge(&tree, head, &mut good, report);
         }
-        if entry.book == book {
+        match &left {
+            Left::Record(entry, _) if is_pruning(entry) => prunings.said(entry),
+            Left::Record(..) => {}
+            Left::Withheld(withheld) => {
+                prunings.withheld(records.segment_of(withheld.seq), withheld);
+                if withheld.book == book {
+                    mine.push(withheld.seq);
+                }
+            }
+        }
+        if left.book() == book {
             report.records += 1;
             if report.records.is_multiple_of(crate::limits::PROGRESS_RECORDS) {
                 progress(report.records);
             }
-            if entry.seq > last.seal {
+            if left.seq() > last.seal {
                 behind += 1;
             }
-            tree.append(tree::leaf_hash(record));
+            tree.append(left.leaf());
         }
         true
     })?;
@@ -164,6 +194,9 @@ fn compare(
         judge(&tree, head, &mut good, report);
     }
     (report.size, report.signed) = (tree.size(), last.size);
+    let of_mine = |range: &Range<u64>| mine.iter().any(|seq| range.contains(seq));
+    let mut counts = |seq| is_in(folder, seq, signed).unwrap_or(false);
+    prunings.tell(&of_mine, &mut counts, report);
     if behind > 0 {
         let why = format!(
             "{behind} records of the book stand behind the newest seal: verify the whole log for them"

@@ -10,10 +10,8 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 
-use crate::audit::entry::Entry;
 use crate::audit::heads::HeadProof;
 use crate::audit::heads::Sealed;
-use crate::audit::tree;
 use crate::audit::tree::Behind;
 use crate::audit::tree::Frontier;
 use crate::audit::tree::Hash;
@@ -23,6 +21,7 @@ use super::book;
 use super::folder::Folder;
 use super::folder::Unreadable;
 use super::prove;
+use super::prove::Left;
 use super::prove::NotProven;
 use super::prove::Proven;
 use super::prove::Records;
@@ -80,9 +79,12 @@ pub struct Case {
     pub unsealed: u64,
     /// How many records of the book stood before the first that is there: they were pruned.
     pub pruned: u64,
+    /// Of how many records of the stretch only the leaves are left.
+    pub withheld: u64,
 }
 
-/// Hands on the records of a book from the first of a time on to the last of it, with their bytes, and proves them.
+/// Hands on the records of a book from the first of a time on to the last of it, with what is left of those that were pruned, and proves
+/// them.
 ///
 /// # Errors
 /// When there is no signed seal with the book, when records are not what it says, or when `take` fails.
@@ -90,7 +92,7 @@ pub fn case(
     log: &Path,
     book: &str,
     time: Range<u64>,
-    take: &mut dyn FnMut(&Entry<'_>, &[u8]) -> io::Result<()>,
+    take: &mut dyn FnMut(&Left<'_>) -> io::Result<()>,
 ) -> Result<Case, NotExported> {
     let folder = Folder::open(log)?;
     let (_, newest) = prove::newest(&folder)?;
@@ -101,30 +103,31 @@ pub fn case(
     let begun = begun(&folder, records.first(), book)?;
     let (pruned, mut at, mut unsealed) = (begun.size(), begun.size(), 0);
     let mut stretch: Option<Range<u64>> = None;
-    records.each(records.first()..u64::MAX, &mut |entry, _| {
-        if entry.book == book && entry.seq < seal {
-            if time.contains(&entry.time_ms) {
+    records.all(records.first()..u64::MAX, &mut |left| {
+        if left.book() == book && left.seq() < seal {
+            if time.contains(&left.time_ms()) {
                 stretch = Some(stretch.as_ref().map_or(at, |stretch| stretch.start)..at + 1);
             }
             at += 1;
-        } else if entry.book == book {
+        } else if left.book() == book {
             unsealed += 1;
         }
         true
     })?;
     let stretch = stretch.unwrap_or(at..at);
     let (mut tree, mut before) = (begun, None);
-    let (mut behind, mut failed) = (Behind::new(stretch.end, head.size), None);
-    records.each(records.first()..seal, &mut |entry, record| {
-        if entry.book != book {
+    let (mut behind, mut failed, mut withheld) = (Behind::new(stretch.end, head.size), None, 0);
+    records.all(records.first()..seal, &mut |left| {
+        if left.book() != book {
             return true;
         }
-        let (at, leaf) = (tree.size(), tree::leaf_hash(record));
+        let (at, leaf) = (tree.size(), left.leaf());
         if at == stretch.start {
             before = Some(tree.peaks().to_vec());
         }
         if stretch.contains(&at) {
-            failed = take(entry, record).err();
+            withheld += u64::from(matches!(left, Left::Withheld(_)));
+            failed = take(&left).err();
         } else if at >= stretch.end {
             behind.append(leaf);
         }
@@ -138,7 +141,7 @@ pub fn case(
     let behind = behind.finish().filter(|_| (tree.size(), tree.root()) == (head.size, head.root));
     let behind = behind.ok_or(NotExported::Differs)?;
     let stretch = Stretch { from: stretch.start, to: stretch.end, size: head.size, before, behind };
-    Ok(Case { stretch, head, seal: proven, unsealed, pruned })
+    Ok(Case { stretch, head, seal: proven, unsealed, pruned, withheld })
 }
 
 /// The newest seal that a checkpoint of so many records covers, with its trees.

@@ -12,7 +12,10 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::path::PathBuf;
 
+use crate::audit::edge;
+use crate::audit::edge::Edge;
 use crate::audit::heads::Sealed;
+use crate::audit::keeping::Holds;
 use crate::audit::note::Note;
 use crate::audit::note::VerifierKey;
 use crate::audit::tree::Hash;
@@ -21,6 +24,9 @@ use crate::limits;
 
 /// The file of the newest checkpoint that a witness cosigned.
 pub(super) const COSIGNED: &str = "checkpoint.cosigned";
+
+/// The file of the holds that stand.
+const HOLDS: &str = "holds.json";
 
 /// A file of a log cannot be read.
 #[derive(Debug)]
@@ -242,6 +248,23 @@ impl Folder {
         let bytes = self.whole(COSIGNED, limits::NOTE_BYTES_MAX)?;
         let text = bytes.map(String::from_utf8).transpose();
         text.map_err(|_| self.unreadable(COSIGNED, &"it is not text"))
+    }
+
+    /// The holds that stand, as the directory says; `None` where it says nothing.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn holds(&self) -> Result<Option<Holds>, Unreadable> {
+        let bytes = self.whole(HOLDS, limits::HOLDS_BYTES_MAX)?;
+        let holds = bytes.map(|bytes| serde_json::from_slice(&bytes)).transpose();
+        holds.map_err(|why| self.unreadable(HOLDS, &why))
+    }
+
+    /// The leaves before the first record that is there, back to where its bundle begins, with their numbers; none where they are not
+    /// kept.
+    pub(super) fn edge(&self, boundary: u64) -> Result<Vec<(u64, Hash)>, Unreadable> {
+        let bytes = self.whole(&Edge::before(boundary).name(), limits::EDGE_BYTES_MAX)?;
+        Ok(bytes.map(|bytes| edge::leaves(boundary, &bytes)).unwrap_or_default())
     }
 
     /// All checkpoints that there are by now, in the order in which they were signed.

@@ -7,6 +7,7 @@ use std::fmt;
 use crate::audit::entry::Entry;
 use crate::audit::entry::Kind;
 use crate::audit::entry::Value;
+use crate::audit::entry::Withheld;
 use crate::audit::note::Checkpoint;
 use crate::audit::note::Note;
 use crate::audit::note::TlogProof;
@@ -23,8 +24,8 @@ use super::folder::Bundles;
 use super::folder::Folder;
 use super::folder::Segment;
 use super::folder::Unreadable;
-use super::segment::Piece;
-use super::segment::Reader;
+use super::read;
+use super::read::Read;
 
 /// Why something cannot be proven.
 #[derive(Debug)]
@@ -33,6 +34,8 @@ pub enum NotProven {
     Unreadable(Unreadable),
     /// There is no such record: it was never there, or it is no longer.
     NoRecord,
+    /// What it said was taken away, and only its leaf is left.
+    Pruned,
     /// There is no checkpoint, or the newest does not cover the record.
     Unsigned,
     /// What is there is not what the checkpoint commits to: the log must be verified.
@@ -46,6 +49,9 @@ impl fmt::Display for NotProven {
         match self {
             Self::Unreadable(why) => why.fmt(f),
             Self::NoRecord => f.write_str("there is no such record in the log"),
+            Self::Pruned => {
+                f.write_str("the record was pruned: its hash is still in the trees, and what it said is gone")
+            }
             Self::Unsigned => {
                 f.write_str("no checkpoint covers it yet: one is signed every minute while `palisade` runs")
             }
@@ -84,6 +90,60 @@ pub struct Proven {
     pub proof: TlogProof,
 }
 
+/// A record, or what is left of one.
+#[derive(Debug, Clone, Copy)]
+pub enum Left<'a> {
+    /// A record, with its bytes.
+    Record(Entry<'a>, &'a [u8]),
+    /// What is left.
+    Withheld(Withheld<'a>),
+}
+
+impl<'a> Left<'a> {
+    /// What these bytes are; `None` where they are no record and nothing that is left of one.
+    #[must_use]
+    pub fn of(bytes: &'a [u8]) -> Option<Self> {
+        let withheld = Withheld::read(bytes).map(Self::Withheld);
+        withheld.or_else(|| Some(Self::Record(Entry::read(bytes).ok()?, bytes)))
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn seq(&self) -> u64 {
+        match self {
+            Self::Record(entry, _) => entry.seq,
+            Self::Withheld(withheld) => withheld.seq,
+        }
+    }
+
+    /// When it was made, in milliseconds since 1970.
+    #[must_use]
+    pub const fn time_ms(&self) -> u64 {
+        match self {
+            Self::Record(entry, _) => entry.time_ms,
+            Self::Withheld(withheld) => withheld.time_ms,
+        }
+    }
+
+    /// The tenant in whose book it stands.
+    #[must_use]
+    pub const fn book(&self) -> &'a str {
+        match self {
+            Self::Record(entry, _) => entry.book,
+            Self::Withheld(withheld) => withheld.book,
+        }
+    }
+
+    /// The hash of its leaf.
+    #[must_use]
+    pub fn leaf(&self) -> Hash {
+        match self {
+            Self::Record(_, bytes) => leaf_hash(bytes),
+            Self::Withheld(withheld) => withheld.leaf,
+        }
+    }
+}
+
 /// The records of a log directory, as a source of proofs.
 pub(super) struct Records<'a> {
     folder: &'a Folder,
@@ -101,25 +161,46 @@ impl<'a> Records<'a> {
         self.segments.first().map_or(0, |segment| segment.first)
     }
 
+    /// The first number of the segment that a record stands in.
+    pub(super) fn segment_of(&self, seq: u64) -> u64 {
+        let after = self.segments.partition_point(|segment| segment.first <= seq);
+        let within = after.checked_sub(1).and_then(|at| self.segments.get(at));
+        within.map_or(0, |segment| segment.first)
+    }
+
     /// Hands on each record with a number within the range, in the order in which they stand.
     pub(super) fn each(
         &self,
         range: std::ops::Range<u64>,
         take: &mut dyn FnMut(&Entry<'_>, &[u8]) -> bool,
     ) -> Result<(), Unreadable> {
+        self.all(range, &mut |left| match left {
+            Left::Record(entry, record) => take(&entry, record),
+            Left::Withheld(_) => true,
+        })
+    }
+
+    /// The same, with what is left of those that were taken away.
+    pub(super) fn all(
+        &self,
+        range: std::ops::Range<u64>,
+        take: &mut dyn FnMut(Left<'_>) -> bool,
+    ) -> Result<(), Unreadable> {
         let begin = self.segments.iter().rposition(|segment| segment.first <= range.start).unwrap_or(0);
         for segment in self.segments.iter().skip(begin).take_while(|segment| segment.first < range.end) {
-            let failed = |why: std::io::Error| self.folder.unreadable(&segment.name(), &why);
-            let Some((file, compressed)) = self.folder.segment(segment)? else { continue };
-            let reader = Reader::new(file, compressed, self.folder.log_id()).map_err(failed)?;
-            let Some(mut reader) = reader else { continue };
-            while let Some(piece) = reader.next(segment.first).map_err(failed)? {
-                let Piece::Record(record) = piece else { continue };
-                let Ok(entry) = Entry::read(record) else { continue };
-                if range.contains(&entry.seq) && !take(&entry, record) {
+            let Some(mut records) = read::Records::open(self.folder, segment)? else { continue };
+            while let Some(read) = records.read()? {
+                let left = match read {
+                    Read::Record(record) => Entry::read(record).ok().map(|entry| Left::Record(entry, record)),
+                    Read::Withheld(withheld) => Some(Left::Withheld(withheld)),
+                    Read::Torn | Read::Damaged(_) => None,
+                };
+                let Some(left) = left else { continue };
+                let seq = left.seq();
+                if range.contains(&seq) && !take(left) {
                     return Ok(());
                 }
-                if entry.seq >= range.end {
+                if seq >= range.end {
                     return Ok(());
                 }
             }
@@ -154,8 +235,8 @@ impl<'a> Records<'a> {
             let middle = usize::midpoint(from, to);
             let Some(segment) = self.segments.get(middle) else { break };
             let mut begins = None;
-            self.each(segment.first..segment.first + 1, &mut |entry, _| {
-                begins = Some(entry.time_ms);
+            self.all(segment.first..segment.first + 1, &mut |left| {
+                begins = Some(left.time_ms());
                 false
             })?;
             if begins.is_some_and(|begins| begins <= time_ms) { from = middle + 1 } else { to = middle }
@@ -181,11 +262,15 @@ impl Source for Records<'_> {
 
     fn leaves(&mut self, bundle: u64) -> Result<Vec<Hash>, NotProven> {
         let (first, mut leaves) = (bundle * BUNDLE_LEAVES, Vec::new());
-        self.each(first..first + BUNDLE_LEAVES, &mut |entry, record| {
+        if self.first() > first {
+            let edge = self.folder.edge(self.first())?;
+            leaves.extend(edge.into_iter().filter(|(seq, _)| *seq >= first).map(|(_, leaf)| leaf));
+        }
+        self.all(first..first + BUNDLE_LEAVES, &mut |left| {
             // One that is missing leaves all behind it without a place.
-            let next = entry.seq == first + leaves.len() as u64;
+            let next = left.seq() == first + leaves.len() as u64;
             if next {
-                leaves.push(leaf_hash(record));
+                leaves.push(left.leaf());
             }
             next
         })?;
@@ -225,11 +310,14 @@ pub fn prove(folder: &Folder, seq: u64) -> Result<Proven, NotProven> {
     }
     let mut records = Records::new(folder)?;
     let mut found = None;
-    records.each(seq..seq + 1, &mut |_, record| {
-        found = Some(record.to_vec());
+    records.all(seq..seq + 1, &mut |left| {
+        found = Some(match left {
+            Left::Record(_, record) => Ok(record.to_vec()),
+            Left::Withheld(_) => Err(NotProven::Pruned),
+        });
         false
     })?;
-    let record = found.ok_or(NotProven::NoRecord)?;
+    let record = found.ok_or(NotProven::NoRecord)??;
     let path = tree::inclusion(&mut records, seq, head.size)?;
     let proof = TlogProof { index: seq, path, note };
     if proof.proves(&record).is_none() {

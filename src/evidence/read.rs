@@ -4,6 +4,8 @@
 
 use std::io;
 
+use crate::audit::entry::Withheld;
+
 use super::folder::Folder;
 use super::folder::Segment;
 use super::folder::Unreadable;
@@ -16,6 +18,8 @@ use super::segment::Reader;
 pub enum Read<'a> {
     /// A record's bytes; who calls looks whether they are one of a known version.
     Record(&'a [u8]),
+    /// What is left of a record that was taken away.
+    Withheld(Withheld<'a>),
     /// A write that was cut off, or is under way.
     Torn,
     /// Bytes from this place on that are not what was written.
@@ -54,7 +58,9 @@ impl Records {
     /// When the machine cannot read it.
     pub fn read(&mut self) -> Result<Option<Read<'_>>, Unreadable> {
         match self.reader.next(self.segment.first) {
-            Ok(Some(Piece::Record(record))) => Ok(Some(Read::Record(record))),
+            Ok(Some(Piece::Record(record))) => {
+                Ok(Some(Withheld::read(record).map_or(Read::Record(record), Read::Withheld)))
+            }
             Ok(Some(Piece::Broken { why: Flaw::Cut, .. })) => Ok(Some(Read::Torn)),
             Ok(Some(Piece::Broken { at, .. })) => Ok(Some(Read::Damaged(at))),
             Ok(None) => Ok(None),

@@ -12,6 +12,7 @@ use crate::limits;
 
 use super::folder::Folder;
 use super::folder::Unreadable;
+use super::prove::Left;
 use super::prove::Records;
 
 /// Hands on each record with a number within the range, in the order of their numbers, with its bytes, until `take` says
@@ -25,6 +26,18 @@ pub fn each(
     take: &mut dyn FnMut(&Entry<'_>, &[u8]) -> bool,
 ) -> Result<(), Unreadable> {
     Records::new(folder)?.each(range, take)
+}
+
+/// The same, with what is left of records that were taken away.
+///
+/// # Errors
+/// When a file cannot be read for a reason of the machine.
+pub fn all(
+    folder: &Folder,
+    range: Range<u64>,
+    take: &mut dyn FnMut(Left<'_>) -> bool,
+) -> Result<(), Unreadable> {
+    Records::new(folder)?.all(range, take)
 }
 
 /// The records of one decision, in the order of their numbers: its mirror, itself, what policies in shadow mode said, its

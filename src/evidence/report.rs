@@ -31,6 +31,8 @@ pub enum What {
     Pruned,
     /// Records could not be written at the time, and a record says so.
     Gap,
+    /// A hold stands on record and not in the file that those go by who take records away.
+    Hold,
 }
 
 impl What {
@@ -50,14 +52,18 @@ impl What {
             Self::BadCheckpoint => "BAD-CHECKPOINT",
             Self::Pruned => "PRUNED",
             Self::Gap => "GAP",
+            Self::Hold => "HOLD",
         }
     }
 
     const fn class(self) -> Class {
         match self {
-            Self::Modified | Self::OutOfOrder | Self::Forked | Self::RolledBack | Self::BadCheckpoint => {
-                Class::Integrity
-            }
+            Self::Modified
+            | Self::OutOfOrder
+            | Self::Forked
+            | Self::RolledBack
+            | Self::BadCheckpoint
+            | Self::Hold => Class::Integrity,
             Self::Missing | Self::Truncated | Self::MissingSegment => Class::Incomplete,
             Self::Unsigned => Class::Unsigned,
             Self::Torn | Self::Pruned | Self::Gap => Class::Sound,

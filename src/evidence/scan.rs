@@ -9,7 +9,6 @@ use crate::audit::entry::Kind;
 use crate::audit::entry::Value;
 use crate::audit::heads::Books;
 use crate::audit::note::Checkpoint;
-use crate::audit::tree;
 use crate::audit::tree::BUNDLE_LEAVES;
 use crate::audit::tree::Frontier;
 use crate::limits;
@@ -19,6 +18,8 @@ use super::claims::Claims;
 use super::folder::Folder;
 use super::folder::Segment;
 use super::folder::Unreadable;
+use super::prove::Left;
+use super::prunings::Prunings;
 use super::report::Class;
 use super::report::Finding;
 use super::report::Report;
@@ -26,6 +27,7 @@ use super::report::What;
 use super::segment::Flaw;
 use super::segment::Piece;
 use super::segment::Reader;
+use super::standing::Standing;
 use super::trunk::Agrees;
 use super::trunk::Trunk;
 
@@ -54,8 +56,8 @@ pub(super) struct Scan<'a> {
     /// The trees of the books; `None` while they are not known.
     books: Option<Books>,
     holes: Vec<Hole>,
-    /// Ranges that a record says were pruned, with that record's number.
-    prunes: Vec<(u64, u64, u64)>,
+    prunings: Prunings,
+    standing: Standing,
     /// The first and last record that tells of a gap, and how many records were lost.
     gaps: Option<(u64, u64, u64)>,
     /// Bytes that are no frame, before the next record.
@@ -77,6 +79,7 @@ impl<'a> Scan<'a> {
     pub(super) fn new(folder: &'a Folder, asked: &'a Asked<'a>) -> Result<Self, Unreadable> {
         // The log may be growing: its checkpoints first, then whatever they cover is there.
         let notes = folder.checkpoints()?;
+        let standing = Standing::new(folder);
         let mut segments = folder.segments()?;
         let since = asked.since.and_then(|note| Checkpoint::parse(note.text()).ok());
         let from = since.map_or(0, |since| since.size);
@@ -101,7 +104,8 @@ impl<'a> Scan<'a> {
             claims,
             books,
             holes,
-            prunes: Vec::new(),
+            prunings: Prunings::default(),
+            standing,
             gaps: None,
             flaw: None,
             unlike: Vec::new(),
@@ -206,31 +210,32 @@ impl<'a> Scan<'a> {
     }
 
     fn record(&mut self, record: &[u8], segment: &Segment) -> Result<Step, Unreadable> {
-        let entry = Entry::read(record).ok().filter(|entry| entry.seq < self.bound);
-        let Some(entry) = entry else {
+        let Some(left) = Left::of(record).filter(|left| left.seq() < self.bound) else {
             let why = format!("`{}`: a record that cannot stand here", segment.name());
             self.flaw = Some((What::Modified, why));
             return Ok(Step::Stray);
         };
         let at = self.trunk.at();
-        if entry.seq < at {
-            return Ok(self.stray(entry.seq, at));
+        if left.seq() < at {
+            return Ok(self.stray(left.seq(), at));
         }
-        if entry.seq > at {
+        if left.seq() > at {
             let (what, detail) = self.blame();
-            self.hole(what, entry.seq, detail)?;
+            self.hole(what, left.seq(), detail)?;
         } else if let Some((_, detail)) = self.flaw.take() {
             self.report.add(What::Modified, at, at, format!("{detail}, before this record"));
         }
-        if entry.kind == Kind::Event {
-            self.event(&entry, record, segment)?;
+        match &left {
+            Left::Record(entry, record) if entry.kind == Kind::Event => self.event(entry, record, segment)?,
+            Left::Record(..) => {}
+            Left::Withheld(withheld) => self.prunings.withheld(segment.first, withheld),
         }
-        let leaf = tree::leaf_hash(record);
+        let leaf = left.leaf();
         if let Some(books) = &mut self.books {
-            books.append(entry.book, leaf);
+            books.append(left.book(), leaf);
         }
         if self.unsigned_since.is_none() {
-            self.unsigned_since = Some(entry.time_ms);
+            self.unsigned_since = Some(left.time_ms());
         }
         if let Some(first) = self.trunk.append(leaf)? {
             let last = first + BUNDLE_LEAVES - 1;
@@ -270,17 +275,20 @@ impl<'a> Scan<'a> {
         self.report.size = at;
         for hole in std::mem::take(&mut self.holes) {
             let signed = self.claims.signed;
-            let pruned = self
-                .prunes
-                .iter()
-                .any(|(seq, first, last)| *seq < signed && *first <= hole.first && hole.last <= *last);
+            let pruned = self.prunings.is_gone(hole.first..hole.last + 1, &mut |seq| seq < signed);
             if pruned && hole.what == What::MissingSegment {
                 self.report.add(What::Pruned, hole.first, hole.last, "a record of the log says so");
             } else {
                 self.report.add(hole.what, hole.first, hole.last, hole.detail);
             }
         }
+        let signed = self.claims.signed;
         let covered = self.claims.end(at, &mut self.report)?;
+        // After the heads: what is no leaf of the tree is a change, whoever says that it was taken away.
+        self.prunings.tell(&|_| true, &mut |seq| seq < signed, &mut self.report);
+        if self.asked.since.is_none() {
+            self.standing.tell(signed, &mut self.report);
+        }
         for (first, last, detail) in std::mem::take(&mut self.unlike) {
             if !self.report.follows(first, last) {
                 self.report.add(What::Modified, first.max(self.report.from), last, detail);

@@ -162,7 +162,7 @@ impl Reader {
 fn begins(bytes: &[u8], at: usize, expected: u64) -> bool {
     let Some(rest) = bytes.get(at..) else { return false };
     let number = rest.get(frame::HEAD_BYTES + entry::SEQ_AT..).and_then(<[u8]>::first_chunk);
-    let version = rest.get(frame::HEAD_BYTES) == Some(&entry::VERSION);
+    let version = matches!(rest.get(frame::HEAD_BYTES), Some(&(entry::VERSION | entry::WITHHELD)));
     let near = number.is_some_and(|number| {
         let seq = u64::from_le_bytes(*number);
         seq.checked_sub(expected).is_some_and(|ahead| ahead <= limits::RECORDS_SKIPPED_MAX)

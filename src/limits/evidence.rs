@@ -70,3 +70,20 @@ pub const ACCESS_LINE_BYTES_MAX: u64 = 64 << 10;
 pub const RECONCILE_IDS_MAX: usize = 10_000_000;
 /// Most ids that are told of one kind.
 pub const RECONCILE_EXAMPLES_MAX: usize = 20;
+
+/// How often it is looked for what is asked of a log in files beside it, in milliseconds.
+pub const ORDERS_EVERY_MS: u64 = 1_000;
+/// Largest of those files, in bytes: the prunings of a hundred thousand segments.
+pub const ORDER_BYTES_MAX: u64 = 64 << 20;
+/// How long who asks waits for the answer, in milliseconds.
+pub const ORDER_WAIT_MS: u64 = 20_000;
+/// Most prunings that a verification knows: each is of a segment.
+pub const PRUNES_MAX: usize = 1_000_000;
+/// Largest file of the holds that stand, in bytes.
+pub const HOLDS_BYTES_MAX: usize = 16 << 20;
+/// Largest file of the leaves of a bundle that is cut in two, in bytes.
+pub const EDGE_BYTES_MAX: usize = 255 * 32;
+/// A segment of a log that nobody configured is closed once it has so many bytes.
+pub const SEGMENT_BYTES: u64 = 64 << 20;
+/// How far two of its checkpoints are apart at most, in milliseconds.
+pub const CHECKPOINT_MS: u64 = 60_000;

@@ -59,6 +59,8 @@ impl Fresh {
             while let Some(read) = records.read().map_err(failed)? {
                 let record = match read {
                     Read::Record(record) => record,
+                    // It was taken away, and says nothing.
+                    Read::Withheld(_) => continue,
                     // What is being written.
                     Read::Torn => break,
                     Read::Damaged(at) => {

@@ -8,6 +8,7 @@ use std::io::Read;
 use std::os::unix::fs::FileExt as _;
 
 use crate::audit::entry::Entry;
+use crate::audit::entry::Withheld;
 use crate::audit::frame;
 use crate::audit::frame::Broken;
 use crate::audit::frame::Frames;
@@ -65,6 +66,17 @@ pub(crate) enum Found {
     Batch(Batch),
     /// Records up to (not with) this one will never come, and why.
     Gone(u64, &'static str),
+}
+
+/// How far a segment could be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// As far as it goes, or was to be.
+    Well,
+    /// Past records that were taken away.
+    Pruned,
+    /// Not as far as it should.
+    Damaged,
 }
 
 /// A reader of the log's directory.
@@ -127,14 +139,16 @@ impl Tail {
             },
         };
         let mut batch = Batch { first: next, ..Batch::default() };
-        let damaged = open.take(next, end, records_max, &mut batch).map_err(failed)?;
+        let ended = open.take(next, end, records_max, &mut batch).map_err(failed)?;
         open.forget();
-        self.open = Some(open);
-        Ok(match (batch.len(), damaged) {
-            (0, true) => Found::Gone(end, "damaged"),
-            (0, false) => Found::Nothing,
+        let found = match (batch.len(), ended) {
+            (0, Ended::Damaged) => Found::Gone(end, "damaged"),
+            (0, Ended::Pruned) => Found::Gone(open.seq, "pruned"),
+            (0, Ended::Well) => Found::Nothing,
             (_, _) => Found::Batch(batch),
-        })
+        };
+        self.open = Some(open);
+        Ok(found)
     }
 }
 
@@ -151,15 +165,29 @@ impl Open {
         Ok(Self { first, input, bytes: Vec::new(), at: 0, seq: first })
     }
 
-    /// Fills the batch from `next` up to `end`; says whether what should come there is damaged.
-    fn take(&mut self, next: u64, end: u64, records_max: usize, batch: &mut Batch) -> io::Result<bool> {
+    /// Fills the batch from `next` up to `end`; says what came where it has nothing.
+    fn take(&mut self, next: u64, end: u64, records_max: usize, batch: &mut Batch) -> io::Result<Ended> {
+        let mut pruned = false;
         while self.seq < end && batch.len() < records_max && batch.bytes.len() < limits::SHIP_BATCH_BYTES_MAX
         {
-            let Some(size) = self.next()? else { return Ok(true) };
+            let Some(size) = self.next()? else { return Ok(Ended::Damaged) };
             let start = self.at + frame::HEAD_BYTES;
             let record = self.bytes.get(start..self.at + size).unwrap_or_default();
+            if Withheld::read(record).is_some_and(|withheld| withheld.seq == self.seq) {
+                if batch.len() > 0 {
+                    break;
+                }
+                // What was taken away is sent to nobody.
+                pruned |= self.seq >= next;
+                self.at += size;
+                self.seq += 1;
+                continue;
+            }
+            if pruned {
+                break;
+            }
             let Some(entry) = Entry::read(record).ok().filter(|entry| entry.seq == self.seq) else {
-                return Ok(true);
+                return Ok(Ended::Damaged);
             };
             if entry.seq >= next {
                 if batch.len() == 0 {
@@ -170,7 +198,7 @@ impl Open {
             self.at += size;
             self.seq += 1;
         }
-        Ok(false)
+        Ok(if pruned { Ended::Pruned } else { Ended::Well })
     }
 
     /// The size of the frame that comes next; `None` where there is none, though the device should have it.

@@ -8,7 +8,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::audit::Event;
+use crate::audit::entry;
 use crate::audit::entry::Entry;
+use crate::audit::frame;
+use crate::audit::frame::Frames;
 use crate::disk::Sinks;
 use crate::disk::StoreSettings;
 use sender::Step;
@@ -23,6 +26,7 @@ fn settings(dir: &Path, segment_bytes: u64) -> Sinks {
         segment_bytes,
         segment_ms: 60_000,
         bytes_max: 1 << 30,
+        retention: crate::audit::keeping::Retention::default(),
         checkpoint_ms: 60_000,
     };
     Sinks { store: Some(store), ..Sinks::default() }
@@ -139,6 +143,30 @@ fn what_was_pruned_or_damaged_is_told_and_the_rest_is_read() {
         (0..disk.synced()).filter(sound).collect::<Vec<_>>()
     );
     assert!(all.is_sorted());
+}
+
+#[test]
+fn records_that_only_their_leaves_are_left_of_are_sent_to_nobody_and_those_around_them_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = open(folder.path(), 500);
+    (0..4).for_each(|_| write(&disk, 10));
+    disk.close();
+    let segments = Folder::open(folder.path()).unwrap().segments().unwrap();
+    let path = folder.path().join(segments[0].name());
+    let bytes = zstd::decode_all(&*fs::read(&path).unwrap()).unwrap();
+    let mut left = bytes[..frame::SEGMENT_HEAD_BYTES].to_vec();
+    for record in Frames::new(&bytes[frame::SEGMENT_HEAD_BYTES..]) {
+        let record = record.unwrap();
+        let withheld = [2, 3, 5].contains(&Entry::read(record).unwrap().seq);
+        let bytes = if withheld { entry::withhold(record).unwrap() } else { record.to_vec() };
+        frame::append(&bytes, &mut left);
+    }
+    fs::write(&path, zstd::encode_all(&*left, 1).unwrap()).unwrap();
+    let mut next = 0;
+    let mut tail = Tail::new(Folder::open(folder.path()).unwrap());
+    let (all, gone) = read_all(&mut tail, &mut next, disk.synced(), 1_000);
+    assert_eq!(gone, [(4, "pruned"), (6, "pruned")]);
+    assert_eq!(all, (0..disk.synced()).filter(|seq| ![2, 3, 5].contains(seq)).collect::<Vec<_>>());
 }
 
 #[test]

@@ -149,6 +149,8 @@ keys![
     "key",
     "since",
     "sink",
+    "by",
+    "gone",
 ];
 
 const _: () = assert!(ALL.len() < 255);

@@ -78,10 +78,15 @@ impl<'a> Entry<'a> {
     /// # Errors
     /// Where it is none, or of another version.
     pub fn read(record: &'a [u8]) -> Result<Self, Malformed> {
+        Self::versioned(record, VERSION)
+    }
+
+    /// The same of what begins with this version.
+    pub(super) fn versioned(record: &'a [u8], expected: u8) -> Result<Self, Malformed> {
         let malformed = |at| Malformed { at };
         let (head, rest) = record.split_first_chunk::<HEAD_BYTES>().ok_or(malformed(record.len()))?;
         let ([version, kind, flags], numbers) = head.split_first_chunk().ok_or(malformed(0))?;
-        if *version != VERSION {
+        if *version != expected {
             return Err(malformed(0));
         }
         let kind = Kind::from_code(*kind).ok_or(malformed(1))?;

@@ -4,6 +4,8 @@
 
 use crate::audit::entry::Pen;
 use crate::audit::entry::key;
+use crate::audit::keeping::Hold;
+use crate::audit::keeping::Pruned;
 use crate::ids::Digest;
 
 /// Something that happened to the log.
@@ -39,14 +41,27 @@ pub enum Kept<'a> {
         /// The new key, as a verifier key.
         key: &'a str,
     },
-    /// The oldest records are gone.
-    Prune {
-        /// The number of the first.
-        first: u64,
-        /// The number of the last.
-        last: u64,
-        /// `size` or `retention`.
-        reason: &'static str,
+    /// Records are gone.
+    Prune(&'a Pruned),
+    /// Records are held.
+    Hold {
+        /// `add`, or `stands` where it is said again.
+        action: &'static str,
+        /// Which, and why.
+        hold: &'a Hold,
+        /// The account of the machine that asked for it.
+        uid: u32,
+    },
+    /// They are held no longer.
+    Released {
+        /// The name of the hold.
+        hold: &'a str,
+        /// Why.
+        reason: &'a str,
+        /// Who is said to have asked for it.
+        by: &'a str,
+        /// The account of the machine that did.
+        uid: u32,
     },
     /// Records will not come to a place that they are sent to.
     NotShipped {
@@ -90,10 +105,28 @@ impl Kept<'_> {
                 pen.time(key!("after"), *after_ms);
             }
             Self::KeyRotated { key } => pen.text(key!("key"), key),
-            Self::Prune { first, last, reason } => {
+            Self::Prune(Pruned { first, last, reason, count, gone }) => {
                 pen.number(key!("first"), *first);
                 pen.number(key!("last"), *last);
                 pen.text(key!("reason"), reason);
+                if let Some(count) = count {
+                    pen.number(key!("count"), *count);
+                }
+                if let Some(gone) = gone.as_deref().and_then(Digest::parse) {
+                    pen.digest(key!("gone"), &gone);
+                }
+            }
+            Self::Hold { action, hold, uid } => {
+                pen.text(key!("action"), action);
+                encode_hold(hold, pen);
+                pen.number(key!("uid"), (*uid).into());
+            }
+            Self::Released { hold, reason, by, uid } => {
+                pen.text(key!("action"), "release");
+                pen.text(key!("hold"), hold);
+                pen.text(key!("reason"), reason);
+                pen.text(key!("by"), by);
+                pen.number(key!("uid"), (*uid).into());
             }
             Self::NotShipped { sink, first, last, count, reason } => {
                 pen.text(key!("sink"), sink);
@@ -118,9 +151,23 @@ impl Kept<'_> {
             Self::Crash { .. } => "crash",
             Self::ClockStepped { .. } => "clock_stepped",
             Self::KeyRotated { .. } => "key_rotated",
-            Self::Prune { .. } => "prune",
+            Self::Prune(_) => "prune",
+            Self::Hold { .. } | Self::Released { .. } => "hold",
             Self::NotShipped { .. } => "not_shipped",
             Self::RecordsLost { .. } => "records_lost",
         }
     }
+}
+
+fn encode_hold(hold: &Hold, pen: &mut Pen<'_>) {
+    pen.text(key!("hold"), &hold.hold);
+    pen.maybe_text(key!("tenant"), hold.tenant.as_deref());
+    pen.maybe_text(key!("class"), hold.class.as_deref());
+    for (key, time) in [(key!("since"), hold.since_ms), (key!("until"), hold.until_ms)] {
+        if let Some(time) = time {
+            pen.time(key, time);
+        }
+    }
+    pen.text(key!("reason"), &hold.reason);
+    pen.text(key!("by"), &hold.by);
 }

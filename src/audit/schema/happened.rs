@@ -130,14 +130,45 @@ pub enum Happened {
         /// The new key, as C2SP writes a verifier key.
         key: String,
     },
-    /// The oldest records are gone.
+    /// Records are gone, or what they said is.
     Prune {
-        /// The number of the first.
+        /// The number of the first: 0 where all up to the last are gone, the first of a segment where some of it are.
         first: u64,
         /// The number of the last.
         last: u64,
         /// `size` or `retention`.
         reason: String,
+        /// How many of the segment are gone by then; absent where all are.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        count: Option<u64>,
+        /// Which: the root (RFC 6962) of the tree over their numbers, each eight bytes with the little end first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gone: Option<String>,
+    },
+    /// Records may not go, or may again.
+    Hold {
+        /// `add`; `stands` where it is said again, for the record of its beginning goes; `release`.
+        action: String,
+        /// What it is called by.
+        hold: String,
+        /// Only records that concern this tenant or one below it; absent where all are meant.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tenant: Option<String>,
+        /// Only those that carry this data class or one within it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        class: Option<String>,
+        /// Only those of this time on. RFC 3339.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<String>,
+        /// Only those before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<String>,
+        /// What for.
+        reason: String,
+        /// Who is said to have asked for it.
+        by: String,
+        /// The account of the machine that did.
+        uid: u32,
     },
     /// Records of the log will not come to a place that they are sent to.
     NotShipped {

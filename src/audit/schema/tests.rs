@@ -11,6 +11,7 @@ use crate::audit::entry;
 use crate::audit::event::Event;
 use crate::audit::event::Kept;
 use crate::audit::frame;
+use crate::audit::keeping::Pruned;
 use crate::audit::record;
 use crate::audit::record::Decision;
 use crate::audit::record::Outcome;
@@ -337,6 +338,7 @@ fn every_event_reads_back_equal() {
 #[test]
 fn what_happened_to_the_log_itself_reads_back_equal() {
     let digest = Digest::of(b"");
+    let pruned = Pruned { first: 1, last: 2, reason: "size".into(), count: None, gone: None };
     read_back(&[
         (Event::Log(Kept::Idle), Happened::Idle),
         (
@@ -350,8 +352,8 @@ fn what_happened_to_the_log_itself_reads_back_equal() {
         ),
         (Event::Log(Kept::KeyRotated { key: "k" }), Happened::KeyRotated { key: "k".into() }),
         (
-            Event::Log(Kept::Prune { first: 1, last: 2, reason: "size" }),
-            Happened::Prune { first: 1, last: 2, reason: "size".into() },
+            Event::Log(Kept::Prune(&pruned)),
+            Happened::Prune { first: 1, last: 2, reason: "size".into(), count: None, gone: None },
         ),
         (
             Event::Log(Kept::NotShipped { sink: "siem", first: 3, last: 9, count: 7, reason: "pruned" }),
@@ -384,5 +386,6 @@ fn the_published_schema_is_the_generated_one() {
 }
 
 mod bounds;
+mod hold;
 mod reveal;
 mod shadow;

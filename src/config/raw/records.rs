@@ -23,6 +23,8 @@ pub(in crate::config) struct DecisionLog {
     pub(in crate::config) segment_age: Option<String>,
     /// Largest size of all segments together; the oldest go where they are more. Default: `16GiB`.
     pub(in crate::config) max_size: Option<String>,
+    /// How long records are kept.
+    pub(in crate::config) retention: Retention,
     /// How far two signed checkpoints are apart, at most `60s`. Default: `60s`.
     pub(in crate::config) checkpoint_every: Option<String>,
     /// Which requests wait for the device before the app sees them. The others' records are on it within 50 ms.
@@ -40,6 +42,41 @@ pub(in crate::config) struct DecisionLog {
     pub(in crate::config) ship: Vec<super::ship::Ship>,
     /// A file of its own that each use of `palisade reveal` is appended to.
     pub(in crate::config) reveal_file: Option<String>,
+}
+
+/// How long records are kept: `30d`, `8760h`.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(inline)]
+pub(in crate::config) struct Retention {
+    /// Those that nothing below names. Default: for ever.
+    pub(in crate::config) default: Option<String>,
+    /// Those in the books of these tenants and of the ones below them.
+    pub(in crate::config) tenants: Vec<OfTenant>,
+    /// Those that carry these data classes or ones within them, whosever they are; of several the longest.
+    pub(in crate::config) classes: Vec<OfClass>,
+}
+
+/// How long the records of a tenant are kept.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(inline)]
+pub(in crate::config) struct OfTenant {
+    /// The tenant. Required.
+    pub(in crate::config) tenant: Option<String>,
+    /// How long. Required.
+    pub(in crate::config) keep: Option<String>,
+}
+
+/// How long records with a data class are kept.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(inline)]
+pub(in crate::config) struct OfClass {
+    /// The data class. Required.
+    pub(in crate::config) class: Option<String>,
+    /// How long. Required.
+    pub(in crate::config) keep: Option<String>,
 }
 
 /// Which requests wait for the device.

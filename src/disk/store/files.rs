@@ -9,13 +9,22 @@ use std::io;
 use std::io::Write as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::path::PathBuf;
 use std::thread::JoinHandle;
 
+use crate::audit::edge;
+
 /// Roots of the bundles of the log's tree.
 pub(super) const BUNDLES: &str = "bundles";
+
+/// The holds that stand, so that whoever takes segments away need not read them all. The log's own events say the same.
+pub(super) const HOLDS: &str = "holds.json";
+
+/// The folder of what is asked of who has hold of the log.
+pub(in crate::disk) const ORDERS: &str = "orders";
 
 /// How hard segments are compressed.
 const ZSTD_LEVEL: i32 = 3;
@@ -57,6 +66,8 @@ pub(in crate::disk) trait Files {
     fn compress(&mut self, name: &str) -> io::Result<()>;
     /// Takes a file away.
     fn remove(&mut self, name: &str) -> io::Result<()>;
+    /// The account of the machine that a file is of.
+    fn owner(&self, name: &str) -> io::Result<u32>;
 }
 
 /// A folder of a real file system.
@@ -72,7 +83,7 @@ pub(in crate::disk) struct Folder {
 impl Folder {
     /// Makes the folder with what is in it where it is not there, and takes hold of it; `None` where another process has.
     pub(in crate::disk) fn take(root: &Path) -> io::Result<Option<Self>> {
-        for folder in ["segments", "heads", "keys", "snapshots", "blobs"] {
+        for folder in ["segments", "heads", "keys", "snapshots", "blobs", edge::FOLDER, ORDERS] {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(root.join(folder))?;
         }
         let lock = OpenOptions::new().create(true).append(true).mode(0o600).open(root.join("LOCK"))?;
@@ -212,5 +223,9 @@ impl Files for Folder {
 
     fn remove(&mut self, name: &str) -> io::Result<()> {
         fs::remove_file(self.root.join(name))
+    }
+
+    fn owner(&self, name: &str) -> io::Result<u32> {
+        fs::symlink_metadata(self.root.join(name)).map(|metadata| metadata.uid())
     }
 }

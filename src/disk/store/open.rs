@@ -7,6 +7,7 @@ use std::io;
 
 use crate::audit::entry::Entry;
 use crate::audit::entry::Value;
+use crate::audit::entry::Withheld;
 use crate::audit::event::Event;
 use crate::audit::event::Kept;
 use crate::audit::frame;
@@ -117,6 +118,7 @@ impl<F: Files> Store<F> {
             signed_ms: 0,
             signed_size: u64::MAX,
             again_ms: 0,
+            looked_ms: 0,
             told: Some(Vec::new()),
         };
         store.begun(&tail, before, now_ms).map_err(|error| Broken::File("segments".into(), error))?;
@@ -254,8 +256,8 @@ fn replay<F: Files>(
         while end.is_none_or(|end| seq < end) {
             let begin = reader.at();
             let Some(record) = reader.next() else { break };
-            let entry = record.ok().and_then(|record| Some((record, Entry::read(record).ok()?)));
-            let Some((record, entry)) = entry.filter(|(_, entry)| entry.seq == seq) else {
+            let record = record.ok().filter(|record| is_record(record, seq));
+            let Some(record) = record else {
                 // A torn end has nothing whole behind it; what has is damage, and no reason to forget the rest.
                 if goes_on(frames.get(begin..).unwrap_or_default(), seq) {
                     return Err(hole(seq));
@@ -269,7 +271,9 @@ fn replay<F: Files>(
             if seq == trees.size() {
                 grow(trees, bundles, record);
             }
-            tail.saw(&entry);
+            if let Ok(entry) = Entry::read(record) {
+                tail.saw(&entry);
+            }
             seq += 1;
         }
         match end {
@@ -286,6 +290,12 @@ fn replay<F: Files>(
     Ok(tail)
 }
 
+/// Is it the record of this number, or what is left of it?
+fn is_record(record: &[u8], seq: u64) -> bool {
+    let left = Withheld::read(record).map(|withheld| withheld.seq);
+    left.or_else(|| Entry::read(record).ok().map(|entry| entry.seq)) == Some(seq)
+}
+
 /// Is there a whole record with a higher number behind a broken frame?
 fn goes_on(frames: &[u8], seq: u64) -> bool {
     let length = frames.first_chunk().map_or(0, |length| u32::from_le_bytes(*length) as usize);
@@ -297,10 +307,11 @@ fn goes_on(frames: &[u8], seq: u64) -> bool {
 impl Tail {
     fn saw(&mut self, entry: &Entry<'_>) {
         self.time_ms = entry.time_ms;
-        // A seal and what follows a stop say nothing about how the program ended.
+        // A seal and what follows a stop say nothing about how the program ended, nor what others put on record while it was away; a
+        // crash that is on record is no second one.
         match entry.field("event") {
-            Some(Value::Text("stop", _)) => self.stopped = true,
-            Some(Value::Text("sealed" | "prune", _)) => {}
+            Some(Value::Text("stop" | "crash", _)) => self.stopped = true,
+            Some(Value::Text("sealed" | "prune" | "hold", _)) => {}
             Some(_) | None => self.stopped = false,
         }
     }

@@ -13,6 +13,7 @@ use crate::audit::note::Signed;
 use crate::disk::store::tests::shaky::Fault;
 use crate::disk::store::tests::shaky::Shaky;
 
+mod age;
 mod shaky;
 
 fn settings() -> StoreSettings {
@@ -23,6 +24,7 @@ fn settings() -> StoreSettings {
         segment_bytes: 2_000,
         segment_ms: 1_000_000,
         bytes_max: u64::MAX,
+        retention: crate::audit::keeping::Retention::default(),
         checkpoint_ms: 60_000,
     }
 }

@@ -10,6 +10,7 @@ fn beside(dir: &Path, lines: &Path) -> Sinks {
         segment_bytes: 64 << 10,
         segment_ms: 60_000,
         bytes_max: 1 << 30,
+        retention: crate::audit::keeping::Retention::default(),
         checkpoint_ms: 60_000,
     };
     Sinks { store: Some(store), ..file(lines) }

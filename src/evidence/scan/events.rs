@@ -6,7 +6,6 @@ use crate::audit::entry::Entry;
 use crate::audit::entry::Value;
 use crate::audit::heads::Sealed;
 use crate::audit::note::VerifierKey;
-use crate::limits;
 
 use super::super::folder::Segment;
 use super::super::folder::Unreadable;
@@ -41,13 +40,8 @@ impl Scan<'_> {
                     self.claims.announce(entry.seq, key);
                 }
             }
-            "prune" => {
-                if let (Some(first), Some(last)) = (number("first"), number("last"))
-                    && self.prunes.len() < limits::FINDINGS_MAX
-                {
-                    self.prunes.push((entry.seq, first, last));
-                }
-            }
+            "prune" if entry.book.is_empty() => self.prunings.said(entry),
+            "hold" if entry.book.is_empty() => self.standing.saw(entry),
             "records_lost" => {
                 let (first, _, count) = self.gaps.unwrap_or((entry.seq, entry.seq, 0));
                 self.gaps = Some((first, entry.seq, count.saturating_add(number("count").unwrap_or(0))));

@@ -1,0 +1,113 @@
+//! Puts acts of those who keep a log on record: by opening it, or by asking whoever has hold of it in a file beside it.
+//!
+//! Never: makes a log or a key; comes back without an error before the acts are signed.
+
+use std::fmt;
+use std::fs;
+use std::fs::OpenOptions;
+use std::io;
+use std::io::Write as _;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::audit::keeping::Order;
+use crate::limits;
+
+use super::OpenError;
+use super::StoreSettings;
+use super::now_ms;
+use super::open_store;
+use super::store::ORDERS;
+
+/// How long to wait before the answer is looked for again.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Acts were not put on record.
+#[derive(Debug)]
+pub enum NotPut {
+    /// There is no log.
+    NoLog(PathBuf),
+    /// The key that signs it is not here.
+    NoKey(PathBuf),
+    /// It could not be opened.
+    Open(OpenError),
+    /// A file could not be written.
+    File(PathBuf, io::Error),
+    /// Whoever has hold of the log did not answer.
+    Unanswered(PathBuf),
+}
+
+impl fmt::Display for NotPut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoLog(path) => write!(f, "`{}` is no directory of a log", path.display()),
+            Self::NoKey(path) => write!(
+                f,
+                "the key that signs `{}` is not in it: name the configuration with its `decision_log.key_file`",
+                path.display()
+            ),
+            Self::Open(why) => why.fmt(f),
+            Self::File(path, why) => write!(f, "`{}`: {why}", path.display()),
+            Self::Unanswered(path) => write!(
+                f,
+                "a process has hold of the log `{}` and puts nothing on record: is it a sidecar that runs?",
+                path.display()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for NotPut {}
+
+/// Puts acts on record, signed, whether or not a sidecar writes to the log.
+///
+/// # Errors
+/// When they are not on record.
+pub fn act(settings: &StoreSettings, order: &Order) -> Result<(), NotPut> {
+    let dir = &settings.dir;
+    if !dir.join("log.json").exists() {
+        return Err(NotPut::NoLog(dir.clone()));
+    }
+    match settings.key_file {
+        None if !dir.join("signing.key").exists() => return Err(NotPut::NoKey(dir.clone())),
+        None | Some(_) => {}
+    }
+    match open_store(settings) {
+        Err(OpenError::Taken(_)) => ask(dir, order),
+        Err(why) => Err(NotPut::Open(why)),
+        Ok(mut store) => {
+            let uid = rustix::process::getuid().as_raw();
+            store.act(order, uid, now_ms()).map_err(|why| NotPut::File(dir.clone(), why))
+        }
+    }
+}
+
+/// Asks whoever has hold of the log, and waits until the file is taken away.
+fn ask(dir: &Path, order: &Order) -> Result<(), NotPut> {
+    let folder = dir.join(ORDERS);
+    let failed = |why: io::Error| NotPut::File(folder.clone(), why);
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
+    let path = folder.join(format!("{:020}-{}.json", now_ms(), std::process::id()));
+    let beside = path.with_extension("tmp");
+    let bytes = serde_json::to_vec(order).map_err(|why| failed(why.into()))?;
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside).map_err(failed)?;
+    file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(failed)?;
+    fs::rename(&beside, &path).map_err(failed)?;
+    let end = Instant::now() + Duration::from_millis(limits::ORDER_WAIT_MS);
+    while path.exists() {
+        if Instant::now() > end {
+            // Nobody shall find it later.
+            return match fs::remove_file(&path) {
+                Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(()),
+                Ok(()) | Err(_) => Err(NotPut::Unanswered(dir.to_owned())),
+            };
+        }
+        std::thread::sleep(PAUSE);
+    }
+    Ok(())
+}

@@ -1,0 +1,54 @@
+//! Acts of those who keep the log, asked for in files beside it while a sidecar has hold of it: each is put on record and signed, and the
+//! file is taken away, which is the answer. Who may write into the log's directory may ask.
+//!
+//! Never: takes away a file before what it asks for is signed; does more than put it on record.
+
+use std::io;
+
+use crate::audit::event::Event;
+use crate::audit::keeping::Act;
+use crate::audit::keeping::Order;
+use crate::disk::store::Files;
+use crate::disk::store::Store;
+use crate::disk::store::files;
+use crate::limits;
+
+impl<F: Files> Store<F> {
+    /// Puts on record what is asked for.
+    pub(super) fn obey(&mut self, now_ms: u64) -> io::Result<()> {
+        for name in self.files.list(files::ORDERS)? {
+            let name = format!("{}/{name}", files::ORDERS);
+            if !name.ends_with(".json") || self.files.length(&name)? > limits::ORDER_BYTES_MAX {
+                continue;
+            }
+            let bytes = self.files.read(&name)?.unwrap_or_default();
+            match serde_json::from_slice(&bytes) {
+                Ok(order) => self.act(&order, self.files.owner(&name)?, now_ms)?,
+                Err(error) => {
+                    tracing::warn!(%error, name, "what was asked of the decision log cannot be read")
+                }
+            }
+            self.files.remove(&name)?;
+        }
+        Ok(())
+    }
+
+    /// Puts acts on record, asked for by this account of the machine, and signs them.
+    pub(in crate::disk) fn act(&mut self, order: &Order, uid: u32, now_ms: u64) -> io::Result<()> {
+        let mut holds = self.holds()?;
+        let before = holds.clone();
+        for act in &order.acts {
+            self.event(&Event::Log(act.event(uid)), now_ms)?;
+            match act {
+                Act::Hold(hold) | Act::Stands(hold) => holds.add(hold.clone()),
+                Act::Release { hold, .. } => drop(holds.release(hold)),
+                Act::Prune(_) => {}
+            }
+        }
+        self.sync(now_ms)?;
+        if holds != before {
+            self.files.replace(files::HOLDS, &serde_json::to_vec(&holds)?)?;
+        }
+        self.sign(now_ms)
+    }
+}
