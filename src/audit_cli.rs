@@ -28,6 +28,7 @@ mod keys;
 mod prove;
 mod prune;
 mod query;
+mod reading;
 mod reconcile;
 mod serve;
 mod tail;
@@ -253,7 +254,15 @@ impl Global {
             || cli::log_store(&self.of_palisade(), world).map_err(|(exit, why)| Refused(exit, why));
         match &self.log {
             Some(dir) if !self.config.exists() => Ok(StoreSettings::of(dir)),
-            Some(dir) => Ok(StoreSettings { dir: dir.clone(), ..of_config()? }),
+            Some(dir) => {
+                let of_config = of_config()?;
+                let same = |path: &PathBuf| path.canonicalize().ok();
+                // Another log, as that of readings, has a key of its own.
+                let own = same(dir) == same(&of_config.dir);
+                let (key_file, previous_key_file) =
+                    if own { (of_config.key_file, of_config.previous_key_file) } else { (None, None) };
+                Ok(StoreSettings { dir: dir.clone(), key_file, previous_key_file, ..of_config })
+            }
             None => of_config(),
         }
     }

@@ -12,6 +12,7 @@ mod folder;
 mod prove;
 mod prunings;
 mod read;
+mod readings;
 mod records;
 mod report;
 mod scan;

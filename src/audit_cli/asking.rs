@@ -16,6 +16,7 @@ use crate::cli::audits::Reading;
 use crate::cli::audits::Said;
 use crate::cli::now_ms;
 use crate::cli::times;
+use crate::disk;
 use crate::query::Books;
 use crate::query::Bounds;
 use crate::query::Engine;
@@ -31,8 +32,8 @@ pub(super) struct Scope {
     /// The archive. Default: `archive` in the log's directory.
     #[arg(long, value_name = "DIR")]
     archive: Option<PathBuf>,
-    /// Where this reading is put on record. Default: `reads.jsonl` in the log's directory.
-    #[arg(long, value_name = "FILE")]
+    /// The log that this reading is put on record in. Default: `reads` in the log's directory.
+    #[arg(long, value_name = "DIR")]
     reads: Option<PathBuf>,
     #[command(flatten)]
     reader: Reader,
@@ -125,7 +126,7 @@ impl Scope {
         let time = times::duration_ms(&self.timeout).map_err(Refused::usage)?;
         let bounds = Bounds { rows, time: Duration::from_millis(time), ..Bounds::default() };
         let open = |books: Books| Engine::open(&log, &archive, books, bounds).map_err(|why| refused(&why));
-        let reads = self.reads.clone().unwrap_or_else(|| log.join("reads.jsonl"));
+        let reads = self.reads.clone().unwrap_or_else(|| log.join(disk::READINGS));
         let (mut said, mut books) = (Said::default(), Books::All);
         if self.reader.is_named() || !self.tenant.is_empty() {
             let known = open(Books::All)?.books().map_err(|why| refused(&why))?;

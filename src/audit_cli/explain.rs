@@ -2,11 +2,13 @@
 //!
 //! Never: takes a policy of today for one of then, or calls a record proven that no checkpoint covers.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::Value as Json;
 use serde_json::json;
 
+use crate::audit::entry::Entry;
 use crate::cli::Exit;
 use crate::cli::Out;
 use crate::cli::World;
@@ -31,16 +33,19 @@ use crate::snapshot::Past;
 use super::Global;
 use super::Refused;
 use super::prove::as_json;
+use super::reading::Reads;
 
 pub(super) const AFTER: &str = "\
 Examples:
   palisade-audit explain 0194f0c2-7d3e-7c00-8000-5e0c6b1d2a3f
   palisade-audit explain 0194f0c2-7d3e-7c00-8000-5e0c6b1d2a3f -o json | jq .policies
+  palisade-audit explain 0194f0c2-7d3e-7c00-8000-5e0c6b1d2a3f --as rita --as-tenant acme --as-roles auditor
 
 The id is what the app and the caller were told as `x-palisade-decision-id`. Policies are shown as the snapshot of that day has
 them, which is kept with the log; `proof` says whether a signed checkpoint covers the record.
 
-Exit codes: 0; 1 the log cannot be read; 2 there is no such decision; 6 the record is not what was signed.";
+Exit codes: 0; 1 the log cannot be read; 2 there is no such decision; 6 the record is not what was signed; 10 the
+policies let it not be read.";
 
 /// What `explain` takes.
 #[derive(Debug, clap::Args)]
@@ -48,6 +53,8 @@ pub(super) struct Arguments {
     /// The id of the decision.
     #[arg(value_name = "ID")]
     id: String,
+    #[command(flatten)]
+    reads: Reads,
 }
 
 /// Whether the record is proven.
@@ -71,15 +78,29 @@ pub(super) fn explain(
     let log = global.log(world)?;
     let folder = Folder::open(&log).map_err(Refused::internal)?;
     let found = evidence::of_decision(&folder, id).map_err(Refused::internal)?;
-    let records: Vec<(u64, Json)> =
-        found.iter().filter_map(|(seq, record)| Some((*seq, as_json(record)?))).collect();
-    let is_whole = |kind: &str, record: &Json| {
-        record.get("type").and_then(Json::as_str) == Some(kind) && record.get("mirror").is_none()
+    let books: BTreeSet<String> = found.iter().filter_map(|(_, record)| book(record)).collect();
+    let mut allowed = arguments.reads.may((global, &log), &books, world, out)?;
+    let (statement, tenants) = (format!("explain {}", arguments.id), books.into_iter().collect::<Vec<_>>());
+    let may = |record: &[u8]| book(record).is_some_and(|book| allowed.holds(&book));
+    let records: Vec<(u64, Json)> = found
+        .iter()
+        .filter(|(_, record)| may(record))
+        .filter_map(|(seq, record)| Some((*seq, as_json(record)?)))
+        .collect();
+    let is_of = |kind: &str, record: &Json| record.get("type").and_then(Json::as_str) == Some(kind);
+    let is_whole = |record: &Json| record.get("mirror").is_none();
+    // Whoever may read the data's owner alone is shown that tenant's copy.
+    let of = |kind: &str| {
+        let mut all = records.iter().filter(|(_, record)| is_of(kind, record));
+        all.clone().find(|(_, record)| is_whole(record)).or_else(|| all.next())
     };
-    let of = |kind: &str| records.iter().find(|(_, record)| is_whole(kind, record));
+    if records.is_empty() && !found.is_empty() {
+        return Err(allowed.refused(&statement, &tenants));
+    }
     let Some((seq, decision)) = of("decision") else {
         return Err(Refused::usage(format!("the log has no decision `{}`", arguments.id)));
     };
+    allowed.record(&statement, &tenants, records.len() as u64)?;
     let proof = proof(&folder, *seq);
     let policies = policies(&log, decision);
     let (outcome, shadow) = (of("outcome").map(|(_, record)| record), of("shadow").map(|(_, record)| record));
@@ -103,6 +124,11 @@ pub(super) fn explain(
         out.line(&format!("{}\n  {}", paint(BOLD, "proof"), proof.line(*seq)));
     }
     Ok(if matches!(proof, Proof::Fails(_)) { Exit::Audit } else { Exit::Ok })
+}
+
+/// The tenant in whose book a record stands.
+fn book(record: &[u8]) -> Option<String> {
+    Entry::read(record).ok().map(|entry| entry.book.to_owned())
 }
 
 fn proof(folder: &Folder, seq: u64) -> Proof {

@@ -2,6 +2,7 @@
 //!
 //! Never: puts a record of another book into the folder, or calls a folder whole before its manifest stands in it.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::io::BufWriter;
@@ -40,6 +41,7 @@ use crate::limits;
 use super::Global;
 use super::Refused;
 use super::prove;
+use super::reading::Reads;
 
 pub(super) const AFTER: &str = "\
 Examples:
@@ -52,7 +54,7 @@ in the log), the proof that none of them is left out or changed (proof.json, sea
 manifest with the SHA-256 of each file, and a README that says how to check all of it with Python and OpenSSL alone.
 
 Exit codes: 0; 1 the log cannot be read or the folder not written; 2 usage, or nothing of that tenant is sealed and signed yet; 6 the log is
-not what was signed.";
+not what was signed; 10 the policies let the book not be read.";
 
 /// What `export` takes.
 #[derive(Debug, clap::Args)]
@@ -72,6 +74,8 @@ pub(super) struct Arguments {
     /// How the rows are written.
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Rows::Jsonl)]
     format: Rows,
+    #[command(flatten)]
+    reads: Reads,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -101,12 +105,23 @@ pub(super) fn export(
     let to = &arguments.out;
     let unwritten =
         |why: io::Error| Refused::internal(format!("`{}` cannot be written: {why}", to.display()));
+    let tenants = [arguments.tenant.clone()];
+    let mut allowed = arguments.reads.may((global, &log), &BTreeSet::from(tenants.clone()), world, out)?;
+    let statement = format!("export {}", to.display());
+    if !allowed.holds(&arguments.tenant) {
+        return Err(allowed.refused(&statement, &tenants));
+    }
     std::fs::create_dir(to).map_err(|why| {
         let is_there = why.kind() == io::ErrorKind::AlreadyExists;
         if is_there { Refused::usage(format!("`{}` is there already", to.display())) } else { unwritten(why) }
     })?;
     let folder = Folder::open(&log).map_err(Refused::internal)?;
     let case = rows(&log, &folder, arguments, time).map_err(refused)?;
+    if let Err(why) = allowed.record(&statement, &tenants, case.stretch.to - case.stretch.from) {
+        // What is not on record is not handed over.
+        std::fs::remove_dir_all(to).map_err(unwritten)?;
+        return Err(why);
+    }
     proofs(&folder, &arguments.tenant, &case, to)?;
     let manifest = manifest(arguments, &folder, &case, now).map_err(unwritten)?;
     let text = formats::pretty(&manifest);

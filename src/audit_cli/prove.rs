@@ -2,6 +2,7 @@
 //!
 //! Never: prints a proof that does not hold.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use base64::Engine as _;
@@ -9,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use crate::audit::entry;
+use crate::audit::entry::Entry;
 use crate::cli::Exit;
 use crate::cli::Out;
 use crate::cli::World;
@@ -21,6 +23,7 @@ use crate::ids::DecisionId;
 use super::Global;
 use super::Output;
 use super::Refused;
+use super::reading::Reads;
 
 pub(super) const AFTER: &str = "\
 Examples:
@@ -32,7 +35,7 @@ What is printed is a C2SP tlog-proof: the record's number, the path to the root,
 are the leaf; --record keeps them. `check-proof`, or the few lines of Python in the manual, check both without the log.
 
 Exit codes: 0; 1 the log cannot be read; 2 there is no such record, or nothing signed covers it yet; 6 the log is not what was
-signed.";
+signed; 10 the policies let it not be read.";
 
 /// What `prove` takes.
 #[derive(Debug, clap::Args)]
@@ -43,6 +46,8 @@ pub(super) struct Arguments {
     /// Keep the record's bytes in this file.
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
+    #[command(flatten)]
+    reads: Reads,
 }
 
 pub(super) fn prove(
@@ -51,7 +56,8 @@ pub(super) fn prove(
     world: &World<'_>,
     out: &mut Out,
 ) -> Result<Exit, Refused> {
-    let folder = Folder::open(&global.log(world)?).map_err(Refused::internal)?;
+    let log = global.log(world)?;
+    let folder = Folder::open(&log).map_err(Refused::internal)?;
     let seq = match (arguments.id.parse::<u64>(), DecisionId::parse(&arguments.id)) {
         (Ok(seq), _) => seq,
         (Err(_), Some(id)) => evidence::find(&folder, id).map_err(refused)?,
@@ -63,6 +69,14 @@ pub(super) fn prove(
         }
     };
     let proven = evidence::prove(&folder, seq).map_err(refused)?;
+    let book = Entry::read(&proven.record).map_or_else(|_| String::new(), |entry| entry.book.to_owned());
+    let (books, tenants) = (BTreeSet::from([book.clone()]), [book.clone()]);
+    let mut allowed = arguments.reads.may((global, &log), &books, world, out)?;
+    let statement = format!("prove {}", arguments.id);
+    if !allowed.holds(&book) {
+        return Err(allowed.refused(&statement, &tenants));
+    }
+    allowed.record(&statement, &tenants, 1)?;
     if let Some(path) = &arguments.record {
         std::fs::write(path, &proven.record)
             .map_err(|why| Refused::internal(format!("`{}` cannot be written: {why}", path.display())))?;

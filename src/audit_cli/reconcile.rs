@@ -4,6 +4,7 @@
 //! in `x-palisade-decision-id`, so an access log that writes it down can be held against the records.
 //! Never: takes a line without an id for one that is on record.
 
+use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::io::BufRead;
 use std::io::BufReader;
@@ -33,6 +34,7 @@ use crate::limits;
 
 use super::Global;
 use super::Refused;
+use super::reading::Reads;
 
 pub(super) const AFTER: &str = "\
 Examples:
@@ -43,7 +45,8 @@ Have the app or what serves it write the header `x-palisade-decision-id` into it
 line counts. A request that the app saw and that no record allows came past Palisade, or its record is gone. One that is on record
 and the app did not see may have failed on its way; its outcome says so. A line without an id came past Palisade, or is no request.
 
-Exit codes: 0 each request that the app saw is on record; 1 a file cannot be read; 2 usage; 6 some are not.";
+Exit codes: 0 each request that the app saw is on record; 1 a file cannot be read; 2 usage; 6 some are not; 10 the policies
+let not every book be read.";
 
 /// What `reconcile` takes.
 #[derive(Debug, clap::Args)]
@@ -57,6 +60,8 @@ pub(super) struct Arguments {
     /// Only requests before then.
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
+    #[command(flatten)]
+    reads: Reads,
 }
 
 /// What is known of an id.
@@ -89,7 +94,16 @@ pub(super) fn reconcile(
         text.as_deref().map(|text| times::moment(text, now)).transpose().map_err(Refused::usage)
     };
     let time = moment(&arguments.since)?.unwrap_or(0)..moment(&arguments.until)?.unwrap_or(u64::MAX);
-    let folder = Folder::open(&global.log(world)?).map_err(Refused::internal)?;
+    let log = global.log(world)?;
+    let folder = Folder::open(&log).map_err(Refused::internal)?;
+    let books = books(&folder, &time)?;
+    let mut allowed = arguments.reads.may((global, &log), &books, world, out)?;
+    let (statement, tenants) = ("reconcile", books.iter().cloned().collect::<Vec<_>>());
+    // Its answer is of all that the app saw: of some books alone it would call the others' requests unrecorded.
+    if let Some(book) = books.iter().find(|book| !book.is_empty() && !allowed.holds(book)) {
+        let Refused(exit, why) = allowed.refused(statement, &tenants);
+        return Err(Refused(exit, format!("not every book may be read, as that of `{book}`: {why}")));
+    }
     let mut found = Found::default();
     let path = &arguments.access_log;
     let unreadable =
@@ -102,12 +116,27 @@ pub(super) fn reconcile(
     .map_err(unreadable)?;
     found.records(&folder, &time)?;
     let told = found.told();
+    allowed.record(statement, &tenants, found.ids.len() as u64)?;
     if global.is_json() {
         out.raw(formats::pretty(&told.json()).as_bytes());
     } else {
         told.pretty(out);
     }
     Ok(if told.unrecorded.0 == 0 { Exit::Ok } else { Exit::Audit })
+}
+
+/// The books with a decision of this time.
+fn books(folder: &Folder, time: &Range<u64>) -> Result<BTreeSet<String>, Refused> {
+    let mut books = BTreeSet::new();
+    evidence::each(folder, 0..u64::MAX, &mut |entry, _| {
+        let meant = entry.kind == Kind::Decision && time.contains(&entry.time_ms);
+        if meant && !books.contains(entry.book) {
+            books.insert(entry.book.to_owned());
+        }
+        true
+    })
+    .map_err(Refused::internal)?;
+    Ok(books)
 }
 
 impl Found {

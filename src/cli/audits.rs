@@ -132,7 +132,7 @@ impl Reader {
             .map_err(|why| (Exit::Usage, why))
     }
 
-    /// Puts a reading on record, before anything of it is printed.
+    /// Puts a reading on record, in the log of readings of this directory, before anything of it is printed.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -226,6 +226,6 @@ impl Who<'_> {
             claimed: &claimed,
             reasons: &reasons,
         });
-        disk::put(at, &event).map_err(|error| format!("nothing is shown that is not on record: {error}"))
+        disk::put_in(at, &event).map_err(|error| format!("nothing is shown that is not on record: {error}"))
     }
 }

@@ -173,6 +173,7 @@ impl Disagreements {
             | Happened::Stop
             | Happened::ReloadRefused { .. }
             | Happened::Hold { .. }
+            | Happened::Readings { .. }
             | Happened::NotShipped { .. }
             | Happened::Reveal(_)
             | Happened::Query(_)

@@ -12,6 +12,7 @@ mod files;
 mod keep;
 mod open;
 mod orders;
+mod readings;
 
 use std::io;
 use std::path::Path;
@@ -28,6 +29,7 @@ use crate::audit::heads::Trees;
 use crate::audit::keeping::Retention;
 use crate::audit::note::Signer;
 use crate::audit::tree::BUNDLE_LEAVES;
+use crate::audit::tree::Hash;
 use crate::ids::Digest;
 use crate::limits;
 
@@ -99,6 +101,8 @@ pub(super) struct Store<F: Files> {
     again_ms: u64,
     /// When it was last looked for orders.
     looked_ms: u64,
+    /// The head of the log of readings, as it was last put on record.
+    readings: Option<(u64, Hash)>,
     /// What came to the device since it was last told, where somebody is.
     told: Option<Vec<u8>>,
 }
@@ -277,6 +281,7 @@ impl<F: Files> Store<F> {
         if since(self.signed_ms, now_ms) < self.settings.checkpoint_ms {
             return Ok(());
         }
+        self.note_readings(now_ms)?;
         if self.signed_size == self.next {
             // A quiet minute is on record too, or nobody could tell it from one that was cut off.
             self.event(&Event::Log(Kept::Idle), now_ms)?;
@@ -328,6 +333,7 @@ impl<F: Files> Store<F> {
 
     /// Ends the log's use: all is on the device, sealed and signed.
     pub(super) fn close(&mut self, now_ms: u64) -> io::Result<()> {
+        self.note_readings(now_ms)?;
         if self.segment.is_some() { self.seal(now_ms) } else { self.sign(now_ms) }
     }
 }

@@ -25,6 +25,9 @@ use crate::limits;
 /// The file of the newest checkpoint that a witness cosigned.
 pub(super) const COSIGNED: &str = "checkpoint.cosigned";
 
+/// The folder of the log of readings.
+const READINGS: &str = "reads";
+
 /// The file of the holds that stand.
 const HOLDS: &str = "holds.json";
 
@@ -116,6 +119,15 @@ impl Folder {
     #[must_use]
     pub fn origin(&self) -> &str {
         &self.origin
+    }
+
+    /// The log of readings beside it; `None` where there is none.
+    ///
+    /// # Errors
+    /// When what is there is none.
+    pub fn readings(&self) -> Result<Option<Self>, Unreadable> {
+        let path = self.at(READINGS);
+        if path.exists() { Self::open(&path).map(Some) } else { Ok(None) }
     }
 
     /// Where a file of it is.

@@ -31,6 +31,8 @@ pub enum What {
     Pruned,
     /// Records could not be written at the time, and a record says so.
     Gap,
+    /// The log of readings is not what was put on record of it.
+    Reads,
     /// A hold stands on record and not in the file that those go by who take records away.
     Hold,
 }
@@ -52,6 +54,7 @@ impl What {
             Self::BadCheckpoint => "BAD-CHECKPOINT",
             Self::Pruned => "PRUNED",
             Self::Gap => "GAP",
+            Self::Reads => "READS",
             Self::Hold => "HOLD",
         }
     }
@@ -63,6 +66,7 @@ impl What {
             | Self::Forked
             | Self::RolledBack
             | Self::BadCheckpoint
+            | Self::Reads
             | Self::Hold => Class::Integrity,
             Self::Missing | Self::Truncated | Self::MissingSegment => Class::Incomplete,
             Self::Unsigned => Class::Unsigned,

@@ -20,6 +20,7 @@ use super::folder::Segment;
 use super::folder::Unreadable;
 use super::prove::Left;
 use super::prunings::Prunings;
+use super::readings::Readings;
 use super::report::Class;
 use super::report::Finding;
 use super::report::Report;
@@ -58,6 +59,7 @@ pub(super) struct Scan<'a> {
     holes: Vec<Hole>,
     prunings: Prunings,
     standing: Standing,
+    readings: Readings,
     /// The first and last record that tells of a gap, and how many records were lost.
     gaps: Option<(u64, u64, u64)>,
     /// Bytes that are no frame, before the next record.
@@ -106,6 +108,7 @@ impl<'a> Scan<'a> {
             holes,
             prunings: Prunings::default(),
             standing,
+            readings: Readings::default(),
             gaps: None,
             flaw: None,
             unlike: Vec::new(),
@@ -289,6 +292,7 @@ impl<'a> Scan<'a> {
         if self.asked.since.is_none() {
             self.standing.tell(signed, &mut self.report);
         }
+        self.readings.tell(self.folder, signed, &mut self.report)?;
         for (first, last, detail) in std::mem::take(&mut self.unlike) {
             if !self.report.follows(first, last) {
                 self.report.add(What::Modified, first.max(self.report.from), last, detail);

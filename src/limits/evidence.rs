@@ -87,3 +87,7 @@ pub const EDGE_BYTES_MAX: usize = 255 * 32;
 pub const SEGMENT_BYTES: u64 = 64 << 20;
 /// How far two of its checkpoints are apart at most, in milliseconds.
 pub const CHECKPOINT_MS: u64 = 60_000;
+/// A segment of the log of readings is closed once it has so many bytes: it is read again for each reading.
+pub const READINGS_SEGMENT_BYTES: u64 = 1 << 20;
+/// How many of the heads of that log are looked at, the newest: those that no checkpoint covers yet are of a minute.
+pub const READINGS_HEADS: usize = 1_024;

@@ -63,6 +63,13 @@ pub enum Kept<'a> {
         /// The account of the machine that did.
         uid: u32,
     },
+    /// What the log of readings was, beside this one.
+    Readings {
+        /// How many records it had.
+        records: u64,
+        /// The root of its tree.
+        root: &'a Digest,
+    },
     /// Records will not come to a place that they are sent to.
     NotShipped {
         /// The name of that place.
@@ -128,6 +135,10 @@ impl Kept<'_> {
                 pen.text(key!("by"), by);
                 pen.number(key!("uid"), (*uid).into());
             }
+            Self::Readings { records, root } => {
+                pen.number(key!("records"), *records);
+                pen.digest(key!("root"), root);
+            }
             Self::NotShipped { sink, first, last, count, reason } => {
                 pen.text(key!("sink"), sink);
                 pen.number(key!("first"), *first);
@@ -153,6 +164,7 @@ impl Kept<'_> {
             Self::KeyRotated { .. } => "key_rotated",
             Self::Prune(_) => "prune",
             Self::Hold { .. } | Self::Released { .. } => "hold",
+            Self::Readings { .. } => "readings",
             Self::NotShipped { .. } => "not_shipped",
             Self::RecordsLost { .. } => "records_lost",
         }

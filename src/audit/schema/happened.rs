@@ -170,6 +170,13 @@ pub enum Happened {
         /// The account of the machine that did.
         uid: u32,
     },
+    /// What the log of readings was, beside this one: no reading that it has can be taken away unseen.
+    Readings {
+        /// How many records it had.
+        records: u64,
+        /// The root (RFC 6962) of its tree.
+        root: String,
+    },
     /// Records of the log will not come to a place that they are sent to.
     NotShipped {
         /// The name of that place.

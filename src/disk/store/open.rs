@@ -119,6 +119,7 @@ impl<F: Files> Store<F> {
             signed_size: u64::MAX,
             again_ms: 0,
             looked_ms: 0,
+            readings: None,
             told: Some(Vec::new()),
         };
         store.begun(&tail, before, now_ms).map_err(|error| Broken::File("segments".into(), error))?;
@@ -311,7 +312,7 @@ impl Tail {
         // crash that is on record is no second one.
         match entry.field("event") {
             Some(Value::Text("stop" | "crash", _)) => self.stopped = true,
-            Some(Value::Text("sealed" | "prune" | "hold", _)) => {}
+            Some(Value::Text("sealed" | "prune" | "hold" | "query", _)) => {}
             Some(_) | None => self.stopped = false,
         }
     }

@@ -41,6 +41,7 @@ impl Scan<'_> {
                 }
             }
             "prune" if entry.book.is_empty() => self.prunings.said(entry),
+            "readings" if entry.book.is_empty() => self.readings.saw(entry),
             "hold" if entry.book.is_empty() => self.standing.saw(entry),
             "records_lost" => {
                 let (first, _, count) = self.gaps.unwrap_or((entry.seq, entry.seq, 0));

@@ -50,7 +50,7 @@ fn a_hold_reads_back_from_its_event_as_it_was_and_ends_by_its_name() {
 }
 
 #[test]
-fn what_goes_within_a_segment_reads_back_equal() {
+fn what_goes_within_a_segment_and_the_head_of_the_readings_read_back_equal() {
     let digest = Digest::of(b"");
     let gone = Some(digest.to_string());
     let withheld =
@@ -58,5 +58,9 @@ fn what_goes_within_a_segment_reads_back_equal() {
     read_back(&[(
         Event::Log(Kept::Prune(&withheld)),
         Happened::Prune { first: 1, last: 2, reason: "size".into(), count: Some(1), gone },
+    )]);
+    read_back(&[(
+        Event::Log(Kept::Readings { records: 5, root: &digest }),
+        Happened::Readings { records: 5, root: digest.to_string() },
     )]);
 }
