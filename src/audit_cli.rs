@@ -21,6 +21,7 @@ mod asking;
 mod check_proof;
 mod checkpoint;
 mod compact;
+mod erase;
 mod explain;
 mod export;
 mod hold;
@@ -49,6 +50,7 @@ Examples:
   palisade-audit checkpoint > friday.checkpoint      keep it where nobody who can write the log can
   palisade-audit prune                               what would go by `decision_log.retention`; with --yes it goes
   palisade-audit hold add case-42 --tenant acme --by legal --reason lawsuit
+  palisade-audit erase --tenant acme --principal ann --by dpo --reason request-17
   palisade-audit witness https://witness.example.com --key witness.vkey
 
 `palisade audit` runs this program. Exit codes: 0 ok, 1 internal, 2 usage, 3 invalid configuration, 5 a bound was passed, 6 the log or
@@ -150,6 +152,9 @@ enum Verb {
     /// Hold records for as long as somebody needs them: they do not go by age, size or erasure.
     #[command(after_help = hold::AFTER)]
     Hold(hold::Arguments),
+    /// Take away all that names a person, in the log, its archive, its readings and the kept snapshots.
+    #[command(after_help = erase::AFTER)]
+    Erase(erase::Arguments),
     /// Print the newest signed checkpoint.
     #[command(after_help = checkpoint::AFTER)]
     Checkpoint(checkpoint::Arguments),
@@ -212,6 +217,7 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
         Verb::Reconcile(arguments) => reconcile::reconcile(global, arguments, world, out),
         Verb::Prune(arguments) => prune::prune(global, arguments, world, out),
         Verb::Hold(arguments) => hold::hold(global, arguments, world, out),
+        Verb::Erase(arguments) => erase::erase(global, arguments, world, out),
         Verb::CheckProof(arguments) => check_proof::check_proof(global, arguments, out),
         Verb::Checkpoint(arguments) => checkpoint::checkpoint(global, arguments, world, out),
         Verb::Serve(arguments) => serve::serve(global, arguments, world, out),

@@ -17,6 +17,7 @@ use crate::audit::entry::Malformed;
 use crate::audit::keeping::Facts;
 use crate::audit::keeping::Fate;
 use crate::audit::keeping::Holds;
+use crate::audit::keeping::Person;
 use crate::audit::keeping::Retention;
 use crate::evidence::Folder;
 use crate::evidence::Left;
@@ -36,6 +37,8 @@ pub struct Rules {
     pub holds: Holds,
     /// The time, in milliseconds since 1970.
     pub now_ms: u64,
+    /// Somebody all of whose records go, whatever their age; then nothing else does.
+    pub person: Option<Person>,
 }
 
 impl Rules {
@@ -44,8 +47,15 @@ impl Rules {
     /// # Errors
     /// Where it is none.
     pub fn fate(&self, record: &[u8]) -> Result<Fate<'_>, Malformed> {
-        let facts = Facts::of(&Entry::read(record)?)?;
-        Ok(self.retention.fate(&facts, &self.holds, self.now_ms))
+        let entry = Entry::read(record)?;
+        let facts = Facts::of(&entry)?;
+        let Some(person) = &self.person else {
+            return Ok(self.retention.fate(&facts, &self.holds, self.now_ms));
+        };
+        if !person.is_in(&entry, &facts)? {
+            return Ok(Fate::Kept);
+        }
+        Ok(self.holds.on(&facts).map_or(Fate::Due, |hold| Fate::Held(&hold.hold)))
     }
 }
 

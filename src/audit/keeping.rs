@@ -5,6 +5,7 @@
 mod act;
 mod facts;
 mod hold;
+mod person;
 #[cfg(test)]
 mod tests;
 
@@ -12,12 +13,14 @@ use crate::ids::ClassName;
 use crate::ids::TenantPath;
 
 pub use act::Act;
+pub use act::Erased;
 pub use act::Order;
 pub use act::Pruned;
 pub use act::number_leaf;
 pub use facts::Facts;
 pub use hold::Hold;
 pub use hold::Holds;
+pub use person::Person;
 
 /// How long records are kept, in milliseconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

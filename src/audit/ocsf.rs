@@ -118,7 +118,7 @@ fn lifecycle(fields: &mut Fields) -> Fields {
     };
     let severity = match &*name {
         // What an auditor asks about: records are gone, or an edit was not taken.
-        "records_lost" | "crash" | "torn_tail" | "prune" | "not_shipped" | "hold" => 3,
+        "records_lost" | "crash" | "torn_tail" | "prune" | "not_shipped" | "hold" | "erase" => 3,
         "reload_refused" | "shadow_refused" | "clock_stepped" | "reveal" => 2,
         _ => 1,
     };

@@ -74,7 +74,7 @@ pub(super) fn prune(
     let folder = Folder::open(&store.dir).map_err(Refused::internal)?;
     let place = arguments.archive.clone().unwrap_or_else(|| store.dir.join("archive"));
     let holds = keeping::holds(&folder).map_err(Refused::internal)?;
-    let rules = Rules { retention: store.retention.clone(), holds, now_ms: now_ms() };
+    let rules = Rules { retention: store.retention.clone(), holds, now_ms: now_ms(), person: None };
     let size = evidence::newest(&folder).map_or(0, |(_, head)| head.size);
     let mut progress = Progress::new("looked at", usize::try_from(size).unwrap_or(usize::MAX));
     let mut tell = |records: u64| progress.at(usize::try_from(records).unwrap_or(usize::MAX));
@@ -86,7 +86,7 @@ pub(super) fn prune(
         archive::cuts(&place, folder.log_id(), before_us(&rules), &mut due).map_err(Refused::internal)?;
     let goes = !plan.is_empty() || !rows.is_empty();
     if arguments.yes && goes {
-        let mut acts = plan.acts(&rules.holds);
+        let mut acts = plan.acts(&rules.holds, "retention");
         acts.extend(of_archive(&rows));
         disk::act(&store, &Order { acts }).map_err(Refused::internal)?;
         keeping::apply(&folder, &plan, &rules).map_err(refused)?;
@@ -98,7 +98,7 @@ pub(super) fn prune(
     Ok(Exit::Ok)
 }
 
-fn refused(why: NotPruned) -> Refused {
+pub(super) fn refused(why: NotPruned) -> Refused {
     let exit = match why {
         NotPruned::Damaged(_) => Exit::Audit,
         NotPruned::Unreadable(_) | NotPruned::File(..) => Exit::Internal,
@@ -113,7 +113,7 @@ fn before_us(rules: &Rules) -> i64 {
 }
 
 /// What is put on record of the rows that go from the archive.
-fn of_archive(cuts: &[Cut]) -> Option<Act> {
+pub(super) fn of_archive(cuts: &[Cut]) -> Option<Act> {
     let mut numbers: Vec<u64> = cuts.iter().flat_map(|cut| cut.numbers.iter().copied()).collect();
     numbers.sort_unstable();
     let (first, last) = (*numbers.first()?, *numbers.last()?);

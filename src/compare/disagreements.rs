@@ -172,6 +172,7 @@ impl Disagreements {
             | Happened::Start { .. }
             | Happened::Stop
             | Happened::ReloadRefused { .. }
+            | Happened::Erase { .. }
             | Happened::Hold { .. }
             | Happened::Readings { .. }
             | Happened::NotShipped { .. }

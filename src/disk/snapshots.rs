@@ -4,6 +4,7 @@
 //! Never: keeps a secret: it is given only what the digest that records name is made of. Never gives back a snapshot whose
 //! parts do not make up its digest.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -123,6 +124,64 @@ impl Snapshots {
             return Err(Unkept::Bad(list));
         }
         Ok(parts)
+    }
+}
+
+impl Snapshots {
+    /// The kept snapshots of which a part is like this.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn with(&self, is: &dyn Fn(&[u8]) -> bool) -> Result<Vec<Digest>, Unkept> {
+        let mut found = Vec::new();
+        for digest in self.all()? {
+            if self.read(&digest)?.iter().any(|part| is(part)) {
+                found.push(digest);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Forgets snapshots, and each part that is of no other.
+    ///
+    /// # Errors
+    /// When a file cannot be read or taken away.
+    pub fn forget(&self, gone: &[Digest]) -> Result<(), Unkept> {
+        let (mut of_gone, mut of_others) = (BTreeSet::new(), BTreeSet::new());
+        for digest in self.all()? {
+            let list = self.list(&digest);
+            let bytes = file::bytes(&list, limits::SNAPSHOT_PART_BYTES_MAX)
+                .map_err(|error| Unkept::File(list.clone(), error))?;
+            let listed: Listed = serde_json::from_slice(&bytes).map_err(|_| Unkept::Bad(list))?;
+            let into = if gone.contains(&digest) { &mut of_gone } else { &mut of_others };
+            into.extend(listed.parts);
+        }
+        let lists = gone.iter().map(|digest| self.list(digest));
+        let parts = of_gone.difference(&of_others).map(|name| self.blob(name));
+        for path in lists.chain(parts) {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(Unkept::File(path, error));
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn all(&self) -> Result<Vec<Digest>, Unkept> {
+        let folder = self.root.join("snapshots");
+        let failed = |error| Unkept::File(folder.clone(), error);
+        let mut all = Vec::new();
+        let entries = match fs::read_dir(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(all),
+            entries => entries.map_err(failed)?,
+        };
+        for entry in entries {
+            let name = entry.map_err(failed)?.file_name();
+            all.extend(name.to_str().and_then(|name| name.strip_suffix(".json")).and_then(Digest::parse));
+        }
+        Ok(all)
     }
 }
 

@@ -79,19 +79,19 @@ impl Plan {
 
     /// What is put on record before any of it goes.
     #[must_use]
-    pub fn acts(&self, holds: &Holds) -> Vec<Act> {
+    pub fn acts(&self, holds: &Holds, reason: &str) -> Vec<Act> {
         let again = self.again.iter().filter_map(|name| holds.get(name).cloned().map(Act::Stands));
         let within = self.within.iter().map(|goes| {
             Act::Prune(Pruned {
                 first: goes.segment.first,
                 last: goes.last,
-                reason: "retention".to_owned(),
+                reason: reason.to_owned(),
                 count: Some(goes.gone.size()),
                 gone: Some(Digest::from_bytes(goes.gone.root()).to_string()),
             })
         });
         let whole = self.boundary.checked_sub(1).map(|last| {
-            let reason = "retention".to_owned();
+            let reason = reason.to_owned();
             Act::Prune(Pruned { first: 0, last, reason, count: None, gone: None })
         });
         again.chain(within).chain(whole).collect()
@@ -104,7 +104,8 @@ impl Plan {
 /// When it cannot be read, or is not what was written.
 pub fn plan(folder: &Folder, rules: &Rules, progress: &mut dyn FnMut(u64)) -> Result<Plan, NotPruned> {
     let (segments, seals) = (folder.segments()?, folder.seals()?);
-    let (mut plan, mut read, mut oldest) = (Plan::default(), 0, true);
+    // Whose name goes takes no record of others along.
+    let (mut plan, mut read, mut oldest) = (Plan::default(), 0, rules.person.is_none());
     for (at, segment) in segments.iter().enumerate().filter(|(_, segment)| segment.compressed) {
         let Some(looked) = look(folder, segment, rules, &mut plan.held)? else { continue };
         read += looked.stay + looked.goes.gone.size();

@@ -91,3 +91,5 @@ pub const CHECKPOINT_MS: u64 = 60_000;
 pub const READINGS_SEGMENT_BYTES: u64 = 1 << 20;
 /// How many of the heads of that log are looked at, the newest: those that no checkpoint covers yet are of a minute.
 pub const READINGS_HEADS: usize = 1_024;
+/// How long who erases waits for the segments that were closed for it to be compressed, in milliseconds.
+pub const ERASE_WAIT_MS: u64 = 30_000;

@@ -4,6 +4,7 @@
 
 use crate::audit::entry::Pen;
 use crate::audit::entry::key;
+use crate::audit::keeping::Erased;
 use crate::audit::keeping::Hold;
 use crate::audit::keeping::Pruned;
 use crate::ids::Digest;
@@ -43,6 +44,13 @@ pub enum Kept<'a> {
     },
     /// Records are gone.
     Prune(&'a Pruned),
+    /// All that names a person goes.
+    Erase {
+        /// Whose, and why.
+        erased: &'a Erased,
+        /// The account of the machine that asked for it.
+        uid: u32,
+    },
     /// Records are held.
     Hold {
         /// `add`, or `stands` where it is said again.
@@ -123,6 +131,13 @@ impl Kept<'_> {
                     pen.digest(key!("gone"), &gone);
                 }
             }
+            Self::Erase { erased, uid } => {
+                pen.text(key!("tenant"), &erased.tenant);
+                pen.number(key!("count"), erased.count);
+                pen.text(key!("reason"), &erased.reason);
+                pen.text(key!("by"), &erased.by);
+                pen.number(key!("uid"), (*uid).into());
+            }
             Self::Hold { action, hold, uid } => {
                 pen.text(key!("action"), action);
                 encode_hold(hold, pen);
@@ -163,6 +178,7 @@ impl Kept<'_> {
             Self::ClockStepped { .. } => "clock_stepped",
             Self::KeyRotated { .. } => "key_rotated",
             Self::Prune(_) => "prune",
+            Self::Erase { .. } => "erase",
             Self::Hold { .. } | Self::Released { .. } => "hold",
             Self::Readings { .. } => "readings",
             Self::NotShipped { .. } => "not_shipped",

@@ -18,12 +18,26 @@ pub struct Pruned {
     pub first: u64,
     /// The number of the last.
     pub last: u64,
-    /// `size` or `retention`.
+    /// `size`, `retention`, `erasure`, or `archive` for rows of that alone.
     pub reason: String,
     /// How many of a segment are gone by then; nothing where all are.
     pub count: Option<u64>,
     /// Which: the root (RFC 6962) of the tree over their numbers, each eight bytes with the little end first. 64 hexadecimal digits.
     pub gone: Option<String>,
+}
+
+/// A person's name goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Erased {
+    /// The tenant that the person is of. Who it was is said nowhere.
+    pub tenant: String,
+    /// How many records name the person.
+    pub count: u64,
+    /// What for, as the number of a request.
+    pub reason: String,
+    /// Who is said to have asked for it.
+    pub by: String,
 }
 
 /// The leaf that stands for a record in the tree of those that are gone.
@@ -51,6 +65,8 @@ pub enum Act {
     },
     /// Records go.
     Prune(Pruned),
+    /// All that names a person is to go. What was written until now is closed, so that nothing of it is out of reach.
+    Erase(Erased),
 }
 
 impl Act {
@@ -62,6 +78,7 @@ impl Act {
             Self::Stands(hold) => Kept::Hold { action: "stands", hold, uid },
             Self::Release { hold, reason, by } => Kept::Released { hold, reason, by, uid },
             Self::Prune(pruned) => Kept::Prune(pruned),
+            Self::Erase(erased) => Kept::Erase { erased, uid },
         }
     }
 }

@@ -136,7 +136,7 @@ pub enum Happened {
         first: u64,
         /// The number of the last.
         last: u64,
-        /// `size` or `retention`.
+        /// `size`, `retention`, `erasure`, or `archive` for rows of that alone.
         reason: String,
         /// How many of the segment are gone by then; absent where all are.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -144,6 +144,19 @@ pub enum Happened {
         /// Which: the root (RFC 6962) of the tree over their numbers, each eight bytes with the little end first.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         gone: Option<String>,
+    },
+    /// All that names a person goes; who it was is not said.
+    Erase {
+        /// The tenant that the person is of.
+        tenant: String,
+        /// How many records name the person.
+        count: u64,
+        /// What for.
+        reason: String,
+        /// Who is said to have asked for it.
+        by: String,
+        /// The account of the machine that did.
+        uid: u32,
     },
     /// Records may not go, or may again.
     Hold {

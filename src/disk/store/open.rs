@@ -312,7 +312,7 @@ impl Tail {
         // crash that is on record is no second one.
         match entry.field("event") {
             Some(Value::Text("stop" | "crash", _)) => self.stopped = true,
-            Some(Value::Text("sealed" | "prune" | "hold" | "query", _)) => {}
+            Some(Value::Text("sealed" | "prune" | "erase" | "hold" | "query", _)) => {}
             Some(_) | None => self.stopped = false,
         }
     }

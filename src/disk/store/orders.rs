@@ -42,13 +42,15 @@ impl<F: Files> Store<F> {
             match act {
                 Act::Hold(hold) | Act::Stands(hold) => holds.add(hold.clone()),
                 Act::Release { hold, .. } => drop(holds.release(hold)),
-                Act::Prune(_) => {}
+                Act::Prune(_) | Act::Erase(_) => {}
             }
         }
         self.sync(now_ms)?;
         if holds != before {
             self.files.replace(files::HOLDS, &serde_json::to_vec(&holds)?)?;
         }
-        self.sign(now_ms)
+        self.sign(now_ms)?;
+        let erases = order.acts.iter().any(|act| matches!(act, Act::Erase(_)));
+        if erases { self.seal(now_ms) } else { Ok(()) }
     }
 }

@@ -1,6 +1,7 @@
 //! Events of holds, and of what goes within a segment.
 
 use super::*;
+use crate::audit::keeping::Erased;
 use crate::audit::keeping::Hold;
 use crate::audit::keeping::Holds;
 
@@ -58,6 +59,11 @@ fn what_goes_within_a_segment_and_the_head_of_the_readings_read_back_equal() {
     read_back(&[(
         Event::Log(Kept::Prune(&withheld)),
         Happened::Prune { first: 1, last: 2, reason: "size".into(), count: Some(1), gone },
+    )]);
+    let erased = Erased { tenant: "acme".into(), count: 3, reason: "17".into(), by: "dpo".into() };
+    read_back(&[(
+        Event::Log(Kept::Erase { erased: &erased, uid: 7 }),
+        Happened::Erase { tenant: "acme".into(), count: 3, reason: "17".into(), by: "dpo".into(), uid: 7 },
     )]);
     read_back(&[(
         Event::Log(Kept::Readings { records: 5, root: &digest }),
