@@ -83,7 +83,8 @@ fn records(log: &Path) -> Vec<Value> {
 }
 
 fn reads(folder: &Folder) -> Vec<Value> {
-    let all = records(&folder.path("log/reads"));
+    let log = folder.path("log/reads");
+    let all = if log.exists() { records(&log) } else { Vec::new() };
     all.into_iter().filter(|record| record["event"] == "query").collect()
 }
 

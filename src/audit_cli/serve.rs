@@ -63,8 +63,8 @@ pub(super) struct Arguments {
     /// The archive. Default: `archive` in the log's directory.
     #[arg(long, value_name = "DIR")]
     archive: Option<PathBuf>,
-    /// Where readings are put on record. Default: `reads.jsonl` in the log's directory.
-    #[arg(long, value_name = "FILE")]
+    /// The log that readings are put on record in. Default: `reads` in the log's directory.
+    #[arg(long, value_name = "DIR")]
     reads: Option<PathBuf>,
     /// How many questions are worked on at once; each may take its share of memory.
     #[arg(long, value_name = "COUNT", default_value_t = 2, help_heading = "Bounds")]
@@ -115,7 +115,7 @@ pub(super) fn serve(
     let server = Arc::new(Server {
         followed,
         archive: arguments.archive.clone().unwrap_or_else(|| log.join("archive")),
-        reads: arguments.reads.clone().unwrap_or_else(|| log.join("reads.jsonl")),
+        reads: arguments.reads.clone().unwrap_or_else(|| log.join(crate::disk::READINGS)),
         log,
         timeout,
         free: Arc::new(Semaphore::new(usize::from(arguments.at_once.max(1)))),
