@@ -59,6 +59,7 @@ mod proto;
 mod reader;
 mod records;
 mod shape;
+mod sixteen;
 mod symbols;
 mod text;
 mod trace;

@@ -320,16 +320,21 @@ impl<'i> Pass<'i> {
             return None;
         }
         self.plan.shape.state_ref(walk.top.state)?.quiet(walk.top.kind == Kind::Object, false)?;
-        for tokens in BEFORE + 1.. {
-            let value = self.tokens.get(self.passed + tokens).copied().map(usize::from)?;
+        let mut tokens = BEFORE + 1;
+        let mut value = self.tokens.get(self.passed + tokens).copied().map(usize::from)?;
+        loop {
             let end = scalar(self.window, value, self.byte(value))?;
+            tokens += 1;
             match self.byte(end) {
-                b',' => {}
-                b']' => return Some((end + 1, tokens + 1)),
+                // Without a space between them each is a token of its own, and the comma is none.
+                b',' => value = end + 1,
+                b']' => {
+                    let last = self.tokens.get(self.passed + tokens - 1).copied().map(usize::from);
+                    return (last == Some(value)).then_some((end + 1, tokens));
+                }
                 _ => return None,
             }
         }
-        None
     }
 
     /// Passes over a value that ends before `end` and has so many tokens, and over the comma behind it. Otherwise why not.
