@@ -22,8 +22,15 @@ mod words;
 use std::fmt;
 
 pub use glance::Glance;
+pub(super) use glance::Map;
+pub(super) use glance::Seen;
+pub(super) use glance::Sight;
 use glance::Start;
-use hint::Key;
+pub(super) use glance::signs;
+pub(super) use hint::Hint;
+pub(super) use hint::Key;
+pub(super) use hint::of_words;
+use plain::Read;
 
 /// A kind of value that is found by its form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -190,6 +197,42 @@ impl Detectors {
     #[inline(never)]
     fn is_perhaps_secret(&self, text: &[u8], key: &[u8]) -> bool {
         hint::may_speak_of_secrets(key) && token::may_be_random(text)
+    }
+
+    /// May the whole text be a secret, if its key speaks of one? Most that cannot begin as links or sentences do.
+    #[inline(always)]
+    pub(super) fn may_be_secret_of_some_key(&self, text: &[u8]) -> bool {
+        text.len() >= token::SECRET_BYTES_MIN
+            && !token::is_spaced(text)
+            && self.kinds.has(Kind::Secret)
+            && !text.starts_with(token::LINK)
+    }
+
+    /// May it be, below this key?
+    pub(super) fn may_be_secret_of(&self, text: &[u8], key: &Key<'_>) -> bool {
+        key.may_speak_of_secrets() && token::may_be_random(text)
+    }
+
+    /// Is nothing found in a text that begins here in what a glance was taken at, in which this was seen? It has no backslash,
+    /// and is no secret that its key speaks of. Of a text in which something is found it never says so.
+    #[inline(always)]
+    pub(super) fn is_nothing(
+        &self,
+        text: &[u8],
+        (glance, from): (&Glance, usize),
+        sight: Sight,
+        key: &Key<'_>,
+    ) -> bool {
+        if sight.is_odd() {
+            let plain = sight.read_as_itself();
+            return if plain.may_hold() {
+                glance.all_odd(text, from, |read| read == Read::Itself)
+                    && scan::is_nothing(text, (glance, from), plain, self.kinds, key)
+            } else {
+                glance.all_odd(text, from, Read::adds_nothing)
+            };
+        }
+        !sight.may_hold() || scan::is_nothing(text, (glance, from), sight, self.kinds, key)
     }
 
     /// Finds the values in a text that stands below this key, or below none. What it finds is added, sorted by where it

@@ -56,7 +56,11 @@ pub(super) fn ipv6(text: &[u8], from: usize) -> Option<usize> {
     }
     let address = part(window, 0, length);
     let colons = address.iter().filter(|byte| **byte == b':').count();
-    // `::` alone and the times of day have none of what tells an address.
+    // `::` alone and the times of day have none of what tells an address: eight groups, the last two perhaps as IPv4, or `::`.
+    let is_short = || address.windows(2).any(|two| two == b"::");
+    if colons < 6 && !is_short() {
+        return None;
+    }
     if colons < 2 || length < 4 && address != b"::1" || byte(window, length).is_ascii_alphanumeric() {
         return None;
     }

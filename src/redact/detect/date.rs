@@ -4,6 +4,7 @@
 
 use super::byte;
 use super::part;
+use crate::redact::sixteen;
 
 /// Where the date ends that begins here as RFC 3339 writes them: `2026-11-21`, with its time of day if it has one.
 #[inline]
@@ -50,11 +51,11 @@ pub(super) fn uuid(text: &[u8], from: usize) -> Option<usize> {
         return None;
     }
     let uuid: &[u8; 36] = text.get(from..)?.first_chunk()?;
+    // All but the four hyphens; of the last sixteen bytes the first twelve are looked at twice.
+    let of = |at: usize| uuid.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, sixteen::hex_digits);
+    let is_uuid = of(0) == !(1 << 8 | 1 << 13) && of(16) == !(1 << 2 | 1 << 7) && of(20) == !(1 << 3);
     let hyphens = [13, 18, 23].into_iter().all(|at| uuid.get(at) == Some(&b'-'));
-    // Nothing but these is no digit.
-    let others = uuid.iter().fold(0, |others, byte| others + u32::from(!byte.is_ascii_hexdigit()));
-    let is_uuid = hyphens && others == 4;
-    (is_uuid && !byte(text, from + 36).is_ascii_alphanumeric()).then_some(from + 36)
+    (is_uuid && hyphens && !byte(text, from + 36).is_ascii_alphanumeric()).then_some(from + 36)
 }
 
 /// Are these six digits the year (without its century), month and day of a date?
@@ -78,6 +79,18 @@ pub(super) const fn is_day(day: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_uuid_is_what_its_form_says(text in "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", at in 0_usize..36, with in any::<u8>()) {
+            prop_assert_eq!(uuid(text.as_bytes(), 0), Some(36));
+            let mut other = text.into_bytes();
+            other[at] = with;
+            let is_one = if matches!(at, 8 | 13 | 18 | 23) { with == b'-' } else { with.is_ascii_hexdigit() };
+            prop_assert_eq!(uuid(&other, 0).is_some(), is_one);
+        }
+    }
 
     #[test]
     fn a_date_ends_with_its_time_of_day() {

@@ -6,8 +6,10 @@
 //! (`tests::what_a_glance_passes_over_holds_nothing`).
 //! Never: looks at more of a text than its bytes, so that it may be asked of a piece of a body.
 
-pub(super) mod signs;
+pub(in crate::redact) mod signs;
 
+use super::plain;
+use super::plain::Read;
 use super::token;
 
 use signs::Signs;
@@ -17,11 +19,77 @@ pub(super) const DIGITS_MIN: u32 = 4;
 /// Blocks of 64 bytes that are looked at together.
 const BLOCKS: usize = 64;
 
+/// A bit for each byte of [`BLOCKS`], so kept that those from any place on are read at once.
+#[derive(Debug, Clone)]
+pub(in crate::redact) struct Map([u8; BLOCKS * 8 + 8]);
+
+/// So many bits a map tells at once from any place on.
+const TOLD: usize = 64 - 7;
+
+impl Map {
+    /// No bit.
+    pub(in crate::redact) const NONE: Self = Self([0; BLOCKS * 8 + 8]);
+
+    /// The bits of a block, the lowest first.
+    #[inline(always)]
+    pub(in crate::redact) fn block(&mut self, number: usize) -> Option<&mut [u8; 8]> {
+        let (blocks, _) = self.0.as_chunks_mut::<8>();
+        blocks.get_mut(number).filter(|_| number < BLOCKS)
+    }
+
+    #[inline(always)]
+    fn set(&mut self, number: usize, bits: u64) {
+        if let Some(block) = self.block(number) {
+            *block = bits.to_le_bytes();
+        }
+    }
+
+    fn bits(&self, number: usize) -> Option<u64> {
+        let (blocks, _) = self.0.as_chunks::<8>();
+        blocks.get(number).filter(|_| number < BLOCKS).copied().map(u64::from_le_bytes)
+    }
+
+    /// The bits from a place on, at least [`TOLD`] of them.
+    #[inline(always)]
+    fn from(&self, at: usize) -> u64 {
+        let bytes = self.0.get(at / 8..).and_then(|rest| rest.first_chunk::<8>());
+        // Behind the last place everything may be.
+        bytes.map_or(u64::MAX, |bytes| u64::from_le_bytes(*bytes) >> (at % 8))
+    }
+
+    /// Is any bit set between these places? It may be said of many that one is.
+    #[inline(always)]
+    pub(in crate::redact) fn any(&self, from: usize, to: usize) -> bool {
+        let length = to.wrapping_sub(from);
+        length > TOLD || self.from(from) & !(u64::MAX << length) != 0
+    }
+
+    /// The first place from this one on whose bit is set.
+    #[inline]
+    pub(in crate::redact) fn next(&self, from: usize) -> usize {
+        let mut own = u64::MAX << (from % 64);
+        for number in from / 64..BLOCKS {
+            let found = self.bits(number).unwrap_or_default() & std::mem::replace(&mut own, u64::MAX);
+            if found != 0 {
+                return number * 64 + found.trailing_zeros() as usize;
+            }
+        }
+        usize::MAX
+    }
+}
+
 /// What a glance at up to 4 KiB saw.
 #[derive(Debug, Clone)]
 pub struct Glance {
-    hot: [u64; BLOCKS],
-    digits: [u64; BLOCKS],
+    /// Something may end here that is not found by its digits, nor by a run.
+    hot: Map,
+    /// Characters begin here that are read as others.
+    odd: Map,
+    /// A long run of the characters of names may end here, or has just ended.
+    runs: Map,
+    digits: Map,
+    words: Map,
+    between: Map,
 }
 
 impl Default for Glance {
@@ -34,59 +102,169 @@ impl Glance {
     /// Of nothing.
     #[must_use]
     pub const fn new() -> Self {
-        Self { hot: [0; BLOCKS], digits: [0; BLOCKS] }
-    }
-
-    /// Looks at the bytes: at the first 4 KiB of them.
-    #[inline(never)]
-    pub fn look(&mut self, bytes: &[u8]) {
-        signs::each(bytes, Look { glance: self, at: 0, seen: Seen::default() });
-    }
-
-    /// Adds, to a bit for each byte, those in strings that a string has to be looked at for: what may end here, and digits.
-    pub fn add_to(&self, eyed: &mut [u64; BLOCKS], in_strings: &[u64; BLOCKS]) {
-        for (((eyed, inside), hot), digits) in
-            eyed.iter_mut().zip(in_strings).zip(&self.hot).zip(&self.digits)
-        {
-            *eyed |= (hot | digits) & inside;
+        Self {
+            hot: Map::NONE,
+            odd: Map::NONE,
+            runs: Map::NONE,
+            digits: Map::NONE,
+            words: Map::NONE,
+            between: Map::NONE,
         }
+    }
+
+    /// Looks at the next block, of which these bytes stand in texts; where in it something may be found.
+    #[inline(always)]
+    pub(in crate::redact) fn add(
+        &mut self,
+        number: usize,
+        signs: &Signs,
+        inside: u64,
+        seen: &mut Seen,
+    ) -> u64 {
+        let (hot, runs) = (seen.hot(signs, inside), seen.runs(signs));
+        self.hot.set(number, hot);
+        self.odd.set(number, signs.odd);
+        self.runs.set(number, runs);
+        self.digits.set(number, signs.digit);
+        self.words.set(number, signs.word);
+        self.between.set(number, signs.between);
+        (hot | runs | signs.digit | signs.odd) & inside
     }
 
     /// May anything be found in the text between these places, which are among those that were looked at?
     #[inline]
     #[must_use]
     pub fn may_hold(&self, from: usize, to: usize) -> bool {
-        let (first, last) = (from / 64, to / 64);
-        let start = u64::MAX << (from % 64);
-        let end = !(u64::MAX << (to % 64));
-        if first == last {
-            let Some((hot, digits)) = self.hot.get(first).zip(self.digits.get(first)) else { return true };
-            let within = start & end;
-            return hot & within != 0 || has_digits(digits & within);
-        }
-        self.may_hold_blocks(first, last, start, end)
+        self.sight(from, to).may_hold()
     }
 
-    fn may_hold_blocks(&self, first: usize, last: usize, start: u64, end: u64) -> bool {
-        let mut digits = 0;
-        for block in first..=last {
-            let within = match block {
-                _ if block == first => start,
-                _ if block == last => end,
-                _ => u64::MAX,
-            };
+    /// What was seen between these places.
+    #[inline(always)]
+    pub(in crate::redact) fn sight(&self, from: usize, to: usize) -> Sight {
+        let length = to.wrapping_sub(from);
+        if length > TOLD {
+            return self.sight_of_blocks(from, to);
+        }
+        let own = !(u64::MAX << length);
+        let bits = |map: &Map| map.from(from) & own;
+        Sight::of([&self.hot, &self.odd, &self.runs].map(bits), has_digits(bits(&self.digits)))
+    }
+
+    #[inline(never)]
+    fn sight_of_blocks(&self, from: usize, to: usize) -> Sight {
+        let (mut hot, mut odd, mut runs) = (0, 0, 0);
+        let (last, end) = (to / 64, !(u64::MAX << (to % 64)));
+        let (mut own, mut digits) = (u64::MAX << (from % 64), 0);
+        for block in from / 64..=last {
+            if block == last {
+                own &= end;
+            }
             // A text may end where the last block does.
-            let (hot, seen) = match self.hot.get(block).zip(self.digits.get(block)) {
-                Some((hot, digits)) => (hot & within, digits & within),
-                None if within == 0 => (0, 0),
-                None => return true,
-            };
-            digits += seen.count_ones();
-            if hot != 0 || digits >= DIGITS_MIN {
-                return true;
+            let bits = |map: &Map| map.bits(block).unwrap_or(u64::MAX) & own;
+            hot |= bits(&self.hot);
+            odd |= bits(&self.odd);
+            runs |= bits(&self.runs);
+            digits += bits(&self.digits).count_ones();
+            own = u64::MAX;
+        }
+        Sight::of([hot, odd, runs], digits >= DIGITS_MIN)
+    }
+
+    /// Have all characters of a text that begins here this, which are read as others, or may be?
+    pub(super) fn all_odd(&self, text: &[u8], from: usize, has: impl Fn(Read) -> bool) -> bool {
+        for at in (0..text.len()).step_by(TOLD) {
+            let own = !(u64::MAX << (text.len() - at).min(TOLD));
+            let mut odd = self.odd.from(from + at) & own;
+            while odd != 0 {
+                if !has(plain::read(text, at + odd.trailing_zeros() as usize)) {
+                    return false;
+                }
+                odd &= odd.wrapping_sub(1);
             }
         }
-        false
+        true
+    }
+
+    /// What is known of the first bytes between these places.
+    #[inline(always)]
+    pub(super) fn start(&self, from: usize, to: usize) -> Start {
+        let length = to.wrapping_sub(from).min(TOLD);
+        let own = !(u64::MAX << length);
+        Start {
+            length,
+            word: self.words.from(from) & own,
+            digit: self.digits.from(from) & own,
+            between: self.between.from(from) & own,
+            ..Start::default()
+        }
+    }
+}
+
+#[cfg(test)]
+impl Glance {
+    /// That of these bytes, all of texts.
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        struct Look(Glance, usize, Seen);
+        impl signs::Each for Look {
+            fn block(&mut self, signs: Signs) {
+                self.0.add(self.1, &signs, u64::MAX, &mut self.2);
+                self.1 += 1;
+            }
+        }
+        signs::each(bytes, Look(Self::new(), 0, Seen::default())).0
+    }
+}
+
+/// What was seen of a text.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::redact) struct Sight(u8);
+
+impl Sight {
+    const HOT: u8 = 1;
+    const ODD: u8 = 2;
+    const RUN: u8 = 4;
+    const DIGITS: u8 = 8;
+
+    /// By the bits that are set, and whether there are enough digits.
+    #[inline(always)]
+    fn of([hot, odd, runs]: [u64; 3], digits: bool) -> Self {
+        let bit = |is: bool, bit: u8| if is { bit } else { 0 };
+        Self(
+            bit(hot != 0, Self::HOT)
+                | bit(odd != 0, Self::ODD)
+                | bit(runs != 0, Self::RUN)
+                | bit(digits, Self::DIGITS),
+        )
+    }
+
+    /// May anything be found in it?
+    #[inline(always)]
+    pub(in crate::redact) const fn may_hold(self) -> bool {
+        self.0 != 0
+    }
+
+    /// May something end in it that is found neither by its digits nor by a run?
+    #[inline(always)]
+    pub(super) const fn is_hot(self) -> bool {
+        self.0 & Self::HOT != 0
+    }
+
+    /// Do characters begin in it that are read as others?
+    #[inline(always)]
+    pub(super) const fn is_odd(self) -> bool {
+        self.0 & Self::ODD != 0
+    }
+
+    /// The same, but that none of its characters is read as another, whatever it begins with.
+    #[inline(always)]
+    pub(super) const fn read_as_itself(self) -> Self {
+        Self(self.0 & !Self::ODD)
+    }
+
+    /// Can it be but the key of a service or a signed token?
+    #[inline(always)]
+    pub(super) const fn is_run(self) -> bool {
+        self.0 & !Self::RUN == 0
     }
 }
 
@@ -129,6 +307,7 @@ pub(super) struct Start {
     /// Those that belong to words.
     pub(super) word: u64,
     pub(super) digit: u64,
+    pub(super) between: u64,
     pub(super) at: u64,
     /// Those that characters begin with which are read as others.
     pub(super) odd: u64,
@@ -146,27 +325,8 @@ impl Start {
 impl signs::Each for Start {
     #[inline(always)]
     fn block(&mut self, signs: Signs) {
-        self.word = signs.name & !(signs.hyphen | signs.underscore);
+        (self.word, self.between) = (signs.word, signs.between);
         (self.digit, self.at, self.odd) = (signs.digit, signs.at, signs.odd);
-    }
-}
-
-struct Look<'g> {
-    glance: &'g mut Glance,
-    at: usize,
-    seen: Seen,
-}
-
-impl signs::Each for Look<'_> {
-    #[inline(always)]
-    fn block(&mut self, signs: Signs) {
-        if let Some(hot) = self.glance.hot.get_mut(self.at) {
-            *hot = self.seen.hot(&signs) | signs.odd;
-        }
-        if let Some(digits) = self.glance.digits.get_mut(self.at) {
-            *digits = signs.digit;
-        }
-        self.at += 1;
     }
 }
 
@@ -181,42 +341,48 @@ struct Any {
 impl signs::Each for Any {
     #[inline(always)]
     fn block(&mut self, signs: Signs) {
-        self.hot |= self.seen.hot(&signs) | signs.odd & self.sees_odd;
+        self.hot |= self.seen.hot(&signs, u64::MAX) | self.seen.runs(&signs) | signs.odd & self.sees_odd;
         self.digits += signs.digit.count_ones();
     }
 }
 
 /// What the block before leaves to the next.
 #[derive(Debug, Default)]
-struct Seen {
-    colon: u64,
-    hyphen: u64,
-    /// The characters of names, and runs of 2, 4 and 8 of them, by where they end.
-    runs: [u64; 4],
+pub(in crate::redact) struct Seen {
+    /// One, if its last byte is a mark.
+    mark: u64,
+    /// How many characters of names it ends with.
+    run: u32,
 }
 
 impl Seen {
-    /// Where something may end that is not found by its digits.
+    /// Where something may end that is found neither by its digits nor by a run: an `@`, or two marks near each other. An address
+    /// of the network has two colons side by side, or at least five marks between which stand four characters at most, so that
+    /// two of them are on one side wherever a block ends; a key in PEM begins with five.
     #[inline(always)]
-    fn hot(&mut self, signs: &Signs) -> u64 {
-        let back = |bits: u64, before: u64, by: u32| bits << by | before >> (64 - by);
-        // Between two colons of an address stand four digits at most.
-        let colon = |by| back(signs.colon, self.colon, by);
-        let colons = signs.colon & (colon(1) | colon(2) | colon(3) | colon(4) | colon(5));
-        // Five in a row begin a key in PEM; five with two characters between are those of a hardware address.
-        let hyphen = |by| back(signs.hyphen, self.hyphen, by);
-        let row = hyphen(1) & hyphen(2) & hyphen(3) & hyphen(4);
-        let hyphens = signs.hyphen & (row | hyphen(3) & hyphen(6) & hyphen(9) & hyphen(12));
-        let [one, two, four, eight] = self.runs;
-        let name = signs.name;
-        let pairs = name & back(name, one, 1);
-        let fours = pairs & back(pairs, two, 2);
-        let eights = fours & back(fours, four, 4);
-        let runs = eights & back(eights, eight, 8);
-        (self.colon, self.hyphen, self.runs) = (signs.colon, signs.hyphen, [name, pairs, fours, eights]);
-        signs.at | colons | hyphens | runs
+    fn hot(&mut self, signs: &Signs, inside: u64) -> u64 {
+        let mark = signs.mark & inside;
+        let near = mark << 2 | mark << 3;
+        let marks = mark & (near | near << 2 | mark << 1 | self.mark);
+        self.mark = mark >> 63;
+        signs.at | marks
+    }
+
+    /// Where a run of the characters of names is so long that it may be a key.
+    #[inline(always)]
+    fn runs(&mut self, signs: &Signs) -> u64 {
+        let name = signs.name();
+        let pairs = name & name << 1;
+        let fours = pairs & pairs << 2;
+        let eights = fours & fours << 4;
+        let others = !name;
+        let joined = u64::from(self.run + others.trailing_zeros() >= RUN_MIN);
+        self.run = others.leading_zeros();
+        eights & eights << 8 | joined
     }
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "sixteen")]
+const RUN_MIN: u32 = token::RUN_MIN as u32;
 const _: () = assert!(token::RUN_MIN == 16);
 const _: () = assert!(token::HYPHENS_MIN == 5);

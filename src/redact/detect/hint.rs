@@ -6,21 +6,21 @@ use std::cell::Cell;
 
 /// What words say of the value that they stand before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Hint(u8);
+pub(in crate::redact) struct Hint(u8);
 
 impl Hint {
     /// Nothing.
-    pub(super) const NONE: Self = Self(0);
+    pub(in crate::redact) const NONE: Self = Self(0);
     pub(super) const PHONE: Self = Self(1);
     /// A number that a state gives a person.
     pub(super) const ID: Self = Self(2);
-    pub(super) const SECRET: Self = Self(4);
+    pub(in crate::redact) const SECRET: Self = Self(4);
     /// A version: looks like an address, and is none.
     pub(super) const VERSION: Self = Self(8);
     /// A number of something else than a person: an order, an article.
     pub(super) const THING: Self = Self(16);
 
-    pub(super) const fn has(self, other: Self) -> bool {
+    pub(in crate::redact) const fn has(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
 
@@ -30,19 +30,27 @@ impl Hint {
 }
 
 /// The key that a text stands below. Its words are read when they are first asked for.
-pub(super) struct Key<'k> {
+pub(in crate::redact) struct Key<'k> {
     key: &'k [u8],
     says: Cell<Option<Hint>>,
 }
 
 impl<'k> Key<'k> {
-    pub(super) const fn new(key: &'k [u8]) -> Self {
+    pub(in crate::redact) const fn new(key: &'k [u8]) -> Self {
         Self { key, says: Cell::new(None) }
     }
 
+    /// A key of which it is known what it says, if it is.
+    pub(in crate::redact) const fn known(key: &'k [u8], says: Option<Hint>) -> Self {
+        Self { key, says: Cell::new(says) }
+    }
+
     /// May it speak of a secret?
-    pub(super) fn may_speak_of_secrets(&self) -> bool {
-        may_speak_of_secrets(self.key)
+    pub(in crate::redact) fn may_speak_of_secrets(&self) -> bool {
+        match self.says.get() {
+            Some(says) => says.has(Hint::SECRET),
+            None => may_speak_of_secrets(self.key),
+        }
     }
 
     /// Does it say this of the value?
@@ -77,7 +85,7 @@ pub(super) fn before(text: &[u8], at: usize) -> Hint {
 }
 
 /// What a key says: `homePhone`, `home_phone`, `PHONE`.
-fn of_words(key: &[u8]) -> Hint {
+pub(in crate::redact) fn of_words(key: &[u8]) -> Hint {
     let (mut hint, mut from) = (Hint::NONE, 0);
     for at in 0..=key.len() {
         let (last, next) = (super::byte_before(key, at), super::byte(key, at));

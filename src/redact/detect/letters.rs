@@ -10,13 +10,23 @@ use super::part;
 /// Where the number ends that begins with the word between these places, which has digits and letters or is followed
 /// by a part with letters.
 pub(super) fn id(text: &[u8], from: usize, to: usize) -> Option<usize> {
+    if matches!(to - from, 8..=12 | 16 | 18) && is_one(part(text, from, to)) && !is_joined(text, from, to) {
+        return Some(to);
+    }
+    if matches!(byte(text, to), b'-' | b'+' | b' ') && to - from <= 8 {
+        in_parts(text, from, to)
+    } else {
+        None
+    }
+}
+
+fn is_one(word: &[u8]) -> bool {
     let mut upper = [0; 18];
-    let word = part(text, from, to);
-    let upper = upper.get_mut(..word.len())?;
+    let Some(upper) = upper.get_mut(..word.len()) else { return false };
     upper.copy_from_slice(word);
     upper.make_ascii_uppercase();
-    let is_one = match upper.len() {
-        9 => is_spanish(upper) || is_singaporean(upper) || is_british(upper),
+    match upper.len() {
+        9 => is_spanish(upper) || is_singaporean(upper) || is_british(upper) || is_irish(upper),
         8 => is_irish(upper),
         10 => is_indian(upper) || is_taiwanese(upper),
         11 => is_finnish(upper),
@@ -24,14 +34,6 @@ pub(super) fn id(text: &[u8], from: usize, to: usize) -> Option<usize> {
         16 => is_italian(upper),
         18 => is_mexican(upper) || is_chinese(upper),
         _ => false,
-    };
-    if (is_one || upper.len() == 9 && is_irish(upper)) && !is_joined(text, from, to) {
-        return Some(to);
-    }
-    if matches!(byte(text, to), b'-' | b'+' | b' ') && to - from <= 8 {
-        in_parts(text, from, to)
-    } else {
-        None
     }
 }
 

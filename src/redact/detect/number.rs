@@ -20,6 +20,17 @@ const GROUPS: usize = 10;
 /// Fewest digits of any of them.
 const DIGITS_MIN: usize = 7;
 
+/// Are so many bits set?
+#[inline]
+pub(super) const fn has_digits(mut bits: u64) -> bool {
+    let mut left = DIGITS_MIN - 1;
+    while left > 0 {
+        bits &= bits.wrapping_sub(1);
+        left -= 1;
+    }
+    bits != 0
+}
+
 /// Some groups of digits that follow one another.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Number<'n> {
@@ -179,7 +190,7 @@ fn gather(
     for group in groups {
         let Some(places) = digits.get_mut(end..end + (to - from)) else { break };
         for (place, digit) in places.iter_mut().zip(part(text, from, to)) {
-            *place = digit - b'0';
+            *place = digit & 0x0f;
         }
         end += to - from;
         *group = Group { from, to, end };

@@ -33,7 +33,7 @@ pub(super) fn plain(text: &[u8]) -> Option<Plain> {
     if !may_be_other(text) {
         return None;
     }
-    let text = str::from_utf8(text).ok()?;
+    let text = simdutf8::basic::from_utf8(text).ok()?;
     let mut plain = Plain { bytes: Vec::new(), from: Vec::new(), len: text.len() };
     for (at, c) in text.char_indices() {
         match if c.is_ascii() { Read::Itself } else { read_as(c) } {
@@ -63,7 +63,7 @@ fn may_be_other(text: &[u8]) -> bool {
         fn block(&mut self, signs: Signs) {
             let mut odd = signs.odd;
             while odd != 0 && !self.found {
-                self.found = !is_itself(self.text, self.at + odd.trailing_zeros() as usize);
+                self.found = read(self.text, self.at + odd.trailing_zeros() as usize) != Read::Itself;
                 odd &= odd.wrapping_sub(1);
             }
             self.at += 64;
@@ -72,20 +72,38 @@ fn may_be_other(text: &[u8]) -> bool {
     signs::each(text, Others { text, at: 0, found: false }).found
 }
 
-/// Is the character that begins here read as itself? What is none is, too.
-fn is_itself(text: &[u8], at: usize) -> bool {
+/// What the character is read as that begins here. Of bytes that are no text it may say anything.
+#[inline]
+pub(super) fn read(text: &[u8], at: usize) -> Read {
     let rest = text.get(at..).unwrap_or_default();
-    let length = match rest.first() {
-        Some(0xc2..=0xdf) => 2,
-        Some(0xe0..=0xef) => 3,
-        Some(_) | None => 4,
+    let part = |byte: &u8, bits: u32| u32::from(*byte & 0x3f) << bits;
+    let c = match rest {
+        [first @ 0xc2..=0xdf, a, ..] => u32::from(first & 0x1f) << 6 | part(a, 0),
+        [first @ 0xe0..=0xef, a, b, ..] => u32::from(first & 0x0f) << 12 | part(a, 6) | part(b, 0),
+        [first @ 0xf0..=0xf4, a, b, c, ..] => {
+            u32::from(first & 0x07) << 18 | part(a, 12) | part(b, 6) | part(c, 0)
+        }
+        _ => return Read::Itself,
     };
-    let text = rest.get(..length).and_then(|bytes| str::from_utf8(bytes).ok());
-    text.and_then(|text| text.chars().next()).is_none_or(|c| read_as(c) == Read::Itself)
+    char::from_u32(c).map_or(Read::Itself, read_as)
 }
 
+impl Read {
+    /// Does it make nothing of a text in which nothing can be found: neither a digit, a letter nor a mark, and joins it nothing?
+    pub(super) const fn adds_nothing(self) -> bool {
+        match self {
+            Self::Itself => true,
+            Self::As(byte) => {
+                !byte.is_ascii_alphanumeric() && !matches!(byte, b'@' | b'-' | b':' | b'*' | b'=' | b'_')
+            }
+            Self::Nothing => false,
+        }
+    }
+}
+
+/// What a character is read as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Read {
+pub(super) enum Read {
     Itself,
     As(u8),
     Nothing,
@@ -131,6 +149,15 @@ mod tests {
             let mut bytes = [0; 4];
             c.encode_utf8(&mut bytes);
             assert!(read_as(c) == Read::Itself || is_odd(bytes[0]), "{c:?}");
+        }
+    }
+
+    #[test]
+    fn every_character_is_told_by_its_bytes() {
+        for c in (0x80..=0x10_ffff).filter_map(char::from_u32) {
+            let mut bytes = [0; 4];
+            let text = c.encode_utf8(&mut bytes);
+            assert_eq!(read(text.as_bytes(), 0), read_as(c), "{c:?}");
         }
     }
 

@@ -167,6 +167,21 @@ proptest! {
     }
 
     #[test]
+    fn what_is_passed_over_by_what_a_glance_told_holds_nothing(
+        texts in proptest::collection::vec(near(), 0..5), key in "[a-z]{0,4}|phone|taxId|token", around in 0_usize..140
+    ) {
+        let text = texts.join(" ");
+        let detectors = Detectors::new(Kinds::from_iter(Kind::ALL.into_iter().filter(|kind| *kind != Kind::Secret)));
+        let mut found = Vec::new();
+        detectors.find(&text, &key, &mut found);
+        let glance = Glance::of(&[&vec![b'"'; around][..], text.as_bytes(), b"\",\"7:7:@--"].concat());
+        let sight = glance.sight(around, around + text.len());
+        let is_nothing = detectors.is_nothing(text.as_bytes(), (&glance, around), sight, &Key::new(key.as_bytes()));
+        prop_assert!(found.is_empty() || !is_nothing, "{:?} {:?}", found, sight);
+        prop_assert!(found.is_empty() || sight.may_hold(), "{:?}", found);
+    }
+
+    #[test]
     fn findings_are_in_order_and_whole_characters(texts in proptest::collection::vec(near(), 0..4)) {
         let text = texts.join(" ");
         let mut found = Vec::new();

@@ -54,7 +54,7 @@ fn is_mixed(key: &[u8]) -> bool {
 /// Where the signed token ends that begins here: three parts of base 64, the first the text of a JSON object.
 pub(super) fn jwt(text: &[u8], from: usize) -> Option<usize> {
     let rest = text.get(from..)?;
-    if !rest.starts_with(b"eyJ") && !rest.starts_with(b"ewog") && !rest.starts_with(b"ewo") {
+    if !forms::SIGNED.iter().any(|start| rest.starts_with(start)) {
         return None;
     }
     let length = rest.iter().take_while(|byte| Of::Points.has(**byte)).count();
@@ -88,6 +88,8 @@ pub(super) fn private_key(text: &[u8], word: usize) -> Option<(usize, usize)> {
 /// Shortest and longest text that is looked at for its randomness.
 pub(super) const SECRET_BYTES_MIN: usize = 12;
 const SECRET_BYTES_MAX: usize = 4_096;
+/// How texts begin that are links.
+pub(super) const LINK: &[u8] = b"http";
 /// How random it is, in bits for each character.
 const BITS_MIN: f64 = 3.0;
 
@@ -138,7 +140,7 @@ pub(super) fn is_spaced(text: &[u8]) -> bool {
 pub(super) fn may_be_random(text: &[u8]) -> bool {
     let text = text.trim_ascii();
     matches!(text.len(), SECRET_BYTES_MIN..=SECRET_BYTES_MAX)
-        && !text.starts_with(b"http")
+        && !text.starts_with(LINK)
         && super::date::date(text, 0).is_none()
         && super::date::uuid(text, 0) != Some(text.len())
         && text.iter().all(u8::is_ascii_graphic)
@@ -147,11 +149,13 @@ pub(super) fn may_be_random(text: &[u8]) -> bool {
 /// The kind of what begins here and where it ends.
 #[inline]
 pub(super) fn find(text: &[u8], from: usize, kinds: super::Kinds) -> Option<(usize, Kind)> {
-    let (first, second) = (byte(text, from), byte(text, from + 1));
-    if first != b'e' && !forms(first).iter().any(|Form(start, ..)| byte(start, 1) == second) {
-        return None;
-    }
-    find_one(text, from, kinds)
+    if may_begin(text, from) { find_one(text, from, kinds) } else { None }
+}
+
+/// May one begin here, by its first two characters?
+#[inline(always)]
+pub(super) fn may_begin(text: &[u8], from: usize) -> bool {
+    forms::begins([byte(text, from), byte(text, from + 1)])
 }
 
 fn find_one(text: &[u8], from: usize, kinds: super::Kinds) -> Option<(usize, Kind)> {

@@ -24,18 +24,9 @@ pub(super) struct LastKey {
 }
 
 impl LastKey {
-    fn raw<'k>(&'k self, bytes: &'k [u8]) -> &'k [u8] {
+    pub(super) fn raw<'k>(&'k self, bytes: &'k [u8]) -> &'k [u8] {
         let here = |(from, to)| bytes.get(from..to).unwrap_or_default();
         self.at.map_or(self.text.as_slice(), here)
-    }
-
-    /// The key, if it stands in this piece, or if there is none.
-    pub(super) fn in_piece<'k>(&self, bytes: &'k [u8]) -> Option<&'k [u8]> {
-        match self.at {
-            Some((from, to)) => bytes.get(from..to),
-            None if self.text.is_empty() => Some(&[]),
-            None => None,
-        }
     }
 
     /// It stands between these places of the piece.

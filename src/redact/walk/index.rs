@@ -7,13 +7,20 @@
 //! walk that looks at every byte and says what is wrong.
 
 mod bits;
+mod escapes;
 
 use std::cell::Cell;
 use std::hint::black_box;
 
 use crate::redact::detect::Glance;
+use crate::redact::detect::Map;
+use crate::redact::detect::Seen;
+use crate::redact::detect::Sight;
 
 use bits::Classify;
+use escapes::escapes;
+use escapes::is_escape;
+use escapes::whole_characters;
 
 /// Bytes of one index.
 pub(super) const WINDOW: usize = BLOCKS * 64;
@@ -53,7 +60,7 @@ pub(super) struct Index {
     glance: Glance,
     /// Bytes of strings that have to be looked at before the string may stay, where something is to be found: what a glance
     /// sees, digits, backslashes, and what a document may begin with.
-    eyed: [u64; BLOCKS],
+    eyed: Map,
     /// Bytes of strings, with the quote before.
     inside: [u64; BLOCKS],
 }
@@ -91,7 +98,7 @@ impl Index {
             odd: [0; BLOCKS],
             any_odd: false,
             glance: Glance::new(),
-            eyed: [0; BLOCKS],
+            eyed: Map::NONE,
             inside: [0; BLOCKS],
         }
     }
@@ -104,6 +111,11 @@ impl Index {
         index
     }
 
+    /// Is this place so far into the index that one which begins here tells more of what follows?
+    pub(super) const fn ends_early(&self, bytes: &[u8], at: usize) -> bool {
+        at - self.from >= WINDOW / 2 && self.until < bytes.len() && bytes.len() - at >= LEAST
+    }
+
     /// Keeps it for the next body.
     pub(super) fn give_back(self: Box<Self>) {
         SPARE.set(Some(self));
@@ -112,12 +124,11 @@ impl Index {
     /// Indexes what follows from `from` on, where no token is open; with a glance, if something is to be found.
     #[inline(never)]
     pub(super) fn build(&mut self, bytes: &[u8], from: usize, finds: bool) {
-        if !finds {
-            return bits::dispatch(Build::<false> { index: self, bytes, from });
+        if finds {
+            bits::dispatch(Build::<true> { index: self, bytes, from });
+        } else {
+            bits::dispatch(Build::<false> { index: self, bytes, from });
         }
-        bits::dispatch(Build::<true> { index: self, bytes, from });
-        self.glance.look(bytes.get(from..self.until).unwrap_or_default());
-        self.glance.add_to(&mut self.eyed, &self.inside);
     }
 
     /// Copies the window, with what comes behind it as far as it may be read.
@@ -175,8 +186,9 @@ impl Index {
                 let first = quote << 1 | carry.quote;
                 carry.quote = quote >> 63;
                 eyed |= first & (bits.operator | bits.space | bits.odd);
-                if let Some((eyes, insides)) = self.eyed.get_mut(number).zip(self.inside.get_mut(number)) {
-                    (*eyes, *insides) = (eyed & inside, inside);
+                if let Some((eyes, insides)) = self.eyed.block(number).zip(self.inside.get_mut(number)) {
+                    *eyes = (eyed & inside).to_le_bytes();
+                    *insides = inside;
                 }
             }
             let control = bits.control & inside;
@@ -194,6 +206,9 @@ impl Index {
                 break;
             }
         }
+        if EYES {
+            self.look(classify, window.len().div_ceil(64));
+        }
         if high != 0 {
             window = whole_characters(window);
             let text = window.get(..bad.unwrap_or(window.len())).unwrap_or(window);
@@ -208,6 +223,22 @@ impl Index {
         self.count -= self.all().iter().rev().take_while(|place| usize::from(**place) >= length).count();
         if let Some(behind) = self.places.get_mut(self.count..).and_then(|rest| rest.first_chunk_mut()) {
             *behind = [NOWHERE; AT_ONCE];
+        }
+    }
+
+    /// Looks at so many blocks for what is found by its form.
+    // As above, and apart from it, for which the registers would not do.
+    #[inline(always)]
+    fn look(&mut self, classify: impl Classify, count: usize) {
+        let (mut seen, (blocks, _)) = (Seen::default(), self.window.as_chunks::<64>());
+        for number in 0..count.min(BLOCKS) {
+            let (Some(block), Some(inside), Some(odd), Some(eyes)) =
+                (blocks.get(number), self.inside.get(number), self.odd.get(number), self.eyed.block(number))
+            else {
+                break;
+            };
+            let found = self.glance.add(number, &classify.signs(block, *odd != 0), *inside, &mut seen);
+            *eyes = (u64::from_le_bytes(*eyes) | found).to_le_bytes();
         }
     }
 
@@ -256,6 +287,17 @@ impl Index {
         self.glance.may_hold(from, to)
     }
 
+    /// What a glance saw between these two places.
+    #[inline(always)]
+    pub(super) fn sight(&self, from: usize, to: usize) -> Sight {
+        self.glance.sight(from, to)
+    }
+
+    /// The glance that was taken.
+    pub(super) const fn glance(&self) -> &Glance {
+        &self.glance
+    }
+
     /// Where the first such byte stands from this place on, counted from [`Self::from`].
     pub(super) fn odd_from(&self, from: usize) -> usize {
         if self.any_odd { next(&self.odd, from) } else { usize::MAX }
@@ -263,7 +305,13 @@ impl Index {
 
     /// Where a string has to be looked at next from this place on.
     pub(super) fn eyed_from(&self, from: usize) -> usize {
-        next(&self.eyed, from)
+        self.eyed.next(from)
+    }
+
+    /// Has a string between these places to be looked at?
+    #[inline(always)]
+    pub(super) fn is_eyed(&self, from: usize, to: usize) -> bool {
+        self.eyed.any(from, to)
     }
 
     /// All tokens, and how many there are; behind them some that are nowhere.
@@ -326,52 +374,6 @@ const fn up_to_each(mut bits: u64) -> u64 {
     bits ^= bits << 8;
     bits ^= bits << 16;
     bits ^ bits << 32
-}
-
-/// The bytes that are escaped, of one block with backslashes; `each` is told every backslash that escapes.
-#[inline]
-fn escapes(backslash: u64, carry: &mut u64, mut each: impl FnMut(usize)) -> u64 {
-    let mut escaped = *carry;
-    let mut rest = backslash & !escaped;
-    *carry = 0;
-    while rest != 0 {
-        let at = rest.trailing_zeros();
-        each(at as usize);
-        let next = 1_u64.checked_shl(at + 1).unwrap_or(0);
-        if at == 63 {
-            *carry = 1;
-        }
-        escaped |= next;
-        rest &= !(next | 1 << at);
-    }
-    escaped
-}
-
-/// Is the backslash at `at` the start of a whole escape?
-fn is_escape(bytes: &[u8], at: usize) -> bool {
-    match bytes.get(at + 1) {
-        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => true,
-        Some(b'u') => {
-            bytes.get(at + 2..at + 6).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
-        }
-        Some(_) | None => false,
-    }
-}
-
-/// The bytes without the start of a character whose end is not among them.
-fn whole_characters(bytes: &[u8]) -> &[u8] {
-    for back in 1..=3 {
-        let Some(at) = bytes.len().checked_sub(back) else { break };
-        let needs = match bytes.get(at) {
-            Some(0xc0..=0xdf) => 2,
-            Some(0xe0..=0xef) => 3,
-            Some(0xf0..) => 4,
-            Some(0x80..=0xbf) => continue,
-            Some(_) | None => break,
-        };
-        return if needs > back { bytes.get(..at).unwrap_or(bytes) } else { bytes };
-    }
-    bytes
 }
 
 #[cfg(test)]

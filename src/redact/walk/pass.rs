@@ -57,14 +57,13 @@ struct Pass<'i> {
     eyed: usize,
     /// Where the last key stands, unless that is the one before the pass.
     key: Option<(usize, usize)>,
-    before: &'i [u8],
 }
 
 /// No text in an index is too long to be looked at.
 const _: () = assert!(2 * WINDOW <= limits::MASKED_VALUE_BYTES_MAX);
 
 impl Walk {
-    /// Passes on from a key or an item, which comes `from` there on, below this key; to where. `self.place` says what comes there.
+    /// Passes on from a key or an item, which comes `from` there on; to where. `self.place` says what comes there.
     /// `FINDS` where texts are searched.
     #[inline(never)]
     pub(super) fn pass<'i, const FINDS: bool>(
@@ -73,27 +72,15 @@ impl Walk {
         bytes: &'i [u8],
         index: &'i Index,
         ahead: &mut Ahead<'i>,
-        (from, before): (usize, &'i [u8]),
+        from: usize,
     ) -> usize {
         let (window, (tokens, count)) = (index.window(), index.places());
         let passed = (count + AT_ONCE).saturating_sub(ahead.tokens.len());
         let is_quick = self.is_quick();
         let eyed = if FINDS { index.eyed_from(from) } else { usize::MAX };
         let odd = index.odd_from(from);
-        let mut pass = Pass {
-            plan,
-            bytes,
-            index,
-            window,
-            tokens,
-            passed,
-            is_quick,
-            at: from,
-            odd,
-            eyed,
-            key: None,
-            before,
-        };
+        let mut pass =
+            Pass { plan, bytes, index, window, tokens, passed, is_quick, at: from, odd, eyed, key: None };
         let place = loop {
             let end = match self.top.kind {
                 Kind::Object => pass.members::<FINDS>(self),
@@ -236,7 +223,8 @@ impl<'i> Pass<'i> {
                 break;
             }
             if FINDS {
-                if close >= self.eyed && !self.key_stays(walk, open, close) {
+                if close >= self.eyed && self.index.is_eyed(open, close) && !self.key_stays(walk, open, close)
+                {
                     break;
                 }
                 self.key = Some((open + 1, close));
@@ -279,8 +267,8 @@ impl<'i> Pass<'i> {
         match self.byte(value) {
             b'"' => {
                 if FINDS {
-                    let may_be_secret = self.may_be_secret(value, last);
-                    if (may_be_secret || last >= self.eyed)
+                    let may_be_secret = self.may_be_secret(walk, value, last);
+                    if (may_be_secret || last >= self.eyed && self.index.is_eyed(value, last))
                         && !self.text_stays(walk, (value, last), may_be_secret, (BEFORE + 2, bracket))
                     {
                         return Some(End::Stop);

@@ -104,12 +104,10 @@ impl Walk {
                 self.place = Place::After;
             }
             if self.passes(plan, &ahead) {
-                at = match self.last_key.in_piece(bytes) {
-                    _ if !plan.finds => self.pass::<false>(plan, bytes, index, &mut ahead, (at, &[])),
-                    Some(key) if self.finds_only() => {
-                        self.pass::<true>(plan, bytes, index, &mut ahead, (at, key))
-                    }
-                    Some(_) | None => at,
+                at = match plan.finds {
+                    false => self.pass::<false>(plan, bytes, index, &mut ahead, at),
+                    true if self.finds_only() => self.pass::<true>(plan, bytes, index, &mut ahead, at),
+                    true => at,
                 };
             }
             let next = match self.place {

@@ -172,3 +172,50 @@ const BY_FIRST: [&[Form]; 128] = {
 pub(super) fn forms(first: u8) -> &'static [Form] {
     BY_FIRST.get(usize::from(first)).copied().unwrap_or_default()
 }
+
+/// How signed tokens begin: with `{"` in base 64, or with `{`, a line feed and a space.
+pub(super) const SIGNED: [&[u8]; 2] = [b"eyJ", b"ewo"];
+
+/// For each first byte, by their low five bits, the second ones.
+const SECONDS: [u32; 256] = {
+    let mut all = [0; 256];
+    let mut rest = FORMS;
+    // Indexing is the only way in a constant.
+    #[expect(clippy::indexing_slicing, reason = "bytes, and evaluated when compiled")]
+    {
+        while let [(first, of_first), others @ ..] = rest {
+            let mut forms = *of_first;
+            while let [Form(start, ..), more @ ..] = forms {
+                all[*first as usize] |= 1 << (start[1] & 31);
+                forms = more;
+            }
+            rest = others;
+        }
+        let mut at = 0;
+        while at < SIGNED.len() {
+            all[SIGNED[at][0] as usize] |= 1 << (SIGNED[at][1] & 31);
+            at += 1;
+        }
+    }
+    all
+};
+
+/// Does the key of a service or a signed token begin so? Of other words few do.
+#[inline(always)]
+pub(super) fn begins([first, second]: [u8; 2]) -> bool {
+    SECONDS.get(usize::from(first)).is_some_and(|seconds| seconds >> (second & 31) & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_begins_as_one_does() {
+        let forms = FORMS.iter().flat_map(|(_, forms)| forms.iter().map(|Form(start, ..)| *start));
+        for start in forms.chain(SIGNED) {
+            assert!(start.first_chunk().is_some_and(|start| begins(*start)), "{start:?}");
+        }
+        assert!(!begins(*b"th") && !begins(*b"ht"));
+    }
+}

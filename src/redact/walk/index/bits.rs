@@ -10,6 +10,9 @@ use pulp::WithSimd;
 #[cfg(target_arch = "x86_64")]
 use pulp::x86::V3;
 
+use crate::redact::detect::signs;
+use crate::redact::detect::signs::Signs;
+
 /// A bit for each byte of a block.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Bits {
@@ -25,7 +28,7 @@ pub(super) struct Bits {
 }
 
 /// A way to find the bits of a block.
-pub(super) trait Classify: Copy {
+pub(super) trait Classify: signs::Read {
     fn bits(self, block: &[u8; 64]) -> Bits;
 
     /// Which of them are backslashes: most blocks have none.
@@ -58,6 +61,12 @@ pub(super) fn dispatch(work: impl Work) {
 /// Any machine.
 #[derive(Debug, Clone, Copy)]
 struct ByteByByte;
+
+impl signs::Read for ByteByByte {
+    fn signs(self, block: &[u8; 64], is_odd: bool) -> Signs {
+        signs::ByteByByte.signs(block, is_odd)
+    }
+}
 
 impl Classify for ByteByByte {
     fn bits(self, block: &[u8; 64]) -> Bits {

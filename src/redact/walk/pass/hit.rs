@@ -23,7 +23,7 @@ pub(super) enum Hit {
 }
 
 /// For each length of a short key its bytes, of sixteen.
-const MASKS: [u128; SHORT + 1] = masks();
+pub(super) const MASKS: [u128; SHORT + 1] = masks();
 
 #[expect(clippy::indexing_slicing, reason = "below the length, and evaluated when compiled")]
 const fn masks() -> [u128; SHORT + 1] {

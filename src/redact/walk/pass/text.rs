@@ -2,15 +2,24 @@
 //!
 //! Never: passes over a text that may hold a document.
 
+use crate::redact::detect::Key;
+use crate::redact::symbols::SHORT;
 use crate::redact::walk::Walk;
 use crate::redact::walk::pass::Pass;
+use crate::redact::walk::pass::hit::MASKS;
 
 impl<'i> Pass<'i> {
     /// Is nothing found in the key between these quotes?
     #[inline(never)]
     pub(super) fn key_stays(&mut self, walk: &mut Walk, open: usize, close: usize) -> bool {
-        self.eyed = self.index.eyed_from(open + 1);
-        if self.eyed >= close || !self.index.may_hold(open + 1, close) {
+        let length = close.wrapping_sub(open + 1);
+        let known = self.window.get(open + 1..).and_then(|rest| rest.first_chunk());
+        if known.is_some_and(|window| walk.is_known_quiet(window, length)) {
+            return true;
+        }
+        self.eyed = self.index.eyed_from(close);
+        let sight = self.index.sight(open + 1, close);
+        if !sight.may_hold() {
             return true;
         }
         let key = self.window.get(open + 1..close).unwrap_or_default();
@@ -27,16 +36,16 @@ impl<'i> Pass<'i> {
         may_be_secret: bool,
         (tokens, bracket): (usize, u8),
     ) -> bool {
-        self.eyed = self.index.eyed_from(open + 1);
         let Some(text) = self.window.get(open + 1..close) else { return false };
+        // One that ends in no token is not whole.
+        if self.byte(close) != b'"' {
+            return false;
+        }
+        self.eyed = self.index.eyed_from(close);
         if self.plan.looks && matches!(text.first(), Some(b'{' | b'[' | b'\\' | b' ' | 0xef)) {
             return false;
         }
-        let is_eyed = || {
-            self.index.may_hold(open + 1, close)
-                || self.index.is_odd(open, close) && memchr::memchr(b'\\', text).is_some()
-        };
-        if !may_be_secret && (self.eyed >= close || !is_eyed()) {
+        if !may_be_secret && self.is_nothing(walk, text, (open, close)) {
             return true;
         }
         // What is changed must be passed over at once.
@@ -50,21 +59,51 @@ impl<'i> Pass<'i> {
             walk.last_key.stands_at(from + open, from + close);
         }
         walk.find_in(self.plan, self.bytes, from + open + 1, from + close);
-        // It is passed, and looked at no more.
-        self.eyed = self.index.eyed_from(close);
         true
+    }
+
+    /// Is nothing found in the text between these quotes, which is no secret?
+    #[inline(always)]
+    fn is_nothing(&self, walk: &Walk, text: &[u8], (open, close): (usize, usize)) -> bool {
+        // What escapes stand for is found elsewhere.
+        if self.index.is_odd(open, close) && memchr::memchr(b'\\', text).is_some() {
+            return false;
+        }
+        let says = self.short_key().and_then(|short| walk.said(short));
+        let key = Key::known(self.last_key(walk), says);
+        let place = (self.index.glance(), open + 1);
+        self.plan.detectors.is_nothing(text, place, self.index.sight(open + 1, close), &key)
     }
 
     /// May the text between these quotes be a secret that its key speaks of? No glance sees that.
     #[inline(always)]
-    pub(super) fn may_be_secret(&self, open: usize, close: usize) -> bool {
+    pub(super) fn may_be_secret(&self, walk: &mut Walk, open: usize, close: usize) -> bool {
         let text = self.window.get(open + 1..close).unwrap_or_default();
-        self.plan.detectors.may_be_secret(text, self.last_key())
+        self.plan.detectors.may_be_secret_of_some_key(text) && self.is_perhaps_secret(walk, text)
+    }
+
+    #[inline(never)]
+    fn is_perhaps_secret(&self, walk: &mut Walk, text: &[u8]) -> bool {
+        let says = self.short_key().map(|short| walk.says(short));
+        self.plan.detectors.may_be_secret_of(text, &Key::known(self.last_key(walk), says))
+    }
+
+    /// The bytes of the last key, if that is short and not one before the pass.
+    #[inline(always)]
+    fn short_key(&self) -> Option<u128> {
+        let (from, to) = self.key?;
+        let sixteen = self.window.get(from..from + SHORT)?.first_chunk()?;
+        Some(u128::from_le_bytes(*sixteen) & MASKS.get(to.wrapping_sub(from))?)
     }
 
     #[inline(always)]
-    fn last_key(&self) -> &'i [u8] {
-        let here = |(from, to)| self.window.get(from..to).unwrap_or_default();
-        self.key.map_or(self.before, here)
+    fn last_key<'k>(&self, walk: &'k Walk) -> &'k [u8]
+    where
+        'i: 'k,
+    {
+        match self.key {
+            Some((from, to)) => self.window.get(from..to).unwrap_or_default(),
+            None => walk.last_key.raw(self.bytes),
+        }
     }
 }
