@@ -222,6 +222,11 @@ impl Walk {
                 if at != from {
                     continue;
                 }
+                if index.ends_early(bytes, at) {
+                    // What is not whole in this window may be in the next.
+                    index.build(bytes, at, plan.finds);
+                    continue;
+                }
             }
             at = match self.place {
                 Place::After => self.after(plan, bytes, at)?,
