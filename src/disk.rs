@@ -19,6 +19,7 @@ mod writer;
 
 pub use ask::NotPut;
 pub use ask::act;
+pub use ask::names;
 pub use once::put;
 pub use readings::READINGS;
 pub use readings::put_in;

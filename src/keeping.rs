@@ -52,10 +52,12 @@ impl Rules {
         let Some(person) = &self.person else {
             return Ok(self.retention.fate(&facts, &self.holds, self.now_ms));
         };
-        if !person.is_in(&entry, &facts)? {
-            return Ok(Fate::Kept);
+        let held = self.holds.on(&facts).map(|hold| Fate::Held(&hold.hold));
+        if person.is_in(&entry, &facts)? {
+            return Ok(held.unwrap_or(Fate::Due));
         }
-        Ok(self.holds.on(&facts).map_or(Fate::Due, |hold| Fate::Held(&hold.hold)))
+        // Behind a pseudonym the record stays; but who is held stays known.
+        Ok(held.filter(|_| person.is_behind(&entry)).unwrap_or(Fate::Kept))
     }
 }
 

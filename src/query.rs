@@ -7,6 +7,7 @@
 mod engine;
 mod filter;
 mod fresh;
+mod named;
 mod show;
 mod table;
 
@@ -18,6 +19,7 @@ pub use engine::NotAnswered;
 pub use engine::TABLE;
 pub use filter::By;
 pub use filter::Filter;
+pub use named::named;
 pub use show::csv;
 pub use show::json_lines;
 pub use show::last;

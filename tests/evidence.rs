@@ -603,6 +603,7 @@ fn what_the_journal_writes_proves_itself_over_restarts_seals_and_a_rotated_key()
         segment_ms: 300_000,
         bytes_max: 1 << 30,
         retention: palisade::audit::keeping::Retention::default(),
+        pseudonyms: false,
         checkpoint_ms: 60_000,
     };
     let first = {

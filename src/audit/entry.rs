@@ -20,6 +20,7 @@ pub use again::append_value;
 pub use again::varint;
 pub use keys::KEYS;
 pub(super) use keys::code;
+pub use keys::code as code_of;
 pub(super) use keys::key;
 pub use keys::name;
 pub use pen::Pen;

@@ -5,6 +5,7 @@
 mod act;
 mod facts;
 mod hold;
+mod names;
 mod person;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,8 @@ pub use act::number_leaf;
 pub use facts::Facts;
 pub use hold::Hold;
 pub use hold::Holds;
+pub use names::Named;
+pub use names::Names;
 pub use person::Person;
 
 /// How long records are kept, in milliseconds.

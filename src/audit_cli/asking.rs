@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::audit::keeping::Names;
 use crate::audit_cli::Global;
 use crate::audit_cli::Refused;
 use crate::cli::Exit;
@@ -166,6 +167,19 @@ pub(super) fn wanted(mut known: BTreeSet<String>, tenants: &[String]) -> Vec<Str
 }
 
 impl Opened {
+    /// The same filter, where somebody is named, by that person's pseudonyms as well.
+    pub(super) fn named(&self, mut filter: Filter) -> Result<Filter, Refused> {
+        if let Some(id) = &filter.principal {
+            filter.pseudonyms = self.names()?.of(None, id);
+        }
+        Ok(filter)
+    }
+
+    /// The names that the log's pseudonyms stand for.
+    pub(super) fn names(&self) -> Result<Names, Refused> {
+        disk::names(&self.log).map_err(Refused::internal)
+    }
+
     /// Does it hold more than single tenants' books?
     pub(super) fn is_all(&self) -> bool {
         self.books == Books::All
@@ -221,6 +235,7 @@ impl Which {
             class: self.class.clone(),
             shown: self.shown.clone(),
             principal: self.principal.clone(),
+            pseudonyms: Vec::new(),
             caller: self.caller.clone(),
             action: self.action.clone(),
             policy: self.policy.clone(),

@@ -45,6 +45,7 @@ Examples:
 Each record of the tenant that names the person, as caller or anywhere else as a word of its own, goes from the log and its archive as
 by `prune`: its hash stays, so that every proof of the others holds. So do readings that name the person, and kept snapshots that do:
 decisions of those days can then not be made again. An event `erase` says that somebody of that tenant was erased, when and why, not who.
+Where the log has pseudonyms (`decision_log.pseudonyms`), the name is forgotten and the records stay.
 Take the person out of the configuration first: who still calls, or stands in a policy, is put on record again. Nothing goes while a hold
 covers any of it. Of what the log was sent on to (`decision_log.ship`), of lines, case folders and copies nothing goes.
 
@@ -87,7 +88,9 @@ pub(super) fn erase(
     out: &mut Out,
 ) -> Result<Exit, Refused> {
     let store = global.store(world)?;
-    let person = Person { tenant: arguments.tenant.clone(), id: arguments.principal.clone() };
+    let (tenant, id) = (arguments.tenant.clone(), arguments.principal.clone());
+    let pseudonyms = disk::names(&store.dir).map_err(Refused::internal)?.of(Some(&tenant), &id);
+    let person = Person { tenant, id, pseudonyms };
     if person.id.is_empty()
         || [&arguments.by, &arguments.reason].iter().any(|text| person.is_named(text.as_bytes()))
     {
@@ -105,11 +108,13 @@ pub(super) fn erase(
             format!("the hold `{hold}` covers records that name the person: nothing goes while it stands");
         return Err(Refused::usage(why));
     }
-    let any = !found.plan.is_empty() || !found.rows.is_empty() || !found.snapshots.is_empty();
+    let pseudonyms = rules.person.as_ref().map_or(0, |person| person.pseudonyms.len());
+    let any =
+        pseudonyms > 0 || !found.plan.is_empty() || !found.rows.is_empty() || !found.snapshots.is_empty();
     let mut readings = of_readings(&folder, &rules)?;
     if arguments.yes && (any || readings > 0 || open(&folder, &rules)?) {
         let count = found.plan.records();
-        close(&store, &folder, arguments, count)?;
+        close(&store, &folder, (arguments, &rules), count)?;
         // What was written until a moment ago is within reach only now.
         found = look(&folder, &archive, &rules)?;
         go(&store, &folder, (&archive, &rules), &found)?;
@@ -144,9 +149,15 @@ fn open(folder: &Folder, rules: &Rules) -> Result<bool, Refused> {
 }
 
 /// Puts on record that it goes, which closes what is written to, and waits until all that is closed is compressed.
-fn close(store: &StoreSettings, folder: &Folder, arguments: &Arguments, count: u64) -> Result<(), Refused> {
+fn close(
+    store: &StoreSettings,
+    folder: &Folder,
+    (arguments, rules): (&Arguments, &Rules),
+    count: u64,
+) -> Result<(), Refused> {
+    let pseudonyms = rules.person.as_ref().map(|person| person.pseudonyms.clone()).unwrap_or_default();
     let (tenant, reason, by) = (arguments.tenant.clone(), arguments.reason.clone(), arguments.by.clone());
-    let acts = vec![Act::Erase(Erased { tenant, count, reason, by })];
+    let acts = vec![Act::Erase(Erased { tenant, count, pseudonyms, reason, by })];
     let before = folder.segments().map_err(Refused::internal)?;
     disk::act(store, &Order { acts }).map_err(Refused::internal)?;
     let end = Instant::now() + Duration::from_millis(limits::ERASE_WAIT_MS);
@@ -202,7 +213,7 @@ fn erase_readings(folder: &Folder, arguments: &Arguments, rules: &mut Rules) -> 
         return Ok(0);
     };
     let store = StoreSettings::of(&readings.at(""));
-    close(&store, &readings, arguments, count)?;
+    close(&store, &readings, (arguments, rules), count)?;
     let plan = keeping::plan(&readings, rules, &mut |_| {}).map_err(prune::refused)?;
     let acts = plan.acts(&rules.holds, "erasure");
     disk::act(&store, &Order { acts }).map_err(Refused::internal)?;

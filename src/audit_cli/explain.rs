@@ -20,6 +20,7 @@ use crate::cli::out::GOOD;
 use crate::cli::out::WARN;
 use crate::cli::out::paint;
 use crate::cli::printable;
+use crate::disk;
 use crate::disk::Snapshots;
 use crate::evidence;
 use crate::evidence::Folder;
@@ -32,7 +33,7 @@ use crate::snapshot::Past;
 
 use super::Global;
 use super::Refused;
-use super::prove::as_json;
+use super::prove::named_json;
 use super::reading::Reads;
 
 pub(super) const AFTER: &str = "\
@@ -81,11 +82,12 @@ pub(super) fn explain(
     let books: BTreeSet<String> = found.iter().filter_map(|(_, record)| book(record)).collect();
     let mut allowed = arguments.reads.may((global, &log), &books, world, out)?;
     let (statement, tenants) = (format!("explain {}", arguments.id), books.into_iter().collect::<Vec<_>>());
+    let names = disk::names(&log).map_err(Refused::internal)?;
     let may = |record: &[u8]| book(record).is_some_and(|book| allowed.holds(&book));
     let records: Vec<(u64, Json)> = found
         .iter()
         .filter(|(_, record)| may(record))
-        .filter_map(|(seq, record)| Some((*seq, as_json(record)?)))
+        .filter_map(|(seq, record)| Some((*seq, named_json(record, &names)?)))
         .collect();
     let is_of = |kind: &str, record: &Json| record.get("type").and_then(Json::as_str) == Some(kind);
     let is_whole = |record: &Json| record.get("mirror").is_none();

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::audit::entry;
 use crate::audit::entry::Entry;
+use crate::audit::keeping::Names;
 use crate::cli::Exit;
 use crate::cli::Out;
 use crate::cli::World;
@@ -95,9 +96,14 @@ pub(super) fn prove(
 
 /// A record as JSON, where it is one.
 pub(super) fn as_json(record: &[u8]) -> Option<serde_json::Value> {
+    named_json(record, &Names::default())
+}
+
+/// The same, with the names that its pseudonyms stand for.
+pub(super) fn named_json(record: &[u8], names: &Names) -> Option<serde_json::Value> {
     let mut line = Vec::new();
     entry::line(record, &mut line).ok()?;
-    serde_json::from_slice(&line).ok()
+    serde_json::from_str(&names.reveal_json(std::str::from_utf8(&line).ok()?)).ok()
 }
 
 /// How the program ends where there is no proof.

@@ -152,7 +152,7 @@ pub(super) fn query(
         let answer = opened.engine.sql(sql).map_err(|why| asking::refused(&why));
         return shown(global, &recorded(&opened, sql, answer)?, out);
     }
-    let filter = arguments.which.filter(opened.is_all())?;
+    let filter = opened.named(arguments.which.filter(opened.is_all())?)?;
     let form = form(global);
     let columns = if matches!(form, Output::Pretty) { COLUMNS } else { "*" };
     let statement = filter.newest(columns, rows);
@@ -179,7 +179,7 @@ pub(super) fn top(
 ) -> Result<Exit, Refused> {
     let Counting { scope, which, limit } = &arguments.counting;
     let opened = scope.open(global, limits::QUERY_ROWS_MAX, world, out)?;
-    let statement = which.filter(opened.is_all())?.top(arguments.by.by(), *limit);
+    let statement = opened.named(which.filter(opened.is_all())?)?.top(arguments.by.by(), *limit);
     counted(global, &opened, &statement, out)
 }
 
@@ -190,7 +190,7 @@ pub(super) fn pathways(
     out: &mut Out,
 ) -> Result<Exit, Refused> {
     let opened = arguments.scope.open(global, limits::QUERY_ROWS_MAX, world, out)?;
-    let statement = arguments.which.filter(opened.is_all())?.pathways(arguments.limit);
+    let statement = opened.named(arguments.which.filter(opened.is_all())?)?.pathways(arguments.limit);
     counted(global, &opened, &statement, out)
 }
 
@@ -201,7 +201,7 @@ pub(super) fn stats(
     out: &mut Out,
 ) -> Result<Exit, Refused> {
     let opened = arguments.scope.open(global, limits::QUERY_ROWS_MAX, world, out)?;
-    let statement = arguments.which.filter(opened.is_all())?.stats();
+    let statement = opened.named(arguments.which.filter(opened.is_all())?)?.stats();
     counted(global, &opened, &statement, out)
 }
 
@@ -214,7 +214,9 @@ fn counted(global: &Global, opened: &Opened, statement: &str, out: &mut Out) -> 
 /// The answer, once its reading is on record; so is that there was none.
 fn recorded(opened: &Opened, statement: &str, answer: Result<Answer, Refused>) -> Result<Answer, Refused> {
     opened.record(statement, answer.as_ref().map_or(0, |answer| answer.rows))?;
-    answer
+    let mut answer = answer?;
+    query::named(&mut answer, &opened.names()?).map_err(Refused::internal)?;
+    Ok(answer)
 }
 
 /// How the answer is printed.

@@ -53,13 +53,13 @@ pub(super) fn tail(
     out: &mut Out,
 ) -> Result<Exit, Refused> {
     let opened = arguments.scope.open(global, limits::QUERY_ROWS, world, out)?;
-    let filter = arguments.which.filter(opened.is_all())?;
+    let filter = opened.named(arguments.which.filter(opened.is_all())?)?;
     let statement = filter.newest("*", arguments.lines);
     opened.denied(&statement)?;
     let answer = opened.engine.whole(&statement).map_err(|why| asking::refused(&why));
     let said = if arguments.follow { format!("tail -f: {statement}") } else { statement };
     opened.record(&said, answer.as_ref().map_or(0, |answer| answer.rows))?;
-    let mut next = print(&answer?, 0, out);
+    let mut next = print(&opened, answer?, 0, out)?;
     if arguments.follow {
         loop {
             next = follow(&opened, &filter, next, out)?;
@@ -77,15 +77,16 @@ fn follow(opened: &Opened, filter: &Filter, next: u64, out: &mut Out) -> Result<
     let engine = opened.again(next)?;
     let answer =
         engine.whole(&filter.following(next, limits::QUERY_ROWS)).map_err(|why| asking::refused(&why))?;
-    Ok(print(&answer, next, out))
+    print(opened, answer, next, out)
 }
 
-fn print(answer: &Answer, next: u64, out: &mut Out) -> u64 {
+fn print(opened: &Opened, mut answer: Answer, next: u64, out: &mut Out) -> Result<u64, Refused> {
+    query::named(&mut answer, &opened.names()?).map_err(Refused::internal)?;
     let mut lines = Vec::new();
-    query::records(answer, |record| {
+    query::records(&answer, |record| {
         // What is of no record is told by `verify`, so nothing of it is shown.
         record.map(|record| entry::line(record, &mut lines).ok());
     });
     out.raw(&lines);
-    query::last(answer).map_or(next, |last| next.max(last + 1))
+    Ok(query::last(&answer).map_or(next, |last| next.max(last + 1)))
 }

@@ -11,6 +11,7 @@ use crate::compare::Asked;
 use crate::compare::Effects;
 use crate::compare::Recorded;
 use crate::compare::effect::Outcome;
+use crate::disk;
 use crate::disk::Snapshots;
 use crate::evidence;
 use crate::evidence::Folder;
@@ -154,6 +155,7 @@ fn found(
 ) -> Result<Found, String> {
     let folder = Folder::open(log).map_err(|why| why.to_string())?;
     let (mut found, mut days) = (Found::default(), Days::of(Snapshots::of(log)));
+    found.recorded.names = disk::names(log).map_err(|why| why.to_string())?;
     let size = evidence::newest(&folder).map_or(0, |(_, head)| head.size);
     let mut progress = Progress::new("replayed", usize::try_from(size).unwrap_or(usize::MAX));
     let mut next = None;

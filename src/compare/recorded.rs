@@ -12,6 +12,7 @@ use http::Method;
 use crate::audit::entry;
 use crate::audit::entry::Entry;
 use crate::audit::entry::Kind;
+use crate::audit::keeping::Names;
 use crate::compare::effect::Outcome;
 use crate::identity;
 use crate::identity::Actor;
@@ -35,6 +36,8 @@ pub struct Recorded {
     pub otherwise: u64,
     /// How many could not be used, by why.
     pub unusable: BTreeMap<&'static str, u64>,
+    /// The names that the log's pseudonyms stand for: policies ask for names.
+    pub names: Names,
     line: Vec<u8>,
 }
 
@@ -162,6 +165,9 @@ impl Recorded {
         self.decisions += 1;
         self.line.clear();
         let decision = entry::line(record, &mut self.line).ok();
+        if !self.names.is_empty() {
+            self.line = self.names.reveal_json(&String::from_utf8_lossy(&self.line)).into_bytes();
+        }
         match decision.and_then(|()| serde_json::from_slice::<Decision>(&self.line).ok()).map(asked) {
             Some(Ok(asked)) => Some(asked),
             Some(Err(why)) => self.unusable(why),

@@ -59,6 +59,7 @@ pub(super) fn decision_log(c: &mut Checker<'_>, raw: &raw::DecisionLog) -> Decis
             segment_ms: units::ms(age),
             bytes_max: c.size("decision_log.max_size", raw.max_size.as_ref(), 16 << 30),
             retention,
+            pseudonyms: raw.pseudonyms.unwrap_or(false),
             checkpoint_ms: units::ms(checkpoint),
         }
     });
@@ -87,13 +88,14 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 
 /// What makes sense with a directory only.
 fn needs_dir(c: &mut Checker<'_>) {
-    const KEYS: [&str; 11] = [
+    const KEYS: [&str; 12] = [
         "key_file",
         "previous_key_file",
         "segment_size",
         "segment_age",
         "max_size",
         "retention",
+        "pseudonyms",
         "checkpoint_every",
         "durable",
         "ship",

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use std::time::Instant;
 
+use crate::audit::keeping::Names;
 use crate::audit::keeping::Order;
 use crate::limits;
 
@@ -22,6 +23,7 @@ use super::StoreSettings;
 use super::now_ms;
 use super::open_store;
 use super::store::ORDERS;
+use super::store::VAULT;
 
 /// How long to wait before the answer is looked for again.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -110,4 +112,18 @@ fn ask(dir: &Path, order: &Order) -> Result<(), NotPut> {
         std::thread::sleep(PAUSE);
     }
     Ok(())
+}
+
+/// The names that the pseudonyms of a log stand for; none where it was never written with pseudonyms.
+///
+/// # Errors
+/// When they cannot be read.
+pub fn names(log: &Path) -> Result<Names, NotPut> {
+    let path = log.join(VAULT);
+    let failed = |why| NotPut::File(path.clone(), why);
+    match crate::file::bytes(&path, limits::VAULT_BYTES_MAX) {
+        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(Names::default()),
+        Err(why) => Err(failed(why)),
+        Ok(bytes) => Names::read(&bytes).map_err(|why| failed(io::Error::other(why))),
+    }
 }

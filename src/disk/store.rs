@@ -13,6 +13,7 @@ mod keep;
 mod open;
 mod orders;
 mod readings;
+mod veil;
 
 use std::io;
 use std::path::Path;
@@ -36,7 +37,9 @@ use crate::limits;
 pub(super) use files::Files;
 pub(super) use files::Folder;
 pub(super) use files::ORDERS;
+pub(super) use files::VAULT;
 pub use open::Broken;
+use veil::Veil;
 
 /// How the directory is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +58,8 @@ pub struct StoreSettings {
     pub bytes_max: u64,
     /// How long records are kept.
     pub retention: Retention,
+    /// Do pseudonyms stand in it for who calls?
+    pub pseudonyms: bool,
     /// How far two signed checkpoints are apart at most, in milliseconds.
     pub checkpoint_ms: u64,
 }
@@ -71,6 +76,7 @@ impl StoreSettings {
             segment_ms: u64::MAX,
             bytes_max: u64::MAX,
             retention: Retention::default(),
+            pseudonyms: false,
             checkpoint_ms: limits::CHECKPOINT_MS,
         }
     }
@@ -101,6 +107,8 @@ pub(super) struct Store<F: Files> {
     again_ms: u64,
     /// When it was last looked for orders.
     looked_ms: u64,
+    /// Where the log is written with pseudonyms.
+    veil: Option<Veil>,
     /// The head of the log of readings, as it was last put on record.
     readings: Option<(u64, Hash)>,
     /// What came to the device since it was last told, where somebody is.
@@ -144,6 +152,13 @@ impl<F: Files> Store<F> {
         if frames.is_empty() {
             return Ok(());
         }
+        match self.veiled(frames)? {
+            Some(mut veiled) => self.write(&mut veiled, now_ms),
+            None => self.write(frames, now_ms),
+        }
+    }
+
+    fn write(&mut self, frames: &mut [u8], now_ms: u64) -> io::Result<()> {
         if now_ms.saturating_add(limits::CLOCK_STEP_MS) < self.appended_ms {
             let before_ms = std::mem::replace(&mut self.appended_ms, now_ms);
             self.event(&Event::Log(Kept::ClockStepped { before_ms, after_ms: now_ms }), now_ms)?;
@@ -294,7 +309,8 @@ impl<F: Files> Store<F> {
     pub(super) fn event(&mut self, event: &Event<'_>, now_ms: u64) -> io::Result<()> {
         let mut frame = Vec::new();
         event.encode(now_ms, &mut frame);
-        self.append(&mut frame, now_ms)
+        // The program's own events name nobody who calls.
+        self.write(&mut frame, now_ms)
     }
 
     /// Closes the segment: a seal as its last record, a checkpoint, the state to begin again from, and the file compressed.
@@ -311,7 +327,7 @@ impl<F: Files> Store<F> {
         });
         let mut frame = Vec::new();
         seal.encode(now_ms, &mut frame);
-        self.append(&mut frame, now_ms)?;
+        self.write(&mut frame, now_ms)?;
         // The trees do not know the seal before it is on the device, and that is how it is kept.
         let heads = Sealed::encode(&self.trees, frame.get(frame::HEAD_BYTES..).unwrap_or_default());
         self.sync(now_ms)?;

@@ -93,3 +93,5 @@ pub const READINGS_SEGMENT_BYTES: u64 = 1 << 20;
 pub const READINGS_HEADS: usize = 1_024;
 /// How long who erases waits for the segments that were closed for it to be compressed, in milliseconds.
 pub const ERASE_WAIT_MS: u64 = 30_000;
+/// Largest file of the names that pseudonyms stand for, in bytes: some millions of people.
+pub const VAULT_BYTES_MAX: usize = 1 << 30;

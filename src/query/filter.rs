@@ -23,6 +23,8 @@ pub struct Filter {
     pub shown: Option<String>,
     /// The id of who called.
     pub principal: Option<String>,
+    /// What stands for that id in a log that is written with pseudonyms.
+    pub pseudonyms: Vec<String>,
     /// The tenant of who called.
     pub caller: Option<String>,
     /// What was attempted.
@@ -83,7 +85,6 @@ impl Filter {
         let mut all = vec![format!("type = {}", quoted(self.kind.as_deref().unwrap_or("decision")))];
         let texts = [
             ("decision", self.decision),
-            ("principal", self.principal.as_deref()),
             ("principal_tenant", self.caller.as_deref()),
             ("action", self.action.as_deref()),
             ("pathway", self.pathway.as_deref()),
@@ -92,6 +93,13 @@ impl Filter {
         for (column, text) in texts {
             all.extend(text.map(|text| format!("{column} = {}", quoted(text))));
         }
+        all.extend(self.principal.as_deref().map(|id| {
+            let all = std::iter::once(id).chain(self.pseudonyms.iter().map(String::as_str));
+            match &*all.map(quoted).collect::<Vec<_>>() {
+                [only] => format!("principal = {only}"),
+                several => format!("principal IN ({})", several.join(", ")),
+            }
+        }));
         all.extend(self.since_us.map(|us| format!("time >= {}", moment(us))));
         all.extend(self.until_us.map(|us| format!("time < {}", moment(us))));
         all.extend(self.shown.as_deref().map(|class| holds("revealed", class)));

@@ -27,6 +27,7 @@ fn settings(dir: &Path, segment_bytes: u64) -> Sinks {
         segment_ms: 60_000,
         bytes_max: 1 << 30,
         retention: crate::audit::keeping::Retention::default(),
+        pseudonyms: false,
         checkpoint_ms: 60_000,
     };
     Sinks { store: Some(store), ..Sinks::default() }

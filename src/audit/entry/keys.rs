@@ -151,6 +151,7 @@ keys![
     "sink",
     "by",
     "gone",
+    "pseudonyms",
 ];
 
 const _: () = assert!(ALL.len() < 255);
@@ -168,7 +169,8 @@ macro_rules! key {
 pub(in crate::audit) use key;
 
 /// The code of a name, or 0. Only for constants: it takes its time.
-pub(in crate::audit) const fn code(name: &str) -> u8 {
+#[must_use]
+pub const fn code(name: &str) -> u8 {
     let (mut rest, mut code) = (KEYS, 1);
     while let [first, further @ ..] = rest {
         if same(first.as_bytes(), name.as_bytes()) {

@@ -137,6 +137,7 @@ impl Kept<'_> {
                 pen.text(key!("reason"), &erased.reason);
                 pen.text(key!("by"), &erased.by);
                 pen.number(key!("uid"), (*uid).into());
+                pen.list(key!("pseudonyms"), usize::MAX, &erased.pseudonyms, |pen, one| pen.text_value(one));
             }
             Self::Hold { action, hold, uid } => {
                 pen.text(key!("action"), action);

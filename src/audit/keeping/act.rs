@@ -34,6 +34,9 @@ pub struct Erased {
     pub tenant: String,
     /// How many records name the person.
     pub count: u64,
+    /// The person's pseudonyms, whose names are forgotten.
+    #[serde(default)]
+    pub pseudonyms: Vec<String>,
     /// What for, as the number of a request.
     pub reason: String,
     /// Who is said to have asked for it.

@@ -15,6 +15,8 @@ pub struct Person {
     pub tenant: String,
     /// The id by which the person calls.
     pub id: String,
+    /// What stands for it in a log that is written with pseudonyms.
+    pub pseudonyms: Vec<String>,
 }
 
 impl Person {
@@ -53,6 +55,13 @@ impl Person {
         Ok(false)
     }
 
+    /// Does a pseudonym of the person stand in this record?
+    #[must_use]
+    pub fn is_behind(&self, entry: &Entry<'_>) -> bool {
+        let stands = |text: &str| self.pseudonyms.iter().any(|one| one == text);
+        entry.tokens().flatten().any(|(_, value)| matches!(value, Value::Text(text, _) if stands(text)))
+    }
+
     /// Does a text name the person, as a word of its own?
     #[must_use]
     pub fn is_named(&self, text: &[u8]) -> bool {
@@ -72,7 +81,8 @@ mod tests {
 
     #[test]
     fn a_name_is_found_as_a_word_and_not_within_another() {
-        let ann = Person { tenant: "acme".to_owned(), id: "ann".to_owned() };
+        let (tenant, id) = ("acme".to_owned(), "ann".to_owned());
+        let ann = Person { tenant, id, pseudonyms: Vec::new() };
         for text in ["ann", "/users/ann/notes", "principal = 'ann'", "ann@acme.example", "x:ann"] {
             assert!(ann.is_named(text.as_bytes()), "{text}");
         }

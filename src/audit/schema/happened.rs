@@ -157,6 +157,8 @@ pub enum Happened {
         by: String,
         /// The account of the machine that did.
         uid: u32,
+        /// The person's pseudonyms, whose names are forgotten.
+        pseudonyms: Vec<String>,
     },
     /// Records may not go, or may again.
     Hold {

@@ -25,6 +25,8 @@ pub(in crate::config) struct DecisionLog {
     pub(in crate::config) max_size: Option<String>,
     /// How long records are kept.
     pub(in crate::config) retention: Retention,
+    /// Write pseudonyms in place of who calls; the names are in a file beside the log, and one can be forgotten. Default: `false`.
+    pub(in crate::config) pseudonyms: Option<bool>,
     /// How far two signed checkpoints are apart, at most `60s`. Default: `60s`.
     pub(in crate::config) checkpoint_every: Option<String>,
     /// Which requests wait for the device before the app sees them. The others' records are on it within 50 ms.

@@ -23,6 +23,9 @@ pub(super) const BUNDLES: &str = "bundles";
 /// The holds that stand, so that whoever takes segments away need not read them all. The log's own events say the same.
 pub(super) const HOLDS: &str = "holds.json";
 
+/// The names that pseudonyms stand for, a line each.
+pub(in crate::disk) const VAULT: &str = "vault.jsonl";
+
 /// The folder of what is asked of who has hold of the log.
 pub(in crate::disk) const ORDERS: &str = "orders";
 

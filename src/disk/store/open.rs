@@ -14,11 +14,13 @@ use crate::audit::frame;
 use crate::audit::frame::Frames;
 use crate::audit::heads::Sealed;
 use crate::audit::heads::Trees;
+use crate::audit::keeping::Names;
 use crate::audit::note::Signer;
 use crate::disk::store::Files;
 use crate::disk::store::Segment;
 use crate::disk::store::Store;
 use crate::disk::store::StoreSettings;
+use crate::disk::store::Veil;
 use crate::disk::store::files;
 use crate::disk::store::grow;
 use crate::limits;
@@ -102,8 +104,10 @@ impl<F: Files> Store<F> {
                 Some(Segment { file, first, bytes, opened_ms: now_ms })
             }
         };
+        let veil = if settings.pseudonyms { Some(veil(&mut files)?) } else { None };
         let mut store = Self {
             settings,
+            veil,
             files,
             signer,
             origin: about.origin,
@@ -179,6 +183,13 @@ fn about<F: Files>(files: &mut F) -> Result<About, Broken> {
     let text = serde_json::to_vec(&about).map_err(|error| failed(error.into()))?;
     files.replace("log.json", &text).map_err(failed)?;
     Ok(about)
+}
+
+fn veil<F: Files>(files: &mut F) -> Result<Veil, Broken> {
+    let name = || files::VAULT.to_owned();
+    let bytes = files.read(files::VAULT).map_err(|error| Broken::File(name(), error))?.unwrap_or_default();
+    let names = Names::read(&bytes).map_err(|_| Broken::Bad(name(), "a line of it is no name"))?;
+    Ok(Veil::new(&names))
 }
 
 fn id_of(text: &str) -> Option<[u8; 16]> {

@@ -15,6 +15,7 @@ use crate::disk::store::tests::shaky::Shaky;
 
 mod age;
 mod shaky;
+mod veil;
 
 fn settings() -> StoreSettings {
     StoreSettings {
@@ -25,6 +26,7 @@ fn settings() -> StoreSettings {
         segment_ms: 1_000_000,
         bytes_max: u64::MAX,
         retention: crate::audit::keeping::Retention::default(),
+        pseudonyms: false,
         checkpoint_ms: 60_000,
     }
 }

@@ -11,6 +11,7 @@ fn beside(dir: &Path, lines: &Path) -> Sinks {
         segment_ms: 60_000,
         bytes_max: 1 << 30,
         retention: crate::audit::keeping::Retention::default(),
+        pseudonyms: false,
         checkpoint_ms: 60_000,
     };
     Sinks { store: Some(store), ..file(lines) }

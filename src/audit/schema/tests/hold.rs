@@ -60,10 +60,19 @@ fn what_goes_within_a_segment_and_the_head_of_the_readings_read_back_equal() {
         Event::Log(Kept::Prune(&withheld)),
         Happened::Prune { first: 1, last: 2, reason: "size".into(), count: Some(1), gone },
     )]);
-    let erased = Erased { tenant: "acme".into(), count: 3, reason: "17".into(), by: "dpo".into() };
+    let pseudonyms = vec!["~a".to_owned()];
+    let erased =
+        Erased { tenant: "acme".into(), count: 3, pseudonyms, reason: "17".into(), by: "dpo".into() };
     read_back(&[(
         Event::Log(Kept::Erase { erased: &erased, uid: 7 }),
-        Happened::Erase { tenant: "acme".into(), count: 3, reason: "17".into(), by: "dpo".into(), uid: 7 },
+        Happened::Erase {
+            tenant: "acme".into(),
+            count: 3,
+            reason: "17".into(),
+            by: "dpo".into(),
+            uid: 7,
+            pseudonyms: vec!["~a".into()],
+        },
     )]);
     read_back(&[(
         Event::Log(Kept::Readings { records: 5, root: &digest }),
