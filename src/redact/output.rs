@@ -65,6 +65,9 @@ impl ShortText {
     }
 }
 
+/// So many bytes are copied at once.
+const NEAR: usize = 32;
+
 #[derive(Debug, Default)]
 pub(super) struct Output {
     /// What replaces this piece so far, once that is more than one range of it.
@@ -216,7 +219,16 @@ impl Output {
     #[inline(always)]
     pub(super) fn put(&mut self, piece: &[u8], range: std::ops::Range<usize>, with: &ShortText) -> bool {
         let Some(gap) = piece.get(self.from..range.start) else { return false };
-        self.out.extend_from_slice(gap);
+        // Most gaps are short, and copying a little too much asks nobody for its length.
+        let near = piece.get(self.from..).and_then(|rest| rest.first_chunk::<NEAR>());
+        match near.filter(|_| gap.len() <= NEAR) {
+            Some(near) => {
+                let length = self.out.len() + gap.len();
+                self.out.extend_from_slice(near);
+                self.out.truncate(length);
+            }
+            None => self.out.extend_from_slice(gap),
+        }
         let length = self.out.len() + with.length;
         self.out.extend_from_slice(&with.bytes);
         self.out.truncate(length);

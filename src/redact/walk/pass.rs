@@ -23,6 +23,7 @@ use crate::redact::walk::index::Tokens;
 use crate::redact::walk::index::WINDOW;
 use crate::redact::walk::index::Window;
 use crate::redact::walk::run::Ahead;
+use crate::redact::walk::scalar::number_or_other;
 use crate::redact::walk::scalar::scalar;
 use hit::Hit;
 
@@ -301,26 +302,43 @@ impl<'i> Pass<'i> {
     }
 
     /// Where an array ends that comes after so many tokens and holds nothing but numbers and literals, some of them, without
-    /// spaces; and how many tokens there are up to there. Only where nothing is done with an array.
+    /// spaces, or the last of those that follow each other in an array; and how many tokens there are up to there. Only where
+    /// nothing is done with an array.
     #[inline(never)]
     fn flat<const BEFORE: usize>(&self, walk: &Walk) -> Option<(usize, usize)> {
         if !walk.passes_within(self.plan, &walk.top) || walk.around.len() >= limits::JSON_DEPTH_MAX {
             return None;
         }
         self.plan.shape.state_ref(walk.top.state)?.quiet(walk.top.kind == Kind::Object, false)?;
-        let mut tokens = BEFORE + 1;
-        let mut value = self.tokens.get(self.passed + tokens).copied().map(usize::from)?;
+        let token = |tokens: usize| self.tokens.get(self.passed + tokens).copied().map(usize::from);
+        let (mut tokens, mut whole) = (BEFORE + 1, None);
+        let mut value = token(tokens)?;
         loop {
-            let end = scalar(self.window, value, self.byte(value))?;
+            let first = self.byte(value);
+            let end = match BEFORE {
+                0 => number_or_other(self.window, value, first),
+                // Of one digit, as most are in objects.
+                _ if first.is_ascii_digit() && matches!(self.byte(value + 1), b',' | b']') => Some(value + 1),
+                _ => scalar(self.window, value, first),
+            };
+            let Some(end) = end else { return whole };
             tokens += 1;
             match self.byte(end) {
                 // Without a space between them each is a token of its own, and the comma is none.
                 b',' => value = end + 1,
-                b']' => {
-                    let last = self.tokens.get(self.passed + tokens - 1).copied().map(usize::from);
-                    return (last == Some(value)).then_some((end + 1, tokens));
+                b']' if token(tokens - 1) == Some(value) => {
+                    let behind = self.byte(end + 1);
+                    // What is not followed at once may have to be looked at, and those before it have not.
+                    if whole.is_none() || matches!(behind, b',' | b']') {
+                        whole = Some((end + 1, tokens));
+                    }
+                    // In an array the next may be another such.
+                    if BEFORE != 0 || behind != b',' || self.byte(end + 2) != b'[' {
+                        return whole;
+                    }
+                    (value, tokens) = (end + 3, tokens + 2);
                 }
-                _ => return None,
+                _ => return whole,
             }
         }
     }

@@ -8,6 +8,17 @@ use crate::redact::sixteen;
 /// Where the number or the literal at `at` ends, whose first byte is this.
 #[inline(always)]
 pub(super) fn scalar(bytes: &[u8], at: usize, first: u8) -> Option<usize> {
+    of_kind(bytes, at, first, called)
+}
+
+/// The same where most are numbers.
+#[inline(always)]
+pub(super) fn number_or_other(bytes: &[u8], at: usize, first: u8) -> Option<usize> {
+    of_kind(bytes, at, first, number)
+}
+
+#[inline(always)]
+fn of_kind(bytes: &[u8], at: usize, first: u8, number: impl Fn(&[u8]) -> Option<usize>) -> Option<usize> {
     let is = |text: &[u8]| (bytes.get(at..at + text.len()) == Some(text)).then_some(at + text.len());
     match first {
         b't' => is(b"true"),
@@ -17,6 +28,12 @@ pub(super) fn scalar(bytes: &[u8], at: usize, first: u8) -> Option<usize> {
         b'-' | b'0'..=b'9' => Some(at + number(bytes.get(at..)?)?),
         _ => None,
     }
+}
+
+/// [`number`] apart from what calls it.
+#[inline(never)]
+fn called(bytes: &[u8]) -> Option<usize> {
+    number(bytes)
 }
 
 /// How long the number is that `bytes` begin with, if it is not longer than one may be.
