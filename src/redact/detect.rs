@@ -213,6 +213,12 @@ impl Detectors {
         key.may_speak_of_secrets() && token::may_be_random(text)
     }
 
+    /// Is the whole text of a form that many texts have, and in which nothing is found?
+    #[inline]
+    pub(super) fn is_common(text: &[u8]) -> bool {
+        date::is_all(text)
+    }
+
     /// Is nothing found in a text that begins here in what a glance was taken at, in which this was seen? It has no backslash,
     /// and is no secret that its key speaks of. Of a text in which something is found it never says so.
     #[inline(always)]

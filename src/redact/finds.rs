@@ -24,7 +24,7 @@ pub(super) fn masked(plan: &Plan, raw: &[u8], key: &[u8], mut count: impl FnMut(
             return None;
         }
     }
-    let (text, is_whole) = match str::from_utf8(raw).ok()? {
+    let (text, is_whole) = match simdutf8::basic::from_utf8(raw).ok()? {
         raw if has_escape => match text::unescape(raw.as_bytes()) {
             Some(text) => (Cow::Owned(text), true),
             // Half of a surrogate pair hides nothing that stands around it.

@@ -163,7 +163,7 @@ impl Number {
 /// surrogate pair, which every parser maps to something else.
 pub(super) fn unescape(raw: &[u8]) -> Option<String> {
     let mut text = String::with_capacity(raw.len());
-    let mut rest = std::str::from_utf8(raw).ok()?;
+    let mut rest = simdutf8::basic::from_utf8(raw).ok()?;
     loop {
         // What stands between escapes is copied as it is.
         let end = memchr::memchr(b'\\', rest.as_bytes());

@@ -58,6 +58,49 @@ pub(super) fn uuid(text: &[u8], from: usize) -> Option<usize> {
     (is_uuid && hyphens && !byte(text, from + 36).is_ascii_alphanumeric()).then_some(from + 36)
 }
 
+/// Is the whole text a date with its time of day, or a UUID, in which nothing is found?
+#[inline]
+pub(super) fn is_all(text: &[u8]) -> bool {
+    match text {
+        [_, _, _, _, b'-', ..] => {
+            matches!(text.len(), 19..=35)
+                && date(text, 0).is_some_and(|end| is_zone(part(text, end, text.len())))
+        }
+        [b'u', b'r', b'n', b':', b'u', b'u', b'i', b'd', b':', ..] => {
+            text.len() == 45 && uuid(text, 9) == Some(45)
+        }
+        [_, _, _, b' ', _, _, _, b' ', ..] => is_long(text),
+        _ => text.len() == 36 && uuid(text, 0) == Some(36),
+    }
+}
+
+/// `Z` or `+01:00`, or none.
+fn is_zone(text: &[u8]) -> bool {
+    match text {
+        [] | [b'Z'] => true,
+        [b'+' | b'-', hours @ .., b':', m, n] => [hours, &[*m, *n]].into_iter().all(is_two_digits),
+        _ => false,
+    }
+}
+
+fn is_two_digits(text: &[u8]) -> bool {
+    matches!(text, [b'0'..=b'9', b'0'..=b'9'])
+}
+
+/// `Sat Nov 21 12:34:56 +0000 2026`: days and months are letters, and after other zones a telephone number may stand.
+fn is_long(text: &[u8]) -> bool {
+    let Some((day, time)) = text.split_at_checked(11) else { return false };
+    let Some((time, rest)) = time.split_at_checked(8) else { return false };
+    let [a, b, c, b' ', d, e, f, b' ', day @ .., b' '] = day else { return false };
+    let Some((b" +0000 ", year)) = rest.split_at_checked(7) else { return false };
+    [a, b, c, d, e, f].into_iter().all(u8::is_ascii_alphabetic)
+        && is_two_digits(day)
+        && time.len() == 8
+        && self::time(time, 0) == Some(8)
+        && matches!(year, [b'1'..=b'2', _, _, _])
+        && year.iter().all(u8::is_ascii_digit)
+}
+
 /// Are these six digits the year (without its century), month and day of a date?
 pub(super) fn is_short(digits: &[u8]) -> bool {
     matches!(digits, [_, _, m, mm, d, dd] if is_month(m * 10 + mm) && is_day(d * 10 + dd))

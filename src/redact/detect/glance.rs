@@ -89,7 +89,6 @@ pub struct Glance {
     runs: Map,
     digits: Map,
     words: Map,
-    between: Map,
 }
 
 impl Default for Glance {
@@ -102,14 +101,7 @@ impl Glance {
     /// Of nothing.
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            hot: Map::NONE,
-            odd: Map::NONE,
-            runs: Map::NONE,
-            digits: Map::NONE,
-            words: Map::NONE,
-            between: Map::NONE,
-        }
+        Self { hot: Map::NONE, odd: Map::NONE, runs: Map::NONE, digits: Map::NONE, words: Map::NONE }
     }
 
     /// Looks at the next block, of which these bytes stand in texts; where in it something may be found.
@@ -127,7 +119,6 @@ impl Glance {
         self.runs.set(number, runs);
         self.digits.set(number, signs.digit);
         self.words.set(number, signs.word);
-        self.between.set(number, signs.between);
         (hot | runs | signs.digit | signs.odd) & inside
     }
 
@@ -194,7 +185,6 @@ impl Glance {
             length,
             word: self.words.from(from) & own,
             digit: self.digits.from(from) & own,
-            between: self.between.from(from) & own,
             ..Start::default()
         }
     }
@@ -307,7 +297,6 @@ pub(super) struct Start {
     /// Those that belong to words.
     pub(super) word: u64,
     pub(super) digit: u64,
-    pub(super) between: u64,
     pub(super) at: u64,
     /// Those that characters begin with which are read as others.
     pub(super) odd: u64,
@@ -325,7 +314,7 @@ impl Start {
 impl signs::Each for Start {
     #[inline(always)]
     fn block(&mut self, signs: Signs) {
-        (self.word, self.between) = (signs.word, signs.between);
+        self.word = signs.word;
         (self.digit, self.at, self.odd) = (signs.digit, signs.at, signs.odd);
     }
 }

@@ -128,10 +128,10 @@ const SECRET_LETTERS: [u32; 11] = [
     letters(b"token"),
 ];
 
-/// Are the letters of a word that speaks of a secret among those of the key? Most keys are told by it at once.
+/// Are the letters of a word that speaks of a secret among those of the key, and in one run? Most keys are told by it at once.
 pub(super) fn may_speak_of_secrets(key: &[u8]) -> bool {
-    let all = letters(key);
-    SECRET_LETTERS.into_iter().any(|word| all & word == word)
+    let may = |all: u32| SECRET_LETTERS.into_iter().any(|word| all & word == word);
+    may(letters(key)) && key.split(|byte| !byte.is_ascii_alphabetic()).any(|run| may(letters(run)))
 }
 
 /// Letters of the longest word that says something, and a little more.
@@ -182,6 +182,7 @@ fn of_part(lower: &[u8]) -> Hint {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_key_speaks_by_its_words_however_they_are_joined() {
@@ -196,6 +197,15 @@ mod tests {
         assert!(Key::new(b"client_secret").has(Hint::SECRET));
         assert!(Key::new(b"taxId").has(Hint::ID));
         assert!(!Key::new(b"monkey").has(Hint::SECRET));
+    }
+
+    proptest! {
+        #[test]
+        fn what_speaks_of_a_secret_may(
+            key in "([a-zA-Z]{0,3}(pwd|Pass|KEY|credential|credentials|auth|authorization|bearer|api_?[kK]ey|passphrase|signature|cookie|session|token|secret|passwd)?[-_A-Z0-9]?){1,4}"
+        ) {
+            prop_assert!(!of_words(key.as_bytes()).has(Hint::SECRET) || may_speak_of_secrets(key.as_bytes()), "{}", key);
+        }
     }
 
     #[test]

@@ -182,6 +182,21 @@ proptest! {
     }
 
     #[test]
+    fn in_what_is_of_a_common_form_nothing_is_found(
+        text in "[0-9a-f]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-f]{12}|(urn:uuid:)?[0-9]{8}(-[0-9]{4}){3}-[0-9]{12}|(18|19|20|21|0)[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{0,9})?(Z|[+-][0-9]{2}:[0-9]{2})?|[a-zA-Z]{3} [a-zA-Z]{3} [0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} [+](0000|[0-9]{4}) [12][0-9]{3}",
+        at in any::<prop::sample::Index>(), with in "[ -~]?", key in "|phone|ssn|taxId|ip"
+    ) {
+        let mut text: Vec<char> = text.chars().collect();
+        if let (Some(with), at) = (with.chars().next(), at.index(text.len())) {
+            text[at] = with;
+        }
+        let text: String = text.into_iter().collect();
+        let mut found = Vec::new();
+        Detectors::new(Kinds::from_iter(Kind::ALL.into_iter().filter(|kind| *kind != Kind::Secret))).find(&text, &key, &mut found);
+        prop_assert!(found.is_empty() || !Detectors::is_common(text.as_bytes()), "{} {:?}", text, found);
+    }
+
+    #[test]
     fn findings_are_in_order_and_whole_characters(texts in proptest::collection::vec(near(), 0..4)) {
         let text = texts.join(" ");
         let mut found = Vec::new();

@@ -141,6 +141,7 @@ pub(super) fn may_be_random(text: &[u8]) -> bool {
     let text = text.trim_ascii();
     matches!(text.len(), SECRET_BYTES_MIN..=SECRET_BYTES_MAX)
         && !text.starts_with(LINK)
+        && !text.iter().all(u8::is_ascii_digit)
         && super::date::date(text, 0).is_none()
         && super::date::uuid(text, 0) != Some(text.len())
         && text.iter().all(u8::is_ascii_graphic)

@@ -111,7 +111,8 @@ impl<'t> Words<'t> {
     pub(super) fn are_followed(&self, word: &Word) -> bool {
         let bit = word.from.wrapping_sub(self.base) % 64;
         let digits = self.told.digit >> bit;
-        let others = !((self.told.digit | self.told.between) >> bit);
+        // Whatever else stands between them, a letter does not.
+        let others = (self.told.word & !self.told.digit) >> bit;
         let run = others.trailing_zeros();
         if bit + run as usize >= self.told.length {
             // More than is told of may belong to it.

@@ -22,8 +22,6 @@ pub(in crate::redact) struct Signs {
     pub(super) digit: u64,
     /// Letters and digits.
     pub(super) word: u64,
-    /// What may stand between the groups of a number: space, `-`, `.`, `/` and round brackets.
-    pub(super) between: u64,
     /// Characters begin with it that are read as others (see [`plain`]).
     pub(in crate::redact::detect) odd: u64,
 }
@@ -101,9 +99,6 @@ impl Read for ByteByByte {
             if byte.is_ascii_alphanumeric() {
                 all.word |= bit;
             }
-            if matches!(byte, b' ' | b'-' | b'.' | b'/' | b'(' | b')') {
-                all.between |= bit;
-            }
         }
         all
     }
@@ -122,7 +117,6 @@ impl Read for V3 {
             underscore: both(low.underscore, high.underscore),
             digit: both(low.digit, high.digit),
             word: !both(low.others, high.others),
-            between: both(low.between, high.between),
             odd: both(low.odd, high.odd),
         }
     }
@@ -137,33 +131,16 @@ mod avx2 {
     // What a byte is says what its two halves have in common: a bit for each row of the table of ASCII, or part of one.
     // Where a bit is, so far is it shifted to become the highest.
     const DIGIT: u8 = 1 << 7;
-    const BETWEEN: u8 = 1 << 6;
-    const MARK: u8 = 1 << 5;
-    const AT: u8 = 1 << 4;
+    const MARK: u8 = 1 << 6;
+    const AT: u8 = 1 << 5;
     const FOUR_OR_SIX: u8 = 1 << 2;
     const FIVE: u8 = 1 << 1;
     const SEVEN: u8 = 1;
     const LETTERS: u8 = FOUR_OR_SIX | FIVE | SEVEN;
-    const UPPER_HALF: [u8; 16] = [
-        0,
-        0,
-        MARK | BETWEEN,
-        DIGIT | MARK,
-        FOUR_OR_SIX | AT,
-        FIVE,
-        FOUR_OR_SIX,
-        SEVEN,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-    ];
+    const UPPER_HALF: [u8; 16] =
+        [0, 0, MARK, DIGIT | MARK, FOUR_OR_SIX | AT, FIVE, FOUR_OR_SIX, SEVEN, 0, 0, 0, 0, 0, 0, 0, 0];
     const LOWER_HALF: [u8; 16] = [
-        DIGIT | FIVE | SEVEN | AT | BETWEEN,
+        DIGIT | FIVE | SEVEN | AT,
         DIGIT | LETTERS,
         DIGIT | LETTERS,
         DIGIT | LETTERS,
@@ -171,14 +148,14 @@ mod avx2 {
         DIGIT | LETTERS,
         DIGIT | LETTERS,
         DIGIT | LETTERS,
-        DIGIT | LETTERS | BETWEEN,
-        DIGIT | LETTERS | BETWEEN,
+        DIGIT | LETTERS,
+        DIGIT | LETTERS,
         LETTERS | MARK,
         FOUR_OR_SIX,
         FOUR_OR_SIX,
-        FOUR_OR_SIX | MARK | BETWEEN,
-        FOUR_OR_SIX | BETWEEN,
-        FOUR_OR_SIX | BETWEEN,
+        FOUR_OR_SIX | MARK,
+        FOUR_OR_SIX,
+        FOUR_OR_SIX,
     ];
     // The same for the bytes that characters begin with which are read as others: rows C to F.
     const ODD_UPPER: [u8; 16] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 4, 8];
@@ -192,7 +169,6 @@ mod avx2 {
         pub(super) digit: u32,
         /// What is neither a letter nor a digit.
         pub(super) others: u32,
-        pub(super) between: u32,
         pub(super) odd: u32,
     }
 
@@ -217,12 +193,11 @@ mod avx2 {
         }
         let words = avx2._mm256_and_si256(common, vectors::splat(DIGIT | LETTERS));
         Half {
-            at: vectors::mask(simd, avx2._mm256_slli_epi16::<3>(common)),
-            mark: vectors::mask(simd, avx2._mm256_slli_epi16::<2>(common)),
+            at: vectors::mask(simd, avx2._mm256_slli_epi16::<2>(common)),
+            mark: vectors::mask(simd, avx2._mm256_slli_epi16::<1>(common)),
             underscore: vectors::equal(simd, bytes, vectors::splat(b'_')),
             digit: vectors::mask(simd, common),
             others: vectors::equal(simd, words, vectors::splat(0)),
-            between: vectors::mask(simd, avx2._mm256_slli_epi16::<1>(common)),
             odd,
         }
     }

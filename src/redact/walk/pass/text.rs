@@ -2,6 +2,7 @@
 //!
 //! Never: passes over a text that may hold a document.
 
+use crate::redact::detect::Detectors;
 use crate::redact::detect::Key;
 use crate::redact::symbols::SHORT;
 use crate::redact::walk::Walk;
@@ -23,7 +24,9 @@ impl<'i> Pass<'i> {
             return true;
         }
         let key = self.window.get(open + 1..close).unwrap_or_default();
-        walk.is_quiet_key(self.plan, key)
+        let (place, none) = ((self.index.glance(), open + 1), Key::new(b""));
+        let is_nothing = self.plan.detectors.is_nothing(key, place, sight, &none);
+        walk.is_quiet_key(self.plan, key, is_nothing)
     }
 
     /// Is the text between these quotes passed over, and what is found in it replaced? It has so many tokens, with those
@@ -65,14 +68,18 @@ impl<'i> Pass<'i> {
     /// Is nothing found in the text between these quotes, which is no secret?
     #[inline(always)]
     fn is_nothing(&self, walk: &Walk, text: &[u8], (open, close): (usize, usize)) -> bool {
+        let (sight, is_odd) = (self.index.sight(open + 1, close), self.index.is_odd(open, close));
+        if !sight.may_hold() && !is_odd || Detectors::is_common(text) {
+            return true;
+        }
         // What escapes stand for is found elsewhere.
-        if self.index.is_odd(open, close) && memchr::memchr(b'\\', text).is_some() {
+        if is_odd && memchr::memchr(b'\\', text).is_some() {
             return false;
         }
         let says = self.short_key().and_then(|short| walk.said(short));
         let key = Key::known(self.last_key(walk), says);
         let place = (self.index.glance(), open + 1);
-        self.plan.detectors.is_nothing(text, place, self.index.sight(open + 1, close), &key)
+        self.plan.detectors.is_nothing(text, place, sight, &key)
     }
 
     /// May the text between these quotes be a secret that its key speaks of? No glance sees that.
