@@ -30,10 +30,13 @@ use crate::limits;
 use super::Global;
 use super::Refused;
 
+use patient::Patient;
+
 mod answers;
 mod asked;
 mod body;
 mod live;
+mod patient;
 
 pub(super) const AFTER: &str = "\
 Examples:
@@ -83,6 +86,8 @@ struct Server {
     timeout: Duration,
     /// Questions that may be worked on now.
     free: Arc<Semaphore>,
+    /// Answers that may be in memory, until their callers have taken them.
+    out: Arc<Semaphore>,
     /// Streams that may be open.
     streams: Arc<Semaphore>,
 }
@@ -92,6 +97,9 @@ const CONNECTIONS_MAX: usize = 256;
 
 /// How long a head may take, and a pause between two questions.
 const HEAD_TIME: Duration = Duration::from_secs(10);
+
+/// How long a caller may take nothing of an answer.
+const STALL: Duration = Duration::from_secs(30);
 
 /// After the sign to stop, how long what is under way may take.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -119,6 +127,7 @@ pub(super) fn serve(
         log,
         timeout,
         free: Arc::new(Semaphore::new(usize::from(arguments.at_once.max(1)))),
+        out: Arc::new(Semaphore::new(limits::AUDIT_ANSWERS_MAX)),
         streams: Arc::new(Semaphore::new(limits::AUDIT_STREAMS_MAX)),
     });
     let runtime =
@@ -173,7 +182,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, server: Arc<Server>) {
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
         .max_buf_size(limits::AUDIT_HEAD_BYTES_MAX);
-    if let Err(error) = builder.serve_connection(TokioIo::new(stream), service).await {
+    if let Err(error) = builder.serve_connection(TokioIo::new(Patient::new(stream, STALL)), service).await {
         tracing::debug!(%error, %peer, "connection ended");
     }
 }

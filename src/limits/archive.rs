@@ -25,6 +25,10 @@ pub const QUERY_MEMORY_BYTES: usize = 192 << 20;
 pub const QUERY_METADATA_BYTES: usize = 64 << 20;
 /// How long a question may take, in milliseconds, where who asks names no other time.
 pub const QUERY_MS: u64 = 60_000;
+/// Most answers of `serve` that are in memory at once, and most bytes of each, as they are in memory before they are written out.
+pub const AUDIT_ANSWERS_MAX: usize = 8;
+/// See [`AUDIT_ANSWERS_MAX`].
+pub const AUDIT_ANSWER_BYTES_MAX: usize = 32 << 20;
 /// Most streams of records that `serve` has open at once: each looks into the log twice a second.
 pub const AUDIT_STREAMS_MAX: usize = 16;
 /// Longest head of a request to `serve`, in bytes: a token is the most of it.

@@ -16,6 +16,8 @@ use http::header;
 use http_body_util::BodyExt as _;
 use http_body_util::Limited;
 use hyper::body::Incoming;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::Semaphore;
 
 use crate::audit_cli::Output;
 use crate::audit_cli::Refused;
@@ -159,9 +161,10 @@ async fn reply(server: &Arc<Server>, asked: Asked) -> Result<Response<Sent>, Dec
     if asked.question == Question::Tail {
         return live::stream(server, asked).await;
     }
+    let out = placed(&server.out).await?;
     let shared = Arc::clone(server);
     let Reply { kind, bytes, rows, cut } = worked(server, move || work(&shared, &asked)).await?;
-    let mut response = whole(StatusCode::OK, kind, bytes.into());
+    let mut response = sent(StatusCode::OK, kind, Sent::Whole { bytes: bytes.into(), _place: Some(out) });
     let headers = response.headers_mut();
     headers.insert("palisade-rows", HeaderValue::from(rows));
     if cut {
@@ -170,16 +173,21 @@ async fn reply(server: &Arc<Server>, asked: Asked) -> Result<Response<Sent>, Dec
     Ok(response)
 }
 
+/// A place, once there is one.
+async fn placed(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Declined> {
+    let place = tokio::time::timeout(PATIENCE, Arc::clone(places).acquire_owned()).await;
+    place.ok().and_then(Result::ok).ok_or_else(|| {
+        let why = "as many questions as there is memory for are being answered: ask again".to_owned();
+        Declined(StatusCode::SERVICE_UNAVAILABLE, why)
+    })
+}
+
 /// Does what takes a while on a thread of its own, once there is a place for it.
 pub(super) async fn worked<T: Send + 'static>(
     server: &Server,
     work: impl FnOnce() -> Result<T, Refused> + Send + 'static,
 ) -> Result<T, Declined> {
-    let place = tokio::time::timeout(PATIENCE, Arc::clone(&server.free).acquire_owned()).await;
-    let Ok(Ok(place)) = place else {
-        let why = "as many questions as there is memory for are being answered: ask again".to_owned();
-        return Err(Declined(StatusCode::SERVICE_UNAVAILABLE, why));
-    };
+    let place = placed(&server.free).await?;
     let done = tokio::task::spawn_blocking(move || {
         let done = work();
         drop(place);
@@ -203,7 +211,8 @@ impl Asked {
         let time = self.parameters.timeout.as_deref().map(times::duration_ms).transpose();
         let time = time.map_err(Refused::usage)?.map_or(server.timeout, Duration::from_millis);
         let rows = self.parameters.rows(&self.question);
-        let bounds = Bounds { rows, time: time.min(server.timeout), ..Bounds::default() };
+        let (time, bytes) = (time.min(server.timeout), limits::AUDIT_ANSWER_BYTES_MAX);
+        let bounds = Bounds { rows, time, bytes, ..Bounds::default() };
         let open = |books: Books| {
             Engine::open_from(&server.log, &server.archive, books, bounds, from)
                 .map_err(|why| asking::refused(&why))
@@ -297,7 +306,7 @@ fn work(server: &Server, asked: &Asked) -> Result<Reply, Refused> {
 }
 
 pub(super) fn whole(status: StatusCode, kind: &'static str, bytes: Bytes) -> Response<Sent> {
-    sent(status, kind, Sent::Whole(bytes))
+    sent(status, kind, Sent::Whole { bytes, _place: None })
 }
 
 pub(super) fn sent(status: StatusCode, kind: &'static str, body: Sent) -> Response<Sent> {
