@@ -397,3 +397,26 @@ fn a_case_folder_with_pruned_records_is_proven_whole_and_says_how_many_they_were
     let said = String::from_utf8_lossy(&check.stdout).into_owned();
     assert!(check.status.success() && said.contains("pruned") && said.contains("none left out"), "{said}");
 }
+
+#[test]
+fn several_who_ask_at_once_are_all_put_on_record_whether_or_not_a_sidecar_runs() {
+    let upstream = Upstream::json("{}");
+    let folder = logged(&upstream, "{default: 1d}");
+    let add = |name: String| {
+        let program = env!("CARGO_BIN_EXE_palisade-audit");
+        let arguments = ["hold", "add", &name, "--by", "legal", "--reason", "x"];
+        Command::new(program).current_dir(folder.path("")).args(arguments).spawn().unwrap()
+    };
+    let all = |kind: &str| {
+        let several: Vec<_> = (0..4).map(|at| add(format!("{kind}-{at}"))).collect();
+        several.into_iter().all(|mut one| one.wait().unwrap().success())
+    };
+    assert!(all("alone"));
+    let sidecar = Sidecar::start(&folder);
+    assert!(all("beside"));
+    sidecar.stop();
+    assert_eq!(done(&folder, &["hold", "list", "-o", "json"])["holds"].as_array().unwrap().len(), 8);
+    let file: Value = serde_json::from_str(&folder.read("log/holds.json")).unwrap();
+    assert_eq!(file.as_array().unwrap().len(), 8);
+    assert_eq!(findings(&folder).0, "ok");
+}

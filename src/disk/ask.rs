@@ -22,7 +22,9 @@ use super::OpenError;
 use super::StoreSettings;
 use super::now_ms;
 use super::open_store;
+use super::store::Folder;
 use super::store::ORDERS;
+use super::store::Store;
 use super::store::VAULT;
 
 /// How long to wait before the answer is looked for again.
@@ -79,17 +81,20 @@ pub fn act(settings: &StoreSettings, order: &Order) -> Result<(), NotPut> {
         None | Some(_) => {}
     }
     match open_store(settings) {
-        Err(OpenError::Taken(_)) => ask(dir, order),
+        Err(OpenError::Taken(_)) => ask(settings, order),
         Err(why) => Err(NotPut::Open(why)),
-        Ok(mut store) => {
-            let uid = rustix::process::getuid().as_raw();
-            store.act(order, uid, now_ms()).map_err(|why| NotPut::File(dir.clone(), why))
-        }
+        Ok(store) => put(settings, store, order),
     }
 }
 
-/// Asks whoever has hold of the log, and waits until the file is taken away.
-fn ask(dir: &Path, order: &Order) -> Result<(), NotPut> {
+fn put(settings: &StoreSettings, mut store: Store<Folder>, order: &Order) -> Result<(), NotPut> {
+    let uid = rustix::process::getuid().as_raw();
+    store.act(order, uid, now_ms()).map_err(|why| NotPut::File(settings.dir.clone(), why))
+}
+
+/// Asks whoever has hold of the log, and waits until the file is taken away, or until nobody has hold of it any more.
+fn ask(settings: &StoreSettings, order: &Order) -> Result<(), NotPut> {
+    let dir = &settings.dir;
     let folder = dir.join(ORDERS);
     let failed = |why: io::Error| NotPut::File(folder.clone(), why);
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
@@ -106,10 +111,18 @@ fn ask(dir: &Path, order: &Order) -> Result<(), NotPut> {
             // Nobody shall find it later.
             return match fs::remove_file(&path) {
                 Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(()),
-                Ok(()) | Err(_) => Err(NotPut::Unanswered(dir.to_owned())),
+                Ok(()) | Err(_) => Err(NotPut::Unanswered(dir.clone())),
             };
         }
         std::thread::sleep(PAUSE);
+        // Whoever had it was another command, or has ended.
+        if let Ok(store) = open_store(settings) {
+            return match fs::remove_file(&path) {
+                Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(()),
+                Err(why) => Err(failed(why)),
+                Ok(()) => put(settings, store, order),
+            };
+        }
     }
     Ok(())
 }

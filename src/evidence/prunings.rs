@@ -3,6 +3,7 @@
 //!
 //! Never: takes a pruning for said that no signed head covers, that stands before what it takes away, or that counts other records.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::audit::entry::Entry;
@@ -98,16 +99,19 @@ impl Prunings {
         report: &mut Report,
     ) {
         let (mut sound, mut records, mut segments) = (None::<Range<u64>>, 0, 0_u64);
+        let mut by_segment: HashMap<u64, Vec<&Said>> = HashMap::new();
+        for said in self.said.iter().filter(|said| said.some.is_some()) {
+            by_segment.entry(said.records.start).or_default().push(said);
+        }
         for within in self.within.iter().filter(|within| of(&within.records)) {
             let what = (within.gone.size(), within.gone.root());
-            let is_said = |said: &&Said| {
-                said.some == Some(what)
-                    && said.records.start == within.segment
-                    && said.records.end >= within.records.end
-                    && said.records.end <= said.seq
+            let is_said = |said: &Said| {
+                let behind = said.records.end >= within.records.end && said.records.end <= said.seq;
+                said.some == Some(what) && behind
             };
+            let of_segment = by_segment.get(&within.segment).map_or(&[][..], Vec::as_slice);
             let Range { start, end } = within.records.clone();
-            if self.said.iter().rev().filter(is_said).any(|said| counts(said.seq)) {
+            if of_segment.iter().rev().any(|said| is_said(said) && counts(said.seq)) {
                 let first = sound.map_or(start, |sound| sound.start);
                 sound = Some(first..end);
                 (records, segments) = (records + within.gone.size(), segments + 1);
