@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use palisade::audit::entry;
+use palisade::audit::entry::Value;
 use palisade::audit::frame;
 use palisade::audit::heads::Sealed;
 use palisade::audit::heads::Trees;
@@ -34,46 +35,28 @@ pub(crate) enum Field<'a> {
     Hex(&'a [u8]),
 }
 
-fn varint(mut n: u64, out: &mut Vec<u8>) {
-    while n >= 0x80 {
-        out.push((n & 0x7f) as u8 | 0x80);
-        n >>= 7;
-    }
-    out.push(n as u8);
-}
-
-/// The bytes of a record.
+/// The bytes of a record: the program's own, but for what only an attacker would put together.
 pub(crate) fn payload(kind: u8, seq: u64, book: &str, fields: &[(&str, Field<'_>)]) -> Vec<u8> {
-    let mut out = vec![1, kind, 0];
+    let mut out = vec![entry::VERSION, kind, 0];
     out.extend(seq.to_le_bytes());
     out.extend((START_MS + seq * 10).to_le_bytes());
-    varint(book.len() as u64, &mut out);
+    entry::varint(&mut out, book.len() as u64);
     out.extend(book.as_bytes());
     for (name, value) in fields {
-        out.push(u8::try_from(entry::KEYS.iter().position(|key| key == name).unwrap()).unwrap() + 1);
-        match value {
-            Field::Text(text) => {
-                out.push(1);
-                varint(text.len() as u64, &mut out);
-                out.extend(text.as_bytes());
-            }
-            Field::Number(number) => {
-                out.push(3);
-                varint(*number, &mut out);
-            }
-            Field::Hex(bytes) => {
-                out.extend([5, u8::try_from(bytes.len()).unwrap()]);
-                out.extend(*bytes);
-            }
-        }
+        let value = match value {
+            Field::Text(text) => Value::Text(text, false),
+            Field::Number(number) => Value::Number(*number),
+            Field::Hex(bytes) => Value::Hex(bytes),
+        };
+        entry::append(&mut out, entry::code_of(name), &value);
     }
     out
 }
 
 pub(crate) fn framed(payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap().to_le_bytes();
-    let sum = crc32c::crc32c_append(crc32c::crc32c(&length), payload);
-    [&length[..], &sum.to_le_bytes(), payload].concat()
+    let mut out = Vec::new();
+    frame::append(payload, &mut out);
+    out
 }
 
 impl Log {
