@@ -21,6 +21,10 @@ use crate::redact::reader::Encoding;
 
 /// Fast: a sidecar shares its cores with the app.
 const ZSTD_LEVEL: i32 = 1;
+/// The second of zlib's levels. Against the first, instructions (callgrind) and bytes: a body of 1.3 KB 0.71 M to 0.59 M, 326 to
+/// 532; 64 KiB of FHIR 1.78 M to 1.27 M, 7,002 to 8,952; 64 KiB of users 1.47 M to 1.00 M, 4,191 to 5,604; 512 KiB of FHIR in
+/// pieces of 8 KiB 21.4 M to 11.1 M, 40,427 to 49,415. The third costs up to three quarters more for another few percent.
+const DEFLATE_LEVEL: u32 = 2;
 const BROTLI_QUALITY: u32 = 2;
 /// brotli's own working buffer.
 const BROTLI_BUFFER_BYTES: usize = 4 << 10;
@@ -58,8 +62,8 @@ impl Encoder {
         let window = limits::DEFLATE_WINDOW_BYTES.ilog2();
         Some(Self(match encoding {
             Encoding::Identity => return None,
-            Encoding::Gzip => Coder::Gzip(GzEncoder::new(Vec::new(), Compression::fast())),
-            Encoding::Deflate => Coder::Zlib(ZlibEncoder::new(Vec::new(), Compression::fast())),
+            Encoding::Gzip => Coder::Gzip(GzEncoder::new(Vec::new(), Compression::new(DEFLATE_LEVEL))),
+            Encoding::Deflate => Coder::Zlib(ZlibEncoder::new(Vec::new(), Compression::new(DEFLATE_LEVEL))),
             Encoding::Brotli => Coder::Brotli(Box::new(CompressorWriter::new(
                 Vec::new(),
                 BROTLI_BUFFER_BYTES,
