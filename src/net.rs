@@ -323,11 +323,21 @@ fn connection(stream: TcpStream, peer: SocketAddr, station: &Rc<Station>) {
     // Over the limit the connection closes at once: whoever waits for an answer should try elsewhere.
     let Some(counted) = Counted::enter(&station.census, station.settings.connections_max) else { return };
     drop(stream.set_nodelay(true));
+    bound_unsent(&stream);
     let station = Rc::clone(station);
     tokio::task::spawn_local(async move {
         connection::serve(stream, peer, &station).await;
         drop(counted);
     });
+}
+
+/// What a client does not take waits with the app, and neither here nor in the kernel. A socket that refuses the option still
+/// works.
+fn bound_unsent(stream: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    drop(socket2::SockRef::from(stream).set_tcp_notsent_lowat(limits::UNSENT_BYTES_MAX));
+    #[cfg(not(target_os = "linux"))]
+    drop(stream.nodelay());
 }
 
 /// Waits for what is in flight, at most for the drain time.
@@ -339,5 +349,27 @@ async fn drain(station: &Rc<Station>) {
             break;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_kernel_keeps_little_of_what_a_client_does_not_take() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let socket = socket2::SockRef::from(&stream);
+        assert_ne!(socket.tcp_notsent_lowat().unwrap(), limits::UNSENT_BYTES_MAX);
+        bound_unsent(&stream);
+        assert_eq!(socket.tcp_notsent_lowat().unwrap(), limits::UNSENT_BYTES_MAX);
+        // All that fits goes out at once, and no more.
+        let mut sent = 0;
+        while let Ok(bytes) = stream.try_write(&[0; 8 << 10]) {
+            sent += bytes;
+            assert!(sent < 4 << 20, "{sent}");
+        }
     }
 }

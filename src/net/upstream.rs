@@ -163,7 +163,7 @@ impl Pool {
 
     async fn connect(&self) -> Result<Link, Failure> {
         let (stream, lease) = self.dial().await?;
-        let handshake = builder().handshake(TokioIo::new(Sips::new(stream))).await;
+        let handshake = builder().handshake(TokioIo::new(Sips::new(stream, &self.shared.vigils))).await;
         let (sender, connection) = handshake.map_err(|_| Failure::Unreachable)?;
         let task = tokio::task::spawn_local(async move {
             // How it ended is told to the request that was on it, if there was one.
