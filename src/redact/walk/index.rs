@@ -65,6 +65,25 @@ pub(super) struct Index {
     inside: [u64; BLOCKS],
 }
 
+/// Adds the tokens of the block from this place on behind so many others; how many there are then.
+// Part of the function that may use the instructions that the block was classified with. Without a branch for each: of eight
+// places those are overwritten by the next block that are none.
+#[inline(always)]
+fn add(all: &mut Tokens, from: u16, count: usize, mut tokens: u64) -> usize {
+    let (mut at, end) = (count, count.wrapping_add(tokens.count_ones() as usize));
+    while at < end
+        && let Some(places) = all.get_mut(at..).and_then(|rest| rest.first_chunk_mut::<AT_ONCE>())
+    {
+        for place in places {
+            // At most 64, where none is left.
+            *place = from.wrapping_add(tokens.trailing_zeros().to_le_bytes()[0].into());
+            tokens &= tokens.wrapping_sub(1);
+        }
+        at += AT_ONCE;
+    }
+    end
+}
+
 /// The place of a token that is none: no window is as long.
 const NOWHERE: u16 = u16::MAX;
 
@@ -153,24 +172,21 @@ impl Index {
         let rest = bytes.get(from..).unwrap_or_default();
         self.copy(rest);
         let mut window = rest.get(..WINDOW).unwrap_or(rest);
-        let (blocks, last) = window.as_chunks::<64>();
-        let mut padded = [b' '; 64];
-        if let Some(part) = padded.get_mut(..last.len()) {
-            part.copy_from_slice(last);
-        }
-        let (mut carry, mut high, mut any_odd, mut count, mut bad) = (Carry::default(), 0, 0, 0, None);
+        let (mut carry, mut high, mut any_odd, mut count, mut bad) = (Carry::default(), 0, false, 0, None);
         let mut place = 0_u16;
+        // Behind the last byte stand zeros, or what comes next: neither changes what is before it.
+        let (blocks, _) = self.window.as_chunks::<64>();
         for number in 0..window.len().div_ceil(64).min(BLOCKS) {
-            let block = blocks.get(number).unwrap_or(&padded);
+            let Some(block) = blocks.get(number) else { break };
             // Else the compiler keeps vectors, and asks them for the bits again where those are used.
             let bits = black_box(classify.bits(block));
-            any_odd |= bits.odd;
             if let Some(known) = self.odd.get_mut(number) {
                 *known = bits.odd;
             }
             let (mut quote, mut eyed) = (bits.quote, 0);
             if bits.odd | carry.escaped != 0 {
                 let backslash = classify.backslashes(block);
+                any_odd = true;
                 high |= bits.odd & !backslash;
                 eyed = backslash;
                 quote &= !escapes(backslash, &mut carry.escaped, |at| {
@@ -196,7 +212,7 @@ impl Index {
             let ends = outside & !bits.operator;
             let behind = ends << 1 | carry.end;
             carry.end = ends >> 63;
-            count = self.add(place, count, outside & !behind | quote);
+            count = add(&mut self.places, place, count, outside & !behind | quote);
             place = place.wrapping_add(64);
             if control != 0 {
                 let at = number * 64 + control.trailing_zeros() as usize;
@@ -218,7 +234,7 @@ impl Index {
             }
         }
         let length = window.len().min(bad.unwrap_or(usize::MAX));
-        (self.from, self.until, self.any_odd, self.count) = (from, from + length, any_odd != 0, count);
+        (self.from, self.until, self.any_odd, self.count) = (from, from + length, any_odd, count);
         // What stands behind is no token, so that nobody has to ask.
         self.count -= self.all().iter().rev().take_while(|place| usize::from(**place) >= length).count();
         if let Some(behind) = self.places.get_mut(self.count..).and_then(|rest| rest.first_chunk_mut()) {
@@ -240,24 +256,6 @@ impl Index {
             let found = self.glance.add(number, &classify.signs(block, *odd != 0), *inside, &mut seen);
             *eyes = (u64::from_le_bytes(*eyes) | found).to_le_bytes();
         }
-    }
-
-    /// Adds the tokens of the block from this place on behind so many others; how many there are then.
-    // As above. Without a branch for each: of eight places those are overwritten by the next block that are none.
-    #[inline(always)]
-    fn add(&mut self, from: u16, count: usize, mut tokens: u64) -> usize {
-        let (mut at, end) = (count, count.wrapping_add(tokens.count_ones() as usize));
-        while at < end
-            && let Some(places) = self.places.get_mut(at..).and_then(|rest| rest.first_chunk_mut::<AT_ONCE>())
-        {
-            for place in places {
-                // At most 64, where none is left.
-                *place = from.wrapping_add(tokens.trailing_zeros().to_le_bytes()[0].into());
-                tokens &= tokens.wrapping_sub(1);
-            }
-            at += AT_ONCE;
-        }
-        end
     }
 
     fn all(&self) -> &[u16] {
