@@ -323,10 +323,11 @@ impl<'i> Pass<'i> {
             };
             let Some(end) = end else { return whole };
             tokens += 1;
-            match self.byte(end) {
-                // Without a space between them each is a token of its own, and the comma is none.
-                b',' => value = end + 1,
-                b']' if token(tokens - 1) == Some(value) => {
+            // Without a space between them each is a token of its own, and the comma between numbers is none. The place of the
+            // next is asked of the index, so that the processor need not wait for the end of this one.
+            let next = match self.byte(end) {
+                b',' => end + 1,
+                b']' => {
                     let behind = self.byte(end + 1);
                     // What is not followed at once may have to be looked at, and those before it have not.
                     if whole.is_none() || matches!(behind, b',' | b']') {
@@ -336,9 +337,14 @@ impl<'i> Pass<'i> {
                     if BEFORE != 0 || behind != b',' || self.byte(end + 2) != b'[' {
                         return whole;
                     }
-                    (value, tokens) = (end + 3, tokens + 2);
+                    tokens += 2;
+                    end + 3
                 }
                 _ => return whole,
+            };
+            match token(tokens) {
+                Some(place) if place == next => value = place,
+                Some(_) | None => return whole,
             }
         }
     }
