@@ -208,9 +208,9 @@ impl Detectors {
             && !text.starts_with(token::LINK)
     }
 
-    /// May it be, below this key?
-    pub(super) fn may_be_secret_of(&self, text: &[u8], key: &Key<'_>) -> bool {
-        key.may_speak_of_secrets() && token::may_be_random(text)
+    /// May it be, if its key does?
+    pub(super) fn may_be_random(text: &[u8]) -> bool {
+        token::may_be_random(text)
     }
 
     /// Is the whole text of a form that many texts have, and in which nothing is found?

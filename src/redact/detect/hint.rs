@@ -53,6 +53,11 @@ impl<'k> Key<'k> {
         }
     }
 
+    /// Is it known that it does not say this of the value?
+    pub(super) fn rules_out(&self, hint: Hint) -> bool {
+        self.says.get().is_some_and(|says| !says.has(hint))
+    }
+
     /// Does it say this of the value?
     pub(super) fn has(&self, hint: Hint) -> bool {
         let says = self.says.get().unwrap_or_else(|| of_words(self.key));

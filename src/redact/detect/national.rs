@@ -57,6 +57,9 @@ fn nine(number: &Number<'_>, said: &Said<'_>) -> bool {
     if number.is_shaped(&[8, 1]) {
         return separator == Some(b'-') && is_chilean(digits) && said.has(Hint::ID);
     }
+    if said.rules_out(Hint::ID) {
+        return false;
+    }
     let is_any = is_american || is_other || is_dutch(digits) || is_israeli(digits) || is_portuguese(digits);
     is_any && said.has(Hint::ID)
 }
@@ -124,7 +127,7 @@ fn ten(number: &Number<'_>, said: &Said<'_>) -> bool {
     if number.is_shaped(&[4, 5, 1]) {
         return matches!(separator, Some(b' ' | b'-')) && is_medicare(digits);
     }
-    if !number.is_bare() {
+    if !number.is_bare() || said.rules_out(Hint::ID) {
         return false;
     }
     let is_weak = is_british(digits)

@@ -122,6 +122,11 @@ impl<'n> Said<'n> {
         Self { text, at, key, before: std::cell::Cell::new(None) }
     }
 
+    /// Is it known already that nothing says this of it: by its key, and there are no words before it?
+    pub(super) fn rules_out(&self, hint: Hint) -> bool {
+        self.at == 0 && self.key.rules_out(hint)
+    }
+
     /// Do they say this of it?
     pub(super) fn has(&self, hint: Hint) -> bool {
         self.key.has(hint) || {

@@ -3,6 +3,7 @@
 //! Never: passes over a text that may hold a document.
 
 use crate::redact::detect::Detectors;
+use crate::redact::detect::Hint;
 use crate::redact::detect::Key;
 use crate::redact::symbols::SHORT;
 use crate::redact::walk::Walk;
@@ -67,7 +68,7 @@ impl<'i> Pass<'i> {
 
     /// Is nothing found in the text between these quotes, which is no secret?
     #[inline(always)]
-    fn is_nothing(&self, walk: &Walk, text: &[u8], (open, close): (usize, usize)) -> bool {
+    fn is_nothing(&self, walk: &mut Walk, text: &[u8], (open, close): (usize, usize)) -> bool {
         let (sight, is_odd) = (self.index.sight(open + 1, close), self.index.is_odd(open, close));
         if !sight.may_hold() && !is_odd || Detectors::is_common(text) {
             return true;
@@ -76,7 +77,10 @@ impl<'i> Pass<'i> {
         if is_odd && memchr::memchr(b'\\', text).is_some() {
             return false;
         }
-        let says = self.short_key().and_then(|short| walk.said(short));
+        // Of a number it is asked more than once.
+        let is_number = text.first().is_some_and(u8::is_ascii_digit);
+        let says =
+            self.short_key().and_then(|key| if is_number { Some(walk.says(key)) } else { walk.said(key) });
         let key = Key::known(self.last_key(walk), says);
         let place = (self.index.glance(), open + 1);
         self.plan.detectors.is_nothing(text, place, sight, &key)
@@ -91,8 +95,11 @@ impl<'i> Pass<'i> {
 
     #[inline(never)]
     fn is_perhaps_secret(&self, walk: &mut Walk, text: &[u8]) -> bool {
-        let says = self.short_key().map(|short| walk.says(short));
-        self.plan.detectors.may_be_secret_of(text, &Key::known(self.last_key(walk), says))
+        let speaks = match self.short_key() {
+            Some(short) => walk.says(short).has(Hint::SECRET),
+            None => Key::new(self.last_key(walk)).may_speak_of_secrets(),
+        };
+        speaks && Detectors::may_be_random(text)
     }
 
     /// The bytes of the last key, if that is short and not one before the pass.
