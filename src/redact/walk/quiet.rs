@@ -161,5 +161,21 @@ mod tests {
                 prop_assert_eq!(walk.is_quiet_key(&plan, key.as_bytes(), false), !found, "{}", key);
             }
         }
+
+        #[test]
+        fn a_key_of_which_it_is_known_is_quiet(
+            keys in prop::collection::vec("a{15} 411111111111111[12] b{0,15}|[ab]{14,18}|[a-c]{46,49}", 1..60)
+        ) {
+            let plan = plan();
+            let mut walk = Walk::new(&plan);
+            for key in &keys {
+                let found = finds::masked(&plan, key.as_bytes(), b"", |_| {}).is_some();
+                let window = [key.as_bytes(), &[b'b'; BYTES]].concat();
+                let is_known = |walk: &Walk| walk.is_known_quiet(window.first_chunk().unwrap(), key.len());
+                prop_assert!(!found || !is_known(&walk), "{}", key);
+                walk.is_quiet_key(&plan, key.as_bytes(), false);
+                prop_assert_eq!(is_known(&walk), !found && (LONG..=BYTES).contains(&key.len()), "{}", key);
+            }
+        }
     }
 }
