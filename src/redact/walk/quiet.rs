@@ -23,7 +23,7 @@ const SAID: usize = 64;
 #[derive(Debug)]
 pub(super) struct QuietKeys {
     keys: Box<[Kept; KEYS]>,
-    /// A key of at most [`SHORT`] bytes, the rest zeros, and what it says; 0 is none.
+    /// A key of at most sixteen bytes, the rest zeros, and what it says; 0 is none.
     said: Box<[(u128, Hint); SAID]>,
 }
 
