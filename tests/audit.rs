@@ -246,6 +246,8 @@ impl Served {
             ("aud", "acme", &["auditor"]),
             ("gus", "globex", &["auditor"]),
             ("ann", "acme", &["clinician"]),
+            ("gil", "globex", &["clinician"]),
+            ("wes", "acme/west", &["clinician"]),
         ]);
         let mut child = Command::new(env!("CARGO_BIN_EXE_palisade-audit"))
             .current_dir(folder.path(""))
@@ -265,6 +267,14 @@ impl Served {
 
     fn get(&self, path: &str, who: &str) -> Answer {
         Client::connect(self.address).ask(&format!("GET {path} HTTP/1.1\r\n{}", key(who)), b"")
+    }
+
+    /// A stream of what comes of `globex`.
+    fn tail(&self, who: &str) -> BufReader<std::net::TcpStream> {
+        let mut stream = BufReader::new(common::connect(self.address));
+        let head = format!("GET /v1/tail?tenant=globex&limit=2 HTTP/1.1\r\nHost: x\r\n{}\r\n", key(who));
+        stream.get_mut().write_all(head.as_bytes()).unwrap();
+        stream
     }
 
     fn sql(&self, sql: &str, who: &str) -> Answer {
@@ -378,9 +388,7 @@ fn reads_of(folder: &Folder) -> usize {
 fn a_stream_brings_the_newest_records_and_those_that_come_until_the_policies_change() {
     let folder = logged();
     let served = Served::start(&folder);
-    let mut stream = BufReader::new(common::connect(served.address));
-    let head = format!("GET /v1/tail?tenant=globex&limit=2 HTTP/1.1\r\nHost: x\r\n{}\r\n", key("gus"));
-    stream.get_mut().write_all(head.as_bytes()).unwrap();
+    let mut stream = served.tail("gus");
     let mut events = Vec::new();
     let mut next = |count: usize| {
         while events.len() < count {
@@ -395,11 +403,6 @@ fn a_stream_brings_the_newest_records_and_those_that_come_until_the_policies_cha
     let newest = next(2);
     assert!(newest.iter().all(|event| event["type"] == "decision" && event["tenant"] == "globex"));
     // The sidecar starts anew on the same log, and answers one more request of this tenant and one of another.
-    folder.keys(&[
-        ("gil", "globex", &["clinician"]),
-        ("wes", "acme/west", &["clinician"]),
-        ("gus", "globex", &["auditor"]),
-    ]);
     let sidecar = Sidecar::start(&folder);
     for who in ["wes", "gil"] {
         sidecar.ask(&format!("GET /plain HTTP/1.1\r\n{}", key(who)));
@@ -414,4 +417,21 @@ fn a_stream_brings_the_newest_records_and_those_that_come_until_the_policies_cha
     assert!(!rest.contains("data: "), "{rest}");
     let again = format!("/v1/tail?tenant=globex&after={}", came["seq"]);
     assert_eq!(served.get(&again, "gus").status, 403);
+}
+
+#[test]
+fn a_stream_ends_once_the_key_that_opened_it_is_taken_back() {
+    let folder = logged();
+    let served = Served::start(&folder);
+    let mut stream = served.tail("gus");
+    let mut line = String::new();
+    while !line.starts_with("data: ") {
+        line.clear();
+        assert!(stream.read_line(&mut line).unwrap() > 0, "it is not open");
+    }
+    folder.keys(&[("aud", "acme", &["auditor"])]);
+    let mut rest = Vec::new();
+    // A read that waits longer than a client would is an error, and no end.
+    std::io::Read::read_to_end(&mut stream, &mut rest).unwrap();
+    assert_eq!(served.get("/v1/stats", "gus").status, 401);
 }

@@ -34,6 +34,7 @@ use crate::cli::times;
 use crate::identity;
 use crate::identity::Verified;
 use crate::ids::Action;
+use crate::ids::Digest;
 use crate::ids::TenantPath;
 use crate::limits;
 use crate::query::Answer;
@@ -59,6 +60,8 @@ pub(super) struct Asked {
     pub(super) question: Question,
     pub(super) parameters: Parameters,
     pub(super) who: Verified,
+    /// The keys that proved who asks.
+    pub(super) keyring: Digest,
     purpose: Option<String>,
     from: IpAddr,
 }
@@ -109,7 +112,7 @@ pub(super) async fn answer(
 }
 
 async fn asked(server: &Server, from: IpAddr, request: http::Request<Incoming>) -> Result<Asked, Declined> {
-    let who = identified(server, request.headers())?;
+    let (who, keyring) = identified(server, request.headers())?;
     let Some((question, method)) = asked::question(request.uri().path()) else {
         let all = "try /v1/decisions /v1/top /v1/pathways /v1/stats /v1/tail, or POST /v1/sql";
         return Err(Declined(StatusCode::NOT_FOUND, all.to_owned()));
@@ -129,15 +132,16 @@ async fn asked(server: &Server, from: IpAddr, request: http::Request<Incoming>) 
     } else {
         question
     };
-    Ok(Asked { question, parameters, who, purpose, from })
+    Ok(Asked { question, parameters, who, keyring, purpose, from })
 }
 
-fn identified(server: &Server, headers: &HeaderMap) -> Result<Verified, Declined> {
+fn identified(server: &Server, headers: &HeaderMap) -> Result<(Verified, Digest), Declined> {
     let unknown = || Declined(StatusCode::UNAUTHORIZED, "show one credential that is valid".to_owned());
     let found = identity::credential(headers, &server.followed.api_key_header);
     let credential = found.ok().flatten().ok_or_else(unknown)?;
     let snapshot = server.followed.live.current();
-    snapshot.keyring().verify(credential, now_ms() / 1_000).map_err(|_| unknown())
+    let who = snapshot.keyring().verify(credential, now_ms() / 1_000).map_err(|_| unknown())?;
+    Ok((who, snapshot.keyring().digest()))
 }
 
 #[expect(clippy::disallowed_methods, reason = "it is bounded by `Limited`")]

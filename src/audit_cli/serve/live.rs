@@ -1,6 +1,6 @@
 //! `/v1/tail`: the newest records and those that come, as server-sent events; each event's id is the record's number.
 //!
-//! Never: goes on past the caller's credential, or once the policies say another thing of the books that it reads.
+//! Never: goes on past the caller's credential, once the keys that proved it are others, or once the policies say another thing of the books that it reads.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -112,9 +112,13 @@ async fn go_on(server: &Arc<Server>, asked: &Arc<Asked>, mut at: At, sender: &Se
     }
 }
 
-/// What came since; `None` where the books are no longer those that it began with.
+/// What came since; `None` where the books are no longer those that it began with, or the keys those that proved who asks: the
+/// credential may be taken back, so whoever connects again shows it again.
 fn follow(server: &Server, asked: &Asked, at: &mut At) -> Result<Option<Bytes>, Refused> {
     let snapshot = server.followed.live.current();
+    if snapshot.keyring().digest() != asked.keyring {
+        return Ok(None);
+    }
     let Session { said, engine } = asked.open(server, &snapshot, at.next)?;
     if at.tenants.iter().any(|tenant| !said.tenants.contains(tenant)) {
         return Ok(None);
