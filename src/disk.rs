@@ -69,11 +69,10 @@ pub struct Sinks {
 }
 
 /// What becomes of requests whose records cannot be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overflow {
-    /// They are refused at once.
-    #[default]
-    FailClosed,
+    /// They are refused at once; where the log says nothing, after so long.
+    FailClosed(Duration),
     /// They wait for so long, and are refused then.
     Block(Duration),
     /// They go on without a record, which is counted and on record as a gap; where the log is only slow, after so long. Not those whose
@@ -83,11 +82,16 @@ pub enum Overflow {
 
 impl Overflow {
     /// How long a record may be waited for.
-    pub(crate) const fn deadline(self) -> Option<Duration> {
+    pub(crate) const fn deadline(self) -> Duration {
         match self {
-            Self::FailClosed => None,
-            Self::Block(deadline) | Self::Shed(deadline) => Some(deadline),
+            Self::FailClosed(deadline) | Self::Block(deadline) | Self::Shed(deadline) => deadline,
         }
+    }
+}
+
+impl Default for Overflow {
+    fn default() -> Self {
+        Self::FailClosed(limits::OVERFLOW_DEADLINE)
     }
 }
 

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
 mod common;
+#[path = "store/devices.rs"]
+mod devices;
 #[path = "common/log.rs"]
 mod log;
 

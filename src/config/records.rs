@@ -70,20 +70,19 @@ pub(super) fn decision_log(c: &mut Checker<'_>, raw: &raw::DecisionLog) -> Decis
 /// What becomes of requests whose records there is no room for.
 fn overflow(c: &mut Checker<'_>, raw: &raw::DecisionLog) -> Overflow {
     let deadline = raw.overflow_deadline.as_ref();
-    let deadline = c.duration("decision_log.overflow_deadline", deadline, OVERFLOW_DEADLINE);
+    let deadline = c.duration("decision_log.overflow_deadline", deadline, limits::OVERFLOW_DEADLINE);
     match raw.overflow.as_deref() {
-        None | Some("fail_closed") => Overflow::FailClosed,
+        None | Some("fail_closed") => Overflow::FailClosed(deadline),
         Some("block") => Overflow::Block(deadline),
         Some("shed") => Overflow::Shed(deadline),
         Some(_) => {
             let hint = "write `fail_closed`, `block` or `shed`";
             c.bad_value("decision_log.overflow", "a way to go on without room", hint);
-            Overflow::FailClosed
+            Overflow::FailClosed(deadline)
         }
     }
 }
 
-const OVERFLOW_DEADLINE: Duration = Duration::from_secs(1);
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 
 /// What makes sense with a directory only.

@@ -1,6 +1,6 @@
 //! Records that are in no log, until that is on record.
 //!
-//! Never: forgets one before a record of it was taken.
+//! Never: forgets one before a record of it is on the device.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
@@ -68,16 +68,24 @@ impl Lost {
         self.0.iter().all(|gap| gap.count == 0)
     }
 
-    /// What is to be put on record.
-    pub(super) fn told(&self) -> impl Iterator<Item = Kept<'static>> {
-        Why::ALL.into_iter().zip(self.0).filter(|(_, gap)| gap.count > 0).map(|(why, gap)| {
-            Kept::RecordsLost {
-                count: gap.count,
-                reason: why.as_str(),
-                since_ms: gap.since_ms,
-                until_ms: gap.until_ms,
+    /// Has each reason put on record, as long as that can be; what was moves to `said`.
+    ///
+    /// # Errors
+    /// The first one of `record`. What it was asked for is still here.
+    pub(super) fn tell<E>(
+        &mut self,
+        said: &mut Self,
+        mut record: impl FnMut(Kept<'static>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for (why, gap) in Why::ALL.into_iter().zip(&mut self.0) {
+            let Gap { count, since_ms, until_ms } = *gap;
+            if count > 0 {
+                record(Kept::RecordsLost { count, reason: why.as_str(), since_ms, until_ms })?;
+                *gap = Gap::default();
+                said.add(why, count, since_ms, until_ms);
             }
-        })
+        }
+        Ok(())
     }
 }
 

@@ -52,12 +52,8 @@ impl Outlet {
 
     /// Puts on record how many records were lost.
     pub(super) fn confess(&mut self) -> std::io::Result<()> {
-        if !self.lost.is_none() {
-            let lines: Vec<u8> = self.lost.told().flat_map(|kept| event_line(&Event::Log(kept))).collect();
-            self.sink.write(&lines)?;
-            self.lost = Lost::default();
-        }
-        Ok(())
+        let Self { lost, sink, .. } = self;
+        lost.tell(&mut Lost::default(), |kept| sink.write(&event_line(&Event::Log(kept))))
     }
 
     /// The same, where something was lost and nothing else is to be written.

@@ -98,7 +98,7 @@ impl Journal for WorkerJournal {
                 batch.shed();
                 Ok(batch.written(level))
             }
-            (Overflow::Shed(_), Level::Durable) | (Overflow::FailClosed | Overflow::Block(_), _) => {
+            (Overflow::Shed(_), Level::Durable) | (Overflow::FailClosed(_) | Overflow::Block(_), _) => {
                 end.shared.refuse(1);
                 Err(Full)
             }
@@ -146,14 +146,14 @@ impl End {
     fn room(&self, state: &State) -> usize {
         let all = match self.shared.overflow {
             Overflow::Block(_) => self.bytes_max.saturating_mul(2),
-            Overflow::FailClosed | Overflow::Shed(_) => self.bytes_max,
+            Overflow::FailClosed(_) | Overflow::Shed(_) => self.bytes_max,
         };
         all.saturating_sub(state.away.as_ref().map_or(0, |(_, bytes, _)| *bytes))
     }
 
-    /// When somebody has waited for as long as may be; `None` where nobody waits, or for ever.
+    /// When somebody has waited for as long as may be; `None` where nobody waits.
     fn due(&self) -> Option<Instant> {
-        let deadline = self.shared.overflow.deadline()?;
+        let deadline = self.shared.overflow.deadline();
         let state = self.state.borrow();
         let away = state.away.as_ref().filter(|(batch, _, _)| !batch.has_ended()).map(|(_, _, since)| *since);
         let here = state.since.filter(|_| !state.batch.has_ended());
@@ -162,9 +162,7 @@ impl End {
 
     /// Nobody waits any longer who has waited for so long. What is with the writer may be written yet, or counted by it.
     fn expire(&self, now: Instant) {
-        let (Some(deadline), mut state) = (self.shared.overflow.deadline(), self.state.borrow_mut()) else {
-            return;
-        };
+        let (deadline, mut state) = (self.shared.overflow.deadline(), self.state.borrow_mut());
         let over = |since: Instant| now.saturating_duration_since(since) >= deadline;
         let sheds = matches!(self.shared.overflow, Overflow::Shed(_));
         let mut ended = Vec::new();
@@ -215,7 +213,7 @@ impl End {
         let Some((batch, _, _)) = self.state.borrow_mut().away.take() else { return };
         match self.shared.overflow {
             Overflow::Shed(_) if !written => batch.shed(),
-            Overflow::FailClosed | Overflow::Block(_) | Overflow::Shed(_) => batch.settle(written),
+            Overflow::FailClosed(_) | Overflow::Block(_) | Overflow::Shed(_) => batch.settle(written),
         }
         // Its waiters have yet to look; by the time that it is needed they mostly have.
         let mut state = self.state.borrow_mut();
@@ -232,7 +230,7 @@ impl End {
                 self.shared.shed(records.saturating_sub(durable));
                 self.shared.refuse(durable);
             }
-            Overflow::FailClosed | Overflow::Block(_) => self.shared.refuse(records),
+            Overflow::FailClosed(_) | Overflow::Block(_) => self.shared.refuse(records),
         }
     }
 
@@ -311,10 +309,13 @@ async fn send(end: &Rc<End>, mut load: Load, returned: &mut mpsc::Receiver<Load>
 /// Waits for the load that is away; those who wait for a record do not wait for ever.
 async fn wait(end: &Rc<End>, returned: &mut mpsc::Receiver<Load>) -> Option<Load> {
     loop {
-        let Some(due) = end.due() else { return returned.recv().await };
+        // Records that come meanwhile have a time of their own. What wakes it here was no load to be sent: that is looked for anew.
+        let due = end.due();
+        let over = tokio::time::sleep_until(due.unwrap_or_else(Instant::now).into());
         tokio::select! {
             load = returned.recv() => return load,
-            () = tokio::time::sleep_until(due.into()) => end.expire(Instant::now()),
+            () = over, if due.is_some() => end.expire(Instant::now()),
+            () = end.work.notified() => {}
         }
     }
 }

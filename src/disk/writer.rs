@@ -37,8 +37,12 @@ const IDLE: Duration = Duration::from_secs(1);
 /// The one that writes.
 pub(super) struct Writer {
     store: Option<Store<Folder>>,
-    /// What the store has lost.
+    /// What the store has lost and no record says yet.
     lost: Lost,
+    /// What a record says that is not on the device yet.
+    said: Lost,
+    /// How many records it has taken that are not on the device yet, besides its own.
+    taken: u64,
     /// Where the lines go, where they are the log.
     outlets: Vec<Outlet>,
     /// Where they go beside a directory.
@@ -99,7 +103,17 @@ impl Writer {
         if let Some(store) = store.as_mut().filter(|_| lines.is_empty()) {
             store.tell_nobody();
         }
-        Ok(Self { store, lost: Lost::default(), outlets, lines, seq: 0, fresh: None, shared })
+        Ok(Self {
+            store,
+            lost: Lost::default(),
+            said: Lost::default(),
+            taken: 0,
+            outlets,
+            lines,
+            seq: 0,
+            fresh: None,
+            shared,
+        })
     }
 
     /// Writes until it is told to stop, or nobody is left who could send anything.
@@ -175,14 +189,12 @@ impl Writer {
         };
         let now = now_ms();
         // A gap stands before what was written after it.
-        let told = self.lost.told().try_for_each(|kept| store.event(&Event::Log(kept), now));
-        if told.is_ok() {
-            self.lost = Lost::default();
-        }
+        let told = self.lost.tell(&mut self.said, |kept| store.event(&Event::Log(kept), now));
         let written = told.and_then(|()| store.append(frames, now));
         match written {
             Ok(()) => {
                 group.records += count.records;
+                self.taken += count.records;
                 group.bytes += frames.len();
                 self.fresh.get_or_insert_with(Instant::now);
                 true
@@ -216,7 +228,7 @@ impl Writer {
         }
         let shed = match self.shared.overflow {
             Overflow::Shed(_) => records.saturating_sub(durable),
-            Overflow::FailClosed | Overflow::Block(_) => 0,
+            Overflow::FailClosed(_) | Overflow::Block(_) => 0,
         };
         self.shared.counters.dropped.inc_by(records);
         self.shared.counters.shed.inc_by(shed);
@@ -265,12 +277,15 @@ impl Writer {
         let Some(store) = &mut self.store else { return true };
         let records = frame::count(store.fresh());
         let bytes = store.fresh().len() as u64;
+        let (taken, said) = (std::mem::take(&mut self.taken), std::mem::take(&mut self.said));
         if let Err(error) = store.sync(now_ms()) {
             if self.shared.writing.load(Ordering::Relaxed) {
                 tracing::error!(%error, "the decision log cannot be put on its device: requests are refused");
             }
             store.give_up();
-            let mut lost = Count { records, ..Count::default() };
+            // With the records went what some of them said of others.
+            self.lost.join(&said);
+            let mut lost = Count { records: taken, ..Count::default() };
             for load in loads.iter().filter(|load| load.written) {
                 if load.again {
                     lost.records = lost.records.saturating_sub(load.records);

@@ -34,6 +34,8 @@ pub const PROGRESS_RECORDS: u64 = 65_536;
 
 /// How long a record may wait for its device, in milliseconds.
 pub const SYNC_WITHIN_MS: u64 = 50;
+/// How long a request waits for a log that says nothing, where the configuration does not say.
+pub const OVERFLOW_DEADLINE: std::time::Duration = std::time::Duration::from_secs(1);
 /// Most bytes of records that wait to be told in lines beside a directory, for each place: what is more is left out.
 pub const LINES_BYTES_MAX: usize = 8 << 20;
 const _: () = assert!(LINES_BYTES_MAX >= 2 * GROUP_BYTES_MAX);

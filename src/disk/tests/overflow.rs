@@ -133,7 +133,7 @@ fn does() -> impl Strategy<Value = Does> {
 fn overflow() -> impl Strategy<Value = Overflow> {
     let deadline = || (5..60_u64).prop_map(Duration::from_millis);
     prop_oneof![
-        Just(Overflow::FailClosed),
+        deadline().prop_map(Overflow::FailClosed),
         deadline().prop_map(Overflow::Block),
         deadline().prop_map(Overflow::Shed),
     ]
@@ -156,7 +156,7 @@ proptest! {
         prop_assert!(answered.durable.iter().all(|number| came.log.contains(number)), "{:?} {:?}", answered, came);
         let without = answered.acked.iter().filter(|number| !came.log.contains(number)).count() as u64;
         match overflow {
-            Overflow::FailClosed | Overflow::Block(_) => {
+            Overflow::FailClosed(_) | Overflow::Block(_) => {
                 prop_assert_eq!((without, shed, came.shed), (0, 0, 0));
             }
             Overflow::Shed(_) => prop_assert_eq!(without, shed + came.shed),
@@ -171,6 +171,9 @@ fn a_request_waits_for_a_log_that_fails_for_a_moment_and_not_for_one_that_is_stu
     assert_eq!((answered.durable, came.log.len(), came.lost, counted), (vec![0], 1, 0, [0, 0]));
     let block = Overflow::Block(Duration::from_millis(10));
     let (answered, ..) = play(&[Does::Takes(2_000)], &[(1, 1)], block);
+    assert_eq!(answered.refused, 1);
+    let closed = Overflow::FailClosed(Duration::from_millis(10));
+    let (answered, ..) = play(&[Does::Takes(2_000)], &[(1, 1)], closed);
     assert_eq!(answered.refused, 1);
     let shed = Overflow::Shed(Duration::from_millis(10));
     let (answered, came, counted) = play(&[Does::Takes(2_000)], &[(1, 9), (1, 1)], shed);

@@ -21,6 +21,7 @@ use crate::redact::Owns;
 use crate::redact::Plan;
 use crate::redact::Redactor;
 use crate::redact::ShapeBuilder;
+use crate::redact::detect::Kind;
 
 /// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
 struct Random(u64);
@@ -45,7 +46,7 @@ impl Random {
 
 const KEYS: [&str; 12] =
     ["a", "b", "ssn", "é", "SSN", "s_sn", r"\u0061", "tenant", "longer-key-name", "", "x", "a.b"];
-const SCALARS: [&str; 16] = [
+const SCALARS: [&str; 23] = [
     "1",
     "-0.5e3",
     "true",
@@ -62,6 +63,13 @@ const SCALARS: [&str; 16] = [
     "\"acme\"",
     "\"globex\"",
     r#""\u007b'ssn':1}""#,
+    r#""to ada@example.org, née""#,
+    r#""a\u0040b.de\n""#,
+    "\"4111 1111 1111 1111\"",
+    "4111111111111111",
+    "\"192.0.2.77\"",
+    "\"DE89 3704 0044 0532 0130 00 \\\" ghp_16C7e42F292c6912E7710c838347Ae178B4a\"",
+    r#""{\"a\":\"ada@example.org\"}""#,
 ];
 
 fn space(random: &mut Random, out: &mut String) {
@@ -102,7 +110,8 @@ fn json(random: &mut Random, size: usize, out: &mut String) {
 }
 
 const PLAIN: [&str; 8] = ["a", "b", "ssn", "x", "SSN", "é", "tenant", "a[b]"];
-const TEXTS: [&str; 8] = ["1", "", "secret", "a%20b", "{\"ssn\":1}", "acme", "é", "+x"];
+const TEXTS: [&str; 10] =
+    ["1", "", "secret", "a%20b", "{\"ssn\":1}", "acme", "é", "+x", "ada@example.org", "4111+1111+1111+1111"];
 
 fn lines(random: &mut Random, before: &str, after: &str) -> String {
     let mut out = String::new();
@@ -136,7 +145,9 @@ fn body(random: &mut Random, format: Format) -> String {
         Format::Csv { .. } => {
             out.push_str("ssn,b,a\r\n");
             for _ in 0..random.below(3) {
-                let cell = |random: &mut Random| random.one(&["1", "", "\"x,\"\"y\"", "é", "secret"]);
+                let cell = |random: &mut Random| {
+                    random.one(&["1", "", "\"x,\"\"y\"", "é", "secret", "ada@example.org"])
+                };
                 out.push_str(&format!("{},{},{}\r\n", cell(random), cell(random), cell(random)));
             }
         }
@@ -165,7 +176,15 @@ fn xml(random: &mut Random, size: usize, out: &mut String) {
     out.push_str(&format!("<{name}{attribute}>"));
     for _ in 0..if size > 0 { random.below(3) } else { 0 } {
         match random.below(4) {
-            0 => out.push_str(random.one(&["text", "&amp;", "&#x41;", "<![CDATA[<c>]]>", "<!-- c -->", " "])),
+            0 => out.push_str(random.one(&[
+                "text",
+                "ada@example.org",
+                "&amp;",
+                "&#x41;",
+                "<![CDATA[<c>]]>",
+                "<!-- c -->",
+                " ",
+            ])),
             _ => xml(random, size / 2, out),
         }
     }
@@ -210,6 +229,11 @@ fn plan(random: &mut Random) -> (Arc<Plan>, Option<Vec<(Path, Mask)>>) {
     if kind == 5 {
         let node = shape.select(random.one(&["a", "$..b", "$[*]"])).unwrap();
         shape.json(node);
+    }
+    let finds = if random.below(2) == 0 { &Kind::ALL[..] } else { &[] };
+    for kind in finds {
+        // A class that is not hidden is not looked for.
+        shape.detect(*kind, ClassIx(u16::try_from(random.below(6)).unwrap()));
     }
     let hidden = (0..).zip(&rules).filter(|(number, _)| *number != 1 || kind != 3);
     let hidden = hidden
@@ -275,7 +299,7 @@ fn no_cut_changes_what_leaves_of_any_body_under_any_plan() {
                 let at = random.below(body.len());
                 body[at] = random.one(b"{}[]\",:\\0-.e t;<>&=\r\n\x1e\xff\xc3\x00");
             }
-            body.truncate(96);
+            body.truncate(random.one(&[96, 96, 96, 320]));
             let whole = run(&plan, format, &owner, [&body, b"", b""]);
             if let (Some(rules), Format::Json, Ok(out), Ok(text)) =
                 (&rules, format, &whole, str::from_utf8(&body))
