@@ -45,6 +45,8 @@ pub struct Admin {
     pub log_sheds: bool,
     /// Is it stopping? Then it is alive, and not ready.
     pub draining: Arc<AtomicBool>,
+    /// How each endpoint of the app fares: is it well, and what is to be said.
+    pub upstream: Box<dyn Fn() -> Vec<(bool, String)> + Send + Sync>,
     /// What was learned from bodies, as JSON; nothing where nothing is.
     pub learned: Box<dyn Fn() -> Option<String> + Send + Sync>,
     /// Counts that only a look makes: connections open now.
@@ -185,6 +187,9 @@ impl Admin {
             tell(&reload.candidate_problems, &mut text);
         }
         for (good, line) in self.reloader.supplied().iter().flat_map(Supplied::lines) {
+            text.push_str(&format!("[{}] {line}\n", if good { '+' } else { '!' }));
+        }
+        for (good, line) in (self.upstream)() {
             text.push_str(&format!("[{}] {line}\n", if good { '+' } else { '!' }));
         }
         text.push_str(if ready { "ready\n" } else { "not ready\n" });

@@ -9,8 +9,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderName;
-
 use crate::disk::Overflow;
 use crate::disk::StoreSettings;
 use crate::problem::Place;
@@ -34,6 +32,7 @@ mod ship;
 mod timeouts;
 mod tree;
 mod units;
+mod upstream;
 mod walk;
 
 pub use learning::Learning;
@@ -42,6 +41,11 @@ pub use raw::Level;
 pub use shadow::Shadow;
 pub use shadow::StopAfter;
 pub use timeouts::Timeouts;
+pub use upstream::Address;
+pub use upstream::Eject;
+pub use upstream::Tls;
+pub use upstream::Upstream;
+pub use upstream::Way;
 
 /// The whole configuration.
 #[derive(Debug, Clone)]
@@ -87,29 +91,6 @@ pub struct Listen {
     pub admin: SocketAddr,
     /// Is HTTP/2 with prior knowledge accepted without TLS?
     pub h2c: bool,
-}
-
-/// The app.
-#[derive(Debug, Clone)]
-pub struct Upstream {
-    /// Host name or IP address, without brackets.
-    pub host: Box<str>,
-    /// Port.
-    pub port: u16,
-    /// Does the app get the caller's own credential too?
-    pub forward_credential: bool,
-    /// Further headers that only Palisade may set, lower case.
-    pub protected_headers: Vec<HeaderName>,
-    /// Longest wait for a connection.
-    pub connect_timeout: Duration,
-    /// Longest wait for the head of a response.
-    pub response_timeout: Duration,
-    /// How long an unused connection is kept.
-    pub idle_timeout: Duration,
-    /// Most connections of one worker.
-    pub connections_max: usize,
-    /// Most unused connections of one worker.
-    pub idle_max: usize,
 }
 
 /// How large and how many things may be.

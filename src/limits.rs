@@ -8,6 +8,7 @@ mod graphql;
 mod keys;
 mod ship;
 mod sockets;
+mod upstream;
 
 pub use archive::*;
 pub use evidence::*;
@@ -15,6 +16,7 @@ pub use graphql::*;
 pub use keys::*;
 pub use ship::*;
 pub use sockets::*;
+pub use upstream::*;
 
 /// Longest segment of a tenant path, DataKey or class name, in bytes: the length of a DNS label (RFC 1035).
 pub const SEGMENT_BYTES_MAX: usize = 63;
@@ -86,12 +88,6 @@ pub const BODY_BYTES_MAX: u64 = 64 << 20;
 pub const CONNECTIONS_MAX: usize = 10_000;
 /// Most streams at once on one HTTP/2 connection (default).
 pub const STREAMS_MAX: u32 = 100;
-/// Most idle upstream connections that one worker keeps (default).
-pub const UPSTREAM_IDLE_MAX: usize = 256;
-/// Most upstream connections that one worker has open, idle or not (default).
-pub const UPSTREAM_CONNECTIONS_MAX: usize = 4_096;
-/// Bytes of a connection to the app that are held in each direction; the head of an answer must fit.
-pub const UPSTREAM_BUFFER_BYTES: usize = 64 << 10;
 
 /// Deepest nesting of a JSON body.
 pub const JSON_DEPTH_MAX: usize = 128;

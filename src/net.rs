@@ -26,10 +26,17 @@ use tokio::net::TcpSocket;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
+pub use upstream::Address;
 pub use upstream::Answer;
+pub use upstream::Eject;
+pub use upstream::EndpointState;
+pub use upstream::Fleet;
 pub use upstream::Pool;
+pub use upstream::Resolve;
 pub use upstream::Socket;
+pub use upstream::TlsSettings;
 pub use upstream::UpstreamSettings;
+pub use upstream::ask_system;
 
 use crate::limits;
 use crate::request;

@@ -92,6 +92,7 @@ use crate::redact::Encoding;
 use crate::request::plans::Plans;
 use crate::request::spoken::Compiled;
 use crate::snapshot::Live;
+pub use crate::snapshot::Shard;
 use crate::snapshot::Snapshot;
 
 /// The bounds of a request's head and body.

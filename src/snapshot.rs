@@ -12,6 +12,7 @@ use crate::identity::Issuer;
 use crate::identity::Keyring;
 use crate::ids::Digest;
 use crate::model::Model;
+use crate::model::TenantIx;
 use crate::policy;
 use crate::policy::Difference;
 use crate::policy::Policies;
@@ -24,6 +25,7 @@ mod keys;
 mod live;
 mod past;
 mod role;
+mod shards;
 
 pub use beside::Beside;
 pub use beside::Origin;
@@ -38,6 +40,8 @@ pub use past::Past;
 pub use past::Unlike;
 pub use role::Role;
 pub use role::SourceFile;
+pub use shards::Shard;
+use shards::Shards;
 
 /// All files of a snapshot, in one order whatever order they were read in.
 #[derive(Debug, Clone)]
@@ -181,6 +185,9 @@ pub struct Settings {
     pub places: Places,
     /// What happens to a call of no known route.
     pub unknown_route: UnknownRoute,
+    /// The names of the places where the app runs, the first of them for tenants that name none; `None`: it is not known which
+    /// there are. Which one a request goes to decides nothing, so they are no part of the text below.
+    pub upstreams: Option<Vec<Box<str>>>,
     /// All of it as text, for the digest.
     pub text: Arc<str>,
 }
@@ -199,6 +206,7 @@ pub struct Snapshot {
     of_tenants: Arc<[Problem]>,
     sources: Sources,
     mask_keys: Arc<MaskKeys>,
+    shards: Shards,
 }
 
 impl Snapshot {
@@ -266,6 +274,12 @@ impl Snapshot {
     #[must_use]
     pub fn mask_keys(&self) -> &MaskKeys {
         &self.mask_keys
+    }
+
+    /// Where the app runs for this tenant.
+    #[must_use]
+    pub fn shard(&self, tenant: TenantIx) -> Shard {
+        self.shards.of(&self.model.tenants, tenant)
     }
 
     /// What an edit from `self` to `next` did to the policies.

@@ -33,10 +33,10 @@ use crate::learning;
 use crate::learning::Learning;
 use crate::net;
 use crate::net::Census;
+use crate::net::Fleet;
 use crate::net::MachineClock;
 use crate::net::NetSettings;
 use crate::net::Pool;
-use crate::net::UpstreamSettings;
 use crate::reload::ASKED;
 use crate::reload::Reading;
 use crate::reload::Reloader;
@@ -59,8 +59,10 @@ use super::check::Ready;
 
 mod changes;
 mod shipping;
+mod upstream;
 
 use changes::Told;
+use upstream::shown;
 
 pub(super) const AFTER: &str = "\
 Examples:
@@ -112,6 +114,7 @@ struct Process {
     draining: Arc<AtomicBool>,
     shadow: Arc<Shadow>,
     learning: Option<Arc<Learning>>,
+    fleet: Arc<Fleet>,
 }
 
 fn serve(config: &Config, live: &Arc<Live>, reading: &Reading) -> Result<(), String> {
@@ -133,6 +136,7 @@ fn serve(config: &Config, live: &Arc<Live>, reading: &Reading) -> Result<(), Str
         draining: Arc::default(),
         shadow: Arc::new(shadow),
         learning: start_learning(config, live, &metrics)?,
+        fleet: upstream::start(config)?,
         metrics,
     };
     let workers = config
@@ -245,22 +249,21 @@ fn start_workers(
     stop: &watch::Receiver<bool>,
 ) -> Result<Threads, String> {
     let settings = net_settings(config);
-    let upstream = upstream_settings(config);
     let steps = request_settings(config);
     let journal_bytes = config.limits.journal_bytes;
     let mut threads = Vec::new();
     for (number, listeners) in listeners.into_iter().enumerate() {
         let (live, disk, metrics) =
             (Arc::clone(&process.live), Arc::clone(&process.disk), process.metrics.clone());
-        let (settings, upstream, steps) = (settings.clone(), upstream.clone(), steps.clone());
+        let (settings, fleet, steps) = (settings.clone(), Arc::clone(&process.fleet), steps.clone());
         let (census, stop) = (Arc::clone(&process.census), stop.clone());
         let (shadow, learning) = (Arc::clone(&process.shadow), process.learning.clone());
         let make = move || {
             let counts = Rc::new(WorkerMetrics::new(&metrics));
             let journal = Rc::new(disk.worker(journal_bytes));
             let clock = Rc::new(MachineClock::default());
-            let mut worker =
-                Worker::new(steps, live, Pool::new(upstream), journal, counts.clone(), clock, seed());
+            let origin = Pool::new(&fleet, seed());
+            let mut worker = Worker::new(steps, live, origin, journal, counts.clone(), clock, seed());
             worker.shadow = Some(shadow.end());
             worker.learner = learning.map(|learning| learning.end());
             let upstream_open = Cell::new(0);
@@ -297,6 +300,7 @@ async fn until_told(
     let (disk, census, metrics) =
         (Arc::clone(&process.disk), Arc::clone(&process.census), process.metrics.clone());
     let (reloading, learning) = (reloader.clone(), process.learning.clone());
+    let (counted, told) = (Arc::clone(&process.fleet), Arc::clone(&process.fleet));
     let admin = Arc::new(Admin {
         reloader: reloader.clone(),
         live: Arc::clone(&process.live),
@@ -304,9 +308,11 @@ async fn until_told(
         log_sheds: disk.sheds(),
         log_writing: Box::new(move || disk.is_writing()),
         draining: Arc::clone(&process.draining),
+        upstream: Box::new(move || upstream::lines(&told)),
         learned: Box::new(move || Some(learning.as_ref()?.told())),
         refresh: Box::new(move || {
             metrics.connections(census.open());
+            upstream::count(&metrics, &counted);
             if let Some(bundle) = reloading.supplied() {
                 let asked = ASKED.into_iter().zip(bundle.asked);
                 let contact_ms = bundle.contacted_ms.unwrap_or(0);
@@ -322,7 +328,7 @@ async fn until_told(
     let current = process.live.current();
     let data: Vec<String> = data.iter().map(ToString::to_string).collect();
     tracing::info!(
-        data = data.join(","), admin = %admin_address, upstream = %format!("{}:{}", config.upstream.host, config.upstream.port),
+        data = data.join(","), admin = %admin_address, upstream = %shown(config),
         snapshot = %current.digest(), policies = current.policies().len(), tenants = current.model().tenants.len(),
         routes = current.model().routes.len(), "serving"
     );
@@ -365,18 +371,6 @@ fn net_settings(config: &Config) -> NetSettings {
         drain: config.timeouts.drain,
         websocket_idle: config.timeouts.websocket_idle,
         websocket_total: config.timeouts.websocket_total,
-    }
-}
-
-fn upstream_settings(config: &Config) -> UpstreamSettings {
-    UpstreamSettings {
-        address: format!("{}:{}", config.upstream.host, config.upstream.port).into(),
-        connect_timeout: config.upstream.connect_timeout,
-        response_timeout: config.upstream.response_timeout,
-        body_idle: config.timeouts.body_idle,
-        keep_alive: config.upstream.idle_timeout,
-        idle_max: config.upstream.idle_max,
-        connections_max: config.upstream.connections_max,
     }
 }
 

@@ -23,7 +23,6 @@ use super::Limits;
 use super::Listen;
 use super::Log;
 use super::Reload;
-use super::Upstream;
 use super::bundle;
 use super::issuers;
 use super::learning;
@@ -34,6 +33,7 @@ use super::shadow;
 use super::timeouts;
 use super::tree::Node;
 use super::units;
+use super::upstream;
 
 /// Collects problems, each at the place of its key.
 pub(super) struct Checker<'a> {
@@ -177,11 +177,11 @@ pub(super) fn check(
 ) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
     let mut c = Checker { file, root, problems };
     let listen = listen(&mut c, &raw.listen);
-    let upstream = upstream(&mut c, &raw.upstream, &listen);
+    let upstream = upstream::upstreams(&mut c, raw, &listen);
     let timeouts = timeouts::timeouts(&mut c, &raw.timeouts);
     let limits = bounds(&mut c, &raw.limits);
     let files = files(&mut c, raw);
-    let settings = settings(&mut c, raw);
+    let settings = settings(&mut c, raw, &upstream);
     let decision_log = records::decision_log(&mut c, &raw.decision_log);
     let poll = c.duration("reload.poll", raw.reload.poll.as_ref(), Duration::from_secs(2));
     let shadow = shadow::shadow(&mut c, &raw.shadow, files.policies.as_deref());
@@ -237,59 +237,6 @@ fn listen(c: &mut Checker<'_>, raw: &raw::Listen) -> Listen {
         }
     }
     Listen { data, admin, h2c: raw.h2c.unwrap_or(false) }
-}
-
-fn host_and_port(text: &str) -> Option<(&str, u16)> {
-    let (host, port) = text.rsplit_once(':')?;
-    let port = port.parse().ok().filter(|port| *port != 0)?;
-    let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    let host = match bracketed {
-        Some(host) => host.parse::<std::net::Ipv6Addr>().is_ok().then_some(host)?,
-        None => host,
-    };
-    let named = host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
-    (!host.is_empty() && host.len() <= 253 && (named || bracketed.is_some())).then_some((host, port))
-}
-
-fn upstream(c: &mut Checker<'_>, raw: &raw::Upstream, listen: &Listen) -> Upstream {
-    let path = "upstream.address";
-    let hint = "name the app's host and port: `127.0.0.1:9000`";
-    let mut address = ("", 0);
-    if let Some(text) = c.required(path, raw.address.as_ref(), hint) {
-        match host_and_port(text) {
-            Some(found) => address = found,
-            None => c.bad_value(path, "a host and a port", hint),
-        }
-        let own = listen.data.iter().chain([&listen.admin]).find(|own| own.to_string() == text);
-        if let Some(own) = own {
-            c.error("same-address", path, format!("`{own}` is Palisade's own address"), hint);
-        }
-    }
-    let number = |n: Option<u64>, default: usize| n.and_then(|n| usize::try_from(n).ok()).unwrap_or(default);
-    Upstream {
-        host: address.0.into(),
-        port: address.1,
-        forward_credential: raw.forward_credential.unwrap_or(false),
-        protected_headers: protected(c, &raw.protected_headers),
-        connect_timeout: c.duration(
-            "upstream.connect_timeout",
-            raw.connect_timeout.as_ref(),
-            Duration::from_secs(1),
-        ),
-        response_timeout: c.duration(
-            "upstream.response_timeout",
-            raw.response_timeout.as_ref(),
-            Duration::from_secs(30),
-        ),
-        idle_timeout: c.duration("upstream.idle_timeout", raw.idle_timeout.as_ref(), Duration::from_secs(30)),
-        connections_max: number(raw.connections_max, limits::UPSTREAM_CONNECTIONS_MAX),
-        idle_max: number(raw.idle_max, limits::UPSTREAM_IDLE_MAX),
-    }
-}
-
-fn protected(c: &mut Checker<'_>, written: &[String]) -> Vec<HeaderName> {
-    let each = written.iter().enumerate();
-    each.filter_map(|(at, name)| c.header(&format!("upstream.protected_headers.{at}"), Some(name))).collect()
 }
 
 fn bounds(c: &mut Checker<'_>, raw: &raw::Limits) -> Limits {
@@ -359,7 +306,7 @@ fn files(c: &mut Checker<'_>, raw: &raw::Raw) -> Files {
     }
 }
 
-fn settings(c: &mut Checker<'_>, raw: &raw::Raw) -> Settings {
+fn settings(c: &mut Checker<'_>, raw: &raw::Raw, upstream: &upstream::Upstream) -> Settings {
     let issuers = issuers::issuers(c, &raw.identity);
     if raw.identity.issuers.is_empty() && raw.identity.api_keys_file.is_none() {
         let hint = "name a trusted issuer in `identity.issuers`, or `identity.api_keys_file`";
@@ -380,6 +327,7 @@ fn settings(c: &mut Checker<'_>, raw: &raw::Raw) -> Settings {
         api_key_header: api_key_header.unwrap_or(HeaderName::from_static("x-api-key")),
         places: issuers::places(c, &raw.tenancy),
         unknown_route: raw.model.unknown_route.unwrap_or_default(),
+        upstreams: Some(upstream.all.iter().map(|way| way.name.clone()).collect()),
         text: text.into(),
     }
 }

@@ -3,6 +3,8 @@
 //! The one list of keys: the schema is generated from these types, and `walk` checks the file by the schema.
 //! Never: travels further than `check`, which turns it into a [`super::Config`] that cannot be wrong.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
@@ -13,6 +15,7 @@ pub(super) mod bundle;
 pub(super) mod learning;
 pub(super) mod records;
 pub(super) mod ship;
+pub(super) mod upstream;
 
 /// Palisade's configuration, `palisade.yaml`.
 ///
@@ -27,7 +30,9 @@ pub(super) struct Raw {
     #[schemars(range(min = 1, max = 1024))]
     pub(super) workers: Option<u64>,
     /// The app.
-    pub(super) upstream: Upstream,
+    pub(super) upstream: upstream::Upstream,
+    /// Further places where the app runs, by name: `tenants.yaml` says whose requests go there.
+    pub(super) upstreams: BTreeMap<String, upstream::Upstream>,
     /// How long each step may take.
     pub(super) timeouts: Timeouts,
     /// How large and how many things may be.
@@ -78,31 +83,6 @@ pub(super) enum OneOrMany {
     One(String),
     /// Many.
     Many(Vec<String>),
-}
-
-/// The app.
-#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(inline)]
-pub(super) struct Upstream {
-    /// Host and port of the app: `127.0.0.1:9000`. Required.
-    pub(super) address: Option<String>,
-    /// Does the app get the caller's own credential too? Default: `false`: it gets what Palisade found out.
-    pub(super) forward_credential: Option<bool>,
-    /// Further headers that only Palisade may set: they are taken off every request.
-    pub(super) protected_headers: Vec<String>,
-    /// Longest wait for a connection. Default: `1s`.
-    pub(super) connect_timeout: Option<String>,
-    /// Longest wait for the head of a response. Default: `30s`.
-    pub(super) response_timeout: Option<String>,
-    /// How long an unused connection is kept. Keep it below the app's own. Default: `30s`.
-    pub(super) idle_timeout: Option<String>,
-    /// Most connections that one worker has open. Default: `4096`.
-    #[schemars(range(min = 1, max = 65536))]
-    pub(super) connections_max: Option<u64>,
-    /// Most unused connections that one worker keeps. Default: `256`.
-    #[schemars(range(min = 0, max = 65536))]
-    pub(super) idle_max: Option<u64>,
 }
 
 /// How long each step may take.

@@ -53,6 +53,84 @@ fn a_websocket_lasts_no_longer_than_a_day_whatever_is_asked_for() {
     }
 }
 
+fn upstream(text: &str, more: &str) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
+    read(&format!(
+        "upstream: {{{text}}}\npolicies: {{directory: policies}}\nmodel: {{tenants: t.yaml}}\n{more}"
+    ))
+}
+
+#[test]
+fn a_place_where_the_app_runs_takes_over_what_it_does_not_say() {
+    let (config, _) = upstream(
+        "endpoints: ['a:1', '[::1]:2', 'unix:s/app.sock'], connect_timeout: 3s, eject: {failures: 9, base: 1s}",
+        "upstreams: {us: {address: 'b:1', idle_max: 7}, eu: {address: 'c:1', connect_timeout: 4s, eject: {base: 2s}}}\n",
+    )
+    .unwrap();
+    let [default, eu, us] = &config.upstream.all[..] else { panic!("{:?}", config.upstream.all) };
+    let names = [default, eu, us].map(|way| &*way.name);
+    assert_eq!(names, ["default", "eu", "us"]);
+    assert_eq!(config.settings.upstreams.as_deref().unwrap().len(), 3);
+    assert_eq!(
+        default.endpoints,
+        [
+            Address::Host("a".into(), 1),
+            Address::Host("::1".into(), 2),
+            Address::Unix(PathBuf::from("etc/s/app.sock"))
+        ]
+    );
+    let seconds = [default, eu, us].map(|way| way.connect_timeout.as_secs());
+    assert_eq!(seconds, [3, 4, 3]);
+    let eject = [default, eu, us].map(|way| (way.eject.failures, way.eject.base.as_secs()));
+    assert_eq!(eject, [(9, 1), (9, 2), (9, 1)]);
+    assert_eq!((us.idle_max, eu.idle_max), (7, crate::limits::UPSTREAM_IDLE_MAX));
+}
+
+#[test]
+fn tls_is_taken_over_too_and_never_without_a_name() {
+    let tls =
+        "address: 'a:1', tls: {ca_file: ca.pem, client_certificate_file: c.pem, client_key_file: k.pem}";
+    let (config, _) =
+        upstream(tls, "upstreams: {eu: {address: 'b:1'}, us: {address: 'c:1', tls: {ca_file: us.pem}}}\n")
+            .unwrap();
+    let files: Vec<_> = config.upstream.all.iter().map(|way| way.tls.clone().unwrap().ca_file).collect();
+    assert_eq!(files, ["etc/ca.pem", "etc/ca.pem", "etc/us.pem"].map(PathBuf::from));
+    assert!(config.upstream.all[2].tls.as_ref().unwrap().client.is_none());
+    let wrong = [
+        ("address: 'a:1', tls: {}", "missing-key"),
+        ("address: 'a:1', tls: {ca_file: x, client_key_file: k}", "missing-key"),
+        ("address: 'a:1', tls: {ca_file: x, server_name: 'a b'}", "bad-value"),
+        ("address: 'unix:/x', tls: {ca_file: x}", "missing-key"),
+        ("address: 'a:1', tls: {ca_file: x, verify: false}", "unknown-key"),
+    ];
+    for (text, code) in wrong {
+        let problems = errors(upstream(text, ""));
+        assert_eq!(problems.iter().map(|problem| problem.code).collect::<Vec<_>>(), [code], "{text}");
+    }
+}
+
+#[test]
+fn a_wrong_place_is_a_problem_where_it_stands() {
+    let wrong = [
+        ("address: 'a:1', endpoints: ['b:1']", "", [("bad-value", 1, 21)]),
+        ("endpoints: ['a:1', 'a:1']", "", [("same-address", 1, 31)]),
+        ("endpoints: ['a:1', 'unix:']", "", [("bad-value", 1, 31)]),
+        ("endpoints: ['127.0.0.1:8080']", "", [("same-address", 1, 24)]),
+        ("address: 'a:1', eject: {base: 9s, most: 8s}", "", [("bad-value", 1, 35)]),
+        ("address: 'a:1'", "upstreams: {EU: {address: 'b:1'}}\n", [("bad-value", 4, 17)]),
+        ("address: 'a:1'", "upstreams: {default: {address: 'b:1'}}\n", [("bad-value", 4, 22)]),
+        ("address: 'a:1'", "upstreams: {eu: {}}\n", [("missing-key", 4, 17)]),
+        ("address: 'a:1'", "upstreams: {eu: {adress: 'b:1', address: 'b:1'}}\n", [("unknown-key", 4, 18)]),
+        (
+            "address: 'a:1'",
+            "upstreams: {eu: {address: 'b:1', forward_credential: true}}\n",
+            [("bad-value", 4, 17)],
+        ),
+    ];
+    for (text, more, expected) in wrong {
+        assert_eq!(codes(&errors(upstream(text, more))), expected, "{text} {more}");
+    }
+}
+
 #[test]
 fn every_problem_is_reported_at_once_with_its_place() {
     let text = "\

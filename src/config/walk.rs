@@ -56,9 +56,11 @@ fn object(entries: &[(Key, Node)], schema: &Json, path: &str, problems: &mut Vec
     let empty = Map::new();
     let known = schema.get("properties").and_then(Json::as_object).unwrap_or(&empty);
     let mut object = Map::new();
+    // A mapping with names of the operator's own: each holds the same.
+    let named = schema.get("additionalProperties").filter(|schema| schema.is_object());
     for (key, node) in entries {
         let full = join(path, &key.text);
-        if let Some(schema) = known.get(&key.text) {
+        if let Some(schema) = known.get(&key.text).or(named) {
             if let Some(value) = walk(node, schema, &full, problems) {
                 object.insert(key.text.clone(), value);
             }

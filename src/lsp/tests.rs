@@ -72,6 +72,7 @@ fn world(edits: &[(&str, &str)]) -> World {
         purpose_header: http::HeaderName::from_static("x-purpose"),
         places: Places::default(),
         unknown_route: UnknownRoute::Refuse,
+        upstreams: None,
         text: "".into(),
     };
     let sources = Sources::new(files, Vec::new());

@@ -12,13 +12,21 @@ use crate::model::forest;
 use crate::model::forest::Entry;
 use crate::model::tree::Node;
 use crate::model::tree::Reader;
+use crate::problem::Place;
 use crate::problem::Problem;
+
+mod upstreams;
+mod words;
+
+pub(super) use words::DELIMITERS;
+use words::app_key;
+use words::word;
 
 const KIND: forest::Kind = forest::Kind {
     noun: "tenant",
     children: "tenants",
     separator: '/',
-    known: &["region", "tier", "status", "isolation", "data_key", "description", "tenants"],
+    known: &["region", "tier", "status", "isolation", "data_key", "upstream", "description", "tenants"],
     check: |path| TenantPath::parse(path).map(drop),
     duplicate: "duplicate-tenant",
 };
@@ -97,6 +105,8 @@ pub struct Tenant {
     pub boundary: TenantIx,
     /// What the app's database calls its data, with the delimiter at the end: `1.2.5.`.
     pub app_key: Option<Box<str>>,
+    /// Which of [`Tenants::upstreams`] its requests go to; `None` where neither it nor a tenant above says.
+    pub upstream: Option<u16>,
 }
 
 /// The tree of tenants.
@@ -109,13 +119,15 @@ pub struct Tenants {
     by_path: HashMap<TenantPath, TenantIx>,
     /// Those that name a key of their own, by it.
     by_app_key: HashMap<Box<str>, TenantIx>,
+    /// The names of places where the app runs that are said, each with the first place where it is.
+    upstreams: Vec<(Box<str>, Place)>,
     nobody: Tenant,
 }
 
 /// In the order of the tree; the table of paths has the same in none.
 impl std::fmt::Debug for Tenants {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { all, ends, by_path: _, by_app_key: _, nobody } = self;
+        let Self { all, ends, by_path: _, by_app_key: _, upstreams: _, nobody } = self;
         f.debug_struct("Tenants").field("all", all).field("ends", ends).field("nobody", nobody).finish()
     }
 }
@@ -144,6 +156,7 @@ impl Tenants {
             isolation: Isolation::Strict,
             boundary: TenantIx(u32::MAX),
             app_key: None,
+            upstream: None,
         };
         let (all, ends) = (Vec::with_capacity(entries.len()), Vec::with_capacity(entries.len()));
         let mut tenants = Self {
@@ -151,6 +164,7 @@ impl Tenants {
             ends,
             by_path: HashMap::with_capacity(entries.len()),
             by_app_key: HashMap::new(),
+            upstreams: Vec::new(),
             nobody,
         };
         for entry in &entries {
@@ -200,6 +214,10 @@ impl Tenants {
         let region = entry.field("region").and_then(|node| word(reader, node, "a region"));
         let tier = entry.field("tier").and_then(|node| word(reader, node, "a tier"));
         let app_key = entry.field("data_key").and_then(|node| app_key(reader, node));
+        let upstream =
+            entry.field("upstream").and_then(|node| upstreams::read(reader, node, &mut self.upstreams));
+        let above = parent.map_or(&self.nobody, |parent| self.get(parent));
+        let upstream = upstream.or(above.upstream);
         if let Some(node) = entry.field("description") {
             reader.text(node, "a description");
         }
@@ -207,7 +225,7 @@ impl Tenants {
         let tier = tier.unwrap_or_else(|| above.tier.clone());
         self.by_path.insert(path.clone(), itself);
         self.by_app_key.extend(app_key.clone().map(|key| (key, itself)));
-        self.all.push(Tenant { path, parent, region, tier, status, isolation, boundary, app_key });
+        self.all.push(Tenant { path, parent, region, tier, status, isolation, boundary, app_key, upstream });
         self.ends.push(number(entry.end));
     }
 
@@ -239,6 +257,12 @@ impl Tenants {
             }
             open.push(key);
         }
+    }
+
+    /// The names of places where the app runs that tenants name, each with the first place that does.
+    #[must_use]
+    pub fn upstreams(&self) -> &[(Box<str>, Place)] {
+        &self.upstreams
     }
 
     /// Has any tenant a key of its own?
@@ -350,41 +374,6 @@ fn one_of<T: Copy, const N: usize>(
         reader.unknown("unknown-word", node.at, &what, text, names);
     }
     found
-}
-
-fn word(reader: &mut Reader, node: &Node, what: &str) -> Option<Box<str>> {
-    let text = reader.text(node, what)?;
-    if text.is_empty() || text.len() > limits::TENANT_WORD_BYTES_MAX || text.chars().any(char::is_control) {
-        let message =
-            format!("{what} has 1 to {} bytes, no control characters", limits::TENANT_WORD_BYTES_MAX);
-        reader.error("bad-word", node.at, message);
-        return None;
-    }
-    Some(text.into())
-}
-
-/// What a key of the app may end with.
-pub(super) const DELIMITERS: &str = "./:_|~#@+";
-
-/// The app's own key. Its last character delimits: it must be one that no segment of a DataKey can hold, or
-/// `a-` + `b` and `a` + `-b` were one key.
-fn app_key(reader: &mut Reader, node: &Node) -> Option<Box<str>> {
-    let text = word(reader, node, "a `data_key`")?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || DELIMITERS.contains(c);
-    if !text.chars().all(plain) {
-        let message = format!("a `data_key` is made of letters, digits, `-` and `{DELIMITERS}`");
-        reader.error("bad-data-key", node.at, message);
-        return None;
-    }
-    if !text.ends_with(|c| DELIMITERS.contains(c)) {
-        let message = "a `data_key` must end with its delimiter, so that the app can select by its start";
-        reader.add(node.at, |place| {
-            Problem::error("bad-data-key", place, message)
-                .hint(format!("`{text}.`, or another of `{DELIMITERS}`"))
-        });
-        return None;
-    }
-    Some(text)
 }
 
 #[cfg(test)]

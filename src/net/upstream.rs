@@ -1,49 +1,59 @@
-//! The way to the app: pooled HTTP/1.1 connections, one pool per worker.
+//! The way to the app: the places where it runs, the endpoints of each, and pooled connections to them; one pool per worker.
 //!
-//! Only this file names hyper's client, and it takes nothing but an [`Outbound`], which only a permit can make.
-//! Never: sends a request twice unless it was certainly not sent, or keeps a connection whose answer was not read whole.
+//! It takes nothing but an [`Outbound`], which only a permit can make, and which says where it may go.
+//! Never: sends a request to another place than that, or twice unless it was certainly not sent.
 
+mod answer;
+mod balance;
+mod endpoint;
+mod fleet;
+mod health;
+mod link;
 mod sips;
 mod socket;
+mod stream;
+mod tls;
 
 use std::cell::Cell;
-use std::cell::RefCell;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Context;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body::Body;
-use http_body::Frame;
-use http_body::SizeHint;
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
-use tokio::task::AbortHandle;
 
-use crate::limits;
 use crate::net::TICK;
 use crate::net::vigil;
 use crate::net::vigil::Vigil;
 use crate::net::vigil::Vigils;
-use crate::request::Broken;
 use crate::request::Failure;
 use crate::request::Origin;
 use crate::request::Outbound;
 use crate::request::Read;
+use crate::request::Shard;
 
-use sips::Sips;
+use balance::Look;
+use endpoint::Endpoint;
+use endpoint::Turn;
+use fleet::Known;
 
+pub use answer::Answer;
+pub use fleet::Address;
+pub use fleet::EndpointState;
+pub use fleet::Fleet;
+pub use fleet::Resolve;
+pub use fleet::ask_system;
+pub use health::Eject;
 pub use socket::Socket;
+pub use tls::TlsSettings;
 
-/// Where the app is, and how patient to be with it.
+/// One place where the app runs, and how patient to be with it.
 #[derive(Debug, Clone)]
 pub struct UpstreamSettings {
-    /// `host:port`.
-    pub address: Box<str>,
+    /// What tenants call it.
+    pub name: Box<str>,
+    /// Where it listens; each can answer any request.
+    pub endpoints: Vec<Address>,
     /// For a connection to be made.
     pub connect_timeout: Duration,
     /// From the request to the head of the answer, without a byte of the request's body in between.
@@ -52,51 +62,62 @@ pub struct UpstreamSettings {
     pub body_idle: Duration,
     /// A pooled connection unused for longer is closed. Keep it below the app's own keep-alive.
     pub keep_alive: Duration,
-    /// Most idle connections kept.
+    /// Most idle connections kept to one endpoint.
     pub idle_max: usize,
-    /// Most connections, idle or not.
+    /// Most connections to all of them, idle or not.
     pub connections_max: usize,
-}
-
-/// A connection to the app: where a request goes in, and the task that carries it.
-#[derive(Debug)]
-struct Link {
-    sender: http1::SendRequest<Outbound<Incoming>>,
-    task: AbortHandle,
+    /// How often the addresses of names are looked up.
+    pub resolve: Duration,
+    /// When an endpoint that fails is left alone.
+    pub eject: Eject,
+    /// Where fewer endpoints than this are left, in percent, all are used.
+    pub panic_percent: u32,
+    /// TLS, if there is any.
+    pub tls: Option<TlsSettings>,
 }
 
 /// One worker's connections to the app.
 #[derive(Debug)]
 pub struct Pool {
-    settings: UpstreamSettings,
-    /// A connection idle for fewer ticks than this is still open at the app, as far as we are told.
-    keep_ticks: u32,
-    shared: Rc<Shared>,
+    fleet: Arc<Fleet>,
+    all: Vec<Place>,
+    clock: Rc<Vigils>,
 }
 
-#[derive(Debug, Default)]
-struct Shared {
-    /// Last in, first out: the connection used last is the one most surely open. With each, the tick since when.
-    idle: RefCell<Vec<(Link, u32)>>,
-    open: Cell<usize>,
-    vigils: Rc<Vigils>,
+/// One place where the app runs, as one worker has it.
+#[derive(Debug)]
+struct Place {
+    known: Arc<Known>,
+    endpoints: Vec<Rc<Endpoint>>,
+    /// Connections open to any of them.
+    open: Rc<Cell<usize>>,
+    /// For the next draw.
+    seed: Cell<u64>,
 }
 
 impl Pool {
-    /// An empty pool.
+    /// An empty pool. `seed` is random, and no other worker's.
     #[must_use]
-    pub fn new(settings: UpstreamSettings) -> Self {
-        // Rounded down: a connection used too long is a request that may be lost.
-        let keep_ticks =
-            u32::try_from(settings.keep_alive.as_millis() / TICK.as_millis()).unwrap_or(u32::MAX);
-        Self { settings, keep_ticks, shared: Rc::default() }
+    pub fn new(fleet: &Arc<Fleet>, seed: u64) -> Self {
+        let clock = Rc::default();
+        let place = |known: &Arc<Known>| {
+            let open = Rc::default();
+            let endpoint = |spot| Rc::new(Endpoint::new(known, spot, &clock, &open));
+            let endpoints = known.spots.iter().map(endpoint).collect();
+            Place { known: Arc::clone(known), endpoints, open, seed: Cell::new(seed | 1) }
+        };
+        let all = fleet.all.iter().map(place).collect();
+        Self { fleet: Arc::clone(fleet), all, clock }
     }
 
     /// Longest that a request can wait for the app without a sign of life.
     #[must_use]
     pub fn patience(&self) -> Duration {
-        let UpstreamSettings { connect_timeout, response_timeout, body_idle, .. } = self.settings;
-        let longest = connect_timeout.max(response_timeout).max(body_idle);
+        let longest = |place: &Place| {
+            let UpstreamSettings { connect_timeout, response_timeout, body_idle, .. } = place.known.settings;
+            connect_timeout.max(response_timeout).max(body_idle)
+        };
+        let longest = self.all.iter().map(longest).max().unwrap_or_default();
         // A wait is over with the tick after its last one.
         TICK.saturating_mul(vigil::ticks(longest).saturating_add(1))
     }
@@ -104,127 +125,65 @@ impl Pool {
     /// Connections open now.
     #[must_use]
     pub fn open(&self) -> usize {
-        self.shared.open.get()
+        self.all.iter().map(|place| place.open.get()).sum()
     }
 
     /// Looks over what waits and what is idle; called once a tick.
     pub fn sweep(&self) {
-        self.shared.vigils.tick();
-        let now = self.shared.vigils.now();
-        let body_idle = vigil::ticks(self.settings.body_idle).saturating_add(1);
-        self.shared.idle.borrow_mut().retain(|(Link { sender, task }, since)| {
-            // Not ready: the app has answered, and the rest of the request's body is still on its way.
-            let patience = if sender.is_ready() { self.keep_ticks } else { body_idle };
-            let stays = !sender.is_closed() && now.saturating_sub(*since) < patience;
-            if !stays {
-                task.abort();
+        self.clock.tick();
+        let now_ms = self.fleet.now_ms();
+        for place in &self.all {
+            for endpoint in &place.endpoints {
+                endpoint.sweep();
+                endpoint.spot.health.tick(&place.known.settings.eject, now_ms);
             }
-            stays
-        });
+        }
     }
 
-    /// Closes what is idle: nobody has looked at the time for a while, so how long it was idle is not known. A connection
-    /// on which the rest of a request's body is still on its way is not idle.
+    /// Closes what is idle: nobody has looked at the time for a while, so how long it was idle is not known.
     pub fn forget_idle(&self) {
-        self.shared.idle.borrow_mut().retain(|(link, _)| {
-            let idle = link.sender.is_ready();
-            if idle {
-                link.task.abort();
-            }
-            !idle
-        });
+        self.all.iter().flat_map(|place| &place.endpoints).for_each(|endpoint| endpoint.forget_idle());
     }
 
-    /// The connection used last of those that can take a request at once: nobody waits for another caller's body.
-    fn reuse(&self) -> Option<Link> {
-        let mut idle = self.shared.idle.borrow_mut();
-        let now = self.shared.vigils.now();
-        let usable = |(link, since): &(Link, u32)| {
-            link.sender.is_ready() && now.saturating_sub(*since) < self.keep_ticks
-        };
-        let at = idle.iter().rposition(usable)?;
-        Some(idle.remove(at).0)
+    /// The place that a request may go to, and no other.
+    fn place(&self, shard: Shard) -> Result<&Place, Failure> {
+        self.all.get(usize::from(shard.0)).ok_or(Failure::Unreachable)
     }
 
-    async fn dial(&self) -> Result<(TcpStream, Open), Failure> {
-        if self.shared.open.get() >= self.settings.connections_max {
-            return Err(Failure::Overloaded);
-        }
-        let lease = Open::new(&self.shared);
-        let connecting = TcpStream::connect(&*self.settings.address);
-        let stream = match tokio::time::timeout(self.settings.connect_timeout, connecting).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(_)) | Err(_) => return Err(Failure::Unreachable),
-        };
-        // A delayed segment would cost more than it saves; a socket that refuses the option still works.
-        drop(stream.set_nodelay(true));
-        Ok((stream, lease))
-    }
-
-    async fn connect(&self) -> Result<Link, Failure> {
-        let (stream, lease) = self.dial().await?;
-        let handshake = builder().handshake(TokioIo::new(Sips::new(stream, &self.shared.vigils))).await;
-        let (sender, connection) = handshake.map_err(|_| Failure::Unreachable)?;
-        let task = tokio::task::spawn_local(async move {
-            // How it ended is told to the request that was on it, if there was one.
-            drop(connection.await);
-            drop(lease);
-        });
-        Ok(Link { sender, task: task.abort_handle() })
-    }
-
-    async fn send(
-        &self,
-        request: Box<http::Request<Outbound<Incoming>>>,
-    ) -> Result<http::Response<Answer>, Failure> {
-        let mut request = request;
-        let mut fresh = false;
-        loop {
-            let mut link = match self.reuse() {
-                Some(link) if !fresh => link,
-                Some(_) | None => {
-                    fresh = true;
-                    self.connect().await?
+    /// Notes how a request ended at its endpoint.
+    fn note<T>(&self, place: &Place, endpoint: &Endpoint, result: &Result<T, Failure>) {
+        match result {
+            Ok(_) => endpoint.spot.health.answered(),
+            Err(Failure::Unreachable | Failure::Untrusted | Failure::Invalid | Failure::Timeout) => {
+                if endpoint.spot.health.failed(&place.known.settings.eject, self.fleet.now_ms()) {
+                    tracing::warn!(upstream = &*place.known.settings.name, endpoint = %endpoint.spot.address, "an endpoint of the app fails; it is left alone for a while");
                 }
-            };
-            if link.sender.ready().await.is_err() {
-                if fresh {
-                    return Err(Failure::Unreachable);
-                }
-                continue;
             }
-            match link.sender.try_send_request(*request).await {
-                Ok(response) => {
-                    let (shared, idle_max) = (Rc::clone(&self.shared), self.settings.idle_max);
-                    let lease = Lease { link: Some(link), shared, idle_max };
-                    let vigil = Vigil::new(&self.shared.vigils, self.settings.body_idle);
-                    return Ok(response.map(|body| Answer { body, lease, vigil }.begun()));
-                }
-                Err(mut error) => match error.take_message() {
-                    // The request came back: the app closed its idle connection, and has not seen it.
-                    Some(unsent) if !fresh => *request = unsent,
-                    Some(_) => return Err(Failure::Unreachable),
-                    None => return Err(failure(error.error())),
-                },
-            }
+            // These say nothing of the app.
+            Err(Failure::Overloaded | Failure::Request) => {}
         }
     }
 }
 
-fn builder() -> http1::Builder {
-    let mut builder = http1::Builder::new();
-    // A head and the start of its body in one piece: copied, it costs less than a list of pieces.
-    builder.writev(false).max_buf_size(limits::UPSTREAM_BUFFER_BYTES);
-    builder
-}
-
-fn failure(error: &hyper::Error) -> Failure {
-    if error.is_user() {
-        Failure::Request
-    } else if error.is_parse() {
-        Failure::Invalid
-    } else {
-        Failure::Unreachable
+impl Place {
+    /// Chooses the endpoint of one request.
+    fn turn(&self) -> Result<Turn, Failure> {
+        let at = match self.endpoints.len() {
+            0 | 1 => 0,
+            count => {
+                let random = balance::drawn(self.seed.get());
+                self.seed.set(random);
+                let look = |at: usize| {
+                    let none = Look { is_up: false, busy: usize::MAX };
+                    self.endpoints.get(at).map_or(none, |endpoint| Look {
+                        is_up: endpoint.spot.health.is_up(),
+                        busy: endpoint.busy(),
+                    })
+                };
+                balance::choose(count, random, self.known.settings.panic_percent, look)
+            }
+        };
+        self.endpoints.get(at).map(Turn::at).ok_or(Failure::Unreachable)
     }
 }
 
@@ -237,16 +196,26 @@ impl Origin for Pool {
         &self,
         request: Box<http::Request<Outbound<Incoming>>>,
     ) -> Result<http::Response<Answer>, Failure> {
+        let place = self.place(request.body().shard())?;
+        let turn = place.turn()?;
+        let endpoint = turn.shared();
         let progress = request.body().progress();
-        self.within_its_time(progress, self.send(request)).await
+        let result = self.within_its_time(place, progress, Endpoint::send(turn, request)).await;
+        self.note(place, &endpoint, &result);
+        result
     }
 
     async fn open(
         &self,
         request: Box<http::Request<Outbound<Incoming>>>,
     ) -> Result<(http::response::Parts, Option<Socket>), Failure> {
+        let place = self.place(request.body().shard())?;
+        let turn = place.turn()?;
+        let endpoint = turn.shared();
         let progress = request.body().progress();
-        self.within_its_time(progress, self.switch(request)).await
+        let result = self.within_its_time(place, progress, socket::switch(turn, request)).await;
+        self.note(place, &endpoint, &result);
+        result
     }
 }
 
@@ -254,11 +223,12 @@ impl Pool {
     /// Waits for the head of an answer, as long as an app may take.
     async fn within_its_time<T>(
         &self,
+        place: &Place,
         progress: Read,
         sending: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
         let mut before = progress.bytes();
-        let mut vigil = Vigil::new(&self.shared.vigils, self.settings.response_timeout);
+        let mut vigil = Vigil::new(&self.clock, place.known.settings.response_timeout);
         let mut sending = std::pin::pin!(sending);
         std::future::poll_fn(|cx| {
             if let Poll::Ready(result) = sending.as_mut().poll(cx) {
@@ -275,118 +245,5 @@ impl Pool {
     }
 }
 
-/// Counts an open connection for as long as it lives.
-#[derive(Debug)]
-struct Open(Rc<Shared>);
-
-impl Open {
-    fn new(shared: &Rc<Shared>) -> Self {
-        shared.open.set(shared.open.get() + 1);
-        Self(Rc::clone(shared))
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.open.set(self.0.open.get().saturating_sub(1));
-    }
-}
-
-/// A connection in use. Given back only when its answer was read to the end; closed otherwise.
-#[derive(Debug)]
-struct Lease {
-    link: Option<Link>,
-    shared: Rc<Shared>,
-    idle_max: usize,
-}
-
-impl Lease {
-    fn give_back(&mut self) {
-        let Some(link) = self.link.take() else { return };
-        let mut idle = self.shared.idle.borrow_mut();
-        if !link.sender.is_closed() && idle.len() < self.idle_max {
-            idle.push((link, self.shared.vigils.now()));
-        } else {
-            link.task.abort();
-        }
-    }
-
-    /// Closes the connection at once, with whatever of the request's body has not been sent.
-    fn cut(&mut self) {
-        if let Some(link) = self.link.take() {
-            link.task.abort();
-        }
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        self.cut();
-    }
-}
-
-/// The body of an answer.
-#[derive(Debug)]
-pub struct Answer {
-    body: Incoming,
-    lease: Lease,
-    vigil: Vigil,
-}
-
-impl Answer {
-    fn begun(mut self) -> Self {
-        if self.body.is_end_stream() {
-            self.lease.give_back();
-        }
-        self
-    }
-
-    fn waits(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        if !self.vigil.waits(cx) {
-            return Poll::Pending;
-        }
-        self.lease.cut();
-        Poll::Ready(Some(Err(Broken::Idle)))
-    }
-}
-
-impl Body for Answer {
-    type Data = Bytes;
-    type Error = Broken;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        match Pin::new(&mut self.body).poll_frame(cx) {
-            Poll::Pending => self.waits(cx),
-            Poll::Ready(next) => {
-                self.vigil.moved();
-                match next {
-                    Some(Ok(frame)) => {
-                        if frame.is_trailers() || self.body.is_end_stream() {
-                            self.lease.give_back();
-                        }
-                        Poll::Ready(Some(Ok(frame)))
-                    }
-                    Some(Err(_)) => {
-                        self.lease.cut();
-                        Poll::Ready(Some(Err(Broken::Cut)))
-                    }
-                    None => {
-                        self.lease.give_back();
-                        Poll::Ready(None)
-                    }
-                }
-            }
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
+#[cfg(test)]
+mod tests;

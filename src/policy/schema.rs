@@ -194,6 +194,7 @@ impl Sample {
             isolation: Isolation::Strict,
             boundary: TenantIx(0),
             app_key: None,
+            upstream: None,
         };
         let full = Principal {
             kind: Kind::User,

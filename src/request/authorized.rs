@@ -191,6 +191,7 @@ impl<B> Identified<B> {
                 let Judged { route, data_key, target, .. } = judged;
                 let mut ending = Ending::new(worker, snapshot, moment, route.ix);
                 ending.expires = self.expires;
+                ending.shard = snapshot.shard(target);
                 let tenants = &snapshot.model().tenants;
                 ending.parties = Some([self.tenancy.caller, target].map(|ix| tenants.get(ix).path.clone()));
                 let inbound = Inbound::new(&plans, route.schema.as_ref());

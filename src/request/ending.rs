@@ -33,6 +33,7 @@ use crate::request::known::Refused;
 use crate::request::refusal::Refusal;
 use crate::request::report::books;
 use crate::request::watched::watch;
+use crate::snapshot::Shard;
 use crate::snapshot::Snapshot;
 
 /// How an allowed request ended.
@@ -70,6 +71,8 @@ pub struct Ending {
     route: RouteIx,
     /// From this second since 1970 on, the caller's credential must be looked at again.
     pub(super) expires: u64,
+    /// Where the app runs that the request may be forwarded to.
+    pub(super) shard: Shard,
     started_us: u64,
     status: Option<u16>,
     refusal: Option<&'static str>,
@@ -110,6 +113,7 @@ impl Ending {
             id_line: moment.id_line.clone(),
             route,
             expires: u64::MAX,
+            shard: Shard::default(),
             started_us: moment.started_us,
             status: None,
             refusal: None,

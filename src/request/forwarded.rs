@@ -73,6 +73,8 @@ pub trait Origin {
 pub enum Failure {
     /// No connection, or it broke before a head arrived.
     Unreachable,
+    /// Whoever listens there could not prove to be the app. Nothing was sent.
+    Untrusted,
     /// What arrived is not sound HTTP.
     Invalid,
     /// Nothing arrived in time.
@@ -164,6 +166,7 @@ fn failed(failure: Failure, sent: &Sent) -> Refusal {
         (Some(Flawed::Unreadable), _) => Refusal::UnreadableBody,
         (Some(Flawed::Broken), _) | (None, Failure::Request) => Refusal::BodyBroken,
         (None, Failure::Unreachable) => Refusal::Unreachable,
+        (None, Failure::Untrusted) => Refusal::UpstreamUntrusted,
         (None, Failure::Invalid) => Refusal::BadUpstream,
         (None, Failure::Timeout) => Refusal::UpstreamTimeout,
         (None, Failure::Overloaded) => Refusal::Overloaded,
@@ -265,6 +268,7 @@ fn outbound<B: Body<Data = Bytes> + Unpin, O>(
         bytes_max: worker.settings.bounds.body_bytes,
         given: 0,
         length,
+        shard: permit.ending.shard,
     };
     let mut request = Box::new(http::Request::new(body));
     let head = *head;

@@ -62,6 +62,8 @@ pub enum Refusal {
     AuditUnavailable,
     /// The app could not be reached.
     Unreachable,
+    /// Whoever listens in the app's place could not prove to be it.
+    UpstreamUntrusted,
     /// The app's answer is not sound HTTP.
     BadUpstream,
     /// The app did not answer in time.
@@ -139,6 +141,9 @@ impl Refusal {
                 row(503, "audit_unavailable", "The decision could not be put on record.")
             }
             Self::Unreachable => row(502, "unreachable", "The service behind could not be reached."),
+            Self::UpstreamUntrusted => {
+                row(502, "upstream_untrusted", "The service behind could not prove who it is.")
+            }
             Self::BadUpstream => row(502, "bad_upstream", "The service behind gave an invalid answer."),
             Self::UpstreamTimeout => {
                 row(504, "upstream_timeout", "The service behind did not answer in time.")
@@ -184,6 +189,7 @@ impl Refusal {
             | Self::BodyBroken
             | Self::AuditUnavailable
             | Self::Unreachable
+            | Self::UpstreamUntrusted
             | Self::BadUpstream
             | Self::UpstreamTimeout
             | Self::Unredactable

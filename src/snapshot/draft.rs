@@ -21,6 +21,7 @@ use crate::problem::Severity;
 use super::MaskKeys;
 use super::Role;
 use super::Settings;
+use super::Shards;
 use super::Snapshot;
 use super::SourceFile;
 use super::Sources;
@@ -146,9 +147,13 @@ impl Draft {
                 None
             }
         };
+        let shards = model
+            .as_ref()
+            .map(|model| Shards::find(&model.tenants, self.settings.upstreams.as_deref(), &mut found));
         found.sort_by(|a, b| a.place.cmp(&b.place));
         found.dedup();
-        let (Some(model), Some(policies), Some(keyring)) = (model, policies, keyring) else {
+        let (Some(model), Some(policies), Some(keyring), Some(shards)) = (model, policies, keyring, shards)
+        else {
             return Err(found);
         };
         if !self.sources.unread.is_empty() || found.iter().any(|problem| problem.severity == Severity::Error)
@@ -167,6 +172,7 @@ impl Draft {
             of_tenants,
             sources: self.sources,
             mask_keys: keys,
+            shards,
         })
     }
 

@@ -133,6 +133,7 @@ fn settings_of(says: &str) -> Result<Settings, Unlike> {
         purpose_header: HeaderName::from_static("x-purpose"),
         places: Places::default(),
         unknown_route: unknown_route.unwrap_or_default(),
+        upstreams: None,
         text: says.into(),
     })
 }

@@ -311,3 +311,27 @@ fn what_a_policy_is_confined_to_is_a_part_of_the_digest() {
     };
     assert_ne!(digest(None), digest(Some("acme")));
 }
+
+#[test]
+fn where_a_tenants_requests_go_is_part_of_the_snapshot() {
+    let text = "upstream: {address: 'a:1'}\nupstreams: {eu: {address: 'b:1'}, us: {address: 'c:1'}}\npolicies: {directory: p}\nmodel: {tenants: t}\n";
+    let settings = crate::config::Config::read("p.yaml", text, &[], &|_| None).unwrap().0.settings;
+    let with = |tenants: &str| {
+        let mut files = sources();
+        files[1] = source(Role::Tenants, "tenants.yaml", tenants);
+        let draft = Draft {
+            sources: Sources::new(files, Vec::new()),
+            settings: Arc::clone(&settings),
+            problems: Vec::new(),
+        };
+        draft.check(7)
+    };
+    let checked =
+        with("tenants: {a: {upstream: us, tenants: {b: {}, c: {upstream: default}}}, d: {}}\n").unwrap();
+    let snapshot = checked.snapshot();
+    let tenants = &snapshot.model().tenants;
+    let found = ["a", "a/b", "a/c", "d"].map(|path| snapshot.shard(tenants.find(path).unwrap()).0);
+    assert_eq!(found, [2, 2, 0, 0]);
+    let problems = with("tenants: {a: {upstream: uss}}\n").unwrap_err();
+    assert_eq!((problems[0].code, problems[0].place.column), ("unknown-upstream", 25));
+}

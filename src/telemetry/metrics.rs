@@ -5,6 +5,7 @@
 //! Never: on a request's path; [`crate::telemetry::WorkerMetrics`] is.
 
 mod counters;
+mod endpoints;
 mod ship;
 
 use prometheus::Histogram;
@@ -23,6 +24,7 @@ pub use counters::OriginCounters;
 pub use counters::ShadowCounters;
 pub use counters::ShipCounters;
 
+use endpoints::OfEndpoints;
 use ship::OfShip;
 
 use crate::ids::Digest;
@@ -70,6 +72,7 @@ pub struct Metrics {
     policy_set: IntGaugeVec,
     pub(super) upstream_errors: IntCounterVec,
     pub(super) upstream_connections: IntGauge,
+    endpoints: OfEndpoints,
     pub(super) connections: IntGauge,
     shadow_decisions: IntCounterVec,
     shadow_disagreements: IntCounterVec,
@@ -137,6 +140,7 @@ impl Maker {
 }
 
 const UPSTREAM_ERRORS: &str = "Failures towards the app.";
+const RELOADED: &str = "When the live snapshot went live.";
 const LEAKED_ROWS: &str = "Rows of somebody else in the app's answers, which no client got.";
 
 impl Metrics {
@@ -186,12 +190,12 @@ impl Metrics {
             audit_bytes: make.counter("audit_bytes_total", "Bytes of the decision log.")?,
             audit_batches: make.counter("audit_batches_total", "Writes to the decision log.")?,
             reloads: make.counters("reload_total", "Edits tried.", &["result"])?,
-            reload_time: make
-                .gauge("last_reload_success_timestamp_seconds", "When the live snapshot went live.")?,
+            reload_time: make.gauge("last_reload_success_timestamp_seconds", RELOADED)?,
             generation: make.gauge("snapshot_generation", "The generation of the live snapshot.")?,
             policy_set: make.gauges("policy_set_info", "The digest of the live snapshot.", &["digest"])?,
             upstream_errors: make.counters("upstream_errors_total", UPSTREAM_ERRORS, &["reason"])?,
             upstream_connections: make.gauge("upstream_connections", "Open connections to the app.")?,
+            endpoints: OfEndpoints::new(&make)?,
             connections: make.gauge("connections", "Open connections of callers.")?,
             shadow_decisions: make.counters(
                 "shadow_decisions_total",

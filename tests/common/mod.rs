@@ -12,6 +12,7 @@
 )]
 
 pub mod cases;
+pub mod faults;
 pub mod pages;
 
 use std::collections::BTreeMap;

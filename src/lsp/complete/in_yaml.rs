@@ -26,6 +26,7 @@ const TENANT: Keys = &[
     ("status", "active, maintenance, suspended or quarantined."),
     ("isolation", "shared, or strict: tenants around it may not reach its data."),
     ("data_key", "What the app's database calls its data."),
+    ("upstream", "Where the app runs for it. Default: as for the tenant around it."),
     ("description", "For people."),
     ("tenants", "The tenants within it."),
 ];

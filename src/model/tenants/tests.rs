@@ -194,3 +194,18 @@ proptest! {
         drop(Tenants::parse("t", &text));
     }
 }
+
+#[test]
+fn a_part_goes_where_its_whole_goes_unless_it_says() {
+    let text = "tenants: {a: {upstream: eu, tenants: {b: {tenants: {c: {upstream: us}}}, d: {upstream: eu}}}, e: {}}";
+    let (tenants, _) = Tenants::parse("t", text).unwrap();
+    let of = |path: &str| {
+        let named = tenants.get(tenants.find(path).unwrap()).upstream;
+        named.map(|at| &*tenants.upstreams()[usize::from(at)].0)
+    };
+    let found = ["a", "a/b", "a/b/c", "a/d", "e"].map(of);
+    assert_eq!(found, [Some("eu"), Some("eu"), Some("us"), Some("eu"), None]);
+    let (name, place) = &tenants.upstreams()[0];
+    assert_eq!((&**name, place.line, place.column), ("eu", 1, 25));
+    assert_eq!(Tenants::parse("t", "tenants: {a: {upstream: ''}}").unwrap_err()[0].code, "bad-word");
+}

@@ -23,6 +23,7 @@ use crate::redact::Redacted;
 use crate::redact::Redactor;
 use crate::request;
 use crate::request::Watch;
+use crate::snapshot::Shard;
 
 /// Why a client's body ended other than well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,6 +156,15 @@ pub struct Outbound<B> {
     pub(super) bytes_max: u64,
     pub(super) given: u64,
     pub(super) length: Option<u64>,
+    pub(super) shard: Shard,
+}
+
+impl<B> Outbound<B> {
+    /// Where the app runs that it is for, and nowhere else.
+    #[must_use]
+    pub const fn shard(&self) -> Shard {
+        self.shard
+    }
 }
 
 impl<B: Body<Data = Bytes> + Unpin> Outbound<B> {

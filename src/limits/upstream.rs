@@ -1,0 +1,22 @@
+//! Bounds of the way to the app.
+//!
+//! Never: used as a target. A bound is what is refused, not what is usual.
+
+/// Most idle upstream connections that one worker keeps (default).
+pub const UPSTREAM_IDLE_MAX: usize = 256;
+/// Most upstream connections that one worker has open, idle or not (default).
+pub const UPSTREAM_CONNECTIONS_MAX: usize = 4_096;
+/// Most places where the app runs, by name: each has connections of its own in each worker.
+pub const UPSTREAMS_MAX: usize = 256;
+/// Most endpoints of one of them; all are looked at where many of them fail.
+pub const ENDPOINTS_MAX: usize = 256;
+/// Most addresses of one host's name that are used.
+pub const ADDRESSES_MAX: usize = 64;
+/// An endpoint that failed so often in a row is left alone for a while (default).
+pub const EJECT_FAILURES: u32 = 5;
+/// Where a smaller share of the endpoints than this would be left, in percent, all are used (default).
+pub const PANIC_PERCENT: u32 = 50;
+/// Largest file of certificates or of a key that the app is reached by, in bytes: the whole of the usual authorities is a quarter of it.
+pub const CERTIFICATES_BYTES_MAX: usize = 1 << 20;
+/// Bytes of a connection to the app that are held in each direction; the head of an answer must fit.
+pub const UPSTREAM_BUFFER_BYTES: usize = 64 << 10;

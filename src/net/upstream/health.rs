@@ -1,0 +1,159 @@
+//! Whether one endpoint of the app does what it is there for, as all workers saw it.
+//!
+//! Never: takes a lock while all is well: that is one look at a number that nobody writes.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// When an endpoint that fails is left alone.
+#[derive(Debug, Clone, Copy)]
+pub struct Eject {
+    /// After so many failures in a row; zero: never.
+    pub failures: u32,
+    /// For so long the first time.
+    pub base: Duration,
+    /// At most for so long.
+    pub most: Duration,
+}
+
+/// What requests to one endpoint came to.
+#[derive(Debug, Default)]
+pub(super) struct Health {
+    /// In a row, until now.
+    failures: AtomicU32,
+    ejected: AtomicBool,
+    ejections: AtomicU64,
+    since: Mutex<Since>,
+}
+
+#[derive(Debug, Default)]
+struct Since {
+    /// How often in a row it was ejected, and failed again at once.
+    times: u32,
+    /// Until then, in milliseconds.
+    until: u64,
+}
+
+impl Health {
+    /// Is it in use?
+    pub(super) fn is_up(&self) -> bool {
+        !self.ejected.load(Ordering::Relaxed)
+    }
+
+    /// How often it was ejected.
+    pub(super) fn ejections(&self) -> u64 {
+        self.ejections.load(Ordering::Relaxed)
+    }
+
+    /// It answered, whatever it said.
+    pub(super) fn answered(&self) {
+        if self.failures.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        self.failures.store(0, Ordering::Relaxed);
+        // An answer to what it was asked before it failed says nothing of now.
+        if !self.ejected.load(Ordering::Relaxed) {
+            since.times = 0;
+        }
+    }
+
+    /// It did not answer, or nothing that is one. Says whether it is to be left alone because of that.
+    pub(super) fn failed(&self, eject: &Eject, now_ms: u64) -> bool {
+        let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        let failures = self.failures.load(Ordering::Relaxed).saturating_add(1);
+        self.failures.store(failures, Ordering::Relaxed);
+        if eject.failures == 0 || failures < eject.failures || self.ejected.load(Ordering::Relaxed) {
+            return false;
+        }
+        let base = u64::try_from(eject.base.as_millis()).unwrap_or(u64::MAX);
+        let most = u64::try_from(eject.most.as_millis()).unwrap_or(u64::MAX);
+        let time = base.saturating_mul(1_u64.checked_shl(since.times).unwrap_or(u64::MAX)).min(most);
+        *since = Since { times: since.times.saturating_add(1), until: now_ms.saturating_add(time) };
+        self.ejected.store(true, Ordering::Relaxed);
+        self.ejections.fetch_add(1, Ordering::Relaxed);
+        true
+    }
+
+    /// Lets it be tried again once its time is over. The next failure ejects it again, for longer; an answer makes all good.
+    pub(super) fn tick(&self, eject: &Eject, now_ms: u64) {
+        if self.is_up() {
+            return;
+        }
+        let since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        if now_ms >= since.until {
+            self.failures.store(eject.failures.saturating_sub(1), Ordering::Relaxed);
+            self.ejected.store(false, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EJECT: Eject =
+        Eject { failures: 3, base: Duration::from_millis(100), most: Duration::from_millis(350) };
+
+    fn fails(health: &Health, times: u32, now_ms: u64) {
+        for _ in 0..times {
+            health.failed(&EJECT, now_ms);
+        }
+    }
+
+    #[test]
+    fn failures_in_a_row_eject_and_others_do_not() {
+        let health = Health::default();
+        for _ in 0..10 {
+            fails(&health, 2, 0);
+            assert!(health.is_up());
+            health.answered();
+        }
+        fails(&health, 3, 0);
+        assert!(!health.is_up() && health.ejections() == 1);
+    }
+
+    #[test]
+    fn it_is_left_alone_for_longer_each_time_until_it_answers() {
+        let (health, mut now) = (Health::default(), 0);
+        fails(&health, 3, now);
+        for time in [100, 200, 350, 350] {
+            health.tick(&EJECT, now + time - 1);
+            assert!(!health.is_up(), "{time}");
+            now += time;
+            health.tick(&EJECT, now);
+            assert!(health.is_up(), "{time}");
+            fails(&health, 1, now);
+            assert!(!health.is_up(), "one failure is enough after {time}");
+        }
+        health.tick(&EJECT, now + 350);
+        health.answered();
+        fails(&health, 2, now);
+        assert!(health.is_up(), "it is new again");
+        fails(&health, 1, now);
+        health.tick(&EJECT, now + 100);
+        assert!(health.is_up(), "and its time begins small");
+    }
+
+    #[test]
+    fn an_answer_from_before_does_not_end_its_time() {
+        let health = Health::default();
+        fails(&health, 3, 0);
+        health.answered();
+        health.tick(&EJECT, 99);
+        assert!(!health.is_up());
+    }
+
+    #[test]
+    fn where_that_is_off_nothing_is_ejected() {
+        let (health, eject) = (Health::default(), Eject { failures: 0, ..EJECT });
+        for _ in 0..100 {
+            assert!(!health.failed(&eject, 0));
+        }
+    }
+}
