@@ -25,6 +25,7 @@ use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 
 use crate::problem::Problem;
+use crate::reload::Fetched;
 use crate::reload::Reloader;
 use crate::reload::Supplied;
 use crate::snapshot::Live;
@@ -190,6 +191,9 @@ impl Admin {
             text.push_str(&format!("[{}] {line}\n", if good { '+' } else { '!' }));
         }
         for (good, line) in (self.upstream)() {
+            text.push_str(&format!("[{}] {line}\n", if good { '+' } else { '!' }));
+        }
+        for (good, line) in self.reloader.fetched().iter().map(Fetched::line) {
             text.push_str(&format!("[{}] {line}\n", if good { '+' } else { '!' }));
         }
         text.push_str(if ready { "ready\n" } else { "not ready\n" });

@@ -23,6 +23,7 @@ mod bundle;
 mod check;
 mod expand;
 mod issuers;
+mod keys;
 mod learning;
 mod raw;
 mod records;
@@ -35,6 +36,8 @@ mod units;
 mod upstream;
 mod walk;
 
+pub use keys::FetchedKeys;
+pub use keys::KeyPlace;
 pub use learning::Learning;
 pub use raw::Format;
 pub use raw::Level;
@@ -135,8 +138,10 @@ pub struct Files {
     pub descriptors: Vec<PathBuf>,
     /// Schemas of GraphQL.
     pub graphql: Vec<PathBuf>,
-    /// The keys of each issuer, in the order of [`Settings::issuers`].
-    pub jwks: Vec<PathBuf>,
+    /// The keys of issuers, each with its issuer's position in [`Settings::issuers`].
+    pub jwks: Vec<(usize, PathBuf)>,
+    /// The keys of issuers that are fetched.
+    pub fetched_keys: Vec<Arc<FetchedKeys>>,
     /// The API keys' hashes.
     pub api_keys: Option<PathBuf>,
     /// The secret of pseudonyms.

@@ -14,6 +14,7 @@ mod keyring;
 mod remembered;
 #[cfg(test)]
 mod tests;
+mod wanted;
 
 use std::fmt;
 use std::sync::Arc;
@@ -31,6 +32,7 @@ pub use keyring::Issuer;
 pub use keyring::Keyring;
 pub use keyring::KindRule;
 pub use remembered::Remembered;
+pub use wanted::Wanted;
 
 /// What kind of principal calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -229,6 +231,8 @@ rejections! {
     Algorithm = "token_algorithm_refused",
     /// No key of the issuer has the token's `kid`, or none fits a token without one.
     UnknownKey = "token_key_unknown",
+    /// The issuer's keys were never fetched, or too long ago.
+    NoKeys = "issuer_keys_unavailable",
     /// A token without `kid` that more than one key of the issuer fits.
     AmbiguousKey = "token_key_ambiguous",
     /// The signature is not the key's.

@@ -5,6 +5,7 @@
 mod archive;
 mod evidence;
 mod graphql;
+mod identity;
 mod keys;
 mod ship;
 mod sockets;
@@ -13,6 +14,7 @@ mod upstream;
 pub use archive::*;
 pub use evidence::*;
 pub use graphql::*;
+pub use identity::*;
 pub use keys::*;
 pub use ship::*;
 pub use sockets::*;
@@ -224,16 +226,6 @@ pub const ADDRESSES_KEPT_MAX: usize = 4_096;
 pub const NOW_STEP_MS: u64 = 100;
 
 const _: () = assert!(POLICY_NESTING_MAX < POLICY_CHAIN_MAX);
-/// Most issuers of tokens in one snapshot.
-pub const ISSUERS_MAX: usize = 1_024;
-/// Most keys in the JWKS of one issuer: a token's key is found by going through them.
-pub const JWKS_KEYS_MAX: usize = 256;
-/// Most API keys in one snapshot.
-pub const API_KEYS_MAX: usize = 100_000;
-/// Longest id of an API key, in bytes.
-pub const API_KEY_ID_BYTES_MAX: usize = 64;
-/// Latest time that a token may name, in seconds since 1970: the end of the year 9999. Milliseconds are past it.
-pub const TOKEN_TIME_SECONDS_MAX: u64 = 253_402_300_799;
 
 /// Deepest nesting of a YAML or JSON file of a snapshot: its reader recurses, 30 KiB a level in a debug build, on a
 /// stack of 2 MiB.

@@ -9,8 +9,6 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::Receiver;
-use std::sync::mpsc::RecvTimeoutError;
 use std::sync::mpsc::SyncSender;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
@@ -21,7 +19,6 @@ use arc_swap::ArcSwap;
 use crate::background;
 use crate::config::Files;
 use crate::ids::Digest;
-use crate::limits;
 use crate::model::Model;
 use crate::problem::Problem;
 use crate::snapshot::Changes;
@@ -31,9 +28,11 @@ use crate::snapshot::Live;
 use crate::snapshot::Settings;
 use crate::snapshot::Snapshot;
 
-use beside::Aside;
+use fetch::Fetches;
+use fetch::Fetching;
 
 mod beside;
+mod fetch;
 mod follow;
 mod hands;
 mod log;
@@ -42,9 +41,12 @@ mod retired;
 mod status;
 mod supply;
 mod watch;
+mod worker;
 
 pub use beside::Cause;
 pub use beside::Shadowing;
+pub use fetch::FETCHED;
+pub use fetch::Fetched;
 pub use follow::FOLLOW_POLL;
 pub use follow::Follow;
 pub use hands::Threads;
@@ -62,11 +64,7 @@ pub use supply::ASKED;
 pub use supply::Supplied;
 
 use supply::Supply;
-use watch::QUIET;
-use watch::wait_until_quiet;
-
-/// So often files that are written without a pause are left for a little later; then they are a problem.
-const RESTLESS_MAX: u32 = 10;
+use worker::Worker;
 
 /// What happened to the live snapshot.
 #[derive(Debug, Clone)]
@@ -112,6 +110,7 @@ pub fn first(files: &Files, settings: &Arc<Settings>) -> (Reading, Result<Checke
     let mut reading = read(files);
     // After the fingerprint was made: that a source is away is no edit.
     reading.problems.extend(reading.supply.as_ref().and_then(|supply| supply.away()));
+    reading.problems.extend(reading.fetches.iter().flat_map(|fetches| fetches.away()));
     let checked = checked(&reading, settings);
     match checked {
         Err(problems) => supply::instead(files, settings, reading, problems),
@@ -167,6 +166,9 @@ struct Shared {
     /// Wakes the thread that asks a bundle's source, which ends with this.
     ask: Option<SyncSender<()>>,
     supply: Option<Arc<Supply>>,
+    fetches: Option<Arc<Fetches>>,
+    /// The threads that fetch, which end with this.
+    fetching: Vec<Fetching>,
     stop: Arc<AtomicBool>,
     status: Arc<ArcSwap<Status>>,
 }
@@ -214,25 +216,15 @@ impl Reloader {
             refused_total: 0,
         }));
         let stop = Arc::new(AtomicBool::new(false));
-        let mut worker = Worker {
-            watch: watch::Watch::new(&files, wake.clone()),
-            files,
-            settings,
-            live,
-            supply: reading.supply.clone(),
-            on_change: Box::new(on_change),
-            status: Arc::clone(&status),
-            good: reading.fingerprint,
-            seen: reading.fingerprint,
-            aside: Aside::default(),
-            retired: retired::Retired::default(),
-        };
-        worker.watch.follow(reading.folders());
-        let ask =
-            reading.supply.as_ref().map(|supply| supply::start(supply, reading, wake.clone())).transpose()?;
+        let (supply, fetches) = (reading.supply.clone(), reading.fetches.clone());
+        let ask = supply.as_ref().map(|supply| supply::start(supply, reading, wake.clone())).transpose()?;
+        let fetching = fetches.as_ref().map(|fetches| fetch::start(fetches, &settings, &wake)).transpose()?;
+        let parts = (files, settings, live, Arc::clone(&status));
+        let mut worker = Worker::new(parts, reading, wake.clone(), Box::new(on_change));
         let stopped = Arc::clone(&stop);
         background::start("reload", move || worker.run(&woken, &stopped, poll))?;
-        Ok(Self { shared: Arc::new(Shared { wake, ask, supply: reading.supply.clone(), stop, status }) })
+        let fetching = fetching.unwrap_or_default();
+        Ok(Self { shared: Arc::new(Shared { wake, ask, supply, fetches, fetching, stop, status }) })
     }
 
     /// Looks at the files now (SIGHUP). Returns at once; the result shows in [`Self::status`].
@@ -240,6 +232,7 @@ impl Reloader {
         // A full queue means that a look is due anyway.
         self.shared.wake.try_send(Wake::Now).ok();
         self.shared.ask.as_ref().and_then(|ask| ask.try_send(()).ok());
+        self.shared.fetching.iter().for_each(Fetching::ask);
     }
 
     /// How the bundle stands that the files come from; `None` where they are files.
@@ -248,144 +241,16 @@ impl Reloader {
         self.shared.supply.as_ref().map(|supply| supply.told())
     }
 
+    /// How everything stands that is fetched.
+    #[must_use]
+    pub fn fetched(&self) -> Vec<Fetched> {
+        self.shared.fetches.as_ref().map_or_else(Vec::new, |fetches| fetches.told())
+    }
+
     /// How reloading stands.
     #[must_use]
     pub fn status(&self) -> Arc<Status> {
         self.shared.status.load_full()
-    }
-}
-
-struct Worker {
-    watch: watch::Watch,
-    files: Files,
-    supply: Option<Arc<Supply>>,
-    settings: Arc<Settings>,
-    live: Arc<Live>,
-    on_change: Box<dyn Fn(&Change) + Send>,
-    status: Arc<ArcSwap<Status>>,
-    /// The fingerprint of the files that are live.
-    good: Digest,
-    /// The fingerprint of the files that were looked at last, good or bad.
-    seen: Digest,
-    aside: Aside,
-    retired: retired::Retired,
-}
-
-impl Worker {
-    fn run(&mut self, woken: &Receiver<Wake>, stop: &AtomicBool, poll: Duration) {
-        let mut restless = 0;
-        loop {
-            // The first look finds what was written between the first reading and now.
-            restless = if self.look(restless < RESTLESS_MAX) { 0 } else { restless + 1 };
-            match self.retired.wait(woken, if restless == 0 { poll } else { QUIET }) {
-                Ok(Wake::Written) => wait_until_quiet(woken),
-                Ok(Wake::Now) | Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
-            }
-            if stop.load(Ordering::Acquire) {
-                return;
-            }
-        }
-    }
-
-    /// Looks at the files; false when they would not hold still and `patient` says to come back.
-    fn look(&mut self, patient: bool) -> bool {
-        let read = || (read::read_supplied(&self.files, self.supply.as_ref()), Aside::read(&self.files));
-        let (mut reading, mut candidate) = read();
-        let mut folders = reading.folders();
-        folders.extend(candidate.iter().flat_map(Candidate::folders));
-        if self.watch.follow(folders) {
-            // A folder that was not watched until now may have been written to in between.
-            (reading, candidate) = read();
-        }
-        if !reading.settled && patient {
-            return false;
-        }
-        self.enforce(&reading);
-        // The candidate comes second: what is enforced never waits for it.
-        for change in self.aside.look(&self.live, candidate.as_ref()) {
-            self.tell(&Change::Beside(change));
-        }
-        true
-    }
-
-    /// Makes the files the live snapshot, where they have changed.
-    fn enforce(&mut self, reading: &Reading) {
-        if reading.fingerprint == self.seen {
-            return;
-        }
-        self.seen = reading.fingerprint;
-        let change = if reading.fingerprint == self.good {
-            Change::Restored { live: self.live.current().digest() }
-        } else {
-            let checked = checked_after(Some(&self.live.current()), reading, &self.settings);
-            let accepted = checked.and_then(|checked| match supply::accept(reading) {
-                Ok(()) => Ok(checked),
-                Err(problem) => Err(vec![problem]),
-            });
-            match accepted {
-                Ok(checked) => self.publish(checked, reading),
-                Err(mut problems) => {
-                    problems.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
-                    problems.truncate(limits::PROBLEMS_KEPT_MAX);
-                    Change::Refused { live: self.live.current().digest(), problems }
-                }
-            }
-        };
-        self.tell(&change);
-        if let Change::Applied { .. } = change {
-            // Going live waits for no disk.
-            supply::keep(reading);
-        }
-    }
-
-    fn tell(&self, change: &Change) {
-        self.note(change);
-        log::change(change);
-        (self.on_change)(change);
-    }
-
-    fn publish(&mut self, checked: Checked, reading: &Reading) -> Change {
-        let (before, after) = self.live.publish(checked);
-        self.good = reading.fingerprint;
-        let change = Change::Applied {
-            before: before.digest(),
-            after: after.digest(),
-            generation: after.generation(),
-            cause: self.aside.cause(before.digest(), after.digest()),
-            bundle: reading.bundle(),
-            changes: before.changes(&after),
-            warnings: after.warnings().to_vec(),
-        };
-        self.retired.take(before);
-        change
-    }
-
-    fn note(&self, change: &Change) {
-        let mut status = Status::clone(&self.status.load());
-        let now = now_ms();
-        match change {
-            Change::Applied { .. } => {
-                let current = self.live.current();
-                status.live = current.digest();
-                status.generation = current.generation();
-                status.loaded_at_ms = current.loaded_at_ms();
-                status.refused = None;
-                status.applied_total += 1;
-            }
-            Change::Refused { problems, .. } => {
-                let since_ms = status.refused.as_ref().map_or(now, |refused| refused.since_ms);
-                status.refused = Some(Refused { since_ms, at_ms: now, problems: problems.clone() });
-                status.refused_total += 1;
-            }
-            Change::Restored { .. } => status.refused = None,
-            Change::Beside(change) => {
-                if let Some(problems) = change.candidate_problems() {
-                    status.candidate_problems = problems.to_vec();
-                }
-            }
-        }
-        self.status.store(Arc::new(status));
     }
 }
 

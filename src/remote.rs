@@ -15,12 +15,15 @@ use crate::ids::Digest;
 use crate::limits;
 
 mod client;
+mod document;
 mod oci;
 mod s3;
 mod tls;
 mod web;
 
 pub use client::Client;
+pub use document::Document;
+pub use document::document;
 pub use s3::Once;
 pub use tls::tls;
 

@@ -80,6 +80,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "limits",
             "problem",
             "model",
+            "identity",
             "audit",
             "cases",
             "config",

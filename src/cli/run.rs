@@ -37,7 +37,6 @@ use crate::net::Fleet;
 use crate::net::MachineClock;
 use crate::net::NetSettings;
 use crate::net::Pool;
-use crate::reload::ASKED;
 use crate::reload::Reading;
 use crate::reload::Reloader;
 use crate::request;
@@ -58,6 +57,7 @@ use super::check;
 use super::check::Ready;
 
 mod changes;
+mod refresh;
 mod shipping;
 mod upstream;
 
@@ -310,15 +310,7 @@ async fn until_told(
         draining: Arc::clone(&process.draining),
         upstream: Box::new(move || upstream::lines(&told)),
         learned: Box::new(move || Some(learning.as_ref()?.told())),
-        refresh: Box::new(move || {
-            metrics.connections(census.open());
-            upstream::count(&metrics, &counted);
-            if let Some(bundle) = reloading.supplied() {
-                let asked = ASKED.into_iter().zip(bundle.asked);
-                let contact_ms = bundle.contacted_ms.unwrap_or(0);
-                metrics.bundle(bundle.version, contact_ms, bundle.is_dead, asked);
-            }
-        }),
+        refresh: refresh::refresh(metrics, census, counted, reloading),
     });
     let _admin = tokio::task::spawn_local(admin::serve(listener, admin));
     let failed = |error: std::io::Error| format!("cannot wait for signals: {error}");

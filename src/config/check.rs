@@ -25,6 +25,7 @@ use super::Log;
 use super::Reload;
 use super::bundle;
 use super::issuers;
+use super::keys;
 use super::learning;
 use super::raw;
 use super::records;
@@ -280,6 +281,7 @@ fn files(c: &mut Checker<'_>, raw: &raw::Raw) -> Files {
         let hint = "name the file with the tree of tenants";
         tenants = c.required("model.tenants", raw.model.tenants.as_ref(), hint);
     }
+    let fetched_keys = keys::fetched(c, &raw.identity);
     let one = |path: &Option<String>| path.as_ref().map(|path| c.path(path));
     let many = |paths: &[String]| paths.iter().map(|path| c.path(path)).collect();
     Files {
@@ -293,12 +295,8 @@ fn files(c: &mut Checker<'_>, raw: &raw::Raw) -> Files {
         openapi: many(&raw.model.openapi),
         descriptors: many(&raw.model.descriptors),
         graphql: many(&raw.model.graphql),
-        jwks: raw
-            .identity
-            .issuers
-            .iter()
-            .map(|issuer| c.path(issuer.jwks_file.as_deref().unwrap_or_default()))
-            .collect(),
+        jwks: keys::files(c, &raw.identity),
+        fetched_keys,
         api_keys: one(&raw.identity.api_keys_file),
         pseudonym_key: one(&raw.redaction.pseudonym_key_file),
         key_files: redaction::key_files(c, &raw.redaction),

@@ -2,6 +2,7 @@
 //!
 //! Never: reads a key; the files named here are read with the snapshot's.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::identity::Algorithm;
@@ -16,9 +17,11 @@ use crate::tenancy::PathPlace;
 use crate::tenancy::Places;
 
 use super::check::Checker;
+use super::keys;
+use super::keys::Named;
 use super::raw;
 
-pub(super) fn issuers(c: &mut Checker<'_>, raw: &raw::Identity) -> Vec<Issuer> {
+pub(super) fn issuers(c: &mut Checker<'_>, raw: &raw::identity::Identity) -> Vec<Issuer> {
     let mut issuers = Vec::with_capacity(raw.issuers.len());
     for (at, written) in raw.issuers.iter().enumerate() {
         let path = format!("identity.issuers.{at}");
@@ -36,14 +39,17 @@ pub(super) fn issuers(c: &mut Checker<'_>, raw: &raw::Identity) -> Vec<Issuer> {
     issuers
 }
 
-fn one(c: &mut Checker<'_>, raw: &raw::Issuer, path: &str) -> Issuer {
+fn one(c: &mut Checker<'_>, raw: &raw::identity::Issuer, path: &str) -> Issuer {
     let under = |key: &str| format!("{path}.{key}");
     let issuer = c
         .required(&under("issuer"), raw.issuer.as_ref(), "write the `iss` of its tokens")
         .unwrap_or_default();
-    let jwks_file =
-        c.required(&under("jwks_file"), raw.jwks_file.as_ref(), "name the file with its public keys (JWKS)");
-    let jwks_file = c.path(jwks_file.unwrap_or_default()).to_string_lossy().into();
+    // That keys are named nowhere, or twice, is told where those that are fetched are read.
+    let (jwks_file, fetched) = match keys::named(raw) {
+        Some(Named::File(file)) => (c.path(file).to_string_lossy().into_owned(), None),
+        Some(Named::Url | Named::Discovery) => (String::new(), Some(Arc::default())),
+        None => (String::new(), None),
+    };
     if raw.audiences.is_empty() {
         let message = format!("`{path}.audiences` is required");
         c.error("missing-key", &under("audiences"), message, "name the `aud` that tokens for this app carry");
@@ -63,8 +69,9 @@ fn one(c: &mut Checker<'_>, raw: &raw::Issuer, path: &str) -> Issuer {
         issuer: issuer.to_owned(),
         audiences: raw.audiences.clone(),
         algorithms: algorithms(c, &raw.algorithms, &under("algorithms")),
-        jwks_file,
+        jwks_file: jwks_file.into(),
         jwks: "".into(),
+        fetched,
         skew_seconds: skew.as_secs(),
         claims: ClaimNames {
             tenant: name(&raw.claims.tenant, "tenant"),
@@ -76,6 +83,11 @@ fn one(c: &mut Checker<'_>, raw: &raw::Issuer, path: &str) -> Issuer {
         typ: raw.typ.clone(),
         tenants: raw.tenants.as_deref().and_then(|text| tenant(c, text, &under("tenants"))),
     }
+}
+
+/// Those of them that there are.
+pub(super) fn known_algorithms(written: &[String]) -> Vec<Algorithm> {
+    written.iter().filter_map(|name| Algorithm::parse(name)).collect()
 }
 
 fn algorithms(c: &mut Checker<'_>, written: &[String], path: &str) -> Vec<Algorithm> {
@@ -95,11 +107,15 @@ fn algorithms(c: &mut Checker<'_>, written: &[String], path: &str) -> Vec<Algori
     algorithms
 }
 
-fn kind(c: &mut Checker<'_>, written: Option<&raw::Kind>, path: &str) -> KindRule {
+fn kind(c: &mut Checker<'_>, written: Option<&raw::identity::Kind>, path: &str) -> KindRule {
     match written {
-        None | Some(raw::Kind::Always(raw::KindName::User)) => KindRule::Always(Kind::User),
-        Some(raw::Kind::Always(raw::KindName::Service)) => KindRule::Always(Kind::Service),
-        Some(raw::Kind::Claim(rule)) => KindRule::Claim {
+        None | Some(raw::identity::Kind::Always(raw::identity::KindName::User)) => {
+            KindRule::Always(Kind::User)
+        }
+        Some(raw::identity::Kind::Always(raw::identity::KindName::Service)) => {
+            KindRule::Always(Kind::Service)
+        }
+        Some(raw::identity::Kind::Claim(rule)) => KindRule::Claim {
             name: c
                 .required(&format!("{path}.claim"), rule.claim.as_ref(), "name the claim")
                 .unwrap_or_default()

@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::snapshot::UnknownRoute;
 
 pub(super) mod bundle;
+pub(super) mod identity;
 pub(super) mod learning;
 pub(super) mod records;
 pub(super) mod ship;
@@ -44,7 +45,7 @@ pub(super) struct Raw {
     /// A bundle that policies, schema, tenants, classes and routes come from, in place of files.
     pub(super) bundle: bundle::Bundle,
     /// Who may call.
-    pub(super) identity: Identity,
+    pub(super) identity: identity::Identity,
     /// Where a request names the tenant whose data is meant, beside the caller's own tenant.
     pub(super) tenancy: Tenancy,
     /// How hidden values are replaced.
@@ -163,95 +164,6 @@ pub(super) struct Model {
     pub(super) graphql: Vec<String>,
     /// What happens to a call of no known route. Default: `refuse`.
     pub(super) unknown_route: Option<UnknownRoute>,
-}
-
-/// Who may call.
-#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(inline)]
-pub(super) struct Identity {
-    /// The issuers of bearer tokens (JWT) that are trusted.
-    pub(super) issuers: Vec<Issuer>,
-    /// File with the API keys' hashes.
-    pub(super) api_keys_file: Option<String>,
-    /// Header that carries an API key. Default: `x-api-key`.
-    pub(super) api_key_header: Option<String>,
-    /// Header in which a caller says what the data is for. Default: `x-purpose`.
-    pub(super) purpose_header: Option<String>,
-}
-
-/// A trusted issuer of bearer tokens.
-#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(inline)]
-pub(super) struct Issuer {
-    /// The token's `iss`. Required.
-    pub(super) issuer: Option<String>,
-    /// Values of `aud`, one of which the token must carry. Required.
-    pub(super) audiences: Vec<String>,
-    /// File with the issuer's public keys (JWKS). Required.
-    pub(super) jwks_file: Option<String>,
-    /// The algorithms that its keys may be used with, such as `RS256`, `PS256`, `ES256`, `EdDSA`. Default: what the keys say.
-    pub(super) algorithms: Vec<String>,
-    /// Allowed difference between the clocks, at most `60s`. Default: `30s`.
-    pub(super) skew: Option<String>,
-    /// The `typ` that its tokens must have in their head, such as `at+jwt`.
-    pub(super) typ: Option<String>,
-    /// A tenant that this issuer belongs to: it can only name this tenant and those below it.
-    pub(super) tenants: Option<String>,
-    /// What its tokens' subjects are: `user`, `service`, or a claim that says it. Default: `user`.
-    pub(super) kind: Option<Kind>,
-    /// The names of the claims that are read.
-    pub(super) claims: Claims,
-}
-
-/// What an issuer's subjects are.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-#[schemars(inline)]
-pub(super) enum Kind {
-    /// All of one kind.
-    Always(KindName),
-    /// As a claim says.
-    Claim(KindClaim),
-}
-
-/// A kind of principal.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-pub(super) enum KindName {
-    /// A person.
-    User,
-    /// A program.
-    Service,
-}
-
-/// A claim that tells services from users.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(inline)]
-pub(super) struct KindClaim {
-    /// The claim's name, or a JSON pointer. Required.
-    pub(super) claim: Option<String>,
-    /// The text of it that means a service. Default: `service`.
-    pub(super) service: Option<String>,
-}
-
-/// The names of the claims that are read: exact ones, or JSON pointers (`/realm_access/roles`). An empty name means that
-/// the tokens have no such claim.
-#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(inline)]
-pub(super) struct Claims {
-    /// The tenant's path. Default: `tenant`.
-    pub(super) tenant: Option<String>,
-    /// The roles. Default: `roles`.
-    pub(super) roles: Option<String>,
-    /// The groups. Default: `groups`.
-    pub(super) groups: Option<String>,
-    /// The scopes, a list or a text with spaces. Default: `scope`.
-    pub(super) scopes: Option<String>,
 }
 
 /// Where a request names the tenant whose data is meant.

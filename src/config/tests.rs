@@ -332,3 +332,46 @@ proptest::proptest! {
         proptest::prop_assert!(read.is_err());
     }
 }
+
+#[test]
+fn an_issuers_keys_are_in_a_file_at_a_url_or_discovered_and_exactly_one_of_these() {
+    let read = |keys: &str| {
+        let text = format!(
+            "upstream: {{address: '127.0.0.1:9000'}}\npolicies: {{directory: p}}\nmodel: {{tenants: t}}\n\
+             identity: {{issuers: [{{issuer: 'https://id.example/a/', audiences: [x], {keys}}}]}}\n"
+        );
+        Config::read("palisade.yaml", &text, &[], &|_| None)
+    };
+    let fetched = |keys: &str| {
+        let (config, _) = read(keys).unwrap();
+        (config.files.jwks.len(), config.files.fetched_keys.first().map(|keys| keys.place.clone()))
+    };
+    let url = |text: &str| text.parse().unwrap();
+    assert_eq!(fetched("jwks_file: k"), (1, None));
+    let keys = "jwks_url: 'https://id.example/k?v=1'";
+    assert_eq!(fetched(keys), (0, Some(KeyPlace::Url(url("https://id.example/k?v=1")))));
+    let at = "https://id.example/a/.well-known/openid-configuration";
+    assert_eq!(fetched("discovery: true"), (0, Some(KeyPlace::Discovery(url(at)))));
+    let (config, _) = read(keys).unwrap();
+    assert_eq!(&*config.files.fetched_keys[0].shown, "https://id.example/k");
+    assert!(config.settings.issuers[0].fetched.is_some());
+    for (keys, code) in [
+        ("jwks_url: ''", "missing-key"),
+        ("discovery: false", "missing-key"),
+        ("jwks_file: k, discovery: true", "missing-key"),
+        ("jwks_url: 'https://a.example/', jwks_file: k", "missing-key"),
+        ("jwks_url: 'http://a.example/'", "plain-http"),
+        ("jwks_url: 'https://user:pw@a.example/'", "bad-value"),
+        ("jwks_url: k.json", "bad-value"),
+        ("jwks_file: k, jwks_refresh: 1m", "two-sources"),
+        ("discovery: true, jwks_cool_down: 500ms", "bad-value"),
+        ("discovery: true, jwks_refresh: 1m, jwks_cool_down: 2m", "bad-value"),
+        ("discovery: true, jwks_max_stale: 6m", "bad-value"),
+        ("discovery: true, jwks_max_stale: 8d", "bad-value"),
+    ] {
+        let mut problems = read(keys).unwrap_err();
+        problems.retain(|problem| problem.severity == Severity::Error);
+        assert_eq!(problems.iter().map(|problem| problem.code).collect::<Vec<_>>(), [code], "{keys}");
+        assert!(!format!("{problems:?}").contains("pw@"));
+    }
+}

@@ -11,7 +11,9 @@ use super::Kind;
 use super::Principal;
 use super::Rejected;
 use super::Verified;
+use super::Wanted;
 use super::api_keys::ApiKeys;
+use super::claims::Proven;
 use super::claims::Unproven;
 use super::jwk::KeySet;
 use crate::ids::Digest;
@@ -68,10 +70,12 @@ pub struct Issuer {
     pub audiences: Vec<String>,
     /// The algorithms that its keys may have; empty means whatever the keys name.
     pub algorithms: Vec<Algorithm>,
-    /// The file of its keys, as the operator named it.
+    /// The file of its keys, as the operator named it; where they are fetched, the URL.
     pub jwks_file: Arc<str>,
-    /// The text of that file.
+    /// The text of that; empty where keys that are fetched have not come.
     pub jwks: Arc<str>,
+    /// Who is asked for keys that are not known; `None` where they come from a file.
+    pub fetched: Option<Arc<Wanted>>,
     /// How far its clock may be off, at most [`limits::CLOCK_SKEW_SECONDS_MAX`].
     pub skew_seconds: u64,
     /// Where its tokens carry tenant, roles, groups and scopes.
@@ -87,7 +91,8 @@ pub struct Issuer {
 struct Known {
     name: Arc<str>,
     settings: Issuer,
-    keys: KeySet,
+    /// `None` while they could not be fetched: then no token is believed.
+    keys: Option<KeySet>,
 }
 
 /// Everything that a credential is checked against, of one snapshot.
@@ -124,7 +129,11 @@ impl Keyring {
             usable &= found.is_empty();
             problems.extend(found);
             let name: Arc<str> = issuer.issuer.as_str().into();
-            match KeySet::parse(&issuer.jwks_file, &issuer.jwks, &issuer.algorithms) {
+            let keys = match issuer.fetched {
+                Some(_) if issuer.jwks.is_empty() => Ok((None, Vec::new())),
+                Some(_) | None => keys(issuer),
+            };
+            match keys {
                 Ok((keys, warnings)) => {
                     problems.extend(warnings);
                     let entry = Known { name: Arc::clone(&name), settings: issuer.clone(), keys };
@@ -160,6 +169,14 @@ impl Keyring {
         self.api_keys.principals().map(|principal| &**principal)
     }
 
+    /// Can a set of keys be used? What is worth a look in it comes back.
+    ///
+    /// # Errors
+    /// Every problem of the set.
+    pub fn usable(file: &str, jwks: &str, algorithms: &[Algorithm]) -> Result<Vec<Problem>, Vec<Problem>> {
+        KeySet::parse(file, jwks, algorithms).map(|(_, warnings)| warnings)
+    }
+
     /// The issuers of tokens, in no order.
     pub fn issuers(&self) -> impl ExactSizeIterator<Item = &str> {
         self.issuers.keys().map(|issuer| &**issuer)
@@ -186,11 +203,34 @@ impl Keyring {
             Credential::Bearer(token) => {
                 let token = Unproven::parse(token)?;
                 let issuer = self.issuers.get(token.issuer()?).ok_or(Rejected::UnknownIssuer)?;
-                token.prove(&issuer.keys)?.check(&issuer.settings, &issuer.name, now)
+                issuer.prove(token)?.check(&issuer.settings, &issuer.name, now)
             }
             Credential::ApiKey(key) => self.api_keys.verify(key, now),
         }
     }
+}
+
+impl Known {
+    /// Proves a token; where it names a key that is not known, whoever fetches keys is told.
+    fn prove(&self, token: Unproven<'_>) -> Result<Proven, Rejected> {
+        let proven = match &self.keys {
+            Some(keys) => token.prove(keys),
+            None => Err(Rejected::NoKeys),
+        };
+        if let (Err(Rejected::UnknownKey | Rejected::NoKeys), Some(wanted)) =
+            (&proven, &self.settings.fetched)
+        {
+            wanted.ask();
+        }
+        proven
+    }
+}
+
+type Keys = Result<(Option<KeySet>, Vec<Problem>), Vec<Problem>>;
+
+fn keys(issuer: &Issuer) -> Keys {
+    let (keys, warnings) = KeySet::parse(&issuer.jwks_file, &issuer.jwks, &issuer.algorithms)?;
+    Ok((Some(keys), warnings))
 }
 
 /// Problems of an issuer's settings. They stand in the config, which has its own places; here only the issuer is named.
@@ -229,7 +269,7 @@ fn digest(issuers: &[Issuer], api_keys: Option<&str>) -> Digest {
     let mut parts: Vec<Vec<u8>> = Vec::new();
     for issuer in issuers {
         // The text of the settings, keys apart: each list and text in it is quoted, so it is unambiguous.
-        let settings = Issuer { jwks: "".into(), jwks_file: "".into(), ..issuer.clone() };
+        let settings = Issuer { jwks: "".into(), jwks_file: "".into(), fetched: None, ..issuer.clone() };
         parts.push(format!("{settings:?}").into_bytes());
         parts.push(issuer.jwks.as_bytes().to_vec());
     }

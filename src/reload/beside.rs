@@ -15,10 +15,10 @@ use crate::snapshot::Live;
 use crate::snapshot::Origin;
 use crate::snapshot::Snapshot;
 
-use super::RESTLESS_MAX;
 use super::Threads;
 use super::read::Candidate;
 use super::read::read_candidate;
+use super::worker::RESTLESS_MAX;
 
 /// What happened beside the live snapshot.
 #[derive(Debug, Clone)]

@@ -18,7 +18,6 @@ use std::time::Duration;
 
 use crate::bundle::Verified;
 use crate::config::Files;
-use crate::ids::Digest;
 use crate::ids::TenantPath;
 use crate::limits;
 use crate::problem::Place;
@@ -27,6 +26,8 @@ use crate::snapshot::Role;
 use crate::snapshot::SourceFile;
 use crate::snapshot::Sources;
 
+use super::fetch::Fetches;
+use super::fetch::Fresh;
 use super::supply::Offer;
 use super::supply::Supply;
 use super::watch::Identity;
@@ -37,6 +38,7 @@ mod bytes;
 mod candidate;
 mod keys;
 mod names;
+mod reading;
 
 pub use beside::read_tests;
 pub use beside::read_tests_with;
@@ -50,6 +52,8 @@ pub use candidate::read_candidate;
 use names::is_policy;
 use names::is_visible;
 pub(super) use names::matches;
+pub use reading::Reading;
+use reading::fingerprint;
 
 /// How often a reading starts again because files changed under it.
 const ATTEMPTS_MAX: usize = 8;
@@ -62,78 +66,52 @@ const TENANTS_FOLDER: &str = "tenants";
 pub type Unsaved = BTreeMap<PathBuf, Arc<str>>;
 static NOTHING: Unsaved = BTreeMap::new();
 
-/// All files of a snapshot at one moment.
-#[derive(Debug, Clone)]
-pub struct Reading {
-    /// What could be read.
-    pub sources: Sources,
-    /// What could not.
-    pub problems: Vec<Problem>,
-    /// Were the files at rest while they were read?
-    pub(super) settled: bool,
-    /// Changes whenever a byte of the files, or what could not be read, does. It knows of secrets: never show it.
-    pub(super) fingerprint: Digest,
-    folders: HashMap<PathBuf, Identity>,
-    /// The bundle that brought some, and what it came from.
-    pub(super) bundle: Option<Arc<Verified>>,
-    pub(super) supply: Option<Arc<Supply>>,
-}
-
-impl Reading {
-    /// Is every file still as it was in the other reading?
-    #[must_use]
-    pub fn is_as(&self, other: &Self) -> bool {
-        self.fingerprint == other.fingerprint
-    }
-
-    /// The same, out of this supply.
-    pub(super) fn of(self, supply: Option<&Arc<Supply>>) -> Self {
-        Self { supply: supply.map(Arc::clone), ..self }
-    }
-
-    /// The folders to watch.
-    pub(super) fn folders(&self) -> HashMap<PathBuf, Identity> {
-        self.folders.clone()
-    }
-}
-
-/// Reads all files; those that a bundle brings are asked for.
+/// Reads all files; those that a bundle brings are asked for, and what is fetched is fetched.
 #[must_use]
 pub fn read(files: &Files) -> Reading {
     let supply = files.bundle.as_ref().map(|bundle| Arc::new(Supply::open(bundle)));
+    let fetches = Fetches::open(files);
     if let Some(supply) = &supply {
         supply.ask();
     }
-    read_supplied(files, supply.as_ref())
+    if let Some(fetches) = &fetches {
+        fetches.ask();
+    }
+    read_supplied(files, supply.as_ref(), fetches.as_ref())
 }
 
-/// Reads all files, with what this brings, which is not asked now.
-pub(super) fn read_supplied(files: &Files, supply: Option<&Arc<Supply>>) -> Reading {
+/// Reads all files, with what brings them and is fetched for this reading. Nobody is asked now.
+pub(super) fn read_like(files: &Files, good: &Reading) -> Reading {
+    read_supplied(files, good.supply.as_ref(), good.fetches.as_ref())
+}
+
+fn read_supplied(files: &Files, supply: Option<&Arc<Supply>>, fetches: Option<&Arc<Fetches>>) -> Reading {
     let offer = supply.map(|supply| supply.offer());
-    read_offered(files, offer.as_ref()).of(supply)
+    read_offered(files, offer.as_ref(), fetches).of(supply, fetches)
 }
 
-/// Reads all files, with what this offer brings.
-pub(super) fn read_offered(files: &Files, offer: Option<&Offer>) -> Reading {
-    read_while(files, offer, &NOTHING, || {})
+/// Reads all files, with what this offer brings and what is fetched.
+pub(super) fn read_offered(files: &Files, offer: Option<&Offer>, fetches: Option<&Arc<Fetches>>) -> Reading {
+    let fresh = fetches.map_or_else(Fresh::default, |fetches| fetches.fresh());
+    read_while(files, (offer, &fresh), &NOTHING, || {})
 }
 
 /// Reads all files, but where something is not saved yet, that. A bundle is not asked for.
 #[must_use]
 pub fn read_with(files: &Files, unsaved: &Unsaved) -> Reading {
-    read_while(files, None, unsaved, || {})
+    read_while(files, (None, &Fresh::default()), unsaved, || {})
 }
 
 /// Reads all files while something else happens: once between each reading and the look whether it still holds.
 fn read_while(
     files: &Files,
-    offer: Option<&Offer>,
+    brought: (Option<&Offer>, &Fresh),
     unsaved: &Unsaved,
     mut meanwhile: impl FnMut(),
 ) -> Reading {
     let mut attempt = 1;
     loop {
-        let reader = Reader::new(files, offer, unsaved);
+        let reader = Reader::new(files, brought, unsaved);
         meanwhile();
         let settled = reader.is_still_so();
         if settled || attempt == ATTEMPTS_MAX {
@@ -150,7 +128,7 @@ pub(super) fn absolute(path: &Path) -> PathBuf {
 
 /// Every file that the config names by itself.
 fn named(files: &Files) -> impl Iterator<Item = (Role, &PathBuf)> {
-    let jwks = files.jwks.iter().enumerate().map(|(at, path)| (Role::Jwks(at), path));
+    let jwks = files.jwks.iter().map(|(at, path)| (Role::Jwks(*at), path));
     (files.tenants.as_ref().map(|path| (Role::Tenants, path)).into_iter())
         .chain(files.schema.as_ref().map(|path| (Role::Schema, path)))
         .chain(files.classes.as_ref().map(|path| (Role::Classes, path)))
@@ -200,13 +178,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn new(files: &'a Files, offer: Option<&Offer>, unsaved: &'a Unsaved) -> Self {
+    fn new(files: &'a Files, (offer, fresh): (Option<&Offer>, &Fresh), unsaved: &'a Unsaved) -> Self {
         let mut reader = Self::of(files, is_policy, unsaved);
         for (role, path) in named(files) {
             reader.watch_parent(path);
             reader.file(role, path);
         }
         reader.key_files(&files.key_files);
+        reader.sources.extend(fresh.sources.iter().cloned());
         let before = reader.problems.len();
         if let Some(offer) = offer {
             reader.problems.extend(offer.problems.iter().cloned());
@@ -381,16 +360,17 @@ impl<'a> Reader<'a> {
             );
         }
         let sources = Sources::new(self.sources, self.unread);
-        let problems: Vec<u8> = self
-            .problems
-            .iter()
-            .flat_map(|p| format!("{}\0{}\0", p.place.file, p.message).into_bytes())
-            .collect();
-        let bundle = self.bundle.as_ref().map(|bundle| bundle.digest());
-        let bundle = bundle.as_ref().map_or(&[][..], |digest| &digest.as_bytes()[..]);
-        let fingerprint = Digest::of_parts([&sources.fingerprint().as_bytes()[..], &problems, bundle]);
-        let (folders, bundle) = (self.folders, self.bundle);
-        Reading { sources, problems: self.problems, settled, fingerprint, folders, bundle, supply: None }
+        let fingerprint = fingerprint(&sources, &self.problems, self.bundle.as_deref());
+        Reading {
+            sources,
+            problems: self.problems,
+            settled,
+            fingerprint,
+            folders: self.folders,
+            bundle: self.bundle,
+            supply: None,
+            fetches: None,
+        }
     }
 }
 

@@ -332,7 +332,8 @@ pub(super) fn instead(
     else {
         return (reading, Err(problems));
     };
-    let mut kept = read::read_offered(files, Some(&offer)).of(Some(supply));
+    let mut kept = read::read_offered(files, Some(&offer), reading.fetches.as_ref())
+        .of(Some(supply), reading.fetches.as_ref());
     let title = offer.bundle.as_ref().map(|bundle| bundle.title()).unwrap_or_default();
     let bad = problems.iter().filter(|problem| problem.severity == Severity::Error);
     kept.problems.extend(bad.map(|problem| Problem {

@@ -112,6 +112,9 @@ impl Refusal {
             Self::ExpectationFailed => row(417, "expectation_failed", "This expectation is not supported."),
             Self::AmbiguousCredential => row(400, "ambiguous_credential", "Send exactly one credential."),
             Self::Unidentified => row(401, "unidentified", "A credential is required."),
+            Self::BadCredential(Rejected::NoKeys) => {
+                row(503, "keys_unavailable", "The keys that would prove the credential are not there.")
+            }
             Self::BadCredential(_) => row(401, "bad_credential", "The credential is not valid."),
             Self::BadTenantName => row(400, "bad_tenant", "The tenant is not named in a valid form."),
             Self::Tenancy(Disagreement::NoTenant) => {

@@ -6,6 +6,7 @@
 
 mod counters;
 mod endpoints;
+mod fetch;
 mod ship;
 
 use prometheus::Histogram;
@@ -25,6 +26,7 @@ pub use counters::ShadowCounters;
 pub use counters::ShipCounters;
 
 use endpoints::OfEndpoints;
+use fetch::OfFetches;
 use ship::OfShip;
 
 use crate::ids::Digest;
@@ -84,6 +86,7 @@ pub struct Metrics {
     bundle: OfBundles,
     learning: OfLearning,
     ship: OfShip,
+    fetches: OfFetches,
 }
 
 /// What is counted of learning from bodies.
@@ -139,6 +142,8 @@ impl Maker {
     }
 }
 
+const AUDIT_RECORDS: &str = "Records of the decision log.";
+const POLICY_ERRORS: &str = "Evaluations that ended in an error, and so denied.";
 const UPSTREAM_ERRORS: &str = "Failures towards the app.";
 const RELOADED: &str = "When the live snapshot went live.";
 const LEAKED_ROWS: &str = "Rows of somebody else in the app's answers, which no client got.";
@@ -172,19 +177,11 @@ impl Metrics {
                 "Evaluating the policies for one request.",
                 EVALUATION_SECONDS,
             )?,
-            policy_errors: make.counters(
-                "policy_errors_total",
-                "Evaluations that ended in an error, and so denied.",
-                &["policy"],
-            )?,
+            policy_errors: make.counters("policy_errors_total", POLICY_ERRORS, &["policy"])?,
             redactions: make.counters("redactions_total", "Values hidden.", &["class", "mask"])?,
             leaked_rows: make.counters("leaked_rows_total", LEAKED_ROWS, &["route"])?,
             refusals: make.counters("refusals_total", "Requests refused.", &["code"])?,
-            audit_records: make.counters(
-                "audit_records_total",
-                "Records of the decision log.",
-                &["sink", "result"],
-            )?,
+            audit_records: make.counters("audit_records_total", AUDIT_RECORDS, &["sink", "result"])?,
             audit_dropped: make.counter("audit_dropped_total", "Records that are in no decision log.")?,
             audit_shed: make.counter("audit_shed_total", "Requests' records that were shed.")?,
             audit_bytes: make.counter("audit_bytes_total", "Bytes of the decision log.")?,
@@ -217,6 +214,7 @@ impl Metrics {
             bundle: Self::of_bundles(&make)?,
             learning: Self::of_learning(&make)?,
             ship: OfShip::new(&make)?,
+            fetches: OfFetches::new(&make)?,
             registry,
         })
     }

@@ -65,6 +65,7 @@ impl Forge {
             audiences: vec!["app".into(), "app2".into()],
             algorithms: Vec::new(),
             jwks_file: "jwks.json".into(),
+            fetched: None,
             jwks: "".into(),
             skew_seconds: 30,
             claims: ClaimNames::default(),

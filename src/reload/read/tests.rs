@@ -160,7 +160,7 @@ fn whatever_changes_during_a_reading_makes_it_start_again() {
     for (what, edit) in edits {
         let dir = folder();
         let files = config(dir.path()).files;
-        let reader = Reader::new(&files, None, &NOTHING);
+        let reader = Reader::new(&files, (None, &Fresh::default()), &NOTHING);
         assert!(reader.is_still_so(), "{what}");
         edit(dir.path());
         assert!(!reader.is_still_so(), "{what}");
@@ -173,7 +173,7 @@ fn files_that_never_hold_still_are_a_problem_and_a_short_unrest_is_waited_out() 
     let files = config(dir.path()).files;
     let read_with = |edits: usize| {
         let mut n = 0;
-        read_while(&files, None, &NOTHING, || {
+        read_while(&files, (None, &Fresh::default()), &NOTHING, || {
             n += 1;
             if n <= edits {
                 fs::write(dir.path().join("policies/next"), format!("// {n}")).unwrap();
@@ -226,7 +226,7 @@ fn a_pattern_names_each_file_of_its_folder_once_and_must_name_one() {
     assert_eq!(keys_of(&files), (both.clone(), Vec::new()));
     write("globex.yaml", 0o644);
     assert_eq!(keys_of(&files), (both, vec!["exposed-secret"]));
-    let reader = Reader::new(&files, None, &NOTHING);
+    let reader = Reader::new(&files, (None, &Fresh::default()), &NOTHING);
     assert!(reader.is_still_so());
     write("initech.yaml", 0o600);
     assert!(!reader.is_still_so(), "a file came that the pattern names");

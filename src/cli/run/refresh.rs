@@ -1,0 +1,35 @@
+//! Counts that only a look makes.
+//!
+//! Never: makes a request wait; the admin listener asks.
+
+use std::sync::Arc;
+
+use super::upstream;
+use crate::net::Census;
+use crate::net::Fleet;
+use crate::reload::ASKED;
+use crate::reload::FETCHED;
+use crate::reload::Reloader;
+use crate::telemetry::Metrics;
+
+/// Looks at connections, at the endpoints of the app, at the bundle, and at what is fetched.
+pub(super) fn refresh(
+    metrics: Metrics,
+    census: Arc<Census>,
+    fleet: Arc<Fleet>,
+    reloading: Reloader,
+) -> Box<dyn Fn() + Send + Sync> {
+    Box::new(move || {
+        metrics.connections(census.open());
+        upstream::count(&metrics, &fleet);
+        if let Some(bundle) = reloading.supplied() {
+            let asked = ASKED.into_iter().zip(bundle.asked);
+            let contact_ms = bundle.contacted_ms.unwrap_or(0);
+            metrics.bundle(bundle.version, contact_ms, bundle.is_dead, asked);
+        }
+        for one in reloading.fetched() {
+            let counts = FETCHED.into_iter().zip(one.counts);
+            metrics.fetched(&one.label, one.fetched_ms.unwrap_or(0), (one.is_usable, one.is_dead), counts);
+        }
+    })
+}
