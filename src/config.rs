@@ -25,6 +25,7 @@ mod expand;
 mod issuers;
 mod keys;
 mod learning;
+mod quota;
 mod raw;
 mod records;
 mod redaction;
@@ -39,6 +40,7 @@ mod walk;
 pub use keys::FetchedKeys;
 pub use keys::KeyPlace;
 pub use learning::Learning;
+pub use quota::Callers;
 pub use raw::Format;
 pub use raw::Level;
 pub use shadow::Shadow;
@@ -113,6 +115,8 @@ pub struct Limits {
     pub streams: u32,
     /// Most bytes of decision records that wait for the disk, per worker.
     pub journal_bytes: usize,
+    /// What callers may do.
+    pub callers: Callers,
 }
 
 /// The files that a snapshot is made from; relative ones are already relative to the config's folder.

@@ -15,6 +15,7 @@
 //! | [`identity`] | from a credential, keys and the time to who calls |
 //! | [`policy`] | Cedar policies: checked, guarded, evaluated |
 //! | [`tenancy`] | for which tenant a call is: every source is heard, and they must agree |
+//! | [`quota`] | what tenants have used of what they may |
 //! | [`audit`] | the record of what was decided: its fields, its encoding, what "written" means |
 //! | [`snapshot`] | all that one request is judged by, immutable, with a digest |
 //! | [`bundle`] | every file that says what is allowed, as one signed archive |
@@ -60,6 +61,8 @@ pub mod identity;
 pub mod policy;
 
 pub mod tenancy;
+
+pub mod quota;
 
 pub mod audit;
 

@@ -17,6 +17,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::rc::Weak;
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -94,7 +95,9 @@ const WALL_NANOS: u64 = 10_000_000;
 
 impl Default for MachineClock {
     fn default() -> Self {
-        Self { start: std::time::Instant::now(), looked: Cell::new((0, wall())) }
+        // One start for all workers: they count together what tenants may do in a time.
+        static START: OnceLock<std::time::Instant> = OnceLock::new();
+        Self { start: *START.get_or_init(std::time::Instant::now), looked: Cell::new((0, wall())) }
     }
 }
 

@@ -24,6 +24,7 @@ mod released;
 mod report;
 mod spoken;
 mod target;
+mod throttle;
 mod tunnel;
 mod watched;
 
@@ -75,6 +76,7 @@ pub use target::Host;
 pub use target::Unclear;
 pub use target::host;
 pub use target::normal_path;
+pub use throttle::Throttle;
 pub use tunnel::Flow;
 pub use tunnel::Over;
 pub use tunnel::Tunnel;
@@ -241,6 +243,8 @@ pub struct Worker<O> {
     pub shadow: Option<Box<dyn Shadow>>,
     /// Who learns from bodies.
     pub learner: Option<Box<dyn Learner>>,
+    /// What callers may do, and what they have done.
+    pub throttle: Throttle,
     memory: RefCell<Memory>,
     remembered: RefCell<Remembered>,
     plans: RefCell<Plans>,
@@ -277,6 +281,7 @@ impl<O> Worker<O> {
             clock,
             shadow: None,
             learner: None,
+            throttle: Throttle::default(),
             memory: RefCell::new(memory),
             remembered: RefCell::default(),
             plans: RefCell::default(),
@@ -374,11 +379,12 @@ async fn life<O: Origin>(
     request: Box<http::Request<O::Client>>,
     flaw: Option<Flaw>,
 ) -> Result<Ends<O>, Refused> {
+    throttle::has_room(worker, &request)?;
     let received = Received::new(*request, flaw, &worker.settings.bounds)?;
     let authorized = match received.gate(snapshot, worker, moment)? {
         Gate::Open(authorized) => authorized,
         Gate::Guarded(received) => {
-            let identified = received.identify(snapshot, worker, moment)?;
+            let identified = received.identify(snapshot, worker, moment)?.admit(snapshot, worker, moment)?;
             let identified = identified.hear(snapshot, worker).await?;
             identified.authorize(snapshot, worker, moment)?
         }

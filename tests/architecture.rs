@@ -18,10 +18,14 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("identity", &["ids", "limits", "problem"]),
     ("policy", &["ids", "limits", "problem", "redact", "model", "identity"]),
     ("tenancy", &["ids", "limits", "problem", "model"]),
+    ("quota", &["ids", "limits", "model"]),
     ("audit", &["ids", "limits", "pem", "problem"]),
     ("snapshot", &["ids", "limits", "problem", "redact", "model", "identity", "policy", "tenancy"]),
     ("bundle", &["ids", "limits", "pem", "snapshot"]),
-    ("request", &["ids", "limits", "redact", "model", "identity", "policy", "tenancy", "audit", "snapshot"]),
+    (
+        "request",
+        &["ids", "limits", "redact", "model", "identity", "policy", "tenancy", "quota", "audit", "snapshot"],
+    ),
     (
         "cases",
         &[
@@ -106,6 +110,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "identity",
             "policy",
             "tenancy",
+            "quota",
             "audit",
             "snapshot",
             "request",
@@ -140,8 +145,8 @@ const LAYERS: &[(&str, &[&str])] = &[
 
 /// Bytes and `now` in, values out.
 const PURE: &[&str] = &[
-    "ids", "limits", "pem", "problem", "redact", "model", "learn", "identity", "policy", "tenancy", "audit",
-    "snapshot", "bundle", "cases", "compare", "lsp",
+    "ids", "limits", "pem", "problem", "redact", "model", "learn", "identity", "policy", "tenancy", "quota",
+    "audit", "snapshot", "bundle", "cases", "compare", "lsp",
 ];
 const IMPURE: &[&str] = &[
     "tokio::",

@@ -74,6 +74,8 @@ pub struct Decision<'a> {
     pub revealed: &'a [&'a str],
     /// The data classes that may not.
     pub hidden: &'a [Hidden<'a>],
+    /// The tenant whose limit the request was too much for, where that is why it was refused.
+    pub limited_by: Option<&'a TenantPath>,
     /// Of the data classes that the request's body may carry, those that the caller may set.
     pub settable: &'a [&'a str],
     /// And those that it may not.
@@ -218,6 +220,7 @@ impl<'a> Decision<'a> {
                 pen.text(key!("decision"), "deny");
                 pen.text(key!("code"), code);
                 pen.maybe_text(key!("detail"), detail);
+                pen.maybe_text(key!("limited_by"), self.limited_by.map(TenantPath::as_str));
             }
         }
         pen.text(key!("mode"), "enforce");

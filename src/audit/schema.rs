@@ -70,6 +70,9 @@ pub struct DecisionLine {
     /// What the code leaves open, on deny.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// The tenant whose limit the request was too much for: the caller's, or one above it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limited_by: Option<String>,
     /// Whether the decision was enforced.
     pub mode: Mode,
     /// The id that the caller gave the request.

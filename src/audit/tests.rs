@@ -77,6 +77,7 @@ fn decisions(out: &mut Vec<u8>) {
         pathway: Some("acme claims to globex auditors"),
         revealed: &["pii.name"],
         hidden: &[record::Hidden { class: "pii.contact", mask: "drop" }],
+        limited_by: None,
         settable: &["pii.name"],
         unsettable: &["health"],
     };

@@ -20,16 +20,12 @@ use tokio::sync::watch;
 use crate::admin;
 use crate::admin::Admin;
 use crate::audit::Event;
-use crate::compare::beside::Chosen;
-use crate::compare::beside::StopRule;
-use crate::config;
 use crate::config::Config;
 use crate::config::Format;
 use crate::config::Level;
 use crate::disk::Disk;
 use crate::disk::Sinks;
 use crate::disk::Snapshots;
-use crate::learning;
 use crate::learning::Learning;
 use crate::net;
 use crate::net::Census;
@@ -56,11 +52,15 @@ use super::World;
 use super::check;
 use super::check::Ready;
 
+mod beside;
 mod changes;
 mod refresh;
 mod shipping;
+mod throttling;
 mod upstream;
 
+use beside::start_learning;
+use beside::start_shadow;
 use changes::Told;
 use upstream::shown;
 
@@ -115,6 +115,7 @@ struct Process {
     shadow: Arc<Shadow>,
     learning: Option<Arc<Learning>>,
     fleet: Arc<Fleet>,
+    throttling: Arc<throttling::Throttling>,
 }
 
 fn serve(config: &Config, live: &Arc<Live>, reading: &Reading) -> Result<(), String> {
@@ -137,6 +138,7 @@ fn serve(config: &Config, live: &Arc<Live>, reading: &Reading) -> Result<(), Str
         shadow: Arc::new(shadow),
         learning: start_learning(config, live, &metrics)?,
         fleet: upstream::start(config)?,
+        throttling: Arc::new(throttling::Throttling::new(&config.limits.callers)),
         metrics,
     };
     let workers = config
@@ -182,44 +184,12 @@ fn serve(config: &Config, live: &Arc<Live>, reading: &Reading) -> Result<(), Str
     served
 }
 
-fn start_shadow(
-    config: &Config,
-    live: &Arc<Live>,
-    disk: &Arc<Disk>,
-    metrics: &Metrics,
-) -> Result<Shadow, String> {
-    let config::Shadow { tenants, percent, stop_after } = &config.shadow;
-    let chosen = Chosen { tenants: tenants.clone(), percent: *percent };
-    let rule = StopRule {
-        new_denials: stop_after.new_denials,
-        percent: stop_after.percent,
-        window_ms: u64::try_from(stop_after.window.as_millis()).unwrap_or(u64::MAX),
-    };
-    Shadow::start(Arc::clone(live), Arc::clone(disk), metrics, chosen, rule)
-        .map_err(|error| format!("cannot start looking at decisions: {error}"))
-}
-
-fn start_learning(config: &Config, live: &Live, metrics: &Metrics) -> Result<Option<Arc<Learning>>, String> {
-    let config::Learning { percent, routes, body_bytes, file } = config.learning.clone();
-    if percent == 0 {
-        return Ok(None);
-    }
-    let current = live.current();
-    for route in &routes {
-        if !current.model().routes.iter().any(|(_, known)| known.id == *route) {
-            tracing::warn!(%route, "there is no route of this id: nothing is learned of it");
-        }
-    }
-    let settings = learning::Settings { percent, routes, body_bytes, file };
-    let started = Learning::start(settings, metrics);
-    started.map(|one| Some(Arc::new(one))).map_err(|error| format!("cannot start learning: {error}"))
-}
-
 fn start_reloading(config: &Config, process: &Process, reading: &Reading) -> Result<Reloader, String> {
     let told = Told {
         live: Arc::clone(&process.live),
         disk: Arc::clone(&process.disk),
         metrics: process.metrics.clone(),
+        throttling: Arc::clone(&process.throttling),
         kept: config.decision_log.store.as_ref().map(|store| Snapshots::of(&store.dir)),
     };
     // Without what it decides by, nothing is decided.
@@ -258,6 +228,7 @@ fn start_workers(
         let (settings, fleet, steps) = (settings.clone(), Arc::clone(&process.fleet), steps.clone());
         let (census, stop) = (Arc::clone(&process.census), stop.clone());
         let (shadow, learning) = (Arc::clone(&process.shadow), process.learning.clone());
+        let throttling = Arc::clone(&process.throttling);
         let make = move || {
             let counts = Rc::new(WorkerMetrics::new(&metrics));
             let journal = Rc::new(disk.worker(journal_bytes));
@@ -266,11 +237,13 @@ fn start_workers(
             let mut worker = Worker::new(steps, live, origin, journal, counts.clone(), clock, seed());
             worker.shadow = Some(shadow.end());
             worker.learner = learning.map(|learning| learning.end());
+            worker.throttle = throttling.worker();
             let upstream_open = Cell::new(0);
             let every_tick = move |open: usize| {
                 let open = i64::try_from(open).unwrap_or(i64::MAX);
                 counts.upstream_connections(open - upstream_open.replace(open));
                 counts.flush();
+                throttling.warn(counts.shared());
             };
             (worker, Box::new(every_tick) as Box<dyn Fn(usize)>)
         };
@@ -301,6 +274,7 @@ async fn until_told(
         (Arc::clone(&process.disk), Arc::clone(&process.census), process.metrics.clone());
     let (reloading, learning) = (reloader.clone(), process.learning.clone());
     let (counted, told) = (Arc::clone(&process.fleet), Arc::clone(&process.fleet));
+    let (throttling, live) = (Arc::clone(&process.throttling), Arc::clone(&process.live));
     let admin = Arc::new(Admin {
         reloader: reloader.clone(),
         live: Arc::clone(&process.live),
@@ -310,7 +284,7 @@ async fn until_told(
         draining: Arc::clone(&process.draining),
         upstream: Box::new(move || upstream::lines(&told)),
         learned: Box::new(move || Some(learning.as_ref()?.told())),
-        refresh: refresh::refresh(metrics, census, counted, reloading),
+        refresh: refresh::refresh(metrics, census, counted, reloading, (throttling, live)),
     });
     let _admin = tokio::task::spawn_local(admin::serve(listener, admin));
     let failed = |error: std::io::Error| format!("cannot wait for signals: {error}");

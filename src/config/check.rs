@@ -27,6 +27,7 @@ use super::bundle;
 use super::issuers;
 use super::keys;
 use super::learning;
+use super::quota;
 use super::raw;
 use super::records;
 use super::redaction;
@@ -269,6 +270,7 @@ fn bounds(c: &mut Checker<'_>, raw: &raw::Limits) -> Limits {
         connections: number(raw.connections, limits::CONNECTIONS_MAX),
         streams: raw.streams.and_then(|n| u32::try_from(n).ok()).unwrap_or(limits::STREAMS_MAX),
         journal_bytes: narrow(journal_bytes),
+        callers: quota::callers(c, raw),
     }
 }
 

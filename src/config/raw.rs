@@ -14,6 +14,7 @@ use crate::snapshot::UnknownRoute;
 pub(super) mod bundle;
 pub(super) mod identity;
 pub(super) mod learning;
+pub(super) mod quota;
 pub(super) mod records;
 pub(super) mod ship;
 pub(super) mod upstream;
@@ -129,6 +130,16 @@ pub(super) struct Limits {
     pub(super) streams: Option<u64>,
     /// Most bytes of decision records that wait for the disk, per worker. Default: `4MiB`.
     pub(super) journal_bytes: Option<String>,
+    /// Most requests that one worker has under way. Default: `10000`.
+    #[schemars(range(min = 1, max = 1000000))]
+    pub(super) requests_in_flight: Option<u64>,
+    /// How often credentials of one address may fail before only known ones are looked at. Default: as often as they like.
+    pub(super) unidentified: Option<quota::Unidentified>,
+    /// Are callers told what is left of their tenant's limits (`RateLimit`, `RateLimit-Policy`)? Default: `true`.
+    pub(super) rate_limit_fields: Option<bool>,
+    /// Tenants whose use of their limits is a metric, those nearest to a limit first. Default: `50`.
+    #[schemars(range(min = 0, max = 1000))]
+    pub(super) tenants_shown: Option<u64>,
 }
 
 /// The Cedar policies.

@@ -51,7 +51,7 @@ impl Remembered {
             Credential::Bearer(token) if token.len() <= limits::CREDENTIAL_BYTES_MAX => token,
             Credential::Bearer(_) | Credential::ApiKey(_) => return keyring.verify(credential, now),
         };
-        let name = Digest::of_parts([&b"bearer"[..], token, keyring.digest().as_bytes()]);
+        let name = name(token, keyring);
         // A clock that leaps back must not make an entry live longer.
         if let Some(entry) = self.entries.get(&name).filter(|entry| (entry.from..entry.until).contains(&now))
         {
@@ -65,6 +65,14 @@ impl Remembered {
         Ok(verified)
     }
 
+    /// Was this token proven before, with the same keyring, so that it need not be proven again?
+    #[must_use]
+    pub fn knows(&self, keyring: &Keyring, credential: Credential<'_>, now: u64) -> bool {
+        let Credential::Bearer(token) = credential else { return false };
+        let entry = self.entries.get(&name(token, keyring));
+        entry.is_some_and(|entry| (entry.from..entry.until).contains(&now))
+    }
+
     /// How many tokens are remembered.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -76,4 +84,8 @@ impl Remembered {
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
+}
+
+fn name(token: &[u8], keyring: &Keyring) -> Digest {
+    Digest::of_parts([&b"bearer"[..], token, keyring.digest().as_bytes()])
 }

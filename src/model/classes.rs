@@ -19,6 +19,7 @@ use crate::redact::detect::Kind;
 const KIND: forest::Kind = forest::Kind {
     noun: "data class",
     children: "classes",
+    beside: &[],
     separator: '.',
     known: &["level", "mask", "detect", "unclassified", "description", "classes"],
     check: |path| ClassName::parse(path).map(drop),

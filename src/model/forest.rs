@@ -19,6 +19,8 @@ pub(super) struct Kind {
     pub(super) noun: &'static str,
     /// The key that holds the names below a name, and the whole tree at the top of the file.
     pub(super) children: &'static str,
+    /// What else may stand at the top of the file.
+    pub(super) beside: &'static [&'static str],
     pub(super) separator: char,
     /// All keys that an entry may have, `children` among them.
     pub(super) known: &'static [&'static str],
@@ -51,7 +53,7 @@ pub(super) fn by_segments(a: &str, b: &str, separator: char) -> Ordering {
 
 /// Reads the whole tree of a file.
 pub(super) fn read<'n>(reader: &mut Reader, root: &'n Node, kind: &Kind) -> Vec<Entry<'n>> {
-    reader.fields(root, "this file", &[kind.children]);
+    reader.fields(root, "this file", &[&[kind.children], kind.beside].concat());
     let Some(top) = root.get(kind.children) else {
         reader.error("missing-key", root.at, format!("the file needs a key `{}`", kind.children));
         return Vec::new();

@@ -3,7 +3,21 @@
 //! Never: answers for a tenant that is not in the file; an index of another snapshot is answered by `nobody`,
 //! a tenant that may do nothing.
 
+mod overlap;
+mod quotas;
+mod upstreams;
+mod words;
+
 use std::collections::HashMap;
+
+pub use quotas::Account;
+pub use quotas::AccountIx;
+pub use quotas::Quota;
+pub use quotas::Quotas;
+pub use quotas::Rate;
+pub(super) use words::DELIMITERS;
+use words::app_key;
+use words::word;
 
 use crate::ids::DataKey;
 use crate::ids::TenantPath;
@@ -15,18 +29,22 @@ use crate::model::tree::Reader;
 use crate::problem::Place;
 use crate::problem::Problem;
 
-mod upstreams;
-mod words;
-
-pub(super) use words::DELIMITERS;
-use words::app_key;
-use words::word;
-
 const KIND: forest::Kind = forest::Kind {
     noun: "tenant",
     children: "tenants",
     separator: '/',
-    known: &["region", "tier", "status", "isolation", "data_key", "upstream", "description", "tenants"],
+    beside: &["limits"],
+    known: &[
+        "region",
+        "tier",
+        "status",
+        "isolation",
+        "data_key",
+        "upstream",
+        "description",
+        "limits",
+        "tenants",
+    ],
     check: |path| TenantPath::parse(path).map(drop),
     duplicate: "duplicate-tenant",
 };
@@ -121,14 +139,16 @@ pub struct Tenants {
     by_app_key: HashMap<Box<str>, TenantIx>,
     /// The names of places where the app runs that are said, each with the first place where it is.
     upstreams: Vec<(Box<str>, Place)>,
+    quotas: Quotas,
     nobody: Tenant,
 }
 
 /// In the order of the tree; the table of paths has the same in none.
 impl std::fmt::Debug for Tenants {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { all, ends, by_path: _, by_app_key: _, upstreams: _, nobody } = self;
-        f.debug_struct("Tenants").field("all", all).field("ends", ends).field("nobody", nobody).finish()
+        let Self { all, ends, quotas, nobody, by_path: _, by_app_key: _, upstreams: _ } = self;
+        let mut tenants = f.debug_struct("Tenants");
+        tenants.field("all", all).field("ends", ends).field("quotas", quotas).field("nobody", nobody).finish()
     }
 }
 
@@ -165,6 +185,7 @@ impl Tenants {
             by_path: HashMap::with_capacity(entries.len()),
             by_app_key: HashMap::new(),
             upstreams: Vec::new(),
+            quotas: Quotas::default(),
             nobody,
         };
         for entry in &entries {
@@ -178,6 +199,7 @@ impl Tenants {
         if !reader.has_errors() {
             tenants.check_app_keys(&mut reader, &entries);
         }
+        tenants.quotas = quotas::read(&mut reader, root.get("limits"), &entries);
         if reader.has_errors() { Err(reader.into_problems()) } else { Ok((tenants, reader.into_problems())) }
     }
 
@@ -229,40 +251,16 @@ impl Tenants {
         self.ends.push(number(entry.end));
     }
 
-    /// The app selects by `starts_with`, so no tenant's key may be the start of a key outside its own subtree.
-    fn check_app_keys(&self, reader: &mut Reader, entries: &[Entry<'_>]) {
-        if self.all.iter().all(|tenant| tenant.app_key.is_none()) {
-            return;
-        }
-        let mut keys: Vec<(String, TenantIx)> =
-            self.iter().map(|(at, tenant)| (self.app_key(&tenant.path.data_key()), at)).collect();
-        keys.sort();
-        let mut open: Vec<&(String, TenantIx)> = Vec::new();
-        for key in &keys {
-            while open.last().is_some_and(|(outer, _)| !key.0.starts_with(outer.as_str())) {
-                open.pop();
-            }
-            if let Some((_, outer)) = open.iter().find(|(_, outer)| !self.is_within(key.1, *outer)) {
-                let named = if self.get(key.1).app_key.is_some() { key.1 } else { *outer };
-                let (inner, outer) = (self.get(key.1), self.get(*outer));
-                let Some(entry) = usize::try_from(named.0).ok().and_then(|at| entries.get(at)) else {
-                    continue;
-                };
-                let message = format!(
-                    "the app's key of `{}` starts with the key of `{}`, which does not enclose it",
-                    inner.path, outer.path
-                );
-                let place = entry.field("data_key").map_or(entry.at, |node| node.at);
-                reader.error("overlapping-data-key", place, message);
-            }
-            open.push(key);
-        }
-    }
-
     /// The names of places where the app runs that tenants name, each with the first place that does.
     #[must_use]
     pub fn upstreams(&self) -> &[(Box<str>, Place)] {
         &self.upstreams
+    }
+
+    /// How much tenants may do.
+    #[must_use]
+    pub const fn quotas(&self) -> &Quotas {
+        &self.quotas
     }
 
     /// Has any tenant a key of its own?

@@ -90,6 +90,7 @@ async fn handle(
     request: Box<http::Request<Incoming>>,
 ) -> Result<http::Response<Tracked>, std::convert::Infallible> {
     let flaw = line.enter(station.tick.get());
+    station.worker.throttle.begins();
     let visit = Visit { station, line };
     let http1 = request.version() != http::Version::HTTP_2;
     let (mut response, socket) = request::run(&visit.station.worker, request, flaw, &peer).await;
@@ -118,6 +119,7 @@ pub(super) struct Visit {
 
 impl Drop for Visit {
     fn drop(&mut self) {
+        self.station.worker.throttle.is_over();
         self.line.leave(self.station.tick.get());
     }
 }

@@ -192,6 +192,7 @@ impl<B> Identified<B> {
                 let mut ending = Ending::new(worker, snapshot, moment, route.ix);
                 ending.expires = self.expires;
                 ending.shard = snapshot.shard(target);
+                ending.admitted = self.admitted.take();
                 let tenants = &snapshot.model().tenants;
                 ending.parties = Some([self.tenancy.caller, target].map(|ix| tenants.get(ix).path.clone()));
                 let inbound = Inbound::new(&plans, route.schema.as_ref());

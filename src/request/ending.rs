@@ -7,6 +7,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use http::HeaderMap;
 use http::HeaderValue;
 use http::StatusCode;
 
@@ -18,6 +19,8 @@ use crate::audit::record::Redaction;
 use crate::ids::DecisionId;
 use crate::ids::TenantPath;
 use crate::model::RouteIx;
+use crate::quota::Admitted;
+use crate::quota::Times;
 use crate::redact::Hidden;
 use crate::redact::Malformed;
 use crate::request::Body;
@@ -32,6 +35,7 @@ use crate::request::known::Known;
 use crate::request::known::Refused;
 use crate::request::refusal::Refusal;
 use crate::request::report::books;
+use crate::request::throttle;
 use crate::request::watched::watch;
 use crate::snapshot::Shard;
 use crate::snapshot::Snapshot;
@@ -85,6 +89,10 @@ pub struct Ending {
     /// When a WebSocket was open, from the request on, and how many messages were whole by its end.
     opened_us: Option<u64>,
     messages: Option<[u64; 2]>,
+    /// The place that it takes of its tenant's limits, until it is over.
+    pub(super) admitted: Option<Box<Admitted>>,
+    /// How many bytes have been counted there.
+    spent: u64,
     /// The caller's tenant, and that whose data it is.
     pub(super) parties: Option<[TenantPath; 2]>,
     snapshot: Arc<Snapshot>,
@@ -125,6 +133,8 @@ impl Ending {
             foreign_rows: 0,
             opened_us: None,
             messages: None,
+            admitted: None,
+            spent: 0,
             parties: None,
             snapshot: Arc::clone(snapshot),
             journal: Rc::clone(&worker.journal),
@@ -165,6 +175,25 @@ impl Ending {
     /// So many bytes of the answer's body are on their way to the client.
     pub(super) fn sent(&mut self, bytes: usize) {
         self.response_bytes += bytes as u64;
+        self.spend();
+    }
+
+    /// Counts what has passed, both ways, where the caller's tenant may not have as much as it likes.
+    pub(super) fn spend(&mut self) {
+        let Some(admitted) = self.admitted.as_ref().filter(|admitted| admitted.counts_bytes()) else {
+            return;
+        };
+        let passed = self.sent.bytes().saturating_add(self.response_bytes);
+        let now_ns = self.clock.nanos();
+        let times = Times { now_ns, wall_ms: self.clock.wall_ms(now_ns) };
+        admitted.spend(passed.saturating_sub(std::mem::replace(&mut self.spent, passed)), times);
+    }
+
+    /// Says in these headers what is left of the caller's limits.
+    pub(super) fn tell_left(&self, headers: &mut HeaderMap) {
+        if let Some(admitted) = &self.admitted {
+            throttle::tell(headers, &admitted.left);
+        }
     }
 
     /// Does a piece of the redactor's work, and counts how long it took.
@@ -229,6 +258,9 @@ impl Ending {
         }
         let now = self.clock.nanos();
         let total_us = (now / 1_000).saturating_sub(self.started_us);
+        self.spend();
+        // Its place is free for the next one, whoever still holds this.
+        self.admitted = None;
         let (on_the_way_in, on_the_way_out) = (self.sent.hidden(), self.hidden.take());
         let mut hidden = Vec::new();
         self.count(&mut hidden, on_the_way_in.as_ref(), Body::Request);

@@ -9,6 +9,7 @@ use crate::identity;
 use crate::identity::Auth;
 use crate::identity::Principal;
 use crate::identity::Verified;
+use crate::quota::Admitted;
 use crate::request::Moment;
 use crate::request::Worker;
 use crate::request::known::Known;
@@ -34,6 +35,8 @@ pub struct Identified<B> {
     pub(super) tenancy: Tenancy,
     /// From this second since 1970 on, its credential must be looked at again.
     pub(super) expires: u64,
+    /// The place that it takes of its tenant's limits.
+    pub(super) admitted: Option<Box<Admitted>>,
     /// What it asks for, where its route is one of GraphQL.
     pub(super) spoken: Option<Box<Spoken>>,
 }
@@ -56,7 +59,16 @@ impl<B> Received<B> {
         };
         let mut named = Vec::new();
         match which_tenant(&head, snapshot, &principal, &mut named) {
-            Ok(tenancy) => Ok(Identified { head, body, principal, named, tenancy, expires, spoken: None }),
+            Ok(tenancy) => Ok(Identified {
+                head,
+                body,
+                principal,
+                named,
+                tenancy,
+                expires,
+                admitted: None,
+                spoken: None,
+            }),
             Err(refusal) => {
                 let known = Known { principal: Some(principal), named, ..Known::head(head) };
                 Err(Refused::new(refusal, known))
@@ -75,7 +87,16 @@ fn who<O>(
         .map_err(|_| Refusal::AmbiguousCredential)?
         .ok_or(Refusal::Unidentified)?;
     let mut remembered = worker.remembered.borrow_mut();
-    remembered.verify(snapshot.keyring(), credential, moment.now_ms / 1_000).map_err(Refusal::BadCredential)
+    let (keyring, now) = (snapshot.keyring(), moment.now_ms / 1_000);
+    let Some(attempt) = worker.throttle.attempt(moment, credential) else {
+        return remembered.verify(keyring, credential, now).map_err(Refusal::BadCredential);
+    };
+    if let Some(wait_s) = attempt.wait_s().filter(|_| !remembered.knows(keyring, credential, now)) {
+        return Err(Refusal::TooManyFailures(wait_s));
+    }
+    let verified = remembered.verify(keyring, credential, now);
+    attempt.ended(verified.is_ok());
+    verified.map_err(Refusal::BadCredential)
 }
 
 fn which_tenant(

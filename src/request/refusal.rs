@@ -4,8 +4,11 @@
 //! decision id; the record sees the code and its detail; neither sees a secret or a hidden value.
 
 use crate::identity::Rejected;
+use crate::ids::TenantPath;
 use crate::model::Fault;
 use crate::model::graphql::Flaw;
+use crate::quota::Limit;
+use crate::quota::Limited;
 use crate::request::guard;
 use crate::request::spoken::Unspoken;
 use crate::request::target::Unclear;
@@ -30,6 +33,10 @@ pub enum Refusal {
     BadCredential(Rejected),
     /// A header, host or path names a tenant in a spelling that no tenant has.
     BadTenantName,
+    /// Credentials of this address failed too often; after so many seconds another is looked at.
+    TooManyFailures(u64),
+    /// It is one too many for a limit of the caller's tenant.
+    Limited(Box<Limited>),
     /// The sources that name a tenant do not agree, or name none that exists.
     Tenancy(Disagreement),
     /// No route has this path.
@@ -116,6 +123,16 @@ impl Refusal {
                 row(503, "keys_unavailable", "The keys that would prove the credential are not there.")
             }
             Self::BadCredential(_) => row(401, "bad_credential", "The credential is not valid."),
+            Self::TooManyFailures(_) => {
+                row(429, "too_many_failures", "Too many credentials from this address failed.")
+            }
+            Self::Limited(limited) => match limited.limit {
+                Limit::Requests => row(429, "rate_limited", "The tenant sends requests too fast."),
+                Limit::Concurrent => {
+                    row(429, "too_many_concurrent", "The tenant has too many requests in progress.")
+                }
+                Limit::Bytes => row(429, "quota_spent", "The tenant's bytes of this day are spent."),
+            },
             Self::BadTenantName => row(400, "bad_tenant", "The tenant is not named in a valid form."),
             Self::Tenancy(Disagreement::NoTenant) => {
                 row(403, "no_tenant", "The caller belongs to no tenant.")
@@ -176,6 +193,8 @@ impl Refusal {
             | Self::ExpectationFailed
             | Self::AmbiguousCredential
             | Self::Unidentified
+            | Self::TooManyFailures(_)
+            | Self::Limited(_)
             | Self::BadTenantName
             | Self::Tenancy(Disagreement::NoTenant)
             | Self::NoRoute
@@ -234,6 +253,24 @@ impl Refusal {
         }
         matches!(self, Self::Flawed(guard::Flaw::Method))
             .then_some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
+    }
+
+    /// After how many seconds it may be worth another try, where that is known.
+    #[must_use]
+    pub fn retry_after_s(&self) -> Option<u64> {
+        if let Self::Limited(limited) = self {
+            return Some(limited.retry_s);
+        }
+        if let Self::TooManyFailures(wait_s) = self {
+            return Some(*wait_s);
+        }
+        (self.row().status == 503).then_some(1)
+    }
+
+    /// The tenant whose limit it was too much for.
+    #[must_use]
+    pub fn limited_by(&self) -> Option<&TenantPath> {
+        if let Self::Limited(limited) = self { Some(&limited.tenant) } else { None }
     }
 
     /// Must the connection close after the answer, because what follows on it can no longer be told apart?

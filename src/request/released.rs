@@ -45,6 +45,7 @@ use crate::request::known::Refused;
 use crate::request::received::OURS;
 use crate::request::received::is_of_the_hop;
 use crate::request::refusal::Refusal;
+use crate::request::throttle;
 
 /// A response that may leave.
 #[derive(Debug)]
@@ -104,6 +105,7 @@ impl<U: Body<Data = Bytes, Error = Broken> + Unpin> Forwarded<U> {
         };
         clean(&mut parts.headers);
         parts.headers.insert(DECISION_ID, ending.id_line());
+        ending.tell_left(&mut parts.headers);
         if permit.plans.by_caller {
             redact::http::for_this_caller_only(&mut parts.headers);
         }
@@ -211,12 +213,14 @@ pub(super) fn refused<U>(
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(DECISION_ID, id);
     }
-    match row.status {
-        401 => drop(
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"palisade\"")),
-        ),
-        503 => drop(headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"))),
-        _ => {}
+    if row.status == 401 {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"palisade\""));
+    }
+    if let Some(seconds) = refusal.retry_after_s() {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if let Refusal::Limited(limited) = refusal {
+        throttle::tell(headers, &limited.left);
     }
     if let Some(allow) = refusal.allow().and_then(|methods| HeaderValue::from_str(methods).ok()) {
         headers.insert(header::ALLOW, allow);

@@ -143,6 +143,7 @@ pub(super) fn refused<O>(
         },
         request_id: known.head.as_deref().and_then(request_id),
         purpose: known.head.as_ref().and_then(|head| head.one(&snapshot.settings().purpose_header)),
+        limited_by: refusal.limited_by(),
         now_ms: known.now_ms.unwrap_or(moment.now_ms),
         latency: known.latency.unwrap_or(DecisionLatency { identify_us: total_us, authorize_us: 0 }),
         reasons: &said.reasons,
@@ -202,6 +203,7 @@ fn blank<'a>(snapshot: &'a Snapshot, moment: &'a Moment) -> Decision<'a> {
         pathway: None,
         revealed: &[],
         hidden: &[],
+        limited_by: None,
         settable: &[],
         unsettable: &[],
     }

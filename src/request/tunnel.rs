@@ -188,6 +188,7 @@ impl Tunnel {
     pub(super) fn headers(&mut self) -> HeaderMap<HeaderValue> {
         let mut headers = HeaderMap::new();
         headers.insert(DECISION_ID, self.ending.id_line());
+        self.ending.tell_left(&mut headers);
         if let Some(agreed) = self.agreed.take() {
             agreed.write(&mut headers);
         }
@@ -197,6 +198,8 @@ impl Tunnel {
     /// Reads what the client sent, cut anywhere.
     pub fn read_client(&mut self, piece: Bytes) -> Flow {
         self.read = self.read.saturating_add(piece.len() as u64);
+        self.sent.count(self.read);
+        self.ending.spend();
         let mut piece = piece;
         let mut out = Gathered::default();
         loop {
@@ -353,7 +356,6 @@ impl Tunnel {
             return;
         }
         let [of_client, of_app] = std::mem::take(&mut self.hidden);
-        self.sent.count(self.read);
         self.sent.hid(of_client);
         self.ending.hid(of_app);
         self.ending.over(over.as_str(), [self.of_client.messages(), self.of_app.messages()]);

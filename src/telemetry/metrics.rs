@@ -7,6 +7,7 @@
 mod counters;
 mod endpoints;
 mod fetch;
+mod quota;
 mod ship;
 
 use prometheus::Histogram;
@@ -27,6 +28,7 @@ pub use counters::ShipCounters;
 
 use endpoints::OfEndpoints;
 use fetch::OfFetches;
+use quota::OfQuota;
 use ship::OfShip;
 
 use crate::ids::Digest;
@@ -87,6 +89,7 @@ pub struct Metrics {
     learning: OfLearning,
     ship: OfShip,
     fetches: OfFetches,
+    quota: OfQuota,
 }
 
 /// What is counted of learning from bodies.
@@ -204,8 +207,7 @@ impl Metrics {
                 "In what such decisions would have been others.",
                 &["origin", "direction"],
             )?,
-            shadow_dropped: make
-                .counter("shadow_dropped_total", "Decisions that there was no room to look at.")?,
+            shadow_dropped: make.counter("shadow_dropped_total", "Decisions that there was no room for.")?,
             shadow_unrecorded: make
                 .counter("shadow_unrecorded_total", "Disagreements that there was no room for in the log.")?,
             shadow_active: make.gauges("shadow_active", "Is anything looked at?", &["origin"])?,
@@ -215,6 +217,7 @@ impl Metrics {
             learning: Self::of_learning(&make)?,
             ship: OfShip::new(&make)?,
             fetches: OfFetches::new(&make)?,
+            quota: OfQuota::new(&make)?,
             registry,
         })
     }

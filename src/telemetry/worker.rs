@@ -138,6 +138,12 @@ impl WorkerMetrics {
         self.shared.upstream_connections.add(change);
     }
 
+    /// The process's metrics.
+    #[must_use]
+    pub const fn shared(&self) -> &Metrics {
+        &self.shared
+    }
+
     /// Hands all counts on to the process's metrics.
     pub fn flush(&self) {
         self.requests.flush();

@@ -152,6 +152,7 @@ keys![
     "by",
     "gone",
     "pseudonyms",
+    "limited_by",
 ];
 
 const _: () = assert!(ALL.len() < 255);

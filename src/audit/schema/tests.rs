@@ -158,6 +158,7 @@ fn decision(facts: &Facts) -> (DecisionLine, DecisionLine) {
         pathway: maybe(0),
         revealed: &names,
         hidden: &hidden,
+        limited_by: facts.has[6].then_some(&tenant),
         settable: &names,
         unsettable: &[],
     }
@@ -183,6 +184,7 @@ fn expected(facts: &Facts, id: DecisionId, trace: &Trace, snapshot: &Digest) -> 
         decision: if facts.has[11] { Answered::Allow } else { Answered::Deny },
         code: (!facts.has[11]).then(|| text(1)),
         detail: (!facts.has[11]).then(|| text(0)),
+        limited_by: (!facts.has[11] && facts.has[6]).then(|| facts.tenant.clone()),
         mode: Mode::Enforce,
         request_id: maybe(2),
         purpose: maybe(9),

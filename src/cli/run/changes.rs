@@ -14,11 +14,14 @@ use crate::snapshot::Changes;
 use crate::snapshot::Live;
 use crate::telemetry::Metrics;
 
+use super::throttling::Throttling;
+
 /// Where it is told.
 pub(super) struct Told {
     pub(super) live: Arc<Live>,
     pub(super) disk: Arc<Disk>,
     pub(super) metrics: Metrics,
+    pub(super) throttling: Arc<Throttling>,
     /// Where snapshots are kept for those who ask later.
     pub(super) kept: Option<Snapshots>,
 }
@@ -30,6 +33,7 @@ impl Told {
         if let Err(error) = self.keep() {
             tracing::error!(%error, "the snapshot could not be kept: its decisions cannot be made again");
         }
+        self.throttling.loaded(&self.live);
         let since = snapshot.loaded_at_ms() / 1_000;
         self.metrics.reload_applied(&snapshot.digest(), snapshot.generation(), since);
     }

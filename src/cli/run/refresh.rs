@@ -4,12 +4,14 @@
 
 use std::sync::Arc;
 
+use super::throttling::Throttling;
 use super::upstream;
 use crate::net::Census;
 use crate::net::Fleet;
 use crate::reload::ASKED;
 use crate::reload::FETCHED;
 use crate::reload::Reloader;
+use crate::snapshot::Live;
 use crate::telemetry::Metrics;
 
 /// Looks at connections, at the endpoints of the app, at the bundle, and at what is fetched.
@@ -18,9 +20,11 @@ pub(super) fn refresh(
     census: Arc<Census>,
     fleet: Arc<Fleet>,
     reloading: Reloader,
+    (throttling, live): (Arc<Throttling>, Arc<Live>),
 ) -> Box<dyn Fn() + Send + Sync> {
     Box::new(move || {
         metrics.connections(census.open());
+        throttling.show(&live, &metrics);
         upstream::count(&metrics, &fleet);
         if let Some(bundle) = reloading.supplied() {
             let asked = ASKED.into_iter().zip(bundle.asked);

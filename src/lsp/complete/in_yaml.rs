@@ -28,7 +28,14 @@ const TENANT: Keys = &[
     ("data_key", "What the app's database calls its data."),
     ("upstream", "Where the app runs for it. Default: as for the tenant around it."),
     ("description", "For people."),
+    ("limits", "How much it and the tenants within it may do together."),
     ("tenants", "The tenants within it."),
+];
+const LIMITS: Keys = &[
+    ("requests", "So many in a time: `100/s`, `6000/min`, `1000/h` or `5/day`."),
+    ("burst", "So many at once after a pause. Default: the number in `requests`."),
+    ("concurrent", "So many at once."),
+    ("bytes", "Bytes of bodies in a day of UTC: `10GiB/day`."),
 ];
 const CLASS: Keys = &[
     ("level", "How sensitive it is, 0 to 9. Default: that of the class around it."),
@@ -129,6 +136,7 @@ fn by_place(kind: Kind, word: &Scalar<'_>) -> (Vec<(&'static str, &'static str)>
         }
         Kind::Tenants if last == "status" => (Vec::new(), STATUSES.to_vec()),
         Kind::Tenants if last == "isolation" => (Vec::new(), ISOLATIONS.to_vec()),
+        Kind::Tenants if last == "limits" && keys.len() > 1 => (LIMITS.to_vec(), Vec::new()),
         Kind::Tenants => tree(in_name, &keys, ("tenants", TENANT)),
         Kind::Classes if last == "mask" => (Vec::new(), Mask::WRITTEN.to_vec()),
         Kind::Classes if last == "detect" => (Vec::new(), detect::Kind::ALL.map(detect::Kind::word).to_vec()),

@@ -294,6 +294,7 @@ pub(super) fn record(count: u64) -> Outcome {
             record::Hidden { class: "pii.contact.email", mask: "fixed" },
             record::Hidden { class: "pii.id.ssn", mask: "keep-last" },
         ],
+        limited_by: None,
         settable: &[],
         unsettable: &[],
     };
