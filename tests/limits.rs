@@ -342,3 +342,33 @@ fn callers_need_not_be_told_what_is_left() {
     }
     assert!(!sidecar.admin("/metrics").text().contains("tenant_limit_used_ratio"));
 }
+
+#[test]
+fn a_tenant_that_is_being_worked_on_is_closed_for_as_long_as_it_says() {
+    let upstream = Upstream::json("{}");
+    let folder = Folder::new(upstream.address);
+    let tenants = |status: &str| {
+        format!(
+            "tenants:\n  acme: {{retry_after: 10m, tenants: {{west: {{status: {status}}}}}}}\n  globex: {{}}\n"
+        )
+    };
+    folder.write("tenants.yaml", &tenants("maintenance"));
+    let sidecar = Sidecar::start(&folder);
+    let raw = |who: &str, more: &str| {
+        sidecar.raw(format!("{}Host: a\r\nConnection: close\r\n{more}\r\n", get(who)).as_bytes())
+    };
+    for closed in [raw("wes", ""), raw("ann", "x-tenant: acme/west\r\n")] {
+        let lines = head(&closed);
+        assert!(lines.starts_with(&["HTTP/1.1 503 Service Unavailable"]), "{closed}");
+        assert!(lines.contains(&"retry-after: 600"), "{closed}");
+        assert!(closed.contains("\"code\":\"maintenance\""), "{closed}");
+    }
+    for open in [raw("ann", ""), raw("gil", "")] {
+        assert!(open.starts_with("HTTP/1.1 200 OK\r\n"), "{open}");
+    }
+    assert_eq!(upstream.seen.lock().unwrap().len(), 2);
+    let records = folder.records("decision", 4);
+    assert_eq!(records.iter().filter(|record| record["code"] == "maintenance").count(), 2);
+    folder.write("tenants.yaml", &tenants("active"));
+    until("it is open again", || sidecar.ask(&get("wes")).status == 200);
+}

@@ -22,3 +22,5 @@ pub const QUOTA_TENANTS_SHOWN_MAX: u64 = 1_000;
 pub const UNIDENTIFIED_PLACES: usize = 1 << 16;
 /// Most requests that one worker has under way (default): beyond it each waits longer than its caller does.
 pub const REQUESTS_IN_FLIGHT_MAX: usize = 10_000;
+/// Longest that callers of a tenant in maintenance are told to wait, in seconds: a week.
+pub const RETRY_AFTER_SECONDS_MAX: u32 = 7 * 86_400;

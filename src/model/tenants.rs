@@ -17,6 +17,8 @@ pub use quotas::Quotas;
 pub use quotas::Rate;
 pub(super) use words::DELIMITERS;
 use words::app_key;
+use words::one_of;
+use words::seconds;
 use words::word;
 
 use crate::ids::DataKey;
@@ -24,7 +26,6 @@ use crate::ids::TenantPath;
 use crate::limits;
 use crate::model::forest;
 use crate::model::forest::Entry;
-use crate::model::tree::Node;
 use crate::model::tree::Reader;
 use crate::problem::Place;
 use crate::problem::Problem;
@@ -43,6 +44,7 @@ const KIND: forest::Kind = forest::Kind {
         "upstream",
         "description",
         "limits",
+        "retry_after",
         "tenants",
     ],
     check: |path| TenantPath::parse(path).map(drop),
@@ -116,6 +118,9 @@ pub struct Tenant {
     pub tier: Box<str>,
     /// Its state. A part without one of its own has the state of the whole.
     pub status: Status,
+    /// While it is in maintenance its data is closed, and callers are told to come again after so many seconds; `None`: what
+    /// is open then is for policies to say. A part without one of its own is as its whole.
+    pub retry_after_s: Option<u32>,
     /// Whether tenants above may see it. A part without one of its own is as its whole.
     pub isolation: Isolation,
     /// Where strict isolation holds here: the tenant that declares it, this one or one that encloses it. Nobody from
@@ -125,6 +130,14 @@ pub struct Tenant {
     pub app_key: Option<Box<str>>,
     /// Which of [`Tenants::upstreams`] its requests go to; `None` where neither it nor a tenant above says.
     pub upstream: Option<u16>,
+}
+
+impl Tenant {
+    /// After how many seconds a caller may come again, where its data is closed.
+    #[must_use]
+    pub fn closed_s(&self) -> Option<u32> {
+        self.retry_after_s.filter(|_| self.status == Status::Maintenance)
+    }
 }
 
 /// The tree of tenants.
@@ -173,6 +186,7 @@ impl Tenants {
             region: "".into(),
             tier: "".into(),
             status: Status::Quarantined,
+            retry_after_s: None,
             isolation: Isolation::Strict,
             boundary: TenantIx(u32::MAX),
             app_key: None,
@@ -240,6 +254,8 @@ impl Tenants {
             entry.field("upstream").and_then(|node| upstreams::read(reader, node, &mut self.upstreams));
         let above = parent.map_or(&self.nobody, |parent| self.get(parent));
         let upstream = upstream.or(above.upstream);
+        let retry_after_s = entry.field("retry_after").and_then(|node| seconds(reader, node));
+        let retry_after_s = retry_after_s.or(above.retry_after_s);
         if let Some(node) = entry.field("description") {
             reader.text(node, "a description");
         }
@@ -247,7 +263,19 @@ impl Tenants {
         let tier = tier.unwrap_or_else(|| above.tier.clone());
         self.by_path.insert(path.clone(), itself);
         self.by_app_key.extend(app_key.clone().map(|key| (key, itself)));
-        self.all.push(Tenant { path, parent, region, tier, status, isolation, boundary, app_key, upstream });
+        let tenant = Tenant {
+            path,
+            parent,
+            region,
+            tier,
+            status,
+            retry_after_s,
+            isolation,
+            boundary,
+            app_key,
+            upstream,
+        };
+        self.all.push(tenant);
         self.ends.push(number(entry.end));
     }
 
@@ -355,23 +383,6 @@ impl Tenants {
         }
         text
     }
-}
-
-fn one_of<T: Copy, const N: usize>(
-    reader: &mut Reader,
-    node: &Node,
-    what: &str,
-    all: [T; N],
-    name: fn(T) -> &'static str,
-) -> Option<T> {
-    let text = reader.text(node, &format!("`{what}`"))?;
-    let found = all.into_iter().find(|one| name(*one) == text);
-    if found.is_none() {
-        let names = all.map(name);
-        let what = format!("a {what}; it is one of `{}`", names.join("`, `"));
-        reader.unknown("unknown-word", node.at, &what, text, names);
-    }
-    found
 }
 
 #[cfg(test)]

@@ -191,6 +191,7 @@ impl Sample {
             region: "region".into(),
             tier: "tier".into(),
             status: Status::Active,
+            retry_after_s: None,
             isolation: Isolation::Strict,
             boundary: TenantIx(0),
             app_key: None,

@@ -307,7 +307,7 @@ pub(super) fn owner(
     if promised && !tenants.is_within(owner, tenancy.target) {
         return Err(Refusal::DataKeyElsewhere);
     }
-    Ok(owner)
+    tenants.get(owner).closed_s().map_or(Ok(owner), |seconds| Err(Refusal::Maintenance(seconds)))
 }
 
 pub(super) fn other_method(methods: &[&http::Method]) -> Refusal {

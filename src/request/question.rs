@@ -192,7 +192,7 @@ pub fn judge(snapshot: &Snapshot, facts: &Facts<'_>) -> Judgement {
 
 /// The code of every refusal that a question can end in.
 #[must_use]
-pub fn codes() -> [&'static str; 13] {
+pub fn codes() -> [&'static str; 14] {
     [
         Refusal::Unclear(Unclear::Path),
         Refusal::Unclear(Unclear::Query),
@@ -205,6 +205,7 @@ pub fn codes() -> [&'static str; 13] {
         Refusal::NoRoute,
         Refusal::MethodNotAllowed("".into()),
         Refusal::BadDataKey,
+        Refusal::Maintenance(1),
         Refusal::Denied,
         Refusal::PolicyError,
     ]

@@ -47,6 +47,8 @@ pub enum Refusal {
     BadDataKey,
     /// The DataKey belongs to no tenant, or to another one than the request named.
     DataKeyElsewhere,
+    /// The data is closed while its tenant is in maintenance; after so many seconds it may be open.
+    Maintenance(u32),
     /// No policy permits it, or one forbids it.
     Denied,
     /// A policy could not be evaluated; that denies.
@@ -126,13 +128,7 @@ impl Refusal {
             Self::TooManyFailures(_) => {
                 row(429, "too_many_failures", "Too many credentials from this address failed.")
             }
-            Self::Limited(limited) => match limited.limit {
-                Limit::Requests => row(429, "rate_limited", "The tenant sends requests too fast."),
-                Limit::Concurrent => {
-                    row(429, "too_many_concurrent", "The tenant has too many requests in progress.")
-                }
-                Limit::Bytes => row(429, "quota_spent", "The tenant's bytes of this day are spent."),
-            },
+            Self::Limited(limited) => of_limit(limited.limit),
             Self::BadTenantName => row(400, "bad_tenant", "The tenant is not named in a valid form."),
             Self::Tenancy(Disagreement::NoTenant) => {
                 row(403, "no_tenant", "The caller belongs to no tenant.")
@@ -145,6 +141,9 @@ impl Refusal {
             Self::MethodNotAllowed(_) => row(405, "method_not_allowed", "This route has other methods."),
             Self::BadDataKey => {
                 row(400, "bad_data_key", "The request does not name its data in a valid form.")
+            }
+            Self::Maintenance(_) => {
+                row(503, "maintenance", "The tenant is being worked on; come again later.")
             }
             Self::Denied => row(403, "denied", "Policy does not allow this."),
             Self::PolicyError => row(403, "policy_error", "Policy could not be evaluated for this."),
@@ -200,6 +199,7 @@ impl Refusal {
             | Self::NoRoute
             | Self::MethodNotAllowed(_)
             | Self::BadDataKey
+            | Self::Maintenance(_)
             | Self::Denied
             | Self::PolicyError
             | Self::UnreadableBody
@@ -264,6 +264,9 @@ impl Refusal {
         if let Self::TooManyFailures(wait_s) = self {
             return Some(*wait_s);
         }
+        if let Self::Maintenance(seconds) = self {
+            return Some((*seconds).into());
+        }
         (self.row().status == 503).then_some(1)
     }
 
@@ -313,6 +316,14 @@ const fn graphql(why: Unspoken) -> Row {
         Unspoken::Document(Flaw::Ownerless) => {
             row(400, "graphql_ownerless", "The GraphQL document does not ask of each row whose it is.")
         }
+    }
+}
+
+const fn of_limit(limit: Limit) -> Row {
+    match limit {
+        Limit::Requests => row(429, "rate_limited", "The tenant sends requests too fast."),
+        Limit::Concurrent => row(429, "too_many_concurrent", "The tenant has too many requests in progress."),
+        Limit::Bytes => row(429, "quota_spent", "The tenant's bytes of this day are spent."),
     }
 }
 

@@ -28,6 +28,10 @@ const TENANT: Keys = &[
     ("data_key", "What the app's database calls its data."),
     ("upstream", "Where the app runs for it. Default: as for the tenant around it."),
     ("description", "For people."),
+    (
+        "retry_after",
+        "While it is in maintenance its data is closed, and callers are told to come again after this: `10m`.",
+    ),
     ("limits", "How much it and the tenants within it may do together."),
     ("tenants", "The tenants within it."),
 ];

@@ -209,3 +209,16 @@ fn a_part_goes_where_its_whole_goes_unless_it_says() {
     assert_eq!((&**name, place.line, place.column), ("eu", 1, 25));
     assert_eq!(Tenants::parse("t", "tenants: {a: {upstream: ''}}").unwrap_err()[0].code, "bad-word");
 }
+
+#[test]
+fn a_tenant_in_maintenance_is_closed_where_it_or_one_above_it_says_for_how_long() {
+    let closed = |text: &str| -> Result<Vec<Option<u32>>, ()> {
+        let (tenants, _) = Tenants::parse("tenants.yaml", text).map_err(drop)?;
+        Ok(tenants.iter().map(|(_, tenant)| tenant.closed_s()).collect())
+    };
+    let text = "tenants: {a: {retry_after: 2h, tenants: {b: {status: maintenance, tenants: {c: {retry_after: 30s}, d: {status: active}}}}}, e: {status: maintenance}}";
+    assert_eq!(closed(text), Ok(vec![None, Some(7_200), Some(30), None, None]));
+    for wrong in ["0s", "8d", "169h", "10", "-1s", "1.5h", "5000000000s", "''"] {
+        assert!(closed(&format!("tenants: {{a: {{retry_after: {wrong}}}}}")).is_err(), "{wrong}");
+    }
+}

@@ -1,4 +1,5 @@
-//! Words of a tenant that are the operator's own: its region, its tier, the key that the app's database has for it.
+//! Words of a tenant that are the operator's own: its region, its tier, the key that the app's database has for it, how long
+//! callers are to wait.
 //!
 //! Never: mends one.
 
@@ -40,4 +41,38 @@ pub(super) fn app_key(reader: &mut Reader, node: &Node) -> Option<Box<str>> {
         return None;
     }
     Some(text)
+}
+
+/// `30s`, `10m` or `2h`, in seconds.
+pub(super) fn seconds(reader: &mut Reader, node: &Node) -> Option<u32> {
+    let text = reader.text(node, "`retry_after`")?;
+    let units = [("s", 1), ("m", 60), ("h", 3_600)];
+    let seconds = units.iter().find_map(|(unit, seconds)| {
+        let number: u32 = text.strip_suffix(unit)?.parse().ok()?;
+        number.checked_mul(*seconds)
+    });
+    let seconds = seconds.filter(|seconds| (1..=limits::RETRY_AFTER_SECONDS_MAX).contains(seconds));
+    if seconds.is_none() {
+        let message = "`retry_after` is a time of at least a second and at most a week: `30s`, `10m` or `2h`";
+        reader.error("bad-retry-after", node.at, message);
+    }
+    seconds
+}
+
+/// One word of a few.
+pub(super) fn one_of<T: Copy, const N: usize>(
+    reader: &mut Reader,
+    node: &Node,
+    what: &str,
+    all: [T; N],
+    name: fn(T) -> &'static str,
+) -> Option<T> {
+    let text = reader.text(node, &format!("`{what}`"))?;
+    let found = all.into_iter().find(|one| name(*one) == text);
+    if found.is_none() {
+        let names = all.map(name);
+        let what = format!("a {what}; it is one of `{}`", names.join("`, `"));
+        reader.unknown("unknown-word", node.at, &what, text, names);
+    }
+    found
 }
