@@ -33,6 +33,7 @@ pub(crate) mod formats;
 mod graph;
 mod healthcheck;
 mod init;
+mod key;
 mod learn;
 mod lint;
 mod loaded;
@@ -259,6 +260,9 @@ enum Verb {
     /// Build, sign, verify and publish bundles: everything that says what is allowed, as one signed file.
     #[command(after_help = bundle::AFTER)]
     Bundle(bundle::Arguments),
+    /// Make, list and revoke API keys.
+    #[command(after_help = key::AFTER)]
+    Key(key::Arguments),
     /// Write a small working configuration into a folder.
     #[command(after_help = init::AFTER)]
     Init(init::Arguments),
@@ -329,9 +333,11 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
         | Verb::Fmt(_)
         | Verb::Bundle(_)
         | Verb::Init(_)
+        | Verb::Key(_)
+        | Verb::WhoCan(_)
+        | Verb::WhatCan(_)
         | Verb::Healthcheck(_) => &[Output::Pretty, Output::Json],
         Verb::Graph(_) => &[Output::Pretty, Output::Mermaid, Output::Dot, Output::Svg],
-        Verb::WhoCan(_) | Verb::WhatCan(_) => &[Output::Pretty, Output::Json],
         Verb::Run | Verb::Lsp | Verb::Audit(_) | Verb::Schema(_) | Verb::Completions { .. } => {
             &[Output::Pretty]
         }
@@ -362,38 +368,25 @@ fn verb(arguments: &Arguments, world: &World<'_>, out: &mut Out) -> Result<Exit,
         Verb::Fmt(arguments) => fmt::fmt(global, arguments, world, out),
         Verb::Audit(arguments) => audit::audit(arguments, out),
         Verb::Bundle(arguments) => bundle::bundle(global, arguments, world, out),
+        Verb::Key(arguments) => key::key(global, arguments, world, out),
         Verb::Init(arguments) => init::init(global, arguments, out),
         Verb::Healthcheck(arguments) => healthcheck::healthcheck(global, arguments, world, out),
         Verb::Schema(arguments) => schema::schema(arguments, out),
-        Verb::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(
-                *shell,
-                &mut <Arguments as clap::CommandFactory>::command(),
-                "palisade",
-                &mut script,
-            );
-            out.raw(&script);
-            Ok(Exit::Ok)
-        }
+        Verb::Completions { shell } => Ok(completions(*shell, out)),
     }
+}
+
+fn completions(shell: clap_complete::Shell, out: &mut Out) -> Exit {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "palisade", &mut script);
+    out.raw(&script);
+    Exit::Ok
 }
 
 /// The streams to print to.
 pub(crate) fn out(when: Colour, world: &World<'_>) -> Out {
     Out::new(
-        colours(when, world, std::io::stdout().is_terminal()),
-        colours(when, world, std::io::stderr().is_terminal()),
+        out::colours(when, world, std::io::stdout().is_terminal()),
+        out::colours(when, world, std::io::stderr().is_terminal()),
     )
-}
-
-fn colours(when: Colour, world: &World<'_>, terminal: bool) -> bool {
-    match when {
-        Colour::Always => true,
-        Colour::Never => false,
-        Colour::Auto => {
-            let set = |name| (world.variable)(name).filter(|value| !value.is_empty());
-            terminal && set("NO_COLOR").is_none() && set("TERM").as_deref() != Some("dumb")
-        }
-    }
 }

@@ -26,6 +26,9 @@ use http::header::AUTHORIZATION;
 use crate::ids::TenantPath;
 use crate::limits;
 
+pub use api_keys::ApiKeyEntry;
+pub use api_keys::api_key_entries;
+pub use api_keys::same_api_keys;
 pub use jwk::Algorithm;
 pub use keyring::ClaimNames;
 pub use keyring::Issuer;

@@ -32,6 +32,7 @@ use fetch::Fetches;
 use fetch::Fetching;
 
 mod beside;
+mod expiring;
 mod fetch;
 mod follow;
 mod hands;

@@ -8,6 +8,9 @@ use std::io::Write as _;
 use anstyle::AnsiColor;
 use anstyle::Style;
 
+use super::Colour;
+use super::World;
+
 /// Where results and errors are printed.
 #[derive(Debug)]
 pub struct Out {
@@ -31,6 +34,18 @@ pub(crate) const WARN: Style = AnsiColor::Yellow.on_default().bold();
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
 pub(crate) const DIM: Style = AnsiColor::BrightBlue.on_default();
 pub(crate) const BOLD: Style = Style::new().bold();
+
+/// Are there colours, on a terminal or elsewhere?
+pub(super) fn colours(when: Colour, world: &World<'_>, terminal: bool) -> bool {
+    match when {
+        Colour::Always => true,
+        Colour::Never => false,
+        Colour::Auto => {
+            let set = |name| (world.variable)(name).filter(|value| !value.is_empty());
+            terminal && set("NO_COLOR").is_none() && set("TERM").as_deref() != Some("dumb")
+        }
+    }
+}
 
 /// A text in a style.
 pub(crate) fn paint(style: Style, text: impl std::fmt::Display) -> String {

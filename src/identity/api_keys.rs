@@ -26,11 +26,46 @@ use crate::problem::Place;
 use crate::problem::Problem;
 use crate::problem::nearest;
 
+#[derive(Clone, PartialEq, Eq)]
 struct ApiKey {
     secret: [u8; 32],
     from: u64,
     expires: u64,
     principal: Arc<Principal>,
+    line: u32,
+}
+
+/// What a file says of one API key, its secret's digest left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKeyEntry {
+    /// The part before the dot.
+    pub id: Box<str>,
+    /// Whom it speaks for.
+    pub principal: Arc<Principal>,
+    /// From this second since 1970 on it is good.
+    pub from: u64,
+    /// From this second on it no longer is; `u64::MAX` where it never expires.
+    pub expires: u64,
+    /// The line of its id in the file, from 1.
+    pub line: u32,
+}
+
+/// Reads a file of API keys, for who edits it; sorted by id.
+///
+/// # Errors
+/// Every problem in it.
+pub fn api_key_entries(file: &str, text: &str) -> Result<Vec<ApiKeyEntry>, Vec<Problem>> {
+    let mut entries: Vec<_> = ApiKeys::parse(file, text)?.entries().collect();
+    entries.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(entries)
+}
+
+/// Do two files say the same of these API keys, their secrets among it?
+#[must_use]
+pub fn same_api_keys(one: &str, other: &str, ids: &[Box<str>]) -> bool {
+    let (Ok(one), Ok(other)) = (ApiKeys::parse("", one), ApiKeys::parse("", other)) else { return false };
+    let of = |keys: &ApiKeys, id: &str| keys.0.get(id).map(|key| ApiKey { line: 0, ..key.clone() });
+    ids.iter().all(|id| of(&one, id).is_some_and(|key| of(&other, id) == Some(key)))
 }
 
 /// All API keys of one snapshot.
@@ -78,6 +113,39 @@ impl ApiKeys {
     /// Whom the keys speak for.
     pub(super) fn principals(&self) -> impl Iterator<Item = &Arc<Principal>> {
         self.0.values().map(|key| &key.principal)
+    }
+
+    pub(super) fn entries(&self) -> impl Iterator<Item = ApiKeyEntry> {
+        self.0.iter().map(|(id, key)| ApiKeyEntry {
+            id: id.clone(),
+            principal: Arc::clone(&key.principal),
+            from: key.from,
+            expires: key.expires,
+            line: key.line,
+        })
+    }
+
+    /// Those that end within so many seconds after `now` while their principal has no other that is good by then and longer;
+    /// the first to end first.
+    pub(super) fn expiring(&self, now: u64, within: u64) -> Vec<ApiKeyEntry> {
+        let horizon = now.saturating_add(within);
+        let ends = |key: &ApiKeyEntry| (now..=horizon).contains(&key.expires);
+        let mut ending: Vec<_> = self.entries().filter(ends).collect();
+        if ending.is_empty() {
+            return ending;
+        }
+        let who = |principal: &Principal| (principal.kind, principal.id.clone(), principal.tenant.clone());
+        let lasting: HashMap<_, u64> = self.0.values().filter(|key| key.expires > horizon).fold(
+            HashMap::new(),
+            |mut from: HashMap<_, u64>, key| {
+                let first = from.entry(who(&key.principal)).or_insert(key.from);
+                *first = key.from.min(*first);
+                from
+            },
+        );
+        ending.retain(|key| lasting.get(&who(&key.principal)).is_none_or(|from| *from > key.expires));
+        ending.sort_by(|a, b| (a.expires, &a.id).cmp(&(b.expires, &b.id)));
+        ending
     }
 
     /// Proves `id.secret`.
@@ -198,6 +266,7 @@ impl Reader<'_> {
         if self.problems.len() > before {
             return None;
         }
+        let line = u32::try_from(raw.id.referenced.line()).unwrap_or(u32::MAX);
         let id: Box<str> = raw.id.value.into();
         let auth = Auth::ApiKey { id: id.clone() };
         let principal = Arc::new(Principal {
@@ -210,7 +279,7 @@ impl Reader<'_> {
             auth,
             actor: None,
         });
-        Some((id, ApiKey { secret: secret?, from: from?, expires: expires?, principal }))
+        Some((id, ApiKey { secret: secret?, from: from?, expires: expires?, principal, line }))
     }
 
     fn check_id(&mut self, id: &Spanned<String>) {

@@ -12,6 +12,7 @@ use super::Principal;
 use super::Rejected;
 use super::Verified;
 use super::Wanted;
+use super::api_keys::ApiKeyEntry;
 use super::api_keys::ApiKeys;
 use super::claims::Proven;
 use super::claims::Unproven;
@@ -167,6 +168,12 @@ impl Keyring {
     /// Whom the API keys speak for, in no order.
     pub fn api_key_principals(&self) -> impl Iterator<Item = &Principal> {
         self.api_keys.principals().map(|principal| &**principal)
+    }
+
+    /// The API keys that end within so many seconds after `now` while their principal has no other that lasts longer.
+    #[must_use]
+    pub fn expiring_api_keys(&self, now: u64, within: u64) -> Vec<ApiKeyEntry> {
+        self.api_keys.expiring(now, within)
     }
 
     /// Can a set of keys be used? What is worth a look in it comes back.

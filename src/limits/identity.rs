@@ -10,6 +10,10 @@ pub const JWKS_KEYS_MAX: usize = 256;
 pub const API_KEYS_MAX: usize = 100_000;
 /// Longest id of an API key, in bytes.
 pub const API_KEY_ID_BYTES_MAX: usize = 64;
+/// Largest file of API keys that is edited, in bytes: as large as one that is read.
+pub const API_KEYS_BYTES_MAX: usize = 16 << 20;
+/// So long before an API key expires it is told, in seconds.
+pub const API_KEY_WARNING_SECONDS: u64 = 14 * 86_400;
 /// Latest time that a token may name, in seconds since 1970: the end of the year 9999. Milliseconds are past it.
 pub const TOKEN_TIME_SECONDS_MAX: u64 = 253_402_300_799;
 /// Most issuers whose keys are fetched: each has a thread of its own, so that none waits for another.

@@ -29,6 +29,7 @@ use super::Status;
 use super::Wake;
 use super::beside::Aside;
 use super::checked_after;
+use super::expiring::Expiring;
 use super::log;
 use super::now_ms;
 use super::read;
@@ -54,6 +55,7 @@ pub(super) struct Worker {
     seen: Digest,
     aside: Aside,
     retired: retired::Retired,
+    expiring: Expiring,
 }
 
 /// The files and what they become: where to, what for, and how it stands.
@@ -78,6 +80,7 @@ impl Worker {
             seen: reading.fingerprint,
             aside: Aside::default(),
             retired: retired::Retired::default(),
+            expiring: Expiring::default(),
         };
         worker.share();
         worker.watch.follow(reading.folders());
@@ -89,6 +92,7 @@ impl Worker {
         loop {
             // The first look finds what was written between the first reading and now.
             restless = if self.look(restless < RESTLESS_MAX) { 0 } else { restless + 1 };
+            self.expiring.look(&self.live.current(), now_ms());
             match self.retired.wait(woken, if restless == 0 { poll } else { QUIET }) {
                 Ok(Wake::Written) => wait_until_quiet(woken),
                 Ok(Wake::Now) | Err(RecvTimeoutError::Timeout) => {}

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use super::throttling::Throttling;
 use super::upstream;
+use crate::cli::check::now_ms;
+use crate::limits;
 use crate::net::Census;
 use crate::net::Fleet;
 use crate::reload::ASKED;
@@ -14,7 +16,7 @@ use crate::reload::Reloader;
 use crate::snapshot::Live;
 use crate::telemetry::Metrics;
 
-/// Looks at connections, at the endpoints of the app, at the bundle, and at what is fetched.
+/// Looks at connections, at the endpoints of the app, at the bundle, at API keys that end, and at what is fetched.
 pub(super) fn refresh(
     metrics: Metrics,
     census: Arc<Census>,
@@ -31,6 +33,9 @@ pub(super) fn refresh(
             let contact_ms = bundle.contacted_ms.unwrap_or(0);
             metrics.bundle(bundle.version, contact_ms, bundle.is_dead, asked);
         }
+        let keys = live.current();
+        let ending = keys.keyring().expiring_api_keys(now_ms() / 1_000, limits::API_KEY_WARNING_SECONDS);
+        metrics.expiring(ending.len());
         for one in reloading.fetched() {
             let counts = FETCHED.into_iter().zip(one.counts);
             metrics.fetched(&one.label, one.fetched_ms.unwrap_or(0), (one.is_usable, one.is_dead), counts);

@@ -140,3 +140,29 @@ fn a_large_file_of_keys_is_read() {
     key.extend(19_999_u32.to_be_bytes());
     assert!(keyring.verify(Credential::ApiKey(&key), NOW).is_ok());
 }
+
+#[test]
+fn a_key_that_ends_soon_is_told_unless_its_principal_has_one_that_lasts() {
+    let key = |id: &str, principal: &str, more: &str| {
+        let sha256 = Digest::of(id.as_bytes());
+        format!(
+            "  - {{id: {id}, sha256: \"{sha256}\", kind: user, principal: {principal}, tenant: acme{more}}}\n"
+        )
+    };
+    let expiring = |keys: &[String]| -> Vec<String> {
+        let keyring = build(&format!("keys:\n{}", keys.concat())).unwrap();
+        // NOW is 2027-01-15T08:00:00Z.
+        keyring.expiring_api_keys(NOW, 86_400).into_iter().map(|key| key.id.into()).collect()
+    };
+    let (soon, sooner) = (", expires: 2027-01-15T20:00:00Z", ", expires: 2027-01-15T09:00:00Z");
+    let one = key("a", "ann", soon);
+    assert_eq!(expiring(&[one.clone(), key("b", "bob", sooner), key("c", "cid", "")]), ["b", "a"]);
+    assert!(expiring(&[one.clone(), key("n", "ann", "")]).is_empty());
+    assert!(expiring(&[one.clone(), key("n", "ann", ", expires: 2027-03-01T00:00:00Z")]).is_empty());
+    // One that ends too, that begins too late or that has ended is no successor, and what ended long ago is not told.
+    assert_eq!(expiring(&[one.clone(), key("n", "ann", sooner)]), ["n", "a"]);
+    assert_eq!(expiring(&[one.clone(), key("n", "ann", ", not_before: 2027-01-15T20:00:01Z")]), ["a"]);
+    assert_eq!(expiring(&[one.clone(), key("o", "ann", ", expires: 2027-01-15T07:59:59Z")]), ["a"]);
+    // A principal of another tenant is another one.
+    assert_eq!(expiring(&[one, key("n", "ann", "").replace("acme", "globex")]), ["a"]);
+}

@@ -1,8 +1,9 @@
-//! What is counted of what is fetched beside the files: issuers' keys.
+//! What is counted of keys: of those that are fetched beside the files, and of API keys that end.
 //!
 //! Never: named after anything but what the config names.
 
 use prometheus::IntCounterVec;
+use prometheus::IntGauge;
 use prometheus::IntGaugeVec;
 
 use super::Maker;
@@ -16,6 +17,7 @@ pub(super) struct OfFetches {
     fetched: IntGaugeVec,
     usable: IntGaugeVec,
     dead: IntGaugeVec,
+    expiring: IntGauge,
 }
 
 impl OfFetches {
@@ -26,12 +28,18 @@ impl OfFetches {
             fetches: make.counters("fetches_total", "Fetches from a source.", &["source", "result"])?,
             fetched: make.gauges("fetch_success_timestamp_seconds", fetched, &["source"])?,
             usable: make.gauges("fetched_usable", usable, &["source"])?,
+            expiring: make.gauge("api_keys_expiring", "API keys that end soon and have no successor.")?,
             dead: make.gauges("fetch_thread_died", "Did the thread die that fetches?", &["source"])?,
         })
     }
 }
 
 impl Metrics {
+    /// So many API keys end soon and have no successor.
+    pub fn expiring(&self, keys: usize) {
+        self.fetches.expiring.set(i64::try_from(keys).unwrap_or(i64::MAX));
+    }
+
     /// How something stands that is fetched: when its source last answered well in milliseconds since 1970, whether it can be
     /// used, whether the thread died, and how often it was fetched with which result.
     pub fn fetched(
