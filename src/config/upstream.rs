@@ -41,6 +41,12 @@ pub struct Way {
     pub connections_max: usize,
     /// Most unused connections of one worker to one endpoint.
     pub idle_max: usize,
+    /// Most requests that one endpoint has to answer for one worker.
+    pub requests_max: usize,
+    /// How often a request may be sent again.
+    pub retries: u32,
+    /// Also one that the app may have seen, if that is harmless?
+    pub retry_idempotent: bool,
     /// How often the addresses of names are looked up.
     pub resolve: Duration,
     /// When an endpoint is left alone.
@@ -69,6 +75,8 @@ pub struct Eject {
     pub most: Duration,
     /// The least share of endpoints that must be left, in percent.
     pub panic_percent: u32,
+    /// Are requests refused where none is left?
+    pub refuse: bool,
 }
 
 /// TLS to the app.
@@ -165,6 +173,14 @@ fn way(
             limits::UPSTREAM_CONNECTIONS_MAX,
         ),
         idle_max: number(raw.idle_max, |way| way.idle_max, limits::UPSTREAM_IDLE_MAX),
+        requests_max: number(raw.requests_max, |way| way.requests_max, limits::UPSTREAM_REQUESTS_MAX),
+        retries: raw
+            .retries
+            .and_then(|n| u32::try_from(n).ok())
+            .unwrap_or_else(|| above.map_or(limits::RETRIES, |above| above.retries)),
+        retry_idempotent: raw
+            .retry_idempotent
+            .unwrap_or_else(|| above.is_some_and(|above| above.retry_idempotent)),
         resolve: c.duration(&under("resolve"), raw.resolve.as_ref(), time(|way| way.resolve, 10)),
         eject: eject(c, &under("eject"), &raw.eject, above.map(|above| above.eject)),
         tls,
@@ -177,6 +193,7 @@ fn eject(c: &mut Checker<'_>, path: &str, raw: &raw::Eject, above: Option<Eject>
         base: Duration::from_secs(5),
         most: Duration::from_secs(300),
         panic_percent: limits::PANIC_PERCENT,
+        refuse: false,
     });
     let number = |n: Option<u64>, above: u32| n.and_then(|n| u32::try_from(n).ok()).unwrap_or(above);
     let base = c.duration(&format!("{path}.base"), raw.base.as_ref(), above.base);
@@ -190,6 +207,7 @@ fn eject(c: &mut Checker<'_>, path: &str, raw: &raw::Eject, above: Option<Eject>
         base,
         most,
         panic_percent: number(raw.panic_percent, above.panic_percent),
+        refuse: raw.refuse.unwrap_or(above.refuse),
     }
 }
 

@@ -16,6 +16,16 @@ pub const ADDRESSES_MAX: usize = 64;
 pub const EJECT_FAILURES: u32 = 5;
 /// Where a smaller share of the endpoints than this would be left, in percent, all are used (default).
 pub const PANIC_PERCENT: u32 = 50;
+/// Of a hundred requests so many may be sent again.
+pub const RETRIES_PERCENT: u32 = 20;
+/// And so many in each second, where there are few requests.
+pub const RETRIES_A_SECOND: u32 = 10;
+/// Most that may be sent again at once after a quiet time.
+pub const RETRIES_KEPT_MAX: u32 = 100;
+/// A request is sent again at most so often (default).
+pub const RETRIES: u32 = 1;
+/// Most requests that one endpoint has to answer for one worker (default).
+pub const UPSTREAM_REQUESTS_MAX: usize = 4_096;
 /// Largest file of certificates or of a key that the app is reached by, in bytes: the whole of the usual authorities is a quarter of it.
 pub const CERTIFICATES_BYTES_MAX: usize = 1 << 20;
 /// Bytes of a connection to the app that are held in each direction; the head of an answer must fit.

@@ -1,10 +1,11 @@
 //! The way to the app: the places where it runs, the endpoints of each, and pooled connections to them; one pool per worker.
 //!
-//! It takes nothing but an [`Outbound`], which only a permit can make, and which says where it may go.
+//! It takes nothing but an [`crate::request::Outbound`], which only a permit can make, and which says where it may go.
 //! Never: sends a request to another place than that, or twice unless it was certainly not sent.
 
 mod answer;
 mod balance;
+mod budget;
 mod endpoint;
 mod fleet;
 mod health;
@@ -28,14 +29,16 @@ use crate::net::vigil::Vigil;
 use crate::net::vigil::Vigils;
 use crate::request::Failure;
 use crate::request::Origin;
-use crate::request::Outbound;
 use crate::request::Read;
 use crate::request::Shard;
 
 use balance::Look;
+use budget::Budget;
 use endpoint::Endpoint;
 use endpoint::Turn;
 use fleet::Known;
+use link::Missed;
+use link::Request;
 
 pub use answer::Answer;
 pub use fleet::Address;
@@ -72,6 +75,14 @@ pub struct UpstreamSettings {
     pub eject: Eject,
     /// Where fewer endpoints than this are left, in percent, all are used.
     pub panic_percent: u32,
+    /// Where none is left, requests are refused, and not sent to one of them all the same.
+    pub refuse: bool,
+    /// Most requests that one endpoint has to answer.
+    pub requests_max: usize,
+    /// How often a request may be sent again.
+    pub retries: u32,
+    /// Also one that the app may have seen, if it has no body and its method says that twice is as once.
+    pub retry_idempotent: bool,
     /// TLS, if there is any.
     pub tls: Option<TlsSettings>,
 }
@@ -93,6 +104,9 @@ struct Place {
     open: Rc<Cell<usize>>,
     /// For the next draw.
     seed: Cell<u64>,
+    /// Is there an endpoint that one request may try?
+    is_due: Cell<bool>,
+    budget: Budget,
 }
 
 impl Pool {
@@ -104,7 +118,14 @@ impl Pool {
             let open = Rc::default();
             let endpoint = |spot| Rc::new(Endpoint::new(known, spot, &clock, &open));
             let endpoints = known.spots.iter().map(endpoint).collect();
-            Place { known: Arc::clone(known), endpoints, open, seed: Cell::new(seed | 1) }
+            Place {
+                known: Arc::clone(known),
+                endpoints,
+                open,
+                seed: Cell::new(seed | 1),
+                is_due: Cell::new(false),
+                budget: Budget::default(),
+            }
         };
         let all = fleet.all.iter().map(place).collect();
         Self { fleet: Arc::clone(fleet), all, clock }
@@ -114,8 +135,10 @@ impl Pool {
     #[must_use]
     pub fn patience(&self) -> Duration {
         let longest = |place: &Place| {
-            let UpstreamSettings { connect_timeout, response_timeout, body_idle, .. } = place.known.settings;
-            connect_timeout.max(response_timeout).max(body_idle)
+            let settings = &place.known.settings;
+            let UpstreamSettings { connect_timeout, response_timeout, body_idle, retries, .. } = *settings;
+            let again = connect_timeout.saturating_mul(retries);
+            connect_timeout.max(response_timeout).saturating_add(again).max(body_idle)
         };
         let longest = self.all.iter().map(longest).max().unwrap_or_default();
         // A wait is over with the tick after its last one.
@@ -135,8 +158,10 @@ impl Pool {
         for place in &self.all {
             for endpoint in &place.endpoints {
                 endpoint.sweep();
-                endpoint.spot.health.tick(&place.known.settings.eject, now_ms);
+                endpoint.spot.health.tick(now_ms);
             }
+            place.is_due.set(place.endpoints.iter().any(|endpoint| endpoint.spot.health.is_due()));
+            place.budget.tick();
         }
     }
 
@@ -150,40 +175,77 @@ impl Pool {
         self.all.get(usize::from(shard.0)).ok_or(Failure::Unreachable)
     }
 
-    /// Notes how a request ended at its endpoint.
-    fn note<T>(&self, place: &Place, endpoint: &Endpoint, result: &Result<T, Failure>) {
-        match result {
-            Ok(_) => endpoint.spot.health.answered(),
-            Err(Failure::Unreachable | Failure::Untrusted | Failure::Invalid | Failure::Timeout) => {
+    /// Notes that a request failed at its endpoint.
+    fn failed(&self, place: &Place, endpoint: &Endpoint, failure: Failure) {
+        match failure {
+            Failure::Unreachable | Failure::Untrusted | Failure::Invalid | Failure::Timeout => {
                 if endpoint.spot.health.failed(&place.known.settings.eject, self.fleet.now_ms()) {
                     tracing::warn!(upstream = &*place.known.settings.name, endpoint = %endpoint.spot.address, "an endpoint of the app fails; it is left alone for a while");
                 }
             }
             // These say nothing of the app.
-            Err(Failure::Overloaded | Failure::Request) => {}
+            Failure::Overloaded | Failure::Request | Failure::Open => {}
         }
     }
 }
 
 impl Place {
-    /// Chooses the endpoint of one request.
-    fn turn(&self) -> Result<Turn, Failure> {
-        let at = match self.endpoints.len() {
-            0 | 1 => 0,
-            count => {
-                let random = balance::drawn(self.seed.get());
-                self.seed.set(random);
-                let look = |at: usize| {
-                    let none = Look { is_up: false, busy: usize::MAX };
-                    self.endpoints.get(at).map_or(none, |endpoint| Look {
-                        is_up: endpoint.spot.health.is_up(),
-                        busy: endpoint.busy(),
-                    })
-                };
-                balance::choose(count, random, self.known.settings.panic_percent, look)
-            }
+    /// Chooses the endpoint of one request: another one than that which has just failed it.
+    fn turn(&self, but: Option<&Rc<Endpoint>>) -> Result<Turn, Failure> {
+        let [only] = &self.endpoints[..] else { return self.choose(but) };
+        let settings = &self.known.settings;
+        let tries = !only.spot.health.is_up() && only.spot.health.tries();
+        if settings.refuse && !tries && !only.spot.health.is_up() {
+            return Err(Failure::Open);
+        }
+        if only.busy() >= settings.requests_max {
+            Err(Failure::Overloaded)
+        } else {
+            Ok(Turn::at(only, tries))
+        }
+    }
+
+    fn choose(&self, but: Option<&Rc<Endpoint>>) -> Result<Turn, Failure> {
+        if self.is_due.get()
+            && let Some(due) = self.endpoints.iter().find(|endpoint| endpoint.spot.health.tries())
+        {
+            return Ok(Turn::at(due, true));
+        }
+        let settings = &self.known.settings;
+        let random = balance::drawn(self.seed.get());
+        self.seed.set(random);
+        let look = |at: usize| {
+            let none = Look { is_up: false, busy: usize::MAX };
+            self.endpoints.get(at).map_or(none, |endpoint| Look {
+                is_up: endpoint.spot.health.is_up()
+                    && endpoint.busy() < settings.requests_max
+                    && !but.is_some_and(|but| Rc::ptr_eq(but, endpoint)),
+                busy: endpoint.busy(),
+            })
         };
-        self.endpoints.get(at).map(Turn::at).ok_or(Failure::Unreachable)
+        let panic_percent = if settings.refuse || but.is_some() { 0 } else { settings.panic_percent };
+        let at = balance::choose(self.endpoints.len(), random, panic_percent, look);
+        let chosen = self.endpoints.get(at).ok_or(Failure::Unreachable)?;
+        if chosen.busy() >= settings.requests_max {
+            return Err(Failure::Overloaded);
+        }
+        if settings.refuse && !chosen.spot.health.is_up() {
+            return Err(Failure::Open);
+        }
+        Ok(Turn::at(chosen, false))
+    }
+
+    /// What may be sent again of a request, should the app not answer it: nothing, unless that is asked for and harmless.
+    fn spare(&self, request: &Request) -> Option<Box<Request>> {
+        let settings = &self.known.settings;
+        if !settings.retry_idempotent || !request.method().is_idempotent() {
+            return None;
+        }
+        let mut spare = http::Request::new(request.body().again()?);
+        *spare.method_mut() = request.method().clone();
+        *spare.uri_mut() = request.uri().clone();
+        *spare.headers_mut() = request.headers().clone();
+        Some(Box::new(spare))
     }
 }
 
@@ -192,41 +254,61 @@ impl Origin for Pool {
     type Client = Incoming;
     type Socket = Socket;
 
-    async fn call(
-        &self,
-        request: Box<http::Request<Outbound<Incoming>>>,
-    ) -> Result<http::Response<Answer>, Failure> {
+    async fn call(&self, request: Box<Request>) -> Result<http::Response<Answer>, Failure> {
         let place = self.place(request.body().shard())?;
-        let turn = place.turn()?;
-        let endpoint = turn.shared();
-        let progress = request.body().progress();
-        let result = self.within_its_time(place, progress, Endpoint::send(turn, request)).await;
-        self.note(place, &endpoint, &result);
-        result
+        place.budget.sent();
+        let (mut request, mut turn) = (request, place.turn(None)?);
+        let mut left = place.known.settings.retries;
+        loop {
+            let (endpoint, progress) = (turn.shared(), request.body().progress());
+            let spare = if left > 0 { place.spare(&request) } else { None };
+            let sending = Endpoint::send(turn, request);
+            let Missed { failure, unsent, unheard } =
+                match self.within_its_time(place, progress, sending).await {
+                    Ok(response) => {
+                        endpoint.spot.health.answered();
+                        return Ok(response);
+                    }
+                    Err(missed) => missed,
+                };
+            self.failed(place, &endpoint, failure);
+            // Another connection to where there is none is no use; where one broke, another one may be.
+            let is_elsewhere = place.endpoints.len() > 1;
+            let again = match unsent {
+                Some(unsent) => is_elsewhere.then_some(unsent),
+                None => spare.filter(|_| unheard),
+            };
+            let Some(again) = again.filter(|_| left > 0) else { return Err(failure) };
+            turn = match place.turn(Some(&endpoint)) {
+                Ok(turn) if place.budget.take() => turn,
+                Ok(_) | Err(_) => return Err(failure),
+            };
+            (request, left) = (again, left.saturating_sub(1));
+        }
     }
 
-    async fn open(
-        &self,
-        request: Box<http::Request<Outbound<Incoming>>>,
-    ) -> Result<(http::response::Parts, Option<Socket>), Failure> {
+    async fn open(&self, request: Box<Request>) -> Result<(http::response::Parts, Option<Socket>), Failure> {
         let place = self.place(request.body().shard())?;
-        let turn = place.turn()?;
+        let turn = place.turn(None)?;
         let endpoint = turn.shared();
         let progress = request.body().progress();
         let result = self.within_its_time(place, progress, socket::switch(turn, request)).await;
-        self.note(place, &endpoint, &result);
+        match &result {
+            Ok(_) => endpoint.spot.health.answered(),
+            Err(failure) => self.failed(place, &endpoint, *failure),
+        }
         result
     }
 }
 
 impl Pool {
     /// Waits for the head of an answer, as long as an app may take.
-    async fn within_its_time<T>(
+    async fn within_its_time<T, E: From<Failure>>(
         &self,
         place: &Place,
         progress: Read,
-        sending: impl Future<Output = Result<T, Failure>>,
-    ) -> Result<T, Failure> {
+        sending: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         let mut before = progress.bytes();
         let mut vigil = Vigil::new(&self.clock, place.known.settings.response_timeout);
         let mut sending = std::pin::pin!(sending);
@@ -239,7 +321,7 @@ impl Pool {
             if std::mem::replace(&mut before, read) != read {
                 vigil.moved();
             }
-            if vigil.waits(cx) { Poll::Ready(Err(Failure::Timeout)) } else { Poll::Pending }
+            if vigil.waits(cx) { Poll::Ready(Err(Failure::Timeout.into())) } else { Poll::Pending }
         })
         .await
     }

@@ -79,6 +79,8 @@ pub enum Failure {
     Invalid,
     /// Nothing arrived in time.
     Timeout,
+    /// It fails, and is left alone for a while.
+    Open,
     /// Too many connections are in use.
     Overloaded,
     /// The request's own body could not be read; the app saw an unfinished request.
@@ -169,6 +171,7 @@ fn failed(failure: Failure, sent: &Sent) -> Refusal {
         (None, Failure::Untrusted) => Refusal::UpstreamUntrusted,
         (None, Failure::Invalid) => Refusal::BadUpstream,
         (None, Failure::Timeout) => Refusal::UpstreamTimeout,
+        (None, Failure::Open) => Refusal::CircuitOpen,
         (None, Failure::Overloaded) => Refusal::Overloaded,
     }
 }
@@ -260,7 +263,7 @@ fn outbound<B: Body<Data = Bytes> + Unpin, O>(
     redact::http::request_headers(&mut head.headers, &permit.plans.response)
         .map_err(|_| Refusal::ViewChanged)?;
     let body = Outbound {
-        body,
+        body: Some(body),
         whole,
         redactor,
         ended: !has_body,

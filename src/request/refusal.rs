@@ -73,6 +73,8 @@ pub enum Refusal {
     Unreachable,
     /// Whoever listens in the app's place could not prove to be it.
     UpstreamUntrusted,
+    /// The app fails, and is left alone for a while.
+    CircuitOpen,
     /// The app's answer is not sound HTTP.
     BadUpstream,
     /// The app did not answer in time.
@@ -163,6 +165,9 @@ impl Refusal {
             Self::UpstreamUntrusted => {
                 row(502, "upstream_untrusted", "The service behind could not prove who it is.")
             }
+            Self::CircuitOpen => {
+                row(503, "circuit_open", "The service behind fails, and is left alone for a while.")
+            }
             Self::BadUpstream => row(502, "bad_upstream", "The service behind gave an invalid answer."),
             Self::UpstreamTimeout => {
                 row(504, "upstream_timeout", "The service behind did not answer in time.")
@@ -212,6 +217,7 @@ impl Refusal {
             | Self::AuditUnavailable
             | Self::Unreachable
             | Self::UpstreamUntrusted
+            | Self::CircuitOpen
             | Self::BadUpstream
             | Self::UpstreamTimeout
             | Self::Unredactable

@@ -23,6 +23,8 @@ impl Counts for WorkerMetrics {
             if matches!(
                 code,
                 "unreachable"
+                    | "upstream_untrusted"
+                    | "circuit_open"
                     | "bad_upstream"
                     | "upstream_timeout"
                     | "unredactable"

@@ -38,7 +38,7 @@ pub enum What {
     HalfClose,
 }
 
-/// What befalls a connection once so many bytes have passed one way.
+/// What befalls a connection once so many bytes have passed one way, and another one is there.
 #[derive(Debug, Clone, Copy)]
 pub struct Fault {
     pub way: Way,
@@ -100,24 +100,29 @@ fn pass(pair: &Pair, way: Way, fault: Option<Fault>) -> std::io::Result<()> {
     let mut passed = 0;
     let mut piece = [0; 16 << 10];
     loop {
-        let left = fault.map_or(piece.len(), |fault| fault.after - passed);
-        if let Some(fault) = fault.filter(|_| left == 0) {
-            return befalls(pair, from, to, fault.what);
-        }
-        let most = left.min(piece.len());
-        let read = from.read(&mut piece[..most])?;
+        let read = from.read(&mut piece)?;
         if pair.resets.load(Ordering::SeqCst) {
             return Ok(());
         }
         if read == 0 {
             return to.shutdown(Shutdown::Write);
         }
-        to.write_all(&piece[..read])?;
+        let left = fault.map_or(read, |fault| fault.after.saturating_sub(passed));
+        let (now, rest) = piece[..read].split_at(left.min(read));
+        to.write_all(now)?;
+        if let Some(fault) = fault.filter(|_| !rest.is_empty()) {
+            return befalls(pair, (from, to), rest, fault.what);
+        }
         passed += read;
     }
 }
 
-fn befalls(pair: &Pair, mut from: &TcpStream, mut to: &TcpStream, what: What) -> std::io::Result<()> {
+fn befalls(
+    pair: &Pair,
+    (mut from, mut to): (&TcpStream, &TcpStream),
+    rest: &[u8],
+    what: What,
+) -> std::io::Result<()> {
     match what {
         What::Cut => {
             drop(from.shutdown(Shutdown::Both));
@@ -137,10 +142,15 @@ fn befalls(pair: &Pair, mut from: &TcpStream, mut to: &TcpStream, what: What) ->
         },
         What::HalfClose => to.shutdown(Shutdown::Write),
         What::Trickle(pause) => {
-            let mut byte = [0];
-            while from.read(&mut byte)? > 0 {
-                to.write_all(&byte)?;
-                std::thread::sleep(pause);
+            let mut rest = rest.to_vec();
+            while !rest.is_empty() {
+                for byte in rest.drain(..) {
+                    to.write_all(&[byte])?;
+                    std::thread::sleep(pause);
+                }
+                let mut piece = [0; 64];
+                let read = from.read(&mut piece)?;
+                rest.extend_from_slice(&piece[..read]);
             }
             to.shutdown(Shutdown::Write)
         }

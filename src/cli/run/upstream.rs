@@ -67,6 +67,10 @@ fn settings(config: &Config, way: &config::Way) -> UpstreamSettings {
         resolve: way.resolve,
         eject: Eject { failures: way.eject.failures, base: way.eject.base, most: way.eject.most },
         panic_percent: way.eject.panic_percent,
+        refuse: way.eject.refuse,
+        requests_max: way.requests_max,
+        retries: way.retries,
+        retry_idempotent: way.retry_idempotent,
         tls,
     }
 }

@@ -31,6 +31,15 @@ pub(in crate::config) struct Upstream {
     /// Most unused connections that one worker keeps, for each endpoint. Default: `256`.
     #[schemars(range(min = 0, max = 65536))]
     pub(in crate::config) idle_max: Option<u64>,
+    /// Most requests that one endpoint has to answer for one worker. Default: `4096`.
+    #[schemars(range(min = 1, max = 65536))]
+    pub(in crate::config) requests_max: Option<u64>,
+    /// How often a request that was certainly not sent is sent to another endpoint. Default: `1`.
+    #[schemars(range(min = 0, max = 10))]
+    pub(in crate::config) retries: Option<u64>,
+    /// Is a request without a body sent again too whose connection broke before a byte of the answer, if its method is idempotent? The app
+    /// may see it twice. Default: `false`.
+    pub(in crate::config) retry_idempotent: Option<bool>,
     /// How often the addresses of a host's name are looked up again. Default: `10s`.
     pub(in crate::config) resolve: Option<String>,
     /// When an endpoint that fails is left alone for a while.
@@ -54,6 +63,8 @@ pub(in crate::config) struct Eject {
     /// Where fewer than this share of the endpoints would be left, in percent, all are used. Default: `50`.
     #[schemars(range(min = 0, max = 100))]
     pub(in crate::config) panic_percent: Option<u64>,
+    /// Are requests refused where none is left, in place of using all? One at a time tries whether it answers again. Default: `false`.
+    pub(in crate::config) refuse: Option<bool>,
 }
 
 /// TLS to the app. Its certificate and the name in it are always verified.

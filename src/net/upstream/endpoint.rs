@@ -24,9 +24,9 @@ use super::answer::Lease;
 use super::fleet::Address;
 use super::fleet::Known;
 use super::fleet::Spot;
-use super::link;
 use super::link::Link;
 use super::link::Made;
+use super::link::Missed;
 use super::link::Request;
 use super::sips::Sips;
 use super::stream::Plain;
@@ -70,27 +70,34 @@ impl Drop for Open {
 
 /// A request at an endpoint, from when it was chosen to the end of the answer.
 #[derive(Debug)]
-pub(super) struct Turn(Rc<Endpoint>);
+pub(super) struct Turn {
+    endpoint: Rc<Endpoint>,
+    /// Is it the one by which the endpoint is tried?
+    tries: bool,
+}
 
 impl Turn {
-    pub(super) fn at(endpoint: &Rc<Endpoint>) -> Self {
+    pub(super) fn at(endpoint: &Rc<Endpoint>, tries: bool) -> Self {
         endpoint.busy.set(endpoint.busy.get().saturating_add(1));
-        Self(Rc::clone(endpoint))
+        Self { endpoint: Rc::clone(endpoint), tries }
     }
 
     pub(super) fn endpoint(&self) -> &Endpoint {
-        &self.0
+        &self.endpoint
     }
 
     /// The endpoint, for when this turn is over.
     pub(super) fn shared(&self) -> Rc<Endpoint> {
-        Rc::clone(&self.0)
+        Rc::clone(&self.endpoint)
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.0.busy.set(self.0.busy.get().saturating_sub(1));
+        self.endpoint.busy.set(self.endpoint.busy.get().saturating_sub(1));
+        if self.tries {
+            self.endpoint.spot.health.untried();
+        }
     }
 }
 
@@ -255,7 +262,7 @@ impl Endpoint {
     }
 
     /// Sends a request, and gives the head of its answer.
-    pub(super) async fn send(turn: Turn, request: Box<Request>) -> Result<http::Response<Answer>, Failure> {
+    pub(super) async fn send(turn: Turn, request: Box<Request>) -> Result<http::Response<Answer>, Missed> {
         let endpoint = turn.endpoint();
         let mut request = request;
         let mut fresh = false;
@@ -264,27 +271,27 @@ impl Endpoint {
                 Some(link) if !fresh => link,
                 Some(_) | None => {
                     fresh = true;
-                    endpoint.connect().await?
+                    match endpoint.connect().await {
+                        Ok(link) => link,
+                        Err(failure) => return Err(Missed::before(failure, request)),
+                    }
                 }
             };
             if !link.ready().await {
                 if fresh {
-                    return Err(Failure::Unreachable);
+                    return Err(Missed::before(Failure::Unreachable, request));
                 }
                 continue;
             }
-            match link.send(*request).await {
+            match link.send(request).await {
                 Ok(response) => {
                     let vigil = Vigil::new(&endpoint.clock, endpoint.known.settings.body_idle);
                     let lease = Lease::new(link, turn);
                     return Ok(response.map(|body| Answer::begun(body, lease, vigil)));
                 }
-                Err(mut error) => match error.take_message() {
-                    // The request came back: the app closed its idle connection, and has not seen it.
-                    Some(unsent) if !fresh => *request = unsent,
-                    Some(_) => return Err(Failure::Unreachable),
-                    None => return Err(link::failure(error.error())),
-                },
+                // The request came back: the app closed its idle connection, and has not seen it.
+                Err(Missed { unsent: Some(unsent), .. }) if !fresh => request = unsent,
+                Err(missed) => return Err(missed),
             }
         }
     }

@@ -4,7 +4,7 @@
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU8;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
@@ -26,26 +26,58 @@ pub struct Eject {
 pub(super) struct Health {
     /// In a row, until now.
     failures: AtomicU32,
-    ejected: AtomicBool,
+    state: AtomicU8,
     ejections: AtomicU64,
     since: Mutex<Since>,
 }
 
 #[derive(Debug, Default)]
 struct Since {
-    /// How often in a row it was ejected, and failed again at once.
+    /// How often in a row it was left alone, and failed again at once.
     times: u32,
     /// Until then, in milliseconds.
     until: u64,
 }
 
+/// In use.
+const UP: u8 = 0;
+/// Left alone.
+const ALONE: u8 = 1;
+/// Its time is over: one request may try it.
+const DUE: u8 = 2;
+/// One request tries it.
+const TRIED: u8 = 3;
+
 impl Health {
-    /// Is it in use?
-    pub(super) fn is_up(&self) -> bool {
-        !self.ejected.load(Ordering::Relaxed)
+    fn state(&self) -> u8 {
+        self.state.load(Ordering::Relaxed)
     }
 
-    /// How often it was ejected.
+    fn moves(&self, from: u8, to: u8) -> bool {
+        self.state.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// Is it in use?
+    pub(super) fn is_up(&self) -> bool {
+        self.state() == UP
+    }
+
+    /// May one request try whether it answers again?
+    pub(super) fn is_due(&self) -> bool {
+        self.state() == DUE
+    }
+
+    /// Lets the first who asks try it; whoever it is tells how that ended, or that it did not.
+    pub(super) fn tries(&self) -> bool {
+        self.is_due() && self.moves(DUE, TRIED)
+    }
+
+    /// Who was to try it has left without knowing.
+    pub(super) fn untried(&self) {
+        self.moves(TRIED, DUE);
+    }
+
+    /// How often it was left alone.
     pub(super) fn ejections(&self) -> u64 {
         self.ejections.load(Ordering::Relaxed)
     }
@@ -56,9 +88,10 @@ impl Health {
             return;
         }
         let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
-        self.failures.store(0, Ordering::Relaxed);
-        // An answer to what it was asked before it failed says nothing of now.
-        if !self.ejected.load(Ordering::Relaxed) {
+        // While it is left alone, an answer to what it was asked before says nothing of now.
+        if self.state() != ALONE {
+            self.failures.store(0, Ordering::Relaxed);
+            self.state.store(UP, Ordering::Relaxed);
             since.times = 0;
         }
     }
@@ -68,27 +101,25 @@ impl Health {
         let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
         let failures = self.failures.load(Ordering::Relaxed).saturating_add(1);
         self.failures.store(failures, Ordering::Relaxed);
-        if eject.failures == 0 || failures < eject.failures || self.ejected.load(Ordering::Relaxed) {
+        if eject.failures == 0 || failures < eject.failures || self.state() == ALONE {
             return false;
         }
         let base = u64::try_from(eject.base.as_millis()).unwrap_or(u64::MAX);
         let most = u64::try_from(eject.most.as_millis()).unwrap_or(u64::MAX);
         let time = base.saturating_mul(1_u64.checked_shl(since.times).unwrap_or(u64::MAX)).min(most);
         *since = Since { times: since.times.saturating_add(1), until: now_ms.saturating_add(time) };
-        self.ejected.store(true, Ordering::Relaxed);
+        self.state.store(ALONE, Ordering::Relaxed);
         self.ejections.fetch_add(1, Ordering::Relaxed);
         true
     }
 
-    /// Lets it be tried again once its time is over. The next failure ejects it again, for longer; an answer makes all good.
-    pub(super) fn tick(&self, eject: &Eject, now_ms: u64) {
-        if self.is_up() {
-            return;
-        }
-        let since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
-        if now_ms >= since.until {
-            self.failures.store(eject.failures.saturating_sub(1), Ordering::Relaxed);
-            self.ejected.store(false, Ordering::Relaxed);
+    /// Lets one request try it once its time is over. If that fails too it is left alone for longer; an answer makes all good.
+    pub(super) fn tick(&self, now_ms: u64) {
+        if self.state() == ALONE {
+            let since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
+            if now_ms >= since.until {
+                self.moves(ALONE, DUE);
+            }
         }
     }
 }
@@ -123,21 +154,35 @@ mod tests {
         let (health, mut now) = (Health::default(), 0);
         fails(&health, 3, now);
         for time in [100, 200, 350, 350] {
-            health.tick(&EJECT, now + time - 1);
-            assert!(!health.is_up(), "{time}");
+            health.tick(now + time - 1);
+            assert!(!health.tries(), "{time}");
             now += time;
-            health.tick(&EJECT, now);
-            assert!(health.is_up(), "{time}");
+            health.tick(now);
+            assert!(!health.is_up() && health.tries(), "{time}");
             fails(&health, 1, now);
-            assert!(!health.is_up(), "one failure is enough after {time}");
+            assert!(!health.is_up() && !health.is_due(), "one failure is enough after {time}");
         }
-        health.tick(&EJECT, now + 350);
+        health.tick(now + 350);
+        assert!(health.tries());
         health.answered();
         fails(&health, 2, now);
         assert!(health.is_up(), "it is new again");
         fails(&health, 1, now);
-        health.tick(&EJECT, now + 100);
-        assert!(health.is_up(), "and its time begins small");
+        health.tick(now + 100);
+        assert!(health.is_due(), "and its time begins small");
+    }
+
+    #[test]
+    fn one_request_tries_it_and_another_one_where_that_leaves() {
+        let health = Health::default();
+        fails(&health, 3, 0);
+        health.tick(100);
+        assert!(health.tries() && !health.tries() && !health.tries());
+        health.untried();
+        assert!(health.tries() && !health.tries());
+        health.answered();
+        health.untried();
+        assert!(health.is_up() && !health.tries());
     }
 
     #[test]
@@ -145,8 +190,8 @@ mod tests {
         let health = Health::default();
         fails(&health, 3, 0);
         health.answered();
-        health.tick(&EJECT, 99);
-        assert!(!health.is_up());
+        health.tick(99);
+        assert!(!health.is_up() && !health.is_due());
     }
 
     #[test]

@@ -3,10 +3,11 @@
 //! Only this file names hyper's client, and it takes nothing but an [`Outbound`], which only a permit can make.
 //! Never: carries a second request before the answer to the first has been read whole.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
+use std::rc::Rc;
 
 use hyper::body::Incoming;
-use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::task::AbortHandle;
@@ -22,8 +23,28 @@ use super::stream::Stream;
 /// A permitted request.
 pub(super) type Request = http::Request<Outbound<Incoming>>;
 
-/// A request that came back with why it was not answered, if it was certainly not sent.
-type Unsent = TrySendError<Request>;
+/// A request that was not answered.
+#[derive(Debug)]
+pub(super) struct Missed {
+    pub(super) failure: Failure,
+    /// It came back: not a byte of it was sent.
+    pub(super) unsent: Option<Box<Request>>,
+    /// Not a byte of an answer came either.
+    pub(super) unheard: bool,
+}
+
+impl From<Failure> for Missed {
+    fn from(failure: Failure) -> Self {
+        Self { failure, unsent: None, unheard: false }
+    }
+}
+
+impl Missed {
+    /// A request for which there is no connection.
+    pub(super) fn before(failure: Failure, request: Box<Request>) -> Self {
+        Self { failure, unsent: Some(request), unheard: true }
+    }
+}
 
 /// What a connection was made by: it is used as long as that stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,11 +61,13 @@ pub(super) struct Link {
     sender: http1::SendRequest<Outbound<Incoming>>,
     task: AbortHandle,
     pub(super) made: Made,
+    heard: Rc<Cell<u32>>,
 }
 
 impl Link {
     /// Begins to speak on a connection.
     pub(super) async fn begin(stream: Sips<Stream>, open: Open, made: Made) -> Result<Self, Failure> {
+        let heard = stream.heard();
         let handshake = builder().handshake(TokioIo::new(stream)).await;
         let (sender, connection) = handshake.map_err(|_| Failure::Unreachable)?;
         let task = tokio::task::spawn_local(async move {
@@ -52,7 +75,7 @@ impl Link {
             drop(connection.await);
             drop(open);
         });
-        Ok(Self { sender, task: task.abort_handle(), made })
+        Ok(Self { sender, task: task.abort_handle(), made, heard })
     }
 
     /// Can it take a request at once?
@@ -69,8 +92,17 @@ impl Link {
         self.sender.ready().await.is_ok()
     }
 
-    pub(super) async fn send(&mut self, request: Request) -> Result<http::Response<Incoming>, Unsent> {
-        self.sender.try_send_request(request).await
+    pub(super) async fn send(&mut self, request: Box<Request>) -> Result<http::Response<Incoming>, Missed> {
+        let heard = self.heard.get();
+        match self.sender.try_send_request(*request).await {
+            Ok(response) => Ok(response),
+            Err(mut error) => {
+                let unsent = error.take_message();
+                let failure = if unsent.is_some() { Failure::Unreachable } else { failure(error.error()) };
+                let unheard = self.heard.get() == heard && failure == Failure::Unreachable;
+                Err(Missed { failure, unsent: unsent.map(Box::new), unheard })
+            }
+        }
     }
 
     /// Closes the connection at once, with whatever of the request's body has not been sent.

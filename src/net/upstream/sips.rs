@@ -3,6 +3,7 @@
 //!
 //! Never: changes what is read or written.
 
+use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -28,18 +29,35 @@ pub(super) struct Sips<S> {
     /// So many bytes have been read in this tick.
     tick: u32,
     read: usize,
+    /// So many reads brought something.
+    heard: Rc<Cell<u32>>,
 }
 
 impl<S: AsyncRead> Sips<S> {
     pub(super) fn new(stream: S, clock: &Rc<Vigils>) -> Self {
         let (stream, clock) = (stream.take(0), Rc::clone(clock));
-        Self { stream, tick: clock.now(), clock, sip: limits::UPSTREAM_READ_BYTES, read: 0 }
+        Self {
+            stream,
+            tick: clock.now(),
+            clock,
+            sip: limits::UPSTREAM_READ_BYTES,
+            read: 0,
+            heard: Rc::default(),
+        }
     }
 }
 
 impl<S> Sips<S> {
+    /// How many reads brought something, kept up to date.
+    pub(super) fn heard(&self) -> Rc<Cell<u32>> {
+        Rc::clone(&self.heard)
+    }
+
     /// So many bytes have been read.
     fn took(&mut self, bytes: usize) {
+        if bytes > 0 {
+            self.heard.set(self.heard.get().wrapping_add(1));
+        }
         self.read = self.read.saturating_add(bytes);
         if self.read > limits::UPSTREAM_FAST_BYTES {
             // Twice as much as before fills hyper's buffer, which grows then.

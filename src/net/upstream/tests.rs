@@ -22,6 +22,10 @@ pub(super) fn settings(endpoints: Vec<Address>) -> UpstreamSettings {
         resolve: Duration::from_millis(1),
         eject: Eject { failures: 5, base: Duration::from_secs(5), most: Duration::from_secs(5) },
         panic_percent: 50,
+        refuse: false,
+        requests_max: 8,
+        retries: 1,
+        retry_idempotent: false,
         tls: None,
     }
 }

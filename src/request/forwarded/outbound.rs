@@ -146,7 +146,8 @@ impl Read {
 /// A client's body on its way to the app: redacted, bounded, counted, without its trailers.
 #[derive(Debug)]
 pub struct Outbound<B> {
-    pub(super) body: B,
+    /// `None` where there is nothing to come.
+    pub(super) body: Option<B>,
     /// All of it, where it was held whole: then nothing else is sent.
     pub(super) whole: Option<Box<Redacted>>,
     pub(super) redactor: Option<Redactor>,
@@ -164,6 +165,23 @@ impl<B> Outbound<B> {
     #[must_use]
     pub const fn shard(&self) -> Shard {
         self.shard
+    }
+
+    /// The same once more, by the same permit, where it is a body without a byte.
+    #[must_use]
+    pub fn again(&self) -> Option<Self> {
+        let is_empty = self.ended && self.whole.is_none() && self.sent.bytes() == 0;
+        is_empty.then(|| Self {
+            body: None,
+            whole: None,
+            redactor: None,
+            ended: true,
+            sent: self.sent.clone(),
+            bytes_max: self.bytes_max,
+            given: 0,
+            length: None,
+            shard: self.shard,
+        })
     }
 }
 
@@ -219,7 +237,8 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Outbound<B> {
                 self.ended = true;
                 return Poll::Ready(Some(Ok(Frame::data(*whole))));
             }
-            let data = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+            let Some(body) = &mut self.body else { return self.finish() };
+            let data = match ready!(Pin::new(body).poll_frame(cx)) {
                 None => return self.finish(),
                 Some(Err(_)) => return self.flawed(Flawed::Broken),
                 // Trailers could add what the head was refused for; none is forwarded.
