@@ -24,6 +24,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 
+use crate::door::Standing;
 use crate::problem::Problem;
 use crate::reload::Fetched;
 use crate::reload::Reloader;
@@ -50,6 +51,8 @@ pub struct Admin {
     pub upstream: Box<dyn Fn() -> Vec<(bool, String)> + Send + Sync>,
     /// What was learned from bodies, as JSON; nothing where nothing is.
     pub learned: Box<dyn Fn() -> Option<String> + Send + Sync>,
+    /// How the certificates of the listeners stand; nothing where there are none.
+    pub certificates: Box<dyn Fn() -> Option<Standing> + Send + Sync>,
     /// Counts that only a look makes: connections open now.
     pub refresh: Box<dyn Fn() + Send + Sync>,
 }
@@ -172,6 +175,14 @@ impl Admin {
                 text.push_str("[!] the last edit was refused; the last good snapshot stays\n");
                 tell(&refused.problems, &mut text);
             }
+        }
+        if let Some(standing) = (self.certificates)() {
+            text.push_str(if standing.refused.is_empty() {
+                "[+] certificates are what is in use\n"
+            } else {
+                "[!] the last certificates were refused; the last good ones stay\n"
+            });
+            tell(&standing.refused, &mut text);
         }
         for one in self.live.beside().iter().flat_map(|beside| &beside.all) {
             let what = match one.origin {

@@ -3,7 +3,6 @@
 //! Two types: `Raw` is what is written, [`Config`] cannot be wrong and is the only one that travels.
 //! Never: opens a file, reads the environment (the caller says what a variable holds), or stops at the first problem.
 
-use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,12 +24,14 @@ mod expand;
 mod issuers;
 mod keys;
 mod learning;
+mod listen;
 mod quota;
 mod raw;
 mod records;
 mod redaction;
 mod shadow;
 mod ship;
+mod spiffe;
 mod timeouts;
 mod tree;
 mod units;
@@ -40,6 +41,9 @@ mod walk;
 pub use keys::FetchedKeys;
 pub use keys::KeyPlace;
 pub use learning::Learning;
+pub use listen::Inbound;
+pub use listen::InboundTls;
+pub use listen::Listen;
 pub use quota::Callers;
 pub use raw::Format;
 pub use raw::Level;
@@ -85,17 +89,6 @@ pub struct Config {
     pub shadow: Shadow,
     /// Which bodies are learned from.
     pub learning: Learning,
-}
-
-/// Where Palisade listens.
-#[derive(Debug, Clone)]
-pub struct Listen {
-    /// Addresses of the data listener; at least one.
-    pub data: Vec<SocketAddr>,
-    /// Address of the admin listener.
-    pub admin: SocketAddr,
-    /// Is HTTP/2 with prior knowledge accepted without TLS?
-    pub h2c: bool,
 }
 
 /// How large and how many things may be.

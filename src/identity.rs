@@ -11,10 +11,14 @@ mod json;
 mod jwk;
 mod jws;
 mod keyring;
+mod leaf;
 mod remembered;
+mod spiffe;
 #[cfg(test)]
 mod tests;
 mod wanted;
+mod workloads;
+mod xfcc;
 
 use std::fmt;
 use std::sync::Arc;
@@ -34,8 +38,21 @@ pub use keyring::ClaimNames;
 pub use keyring::Issuer;
 pub use keyring::Keyring;
 pub use keyring::KindRule;
+pub use leaf::Leaf;
+pub use leaf::Usage;
 pub use remembered::Remembered;
+pub use spiffe::NoSvid;
+pub use spiffe::NotAnId;
+pub use spiffe::SpiffeId;
+pub use spiffe::Svid;
+pub use spiffe::is_trust_domain;
 pub use wanted::Wanted;
+pub use workloads::BadPattern;
+pub use workloads::Pattern;
+pub use workloads::Workload;
+pub use workloads::Workloads;
+pub use xfcc::Shown;
+pub use xfcc::nearest;
 
 /// What kind of principal calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -70,15 +87,21 @@ pub enum Auth {
         /// The part of the key before its dot; it is no secret.
         id: Box<str>,
     },
+    /// By the certificate of a workload (SPIFFE X.509-SVID).
+    Spiffe {
+        /// Who vouches for it.
+        trust_domain: Box<str>,
+    },
 }
 
 impl Auth {
-    /// The name that policies and records use: `jwt` or `api_key`.
+    /// The name that policies and records use: `jwt`, `api_key` or `spiffe`.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Jwt { .. } => "jwt",
             Self::ApiKey { .. } => "api_key",
+            Self::Spiffe { .. } => "spiffe",
         }
     }
 }
@@ -274,6 +297,8 @@ rejections! {
     UnknownApiKey = "api_key_unknown",
     /// The secret is not that of the API key.
     WrongSecret = "api_key_secret_wrong",
+    /// No rule says whom this workload speaks for.
+    UnknownWorkload = "workload_unknown",
 }
 
 impl fmt::Display for Rejected {

@@ -23,6 +23,7 @@
 //! | [`cases`] | test files beside the policies: read, and held against the answers |
 //! | [`compare`] | two snapshots side by side: their policies' text, and their effect on many requests |
 //! | [`file`] | a file of this machine, read whole within a bound |
+//! | [`door`] | what a connection shows before it brings requests: TLS, the PROXY protocol |
 //! | [`remote`] | where bundles are published: a web server, an S3-compatible store, an OCI registry |
 //! | [`evidence`] | is a log what its signed heads say: verification, proofs, witnesses |
 //! | [`archive`] | the log as Parquet, a folder a book and month (feature `audit`) |
@@ -77,6 +78,7 @@ pub mod compare;
 
 pub mod lsp;
 
+pub mod door;
 pub mod file;
 pub mod remote;
 

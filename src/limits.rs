@@ -3,6 +3,7 @@
 //! Bounds that an operator may move are the defaults of the config's `limits` section; the others are fixed.
 
 mod archive;
+mod door;
 mod evidence;
 mod graphql;
 mod identity;
@@ -14,6 +15,7 @@ mod sockets;
 mod upstream;
 
 pub use archive::*;
+pub use door::*;
 pub use evidence::*;
 pub use graphql::*;
 pub use identity::*;

@@ -4,7 +4,11 @@
 //! Never: decides anything. It carries requests to [`request::run`] and its answers back.
 
 mod connection;
+mod entrance;
 mod lent;
+mod line;
+mod listener;
+mod stream;
 mod tunnel;
 mod upstream;
 mod vigil;
@@ -13,20 +17,23 @@ mod wire;
 use std::cell::Cell;
 use std::cell::RefCell;
 use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::rc::Weak;
 use std::sync::Arc;
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
-use tokio::net::TcpSocket;
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 
+pub use entrance::Door;
+pub use entrance::TurnedAway;
+pub use listener::Bound;
+pub use listener::Listener;
+pub use listener::listen;
+pub use listener::listen_unix;
 pub use upstream::Address;
 pub use upstream::Answer;
 pub use upstream::Eject;
@@ -43,11 +50,13 @@ use crate::limits;
 use crate::request;
 use crate::request::GuardBounds;
 use crate::request::Worker;
+use entrance::Accepted;
+use line::Line;
+use line::Patience;
+use listener::Listening;
 use tunnel::Now;
 use tunnel::Watched;
 use vigil::ticks;
-use wire::Line;
-use wire::Patience;
 
 /// What the listeners and connections need to know.
 #[derive(Debug, Clone)]
@@ -64,6 +73,10 @@ pub struct NetSettings {
     pub head_timeout: Duration,
     /// Between requests.
     pub keep_alive: Duration,
+    /// For a connection in all; zero: no bound; `None`: as for its kind.
+    pub connection_age: Option<Duration>,
+    /// What connections have to show.
+    pub door: Door,
     /// Without a byte of a body, either way.
     pub body_idle: Duration,
     /// For one request; zero means no bound.
@@ -76,11 +89,18 @@ pub struct NetSettings {
     pub websocket_total: Duration,
 }
 
+impl NetSettings {
+    /// How long a connection is used. What was believed of a certificate must not count for ever.
+    fn age(&self, is_certified: bool) -> Option<Duration> {
+        match self.connection_age {
+            Some(age) => (!age.is_zero()).then_some(age),
+            None => is_certified.then_some(Duration::from_secs(limits::CERTIFIED_CONNECTION_SECONDS)),
+        }
+    }
+}
+
 /// How often connections are looked over.
 const TICK: Duration = Duration::from_millis(250);
-
-/// How many connections may wait in the kernel for a worker.
-const BACKLOG: u32 = 1_024;
 
 /// The clocks of the machine, for one worker.
 #[derive(Debug)]
@@ -123,33 +143,11 @@ impl request::Clock for MachineClock {
     }
 }
 
-/// Opens one listening socket for each worker, all on the same port; port 0 picks one for all.
-///
-/// # Errors
-/// The address cannot be listened on.
-pub fn listen(address: SocketAddr, workers: usize) -> io::Result<Vec<std::net::TcpListener>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-    let mut address = address;
-    let mut listeners = Vec::with_capacity(workers);
-    runtime.block_on(async {
-        for _ in 0..workers {
-            let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-            socket.set_reuseaddr(true)?;
-            socket.set_reuseport(true)?;
-            socket.bind(address)?;
-            let listener = socket.listen(BACKLOG)?;
-            address = listener.local_addr()?;
-            listeners.push(listener.into_std()?);
-        }
-        Ok::<_, io::Error>(())
-    })?;
-    Ok(listeners)
-}
-
 /// What all workers of a process count together. Touched once per connection, never per request.
 #[derive(Debug, Default)]
 pub struct Census {
     open: AtomicUsize,
+    turned_away: [AtomicU64; TurnedAway::ALL.len()],
 }
 
 impl Census {
@@ -157,6 +155,19 @@ impl Census {
     #[must_use]
     pub fn open(&self) -> usize {
         self.open.load(Ordering::Relaxed)
+    }
+
+    /// How many connections brought no request, for each reason.
+    pub fn turned_away(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let counts = self.turned_away.iter().map(|count| count.load(Ordering::Relaxed));
+        TurnedAway::ALL.into_iter().map(TurnedAway::as_str).zip(counts)
+    }
+
+    fn turn_away(&self, why: TurnedAway) {
+        if let Some((_, count)) = TurnedAway::ALL.iter().zip(&self.turned_away).find(|(one, _)| **one == why)
+        {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -209,7 +220,7 @@ impl Station {
             Some(line) => {
                 if let Some(phase) = line.expire(now, &patience) {
                     tracing::debug!(phase, "connection outstayed");
-                } else if self.draining.get() {
+                } else if self.draining.get() || line.is_old(now) {
                     line.nudge();
                 }
                 true
@@ -251,7 +262,7 @@ impl Station {
 /// # Errors
 /// The runtime or the listener cannot be set up.
 pub fn serve(
-    listeners: Vec<std::net::TcpListener>,
+    listeners: Vec<Listener>,
     settings: NetSettings,
     census: Arc<Census>,
     stop: watch::Receiver<bool>,
@@ -260,7 +271,8 @@ pub fn serve(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let tasks = tokio::task::LocalSet::new();
     tasks.block_on(&runtime, async move {
-        let listeners = listeners.into_iter().map(TcpListener::from_std).collect::<io::Result<Vec<_>>>()?;
+        let entered = |listener: Listener| Ok((listener.is_tls, Listening::new(listener)?));
+        let listeners = listeners.into_iter().map(entered).collect::<io::Result<Vec<_>>>()?;
         let (worker, every_tick) = make_worker();
         let station = Rc::new(Station {
             worker: Rc::new(worker),
@@ -275,7 +287,9 @@ pub fn serve(
         let sweeping = tokio::task::spawn_local(sweep(Rc::clone(&station)));
         let accepting: Vec<_> = listeners
             .into_iter()
-            .map(|listener| tokio::task::spawn_local(accept(listener, Rc::clone(&station), stop.clone())))
+            .map(|(is_tls, listener)| {
+                tokio::task::spawn_local(accept(listener, is_tls, Rc::clone(&station), stop.clone()))
+            })
             .collect();
         for task in accepting {
             // It ends by being told to, or by a panic, and then the others go on.
@@ -304,11 +318,11 @@ async fn sweep(station: Rc<Station>) {
     }
 }
 
-async fn accept(listener: TcpListener, station: Rc<Station>, mut stop: watch::Receiver<bool>) {
+async fn accept(listener: Listening, is_tls: bool, station: Rc<Station>, mut stop: watch::Receiver<bool>) {
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => connection(stream, peer, &station),
+                Ok((stream, ip)) => connection(Accepted { stream, ip, is_tls }, &station),
                 Err(error) => refused(&error).await,
             },
             _ = stop.wait_for(|stop| *stop) => break,
@@ -316,8 +330,8 @@ async fn accept(listener: TcpListener, station: Rc<Station>, mut stop: watch::Re
     }
     station.draining.set(true);
     // What the kernel has accepted already would be reset otherwise.
-    while let Ok(Ok((stream, peer))) = tokio::time::timeout(Duration::ZERO, listener.accept()).await {
-        connection(stream, peer, &station);
+    while let Ok(Ok((stream, ip))) = tokio::time::timeout(Duration::ZERO, listener.accept()).await {
+        connection(Accepted { stream, ip, is_tls }, &station);
     }
 }
 
@@ -329,25 +343,16 @@ async fn refused(error: &io::Error) {
     }
 }
 
-fn connection(stream: TcpStream, peer: SocketAddr, station: &Rc<Station>) {
+fn connection(accepted: Accepted, station: &Rc<Station>) {
     // Over the limit the connection closes at once: whoever waits for an answer should try elsewhere.
-    let Some(counted) = Counted::enter(&station.census, station.settings.connections_max) else { return };
-    drop(stream.set_nodelay(true));
-    bound_unsent(&stream);
+    let Some(counted) = Counted::enter(&station.census, station.settings.connections_max) else {
+        return station.census.turn_away(TurnedAway::TooMany);
+    };
     let station = Rc::clone(station);
     tokio::task::spawn_local(async move {
-        connection::serve(stream, peer, &station).await;
+        connection::serve(accepted, &station).await;
         drop(counted);
     });
-}
-
-/// What a client does not take waits with the app, and neither here nor in the kernel. A socket that refuses the option still
-/// works.
-fn bound_unsent(stream: &TcpStream) {
-    #[cfg(target_os = "linux")]
-    drop(socket2::SockRef::from(stream).set_tcp_notsent_lowat(limits::UNSENT_BYTES_MAX));
-    #[cfg(not(target_os = "linux"))]
-    drop(stream.nodelay());
 }
 
 /// Waits for what is in flight, at most for the drain time.
@@ -359,27 +364,5 @@ async fn drain(station: &Rc<Station>) {
             break;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-#[cfg(all(test, target_os = "linux"))]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn the_kernel_keeps_little_of_what_a_client_does_not_take() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (stream, _) = listener.accept().await.unwrap();
-        let socket = socket2::SockRef::from(&stream);
-        assert_ne!(socket.tcp_notsent_lowat().unwrap(), limits::UNSENT_BYTES_MAX);
-        bound_unsent(&stream);
-        assert_eq!(socket.tcp_notsent_lowat().unwrap(), limits::UNSENT_BYTES_MAX);
-        // All that fits goes out at once, and no more.
-        let mut sent = 0;
-        while let Ok(bytes) = stream.try_write(&[0; 8 << 10]) {
-            sent += bytes;
-            assert!(sent < 4 << 20, "{sent}");
-        }
     }
 }

@@ -12,10 +12,12 @@ mod ending;
 mod forwarded;
 mod guard;
 mod handshake;
+mod hop;
 mod identified;
 mod inbound;
 mod known;
 mod moment;
+mod peers;
 mod plans;
 pub mod question;
 mod received;
@@ -30,7 +32,6 @@ mod watched;
 
 use std::cell::Cell;
 use std::cell::RefCell;
-use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -62,6 +63,8 @@ pub use inbound::Inbound;
 pub use inbound::Whole;
 pub use known::Known;
 pub use known::Refused;
+pub use peers::Peer;
+pub use peers::Peers;
 pub use received::Head;
 pub use received::Received;
 pub use refusal::Refusal;
@@ -86,6 +89,7 @@ pub use watched::Watch;
 use crate::audit::Journal;
 use crate::audit::trace::Trace;
 use crate::identity::Remembered;
+use crate::identity::Svid;
 use crate::ids::DecisionId;
 use crate::model::RouteIx;
 use crate::policy::Memory;
@@ -97,7 +101,7 @@ use crate::snapshot::Live;
 pub use crate::snapshot::Shard;
 use crate::snapshot::Snapshot;
 
-/// The bounds of a request's head and body.
+/// The bounds of a request.
 #[derive(Debug, Clone)]
 pub struct Bounds {
     /// Most header lines.
@@ -115,6 +119,8 @@ pub struct Bounds {
 pub struct Settings {
     /// Bounds of heads and bodies.
     pub bounds: Bounds,
+    /// Who may say for whom it connects.
+    pub trusted_peers: Arc<Peers>,
     /// The header that carries an API key.
     pub api_key_header: HeaderName,
     /// The header in which a caller states its purpose.
@@ -141,9 +147,13 @@ pub struct Moment {
     /// The worker's clock when the request arrived, microseconds.
     pub started_us: u64,
     /// The other end of the connection.
-    pub peer: Option<IpAddr>,
+    pub peer: Option<std::net::IpAddr>,
     /// The same as a header value.
     pub peer_line: Option<HeaderValue>,
+    /// Did the client speak TLS?
+    pub is_tls: bool,
+    /// The workload that the connection is of.
+    pub workload: Option<Arc<Svid>>,
     /// The trace that it is part of.
     pub trace: Trace,
     /// The same as the app is told it.
@@ -321,19 +331,12 @@ impl<O> Worker<O> {
             started_us: now / 1_000,
             peer: peer.ip,
             peer_line: peer.text.clone(),
+            is_tls: peer.is_tls,
+            workload: peer.workload.clone(),
             trace,
             traceparent,
         }
     }
-}
-
-/// The other end of a connection.
-#[derive(Debug, Clone)]
-pub struct Peer {
-    /// Its address.
-    pub ip: Option<IpAddr>,
-    /// The same as a header value, made once per connection.
-    pub text: Option<HeaderValue>,
 }
 
 /// What a connection is given for one request: an answer, and the WebSocket that it opens, if it does.
@@ -356,6 +359,8 @@ pub async fn run<O: Origin>(
 ) -> Reply<O> {
     // Once: a request never sees two generations.
     let snapshot = worker.live.current();
+    let (told, flaw) = peer.told(&request, flaw, &worker.settings.trusted_peers);
+    let peer = told.as_ref().unwrap_or(peer);
     let moment = worker.moment(peer, request.headers());
     let is_call = released::grpc::is_call(request.headers());
     let has_trailers = request.version() == http::Version::HTTP_2;

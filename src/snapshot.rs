@@ -10,6 +10,7 @@ use http::HeaderName;
 
 use crate::identity::Issuer;
 use crate::identity::Keyring;
+use crate::identity::Workloads;
 use crate::ids::Digest;
 use crate::model::Model;
 use crate::model::TenantIx;
@@ -177,6 +178,8 @@ pub enum UnknownRoute {
 pub struct Settings {
     /// The trusted issuers, each still without its keys' text.
     pub issuers: Vec<Issuer>,
+    /// Whom workloads speak for.
+    pub workloads: Workloads,
     /// Header that carries an API key.
     pub api_key_header: HeaderName,
     /// Header in which a caller says what the data is for.

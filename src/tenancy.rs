@@ -22,6 +22,8 @@ pub enum Source {
     Claim,
     /// The entry of an API key: the caller's tenant.
     ApiKey,
+    /// The rule for a workload: the caller's tenant.
+    Workload,
     /// The labels of the host before the configured suffix: whose data is meant.
     Host,
     /// A segment of the path: whose data is meant.
@@ -32,7 +34,8 @@ pub enum Source {
 
 impl Source {
     /// Every source.
-    pub const ALL: [Self; 5] = [Self::Claim, Self::ApiKey, Self::Host, Self::Path, Self::Header];
+    pub const ALL: [Self; 6] =
+        [Self::Claim, Self::ApiKey, Self::Workload, Self::Host, Self::Path, Self::Header];
 
     /// A stable name for the record.
     #[must_use]
@@ -40,6 +43,7 @@ impl Source {
         match self {
             Self::Claim => "claim",
             Self::ApiKey => "api_key",
+            Self::Workload => "workload",
             Self::Host => "host",
             Self::Path => "path",
             Self::Header => "header",
@@ -50,7 +54,7 @@ impl Source {
     #[must_use]
     pub const fn is_of_caller(self) -> bool {
         match self {
-            Self::Claim | Self::ApiKey => true,
+            Self::Claim | Self::ApiKey | Self::Workload => true,
             Self::Host | Self::Path | Self::Header => false,
         }
     }

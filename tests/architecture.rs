@@ -42,6 +42,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("lsp", &["ids", "limits", "problem", "redact", "model", "policy", "snapshot", "cases"]),
     ("file", &[]),
+    ("door", &["ids", "limits", "problem", "identity", "file", "background"]),
     ("remote", &["ids", "limits", "file"]),
     ("evidence", &["ids", "limits", "audit", "file", "remote"]),
     ("archive", &["ids", "limits", "audit", "file", "evidence"]),
@@ -50,7 +51,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "config",
         &[
             "ids", "limits", "problem", "redact", "model", "identity", "policy", "tenancy", "snapshot",
-            "request", "remote", "disk", "ship", "audit", "evidence",
+            "request", "remote", "disk", "ship", "audit", "evidence", "door",
         ],
     ),
     ("background", &["limits"]),
@@ -96,8 +97,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "background",
         ],
     ),
-    ("net", &["ids", "limits", "redact", "request", "file"]),
-    ("admin", &["ids", "limits", "problem", "policy", "config", "telemetry", "reload", "snapshot"]),
+    ("net", &["ids", "limits", "redact", "request", "file", "identity", "door"]),
+    ("admin", &["ids", "limits", "problem", "door", "policy", "config", "telemetry", "reload", "snapshot"]),
     (
         "cli",
         &[
@@ -128,6 +129,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "admin",
             "bundle",
             "file",
+            "door",
             "remote",
             "evidence",
         ],

@@ -220,7 +220,7 @@ fn every_key_of_the_config_has_its_row() {
 fn every_metric_has_its_row() {
     let code = read("src/telemetry/metrics.rs");
     let made = code.split("impl Metrics {").nth(1).unwrap().split("pub fn journal").next().unwrap();
-    let more = ["ship", "endpoints", "fetch", "quota"]
+    let more = ["ship", "endpoints", "fetch", "quota", "door"]
         .map(|part| read(&format!("src/telemetry/metrics/{part}.rs")))
         .concat();
     let made = made.to_owned() + &more;

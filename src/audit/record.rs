@@ -111,7 +111,7 @@ pub enum Answer<'a> {
 /// One source that named a tenant.
 #[derive(Debug, Clone, Copy)]
 pub struct TenantSource<'a> {
-    /// `claim`, `api_key`, `host`, `path`, `header`.
+    /// `claim`, `api_key`, `workload`, `host`, `path`, `header`.
     pub source: &'static str,
     /// The tenant it named.
     pub tenant: &'a str,
@@ -126,7 +126,7 @@ pub struct Principal<'a> {
     pub id: &'a str,
     /// The tenant it belongs to.
     pub tenant: Option<&'a TenantPath>,
-    /// `jwt` or `api_key`.
+    /// `jwt`, `api_key` or `spiffe`.
     pub auth_method: &'static str,
     /// The token's issuer, or the API key's id.
     pub issuer: Option<&'a str>,

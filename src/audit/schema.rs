@@ -155,7 +155,7 @@ pub enum Mode {
 /// One source that named a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TenantSourceLine {
-    /// `claim`, `api_key`, `host`, `path` or `header`.
+    /// `claim`, `api_key`, `workload`, `host`, `path` or `header`.
     pub source: String,
     /// The tenant it named.
     pub tenant: String,
@@ -171,7 +171,7 @@ pub struct PrincipalLine {
     /// The tenant it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
-    /// `jwt` or `api_key`.
+    /// `jwt`, `api_key` or `spiffe`.
     pub auth_method: String,
     /// The token's issuer, or the API key's id.
     #[serde(skip_serializing_if = "Option::is_none")]

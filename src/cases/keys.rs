@@ -44,7 +44,7 @@ const fn key(name: &'static str, form: Form, says: &'static str) -> Key {
 }
 
 pub(super) const KINDS: &[&str] = &["user", "service"];
-pub(super) const AUTHS: &[&str] = &["jwt", "api_key"];
+pub(super) const AUTHS: &[&str] = &["jwt", "api_key", "spiffe"];
 pub(super) const DECISIONS: &[&str] = &["allow", "deny"];
 pub(super) const STATUSES: &[&str] = &["active", "maintenance", "suspended", "quarantined"];
 pub(super) const ISOLATIONS: &[&str] = &["shared", "strict"];

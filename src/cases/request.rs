@@ -27,6 +27,8 @@ use super::read::File;
 
 /// The id of the API key of principals that say none.
 const API_KEY: &str = "test";
+/// And a certificate.
+const TRUST_DOMAIN: &str = "test";
 
 /// A request as it is written: whole only when it is over the file's defaults.
 #[derive(Debug, Clone, Default)]
@@ -101,9 +103,10 @@ pub(super) fn principal(file: &mut File, node: &Node, name: &str) -> Principal {
             file.missing(node.at, "a principal with a token needs an `issuer`");
             Auth::Jwt { issuer: "".into() }
         }
+        (Some("spiffe"), None) => Auth::Spiffe { trust_domain: TRUST_DOMAIN.into() },
         (Some(_), Some(_)) => {
             let at = node.get("issuer").map_or(node.at, |node| node.at);
-            file.reader.error("contradiction", at, "a principal with an API key has no `issuer`");
+            file.reader.error("contradiction", at, "only a principal with a token has an `issuer`");
             Auth::ApiKey { id: API_KEY.into() }
         }
         (_, None) => Auth::ApiKey { id: API_KEY.into() },

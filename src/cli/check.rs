@@ -11,6 +11,7 @@ use crate::cases;
 use crate::cases::TestFile;
 use crate::config::Config;
 use crate::config::Files;
+use crate::door;
 use crate::model::Model;
 use crate::problem::Problem;
 use crate::problem::Severity;
@@ -84,6 +85,7 @@ fn find_by(
     let mut found = Found { problems, text, config, sources, tests, count: 0, checked: None, model: None };
     let Some(config) = &found.config else { return found };
     let (reading, checked) = first(&config.files, &config.settings);
+    let of_door = of_door(config);
     let (tests, mut more) = reload::read_tests_with(&config.files, &[], unsaved);
     match checked {
         Ok(checked) => {
@@ -99,11 +101,18 @@ fn find_by(
             more.extend(of_snapshot);
         }
     }
+    more.extend(of_door);
     more.sort_by(|a, b| a.place.cmp(&b.place));
     more.dedup();
     found.problems.extend(more);
     (found.sources, found.tests) = (Some(reading.sources), tests);
     found
+}
+
+/// What is wrong with the certificates of the listeners.
+fn of_door(config: &Config) -> Vec<Problem> {
+    let tls = config.listen.tls.as_ref();
+    tls.map_or_else(Vec::new, |tls| door::check(&tls.settings, now_ms() / 1_000))
 }
 
 impl Found {
@@ -183,6 +192,12 @@ pub(super) fn ready_of(global: &Global, loaded: Loaded, out: &mut Out) -> Option
             return None;
         }
     };
+    let (of_door, mut warnings) = (of_door(&config), warnings);
+    if of_door.iter().any(|problem| problem.severity == Severity::Error) {
+        pretty(global, &of_door, &loaded.text, None, |text| out.aside(text));
+        return None;
+    }
+    warnings.extend(of_door);
     let (reading, checked) = reload::first(&config.files, &config.settings);
     match checked {
         Ok(checked) => Some(Ready { config, warnings, reading, checked }),

@@ -63,6 +63,7 @@ pub(super) fn people_of(snapshot: &Snapshot, mentions: &Mentions, tenant: Tenant
             _ if auths.len() == 1 => String::new(),
             Auth::Jwt { issuer } => format!(" by a token of {issuer}"),
             Auth::ApiKey { .. } => " by an API key".to_owned(),
+            Auth::Spiffe { trust_domain } => format!(" by a certificate of {trust_domain}"),
         };
         for kind in [Kind::User, Kind::Service] {
             let plain = Principal {

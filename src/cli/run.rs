@@ -26,17 +26,17 @@ use crate::config::Level;
 use crate::disk::Disk;
 use crate::disk::Sinks;
 use crate::disk::Snapshots;
+use crate::door::Certificates;
+use crate::door::Watching;
 use crate::learning::Learning;
 use crate::net;
 use crate::net::Census;
 use crate::net::Fleet;
+use crate::net::Listener;
 use crate::net::MachineClock;
-use crate::net::NetSettings;
 use crate::net::Pool;
 use crate::reload::Reading;
 use crate::reload::Reloader;
-use crate::request;
-use crate::request::GuardBounds;
 use crate::request::Worker;
 use crate::shadow::Shadow;
 use crate::snapshot::Live;
@@ -54,7 +54,9 @@ use super::check::Ready;
 
 mod beside;
 mod changes;
+mod door;
 mod refresh;
+mod settings;
 mod shipping;
 mod throttling;
 mod upstream;
@@ -62,6 +64,10 @@ mod upstream;
 use beside::start_learning;
 use beside::start_shadow;
 use changes::Told;
+use door::Listening;
+use door::Opened;
+use settings::net_settings;
+use settings::request_settings;
 use upstream::shown;
 
 pub(super) const AFTER: &str = "\
@@ -116,6 +122,7 @@ struct Process {
     learning: Option<Arc<Learning>>,
     fleet: Arc<Fleet>,
     throttling: Arc<throttling::Throttling>,
+    certificates: Option<Arc<Certificates>>,
 }
 
 fn serve(config: &Config, live: &Arc<Live>, reading: &Reading) -> Result<(), String> {
@@ -139,21 +146,13 @@ fn serve(config: &Config, live: &Arc<Live>, reading: &Reading) -> Result<(), Str
         learning: start_learning(config, live, &metrics)?,
         fleet: upstream::start(config)?,
         throttling: Arc::new(throttling::Throttling::new(&config.limits.callers)),
+        certificates: door::certificates(config)?,
         metrics,
     };
     let workers = config
         .workers
         .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
-    let mut listeners: Vec<Vec<std::net::TcpListener>> = (0..workers).map(|_| Vec::new()).collect();
-    let mut data = Vec::new();
-    for address in &config.listen.data {
-        let opened =
-            net::listen(*address, workers).map_err(|error| format!("cannot listen on {address}: {error}"))?;
-        data.extend(opened.first().and_then(|listener| listener.local_addr().ok()));
-        for (worker, listener) in listeners.iter_mut().zip(opened) {
-            worker.push(listener);
-        }
-    }
+    let Opened { listeners, told, _bound } = door::open(config, workers)?;
     let reloader = start_reloading(config, &process, reading)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -161,8 +160,10 @@ fn serve(config: &Config, live: &Arc<Live>, reading: &Reading) -> Result<(), Str
         .map_err(|error| error.to_string())?;
     let (stop, stopped) = watch::channel(false);
     let threads = start_workers(config, &process, listeners, &stopped)?;
+    let watching = door::watch(config, process.certificates.as_ref())?;
     let tasks = tokio::task::LocalSet::new();
-    let served = tasks.block_on(&runtime, until_told(config, &process, &reloader, &data, &stop));
+    let served =
+        tasks.block_on(&runtime, until_told(config, &process, &reloader, (&told, watching.as_ref()), &stop));
     // Whatever ended it, the workers finish what they have, and then the log gets its last line.
     stop.send_replace(true);
     process.draining.store(true, Ordering::Relaxed);
@@ -215,10 +216,10 @@ type Threads = Vec<std::thread::JoinHandle<()>>;
 fn start_workers(
     config: &Config,
     process: &Process,
-    listeners: Vec<Vec<std::net::TcpListener>>,
+    listeners: Vec<Vec<Listener>>,
     stop: &watch::Receiver<bool>,
 ) -> Result<Threads, String> {
-    let settings = net_settings(config);
+    let settings = net_settings(config, process);
     let steps = request_settings(config);
     let journal_bytes = config.limits.journal_bytes;
     let mut threads = Vec::new();
@@ -263,7 +264,7 @@ async fn until_told(
     config: &Config,
     process: &Process,
     reloader: &Reloader,
-    data: &[std::net::SocketAddr],
+    (listening, watching): (&Listening, Option<&Watching>),
     stop: &watch::Sender<bool>,
 ) -> Result<(), String> {
     let address = config.listen.admin;
@@ -275,6 +276,7 @@ async fn until_told(
     let (reloading, learning) = (reloader.clone(), process.learning.clone());
     let (counted, told) = (Arc::clone(&process.fleet), Arc::clone(&process.fleet));
     let (throttling, live) = (Arc::clone(&process.throttling), Arc::clone(&process.live));
+    let (certificates, standing) = (process.certificates.clone(), process.certificates.clone());
     let admin = Arc::new(Admin {
         reloader: reloader.clone(),
         live: Arc::clone(&process.live),
@@ -284,7 +286,8 @@ async fn until_told(
         draining: Arc::clone(&process.draining),
         upstream: Box::new(move || upstream::lines(&told)),
         learned: Box::new(move || Some(learning.as_ref()?.told())),
-        refresh: refresh::refresh(metrics, census, counted, reloading, (throttling, live)),
+        certificates: Box::new(move || Some(standing.as_ref()?.standing())),
+        refresh: refresh::refresh(metrics, census, counted, certificates, reloading, (throttling, live)),
     });
     let _admin = tokio::task::spawn_local(admin::serve(listener, admin));
     let failed = |error: std::io::Error| format!("cannot wait for signals: {error}");
@@ -292,9 +295,8 @@ async fn until_told(
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let current = process.live.current();
-    let data: Vec<String> = data.iter().map(ToString::to_string).collect();
     tracing::info!(
-        data = data.join(","), admin = %admin_address, upstream = %shown(config),
+        data = listening.data, tls = listening.tls, admin = %admin_address, upstream = %shown(config),
         snapshot = %current.digest(), policies = current.policies().len(), tenants = current.model().tenants.len(),
         routes = current.model().routes.len(), "serving"
     );
@@ -304,6 +306,9 @@ async fn until_told(
                 tracing::info!("told to reload");
                 process.disk.reopen();
                 reloader.now();
+                if let Some(watching) = watching {
+                    watching.now();
+                }
             }
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
@@ -318,41 +323,4 @@ async fn until_told(
 /// A number that no other worker of any process has: the standard library draws its hash keys at random.
 fn seed() -> u64 {
     HashMap::<u8, u8>::new().hasher().hash_one(std::time::SystemTime::now())
-}
-
-fn net_settings(config: &Config) -> NetSettings {
-    NetSettings {
-        h2c: config.listen.h2c,
-        connections_max: config.limits.connections,
-        streams_max: config.limits.streams,
-        guard: GuardBounds {
-            head_bytes: config.limits.head_bytes,
-            headers: config.limits.headers,
-            target_bytes: config.limits.target_bytes,
-        },
-        head_timeout: config.timeouts.head,
-        keep_alive: config.timeouts.keep_alive,
-        body_idle: config.timeouts.body_idle,
-        total: config.timeouts.total,
-        drain: config.timeouts.drain,
-        websocket_idle: config.timeouts.websocket_idle,
-        websocket_total: config.timeouts.websocket_total,
-    }
-}
-
-fn request_settings(config: &Config) -> request::Settings {
-    request::Settings {
-        bounds: request::Bounds {
-            headers: config.limits.headers,
-            target_bytes: config.limits.target_bytes,
-            body_bytes: config.limits.body_bytes,
-            protected: config.upstream.protected_headers.iter().map(|name| name.as_str().into()).collect(),
-        },
-        api_key_header: config.settings.api_key_header.clone(),
-        purpose_header: config.settings.purpose_header.clone(),
-        forward_credential: config.upstream.forward_credential,
-        encode: Arc::clone(&config.encode),
-        decision_cache: config.decision_cache,
-        durable: config.decision_log.durable.clone(),
-    }
 }

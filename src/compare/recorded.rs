@@ -214,10 +214,10 @@ fn asked(decision: Decision) -> Result<Asked, &'static str> {
         roles: texts(roles),
         groups: texts(caller.groups),
         scopes: texts(caller.scopes),
-        auth: if caller.auth_method == "jwt" {
-            Auth::Jwt { issuer: source.into() }
-        } else {
-            Auth::ApiKey { id: source.into() }
+        auth: match &*caller.auth_method {
+            "jwt" => Auth::Jwt { issuer: source.into() },
+            "spiffe" => Auth::Spiffe { trust_domain: source.into() },
+            _ => Auth::ApiKey { id: source.into() },
         },
         actor: caller.actor.map(|actor| chain(&actor, 0).ok_or(bad)).transpose()?,
     };

@@ -2,7 +2,6 @@
 //!
 //! Never: opens a file; whether a named file exists is found when it is read.
 
-use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::path::PathBuf;
@@ -20,18 +19,20 @@ use crate::snapshot::Settings;
 use super::Config;
 use super::Files;
 use super::Limits;
-use super::Listen;
 use super::Log;
 use super::Reload;
 use super::bundle;
 use super::issuers;
 use super::keys;
 use super::learning;
+use super::listen;
+use super::listen::Listen;
 use super::quota;
 use super::raw;
 use super::records;
 use super::redaction;
 use super::shadow;
+use super::spiffe;
 use super::timeouts;
 use super::tree::Node;
 use super::units;
@@ -106,7 +107,7 @@ impl Checker<'_> {
         match units::duration(text) {
             Some(duration)
                 if !duration.is_zero()
-                    || matches!(path, "timeouts.drain" | "timeouts.total")
+                    || matches!(path, "timeouts.drain" | "timeouts.total" | "timeouts.connection_age")
                     || path.ends_with(".skew") =>
             {
                 duration
@@ -130,18 +131,6 @@ impl Checker<'_> {
             Some(_) | None => self.bad_value(path, "a size", units::SIZE_HINT),
         }
         default
-    }
-
-    fn address(&mut self, path: &str, text: &str) -> Option<SocketAddr> {
-        let parsed = text.parse().ok();
-        if parsed.is_none() {
-            self.bad_value(
-                path,
-                "an address to listen on",
-                "write an IP address and a port: `127.0.0.1:8080`, `[::]:8080`",
-            );
-        }
-        parsed
     }
 
     pub(super) fn header(&mut self, path: &str, text: Option<&String>) -> Option<HeaderName> {
@@ -178,12 +167,12 @@ pub(super) fn check(
     problems: Vec<Problem>,
 ) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
     let mut c = Checker { file, root, problems };
-    let listen = listen(&mut c, &raw.listen);
+    let listen = listen::listen(&mut c, &raw.listen);
     let upstream = upstream::upstreams(&mut c, raw, &listen);
     let timeouts = timeouts::timeouts(&mut c, &raw.timeouts);
     let limits = bounds(&mut c, &raw.limits);
     let files = files(&mut c, raw);
-    let settings = settings(&mut c, raw, &upstream);
+    let settings = settings(&mut c, raw, &upstream, &listen);
     let decision_log = records::decision_log(&mut c, &raw.decision_log);
     let poll = c.duration("reload.poll", raw.reload.poll.as_ref(), Duration::from_secs(2));
     let shadow = shadow::shadow(&mut c, &raw.shadow, files.policies.as_deref());
@@ -210,35 +199,6 @@ pub(super) fn check(
         return Err(c.problems);
     }
     Ok((config, c.problems))
-}
-
-fn listen(c: &mut Checker<'_>, raw: &raw::Listen) -> Listen {
-    let data = match &raw.data {
-        None => vec![SocketAddr::from(([127, 0, 0, 1], 8080))],
-        Some(raw::OneOrMany::One(text)) => c.address("listen.data", text).into_iter().collect(),
-        Some(raw::OneOrMany::Many(texts)) => {
-            if texts.is_empty() {
-                c.error("bad-value", "listen.data", "`listen.data` needs at least one address", "");
-            }
-            let each = texts.iter().enumerate();
-            each.filter_map(|(at, text)| c.address(&format!("listen.data.{at}"), text)).collect()
-        }
-    };
-    let default = SocketAddr::from(([127, 0, 0, 1], 8081));
-    let admin = raw.admin.as_ref().and_then(|text| c.address("listen.admin", text)).unwrap_or(default);
-    for (at, address) in data.iter().enumerate() {
-        if address.port() != 0
-            && (*address == admin || data.iter().skip(at + 1).any(|other| other == address))
-        {
-            c.error(
-                "same-address",
-                "listen",
-                format!("two listeners want `{address}`"),
-                "give each its own port",
-            );
-        }
-    }
-    Listen { data, admin, h2c: raw.h2c.unwrap_or(false) }
 }
 
 fn bounds(c: &mut Checker<'_>, raw: &raw::Limits) -> Limits {
@@ -306,9 +266,10 @@ fn files(c: &mut Checker<'_>, raw: &raw::Raw) -> Files {
     }
 }
 
-fn settings(c: &mut Checker<'_>, raw: &raw::Raw, upstream: &upstream::Upstream) -> Settings {
+fn settings(c: &mut Checker<'_>, raw: &raw::Raw, upstream: &upstream::Upstream, listen: &Listen) -> Settings {
     let issuers = issuers::issuers(c, &raw.identity);
-    if raw.identity.issuers.is_empty() && raw.identity.api_keys_file.is_none() {
+    let workloads = spiffe::workloads(c, &raw.identity.spiffe, listen);
+    if raw.identity.issuers.is_empty() && raw.identity.api_keys_file.is_none() && workloads.rules.is_empty() {
         let hint = "name a trusted issuer in `identity.issuers`, or `identity.api_keys_file`";
         c.warning("nobody", "identity", "nobody can call: neither issuers nor API keys are configured", hint);
     }
@@ -323,6 +284,7 @@ fn settings(c: &mut Checker<'_>, raw: &raw::Raw, upstream: &upstream::Upstream) 
         serde_json::to_string(&(&raw.identity, &raw.tenancy, &raw.model.unknown_route)).unwrap_or_default();
     Settings {
         issuers,
+        workloads,
         purpose_header: purpose_header.unwrap_or(HeaderName::from_static("x-purpose")),
         api_key_header: api_key_header.unwrap_or(HeaderName::from_static("x-api-key")),
         places: issuers::places(c, &raw.tenancy),

@@ -14,9 +14,11 @@ use crate::snapshot::UnknownRoute;
 pub(super) mod bundle;
 pub(super) mod identity;
 pub(super) mod learning;
+pub(super) mod listen;
 pub(super) mod quota;
 pub(super) mod records;
 pub(super) mod ship;
+pub(super) mod spiffe;
 pub(super) mod upstream;
 
 /// Palisade's configuration, `palisade.yaml`.
@@ -27,7 +29,7 @@ pub(super) mod upstream;
 #[schemars(title = "palisade.yaml")]
 pub(super) struct Raw {
     /// Where Palisade listens.
-    pub(super) listen: Listen,
+    pub(super) listen: listen::Listen,
     /// How many workers serve requests, each on a core of its own. Default: the number of cores.
     #[schemars(range(min = 1, max = 1024))]
     pub(super) workers: Option<u64>,
@@ -63,30 +65,6 @@ pub(super) struct Raw {
     pub(super) learning: learning::Learning,
 }
 
-/// Where Palisade listens.
-#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(inline)]
-pub(super) struct Listen {
-    /// Address, or list of addresses, of the data listener. Default: `127.0.0.1:8080`.
-    pub(super) data: Option<OneOrMany>,
-    /// Address of the admin listener with health and metrics. Default: `127.0.0.1:8081`.
-    pub(super) admin: Option<String>,
-    /// Accept HTTP/2 without TLS from clients that start with it (prior knowledge). Default: `false`.
-    pub(super) h2c: Option<bool>,
-}
-
-/// One text or a list of them.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-#[schemars(inline)]
-pub(super) enum OneOrMany {
-    /// One.
-    One(String),
-    /// Many.
-    Many(Vec<String>),
-}
-
 /// How long each step may take.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -100,6 +78,9 @@ pub(super) struct Timeouts {
     pub(super) total: Option<String>,
     /// How long an unused client connection is kept. Default: `75s`.
     pub(super) keep_alive: Option<String>,
+    /// How long a client connection is used at most: after that its requests under way finish, and it closes. `0s`: no bound.
+    /// Default: `1h` for clients that showed a certificate, no bound for others.
+    pub(super) connection_age: Option<String>,
     /// How long requests under way may take to finish when Palisade is asked to stop. Default: `20s`.
     pub(super) drain: Option<String>,
     /// Longest silence on a WebSocket, both directions together; at most `24h`. Default: `5m`.

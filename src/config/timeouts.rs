@@ -20,6 +20,8 @@ pub struct Timeouts {
     pub total: Duration,
     /// How long an unused client connection is kept.
     pub keep_alive: Duration,
+    /// How long a client connection is used; zero: no bound; `None`: as long as its kind of client may.
+    pub connection_age: Option<Duration>,
     /// How long requests under way may take when Palisade stops.
     pub drain: Duration,
     /// Longest silence on a WebSocket.
@@ -50,6 +52,10 @@ pub(super) fn timeouts(c: &mut Checker<'_>, raw: &raw::Timeouts) -> Timeouts {
         body_idle: c.duration("timeouts.body_idle", raw.body_idle.as_ref(), Duration::from_secs(30)),
         total: c.duration("timeouts.total", raw.total.as_ref(), Duration::from_secs(300)),
         keep_alive: c.duration("timeouts.keep_alive", raw.keep_alive.as_ref(), Duration::from_secs(75)),
+        connection_age: raw
+            .connection_age
+            .as_ref()
+            .map(|age| c.duration("timeouts.connection_age", Some(age), Duration::ZERO)),
         drain: c.duration("timeouts.drain", raw.drain.as_ref(), Duration::from_secs(20)),
         websocket_idle,
         websocket_total,

@@ -242,7 +242,7 @@ fn endpoints(c: &mut Checker<'_>, path: &str, raw: &raw::Upstream, listen: &List
 
 fn address(c: &mut Checker<'_>, path: &str, text: &str, listen: &Listen) -> Option<Address> {
     let hint = "name the app's host and port, `127.0.0.1:9000`, or a Unix socket, `unix:/run/app.sock`";
-    if let Some(own) = listen.data.iter().chain([&listen.admin]).find(|own| own.to_string() == text) {
+    if let Some(own) = listen.all().into_iter().find(|own| own == text) {
         let hint = "name the app's host and port";
         c.error("same-address", path, format!("`{own}` is Palisade's own address"), hint);
     }

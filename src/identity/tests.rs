@@ -5,7 +5,9 @@ mod forge;
 mod hostile;
 mod keys;
 mod laws;
+mod workloads;
 mod wycheproof;
+mod xfcc;
 
 use super::Actor;
 use super::Algorithm;

@@ -68,6 +68,7 @@ fn world(edits: &[(&str, &str)]) -> World {
     });
     let settings = Settings {
         issuers: Vec::new(),
+        workloads: crate::identity::Workloads::default(),
         api_key_header: http::HeaderName::from_static("x-api-key"),
         purpose_header: http::HeaderName::from_static("x-purpose"),
         places: Places::default(),

@@ -4,7 +4,6 @@
 
 use std::cell::Cell;
 use std::cell::RefCell;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
@@ -15,30 +14,47 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
 
 use crate::net::Station;
 use crate::net::TICK;
+use crate::net::entrance::Accepted;
+use crate::net::entrance::Entered;
+use crate::net::entrance::Speaks;
+use crate::net::entrance::enter;
 use crate::net::lent::Lent;
+use crate::net::line::Line;
+use crate::net::stream::Stream;
 use crate::net::tunnel;
 use crate::net::tunnel::Opened;
 use crate::net::upstream;
-use crate::net::wire::Line;
+use crate::net::vigil::ticks;
 use crate::net::wire::Wire;
 use crate::request;
 use crate::request::Answer;
 use crate::request::Peer;
 
 /// Serves one connection to its end.
-pub(super) async fn serve(mut stream: TcpStream, peer: SocketAddr, station: &Rc<Station>) {
-    let text = HeaderValue::from_str(&peer.ip().to_string()).ok();
-    let peer = Rc::new(Peer { ip: Some(peer.ip()), text });
+pub(super) async fn serve(accepted: Accepted, station: &Rc<Station>) {
     let line = Rc::new(Line::new(station.tick.get()));
     station.lines.borrow_mut().push(Rc::downgrade(&line));
-    let (start, h2) =
-        if station.settings.h2c { sniff(&mut stream, station).await } else { (Vec::new(), false) };
+    let Entered { mut stream, peer, speaks, flaw, is_certified } = match enter(accepted, station).await {
+        Ok(entered) => entered,
+        Err(why) => return station.census.turn_away(why),
+    };
+    let peer = Rc::new(peer);
+    if let Some(age) = station.settings.age(is_certified) {
+        line.leaves_at(station.tick.get().saturating_add(ticks(age)));
+    }
+    let (start, h2) = match speaks {
+        Speaks::AsItBegins => sniff(&mut stream, station).await,
+        Speaks::Http1 => (Vec::new(), false),
+        Speaks::Http2 => (Vec::new(), true),
+    };
     let bounds = (!h2).then_some(station.settings.guard);
-    let wire = Wire::new(stream, bounds, &start, Rc::clone(&line), Rc::clone(&station.tick));
+    let mut wire = Wire::new(stream, bounds, &start, Rc::clone(&line), Rc::clone(&station.tick));
+    if let Some(flaw) = flaw {
+        wire.refuse(flaw);
+    }
     let opened = Rc::new(RefCell::new(None));
     let service = service_fn(|request| {
         let opened = Rc::clone(&opened);
@@ -52,7 +68,7 @@ pub(super) async fn serve(mut stream: TcpStream, peer: SocketAddr, station: &Rc<
         let lent = Lent(Rc::clone(&wire));
         let served = http1(station).serve_connection(TokioIo::new(lent), service).await;
         if let (Ok(()), Some(opened), Some(wire)) = (&served, opened.take(), Rc::into_inner(wire)) {
-            Box::pin(tunnel::run(opened, wire.into_inner().open(), Rc::clone(station), peer)).await;
+            Box::pin(tunnel::run(opened, wire.into_inner().open(), Rc::clone(station))).await;
         }
         served
     };
@@ -73,7 +89,8 @@ async fn until_drained<C: Future>(
     let mut connection = std::pin::pin!(connection);
     let mut told = false;
     std::future::poll_fn(|cx| {
-        if !told && station.draining.get() && line.has_asked() {
+        let is_over = || station.draining.get() || line.is_old(station.tick.get());
+        if !told && is_over() && line.has_asked() {
             told = true;
             leave(connection.as_mut());
         }
@@ -101,7 +118,7 @@ async fn handle(
     }
     visit.line.opens_nothing();
     if http1 {
-        if visit.station.draining.get() {
+        if visit.station.draining.get() || visit.line.is_old(visit.station.tick.get()) {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
     } else {
@@ -162,7 +179,7 @@ impl http_body::Body for Tracked {
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Reads until it is clear which protocol this is. What was read is part of the connection.
-async fn sniff(stream: &mut TcpStream, station: &Station) -> (Vec<u8>, bool) {
+async fn sniff(stream: &mut Stream, station: &Station) -> (Vec<u8>, bool) {
     let mut start = Vec::with_capacity(PREFACE.len());
     let reading = async {
         while start.len() < PREFACE.len() && PREFACE.starts_with(&start) {

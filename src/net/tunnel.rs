@@ -21,18 +21,17 @@ use bytes::Bytes;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::io::ReadBuf;
-use tokio::net::TcpStream;
 
 use crate::limits;
 use crate::net::Station;
 use crate::net::connection::Visit;
+use crate::net::stream::Stream;
 use crate::net::upstream::Socket;
 use crate::net::vigil::ticks;
 use crate::net::wire::Wire;
 use crate::redact::Redacted;
 use crate::request::Flow;
 use crate::request::Over;
-use crate::request::Peer;
 use crate::request::Tunnel;
 
 /// A WebSocket that is open towards the app, until the client has been told so.
@@ -175,10 +174,9 @@ const ROUNDS: usize = 16;
 /// One open WebSocket.
 struct Pump {
     station: Rc<Station>,
-    peer: Rc<Peer>,
     watched: Rc<Watched>,
     tunnel: Box<Tunnel>,
-    client: Wire<TcpStream>,
+    client: Wire<Stream>,
     app: Socket,
     to_client: Lane,
     to_app: Lane,
@@ -188,7 +186,7 @@ struct Pump {
 }
 
 /// Carries messages both ways until it is over, and hangs up.
-pub(super) async fn run(opened: Opened, client: Wire<TcpStream>, station: Rc<Station>, peer: Rc<Peer>) {
+pub(super) async fn run(opened: Opened, client: Wire<Stream>, station: Rc<Station>) {
     let Opened { tunnel, socket, visit } = opened;
     let now = station.tick.get();
     let watched = Rc::new(Watched {
@@ -203,7 +201,6 @@ pub(super) async fn run(opened: Opened, client: Wire<TcpStream>, station: Rc<Sta
     station.tunnels.borrow_mut().push(Rc::downgrade(&watched));
     let mut pump = Pump {
         station,
-        peer,
         watched,
         tunnel,
         client,
@@ -247,7 +244,7 @@ impl Pump {
 
     /// The sweeper says that it is time.
     fn is_due(&mut self, over: Over) {
-        if over == Over::Reloaded && self.tunnel.goes_on(&self.station.worker, &self.peer) {
+        if over == Over::Reloaded && self.tunnel.goes_on(&self.station.worker) {
             self.watched.generation.set(self.tunnel.generation());
             self.watched.expires_ms.set(self.tunnel.expires_ms());
             return;

@@ -6,155 +6,24 @@
 //! Never: changes a byte of a sound request, or holds more than one head.
 
 use std::cell::Cell;
-use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Context;
 use std::task::Poll;
-use std::task::Waker;
 use std::task::ready;
 
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::io::ReadBuf;
 
+use crate::net::line::Line;
 use crate::request::Flaw;
 use crate::request::Guard;
 use crate::request::GuardBounds;
 
 /// What the parser gets in place of a refused head. It closes: nothing after a flaw has a meaning.
 const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
-
-/// How long a connection may stay in each of its phases, in ticks.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Patience {
-    /// From the first byte of a head to its last.
-    pub(super) head: u32,
-    /// Between requests.
-    pub(super) keep_alive: u32,
-    /// Without a byte of a body, either way.
-    pub(super) body_idle: u32,
-    /// For one request, from its head to the last byte of its answer. 0: no bound.
-    pub(super) total: u32,
-}
-
-/// What the service, the sweeper and the wire of one connection share.
-#[derive(Debug, Default)]
-pub(super) struct Line {
-    flaw: Cell<Option<(u64, Flaw)>>,
-    /// Ticks, from the worker's clock.
-    active: Cell<u32>,
-    head_since: Cell<Option<u32>>,
-    writing_since: Cell<Option<u32>>,
-    reading_body: Cell<bool>,
-    requests: Cell<u64>,
-    in_flight: Cell<u32>,
-    in_flight_since: Cell<u32>,
-    expired: Cell<bool>,
-    /// The request that asks for a WebSocket, until it is answered.
-    asked: Cell<Option<u64>>,
-    is_socket: Cell<bool>,
-    waker: RefCell<Option<Waker>>,
-    /// Of an answer that waits for the client.
-    answer: RefCell<Option<Waker>>,
-}
-
-impl Line {
-    /// The line of a connection that was accepted now.
-    pub(super) fn new(now: u32) -> Self {
-        let line = Self::default();
-        line.active.set(now);
-        line
-    }
-
-    /// Counts a request in; gives the flaw that it stands for, if it does.
-    pub(super) fn enter(&self, now: u32) -> Option<Flaw> {
-        let number = self.requests.replace(self.requests.get() + 1);
-        if self.in_flight.replace(self.in_flight.get() + 1) == 0 {
-            self.in_flight_since.set(now);
-        }
-        self.flaw.get().filter(|(at, _)| *at == number).map(|(_, flaw)| flaw)
-    }
-
-    /// Counts a request out.
-    pub(super) fn leave(&self, now: u32) {
-        self.in_flight.set(self.in_flight.get().saturating_sub(1));
-        self.in_flight_since.set(now);
-        self.active.set(now);
-    }
-
-    /// The request that was counted in last has an answer, which opens a WebSocket.
-    pub(super) fn opens(&self) {
-        self.is_socket.set(true);
-    }
-
-    /// The request that was counted in last has an answer, which opens no WebSocket: if it asked for one, what follows it
-    /// are requests.
-    pub(super) fn opens_nothing(&self) {
-        if self.asked.get().is_some_and(|asked| asked + 1 == self.requests.get()) {
-            self.asked.set(None);
-        }
-    }
-
-    /// Has this connection outstayed its phase? Ends it if so, and says which phase it was.
-    pub(super) fn expire(&self, now: u32, patience: &Patience) -> Option<&'static str> {
-        let over = |since: u32, limit: u32| now.saturating_sub(since) > limit;
-        let phase = match (self.head_since.get(), self.in_flight.get()) {
-            // A head that waits behind an answer is not slow: it is read on once that has been sent.
-            (Some(since), 0) if over(since.max(self.in_flight_since.get()), patience.head) => "head",
-            (None, 0) if over(self.active.get(), patience.keep_alive) => "keep_alive",
-            (_, 1..)
-                if patience.total > 0
-                    && !self.is_socket.get()
-                    && over(self.in_flight_since.get(), patience.total) =>
-            {
-                "total"
-            }
-            _ if self.writing_since.get().is_some_and(|since| over(since, patience.body_idle)) => "write",
-            (_, 1..) if self.reading_body.get() && over(self.active.get(), patience.body_idle) => "body",
-            _ => return None,
-        };
-        self.expired.set(true);
-        if let Some(waker) = self.waker.borrow_mut().take() {
-            waker.wake();
-        }
-        Some(phase)
-    }
-
-    /// Has it brought a request yet?
-    pub(super) fn has_asked(&self) -> bool {
-        self.requests.get() > 0
-    }
-
-    /// Has the connection looked at, although nothing arrives on it.
-    pub(super) fn nudge(&self) {
-        if let Some(waker) = &*self.waker.borrow() {
-            waker.wake_by_ref();
-        }
-    }
-
-    /// Has the client taken all that was written so far? If not, `cx` is woken once it has taken something. Only the answer that
-    /// is being sent may ask.
-    pub(super) fn takes(&self, cx: &Context<'_>) -> bool {
-        let takes = self.writing_since.get().is_none();
-        if !takes {
-            *self.answer.borrow_mut() = Some(cx.waker().clone());
-        }
-        takes
-    }
-
-    fn wait(&self, cx: &Context<'_>) {
-        let mut waker = self.waker.borrow_mut();
-        if !waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            *waker = Some(cx.waker().clone());
-        }
-    }
-
-    fn check(&self) -> io::Result<()> {
-        if self.expired.get() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(()) }
-    }
-}
 
 /// A stream with a guard in front of its reader.
 #[derive(Debug)]
@@ -168,6 +37,8 @@ pub(super) struct Wire<S> {
     ready: Vec<u8>,
     ready_at: usize,
     closing: bool,
+    /// Bytes that were written have not left: TLS keeps what the socket does not take.
+    unsent: bool,
     line: Rc<Line>,
     tick: Rc<Cell<u32>>,
 }
@@ -189,6 +60,7 @@ impl<S> Wire<S> {
             ready: Vec::new(),
             ready_at: 0,
             closing: false,
+            unsent: false,
             line,
             tick,
         };
@@ -200,6 +72,13 @@ impl<S> Wire<S> {
             Some(_) | None => wire.ready.extend_from_slice(start),
         }
         wire
+    }
+
+    /// What came before the first request was not what it has to be: one request stands for that, and is refused.
+    pub(super) fn refuse(&mut self, flaw: Flaw) {
+        self.line.flaw.set(Some((0, flaw)));
+        self.ready = STAND_IN.to_vec();
+        self.closing = true;
     }
 
     /// A WebSocket is open on it: what follows the head that asked for it are no requests. None of it has been read so far but
@@ -333,6 +212,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
 }
 
 impl<S: AsyncWrite + Unpin> Wire<S> {
+    /// What is on its way to a client counts as written only when it has left: else one that reads nothing would have no bound.
+    fn flushing(&mut self, is_pending: bool) {
+        self.unsent = is_pending;
+        let line = &self.line;
+        match (is_pending, line.writing_since.get()) {
+            (true, None) => line.writing_since.set(Some(self.tick.get())),
+            (true, Some(_)) => {}
+            (false, _) => line.sent(),
+        }
+    }
+
     fn written(&self, cx: &Context<'_>, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         let line = &self.line;
         if result.is_pending() {
@@ -344,11 +234,7 @@ impl<S: AsyncWrite + Unpin> Wire<S> {
         }
         let written = ready!(result)?;
         line.active.set(self.tick.get());
-        if line.writing_since.take().is_some()
-            && let Some(answer) = line.answer.take()
-        {
-            answer.wake();
-        }
+        line.sent();
         Poll::Ready(Ok(written))
     }
 }
@@ -378,11 +264,24 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         // hyper flushes whenever it looks at the connection, so that an end is seen while nothing is read or written.
         self.line.check()?;
         self.line.wait(cx);
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let wire = &mut *self;
+        let flushed = Pin::new(&mut wire.stream).poll_flush(cx);
+        if flushed.is_pending() || wire.unsent {
+            wire.flushing(flushed.is_pending());
+        }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        let wire = &mut *self;
+        let shut = Pin::new(&mut wire.stream).poll_shutdown(cx);
+        if shut.is_pending() {
+            // TLS has a last word, and nobody may be waited for without a bound to hear it.
+            wire.line.check()?;
+            wire.line.wait(cx);
+            wire.flushing(true);
+        }
+        shut
     }
 }
 

@@ -322,7 +322,7 @@ fn identity_headers<O>(
     if let Some(peer) = &moment.peer_line {
         headers.insert(FORWARDED_FOR, peer.clone());
     }
-    headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
+    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(if moment.is_tls { "https" } else { "http" }));
     headers.insert(FORWARDED_HOST, head.host_line.clone());
     headers.insert(header::HOST, head.host_line.clone());
 }

@@ -40,6 +40,10 @@ pub enum Flaw {
     TransferEncoding,
     /// A chunk's size line, its end, or a trailer is malformed.
     Chunk,
+    /// What a trusted peer says of whom it connects for has more than one reading.
+    Forwarded,
+    /// The header of the PROXY protocol is missing or malformed.
+    ProxyHeader,
 }
 
 /// The bounds of one head.

@@ -84,19 +84,31 @@ fn who<O>(
     moment: &Moment,
 ) -> Result<Verified, Refusal> {
     let credential = identity::credential(&head.headers, &worker.settings.api_key_header)
-        .map_err(|_| Refusal::AmbiguousCredential)?
-        .ok_or(Refusal::Unidentified)?;
-    let mut remembered = worker.remembered.borrow_mut();
-    let (keyring, now) = (snapshot.keyring(), moment.now_ms / 1_000);
-    let Some(attempt) = worker.throttle.attempt(moment, credential) else {
-        return remembered.verify(keyring, credential, now).map_err(Refusal::BadCredential);
+        .map_err(|_| Refusal::AmbiguousCredential)?;
+    let (now, workloads) = (moment.now_ms / 1_000, &snapshot.settings().workloads);
+    let Some(credential) = credential else {
+        // Whoever shows only a certificate calls for itself.
+        let found = moment.workload.as_deref().and_then(|svid| workloads.verify(svid, now));
+        return found.ok_or(Refusal::Unidentified)?.map_err(Refusal::BadCredential);
     };
-    if let Some(wait_s) = attempt.wait_s().filter(|_| !remembered.knows(keyring, credential, now)) {
-        return Err(Refusal::TooManyFailures(wait_s));
+    let mut remembered = worker.remembered.borrow_mut();
+    let keyring = snapshot.keyring();
+    let caller = match worker.throttle.attempt(moment, credential) {
+        None => remembered.verify(keyring, credential, now),
+        Some(attempt) => {
+            if let Some(wait_s) = attempt.wait_s().filter(|_| !remembered.knows(keyring, credential, now)) {
+                return Err(Refusal::TooManyFailures(wait_s));
+            }
+            let verified = remembered.verify(keyring, credential, now);
+            attempt.ended(verified.is_ok());
+            verified
+        }
+    };
+    match (caller, &moment.workload) {
+        (Ok(caller), Some(svid)) => workloads.acts_for(caller, svid, now),
+        (caller, _) => caller,
     }
-    let verified = remembered.verify(keyring, credential, now);
-    attempt.ended(verified.is_ok());
-    verified.map_err(Refusal::BadCredential)
+    .map_err(Refusal::BadCredential)
 }
 
 fn which_tenant(
@@ -110,6 +122,7 @@ fn which_tenant(
     let source = match principal.auth {
         Auth::Jwt { .. } => Source::Claim,
         Auth::ApiKey { .. } => Source::ApiKey,
+        Auth::Spiffe { .. } => Source::Workload,
     };
     named.push(Named { source, tenant });
     let targets = tenancy::targets(snapshot.places(), &head.host.name, head.path(), &head.headers)

@@ -312,6 +312,7 @@ impl Question {
         let source = match principal.auth {
             Auth::Jwt { .. } => Source::Claim,
             Auth::ApiKey { .. } => Source::ApiKey,
+            Auth::Spiffe { .. } => Source::Workload,
         };
         let mut named = vec![Named { source, tenant }];
         // Who describes a request without its host does not mean a host that names nobody.

@@ -286,6 +286,7 @@ fn is_removed(name: &str, bounds: &Bounds) -> bool {
             | "x-forwarded-port"
             | "x-forwarded-prefix"
             | "x-forwarded-uri"
+            | "x-forwarded-client-cert"
             | "x-original-url"
             | "x-rewrite-url"
             | "x-http-method-override"

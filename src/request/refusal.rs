@@ -346,5 +346,7 @@ const fn flawed(flaw: guard::Flaw) -> Row {
         Flaw::ContentLength | Flaw::TransferEncoding | Flaw::Chunk => {
             row(400, "bad_framing", "The length of the body has more than one reading.")
         }
+        Flaw::Forwarded => row(400, "bad_forwarded", "A proxy in front does not say clearly who calls."),
+        Flaw::ProxyHeader => row(400, "bad_proxy_header", "The PROXY header is missing or malformed."),
     }
 }

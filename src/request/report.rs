@@ -249,6 +249,7 @@ fn principal<'a>(principal: &'a Principal, actors: &'a [Actor<'a>]) -> crate::au
     let (auth_method, issuer) = match &principal.auth {
         Auth::Jwt { issuer } => ("jwt", &**issuer),
         Auth::ApiKey { id } => ("api_key", &**id),
+        Auth::Spiffe { trust_domain } => ("spiffe", &**trust_domain),
     };
     crate::audit::record::Principal {
         kind: principal.kind.as_str(),

@@ -109,6 +109,8 @@ impl Over {
 #[derive(Debug)]
 pub(super) struct Judged {
     pub(super) head: Box<Head>,
+    /// Who asked for it, as it was told then.
+    pub(super) peer: Peer,
     /// What the app was told; nothing on a public route.
     pub(super) told: Option<Told>,
 }
@@ -329,9 +331,9 @@ impl Tunnel {
 
     /// Another snapshot is in force. May it go on? It may if the same request would be allowed now, nothing was hidden before
     /// and nothing would be. That is put on record nowhere: what was decided for the request stands.
-    pub fn goes_on<O>(&mut self, worker: &Worker<O>, peer: &Peer) -> bool {
+    pub fn goes_on<O>(&mut self, worker: &Worker<O>) -> bool {
         let snapshot = worker.live.current();
-        let Some(Judged { head, told }) = &self.judged else { return false };
+        let Some(Judged { head, peer, told }) = &self.judged else { return false };
         let moment = worker.moment(peer, &head.headers);
         let received = Received { head: head.clone(), body: () };
         let route = match told {

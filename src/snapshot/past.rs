@@ -129,6 +129,7 @@ fn settings_of(says: &str) -> Result<Settings, Unlike> {
     let (_, _, unknown_route): Said = serde_json::from_str(says).map_err(|_| Unlike::Parts)?;
     Ok(Settings {
         issuers: Vec::new(),
+        workloads: crate::identity::Workloads::default(),
         api_key_header: HeaderName::from_static("x-api-key"),
         purpose_header: HeaderName::from_static("x-purpose"),
         places: Places::default(),

@@ -5,6 +5,7 @@
 //! Never: on a request's path; [`crate::telemetry::WorkerMetrics`] is.
 
 mod counters;
+mod door;
 mod endpoints;
 mod fetch;
 mod quota;
@@ -26,6 +27,7 @@ pub use counters::OriginCounters;
 pub use counters::ShadowCounters;
 pub use counters::ShipCounters;
 
+use door::OfDoor;
 use endpoints::OfEndpoints;
 use fetch::OfFetches;
 use quota::OfQuota;
@@ -90,6 +92,7 @@ pub struct Metrics {
     ship: OfShip,
     fetches: OfFetches,
     quota: OfQuota,
+    door: OfDoor,
 }
 
 /// What is counted of learning from bodies.
@@ -218,6 +221,7 @@ impl Metrics {
             ship: OfShip::new(&make)?,
             fetches: OfFetches::new(&make)?,
             quota: OfQuota::new(&make)?,
+            door: OfDoor::new(&make)?,
             registry,
         })
     }

@@ -14,6 +14,7 @@
 pub mod cases;
 pub mod faults;
 pub mod pages;
+pub mod tls;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -179,7 +180,10 @@ pub const POLICIES: &str = r#"
 /// A running sidecar.
 pub struct Sidecar {
     pub child: Child,
+    /// Where it listens for data without TLS; nowhere, port 0.
     pub data: SocketAddr,
+    /// And with TLS.
+    pub tls: Option<SocketAddr>,
     pub admin: SocketAddr,
     stderr: Arc<Mutex<String>>,
 }
@@ -211,8 +215,10 @@ impl Sidecar {
             let Ok(event) = serde_json::from_str::<serde_json::Value>(&line) else { continue };
             let fields = &event;
             if fields["message"] == "serving" {
-                let address = |name: &str| fields[name].as_str().unwrap().parse().unwrap();
-                let (data, admin) = (address("data"), address("admin"));
+                let address = |name: &str| fields[name].as_str()?.split(',').next()?.parse().ok();
+                let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+                let (data, tls) = (address("data").unwrap_or(nowhere), address("tls"));
+                let admin = address("admin").unwrap();
                 let stderr = Arc::new(Mutex::new(said));
                 let sink = Arc::clone(&stderr);
                 std::thread::spawn(move || {
@@ -222,7 +228,7 @@ impl Sidecar {
                         all.push('\n');
                     }
                 });
-                return Ok(Self { child, data, admin, stderr });
+                return Ok(Self { child, data, tls, admin, stderr });
             }
         }
     }
@@ -306,13 +312,23 @@ impl Answer {
 }
 
 /// A keep-alive client on one connection.
-pub struct Client {
-    reader: BufReader<TcpStream>,
+pub struct Client<S = TcpStream> {
+    reader: BufReader<S>,
 }
 
 impl Client {
     pub fn connect(address: SocketAddr) -> Self {
-        Self { reader: BufReader::new(connect(address)) }
+        Self::over(connect(address))
+    }
+}
+
+impl<S: Read + Write> Client<S> {
+    pub fn over(stream: S) -> Self {
+        Self { reader: BufReader::new(stream) }
+    }
+
+    pub fn stream(&mut self) -> &mut S {
+        self.reader.get_mut()
     }
 
     pub fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {

@@ -301,7 +301,7 @@ fn eval(question: &Question) -> String {
         word("scopes", &join(&principal.scopes));
         match &principal.auth {
             Auth::Jwt { issuer } => word("issuer", issuer),
-            Auth::ApiKey { .. } => {}
+            Auth::ApiKey { .. } | Auth::Spiffe { .. } => {}
         }
     }
     match &question.call {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::throttling::Throttling;
 use super::upstream;
 use crate::cli::check::now_ms;
+use crate::door::Certificates;
 use crate::limits;
 use crate::net::Census;
 use crate::net::Fleet;
@@ -21,12 +22,17 @@ pub(super) fn refresh(
     metrics: Metrics,
     census: Arc<Census>,
     fleet: Arc<Fleet>,
+    certificates: Option<Arc<Certificates>>,
     reloading: Reloader,
     (throttling, live): (Arc<Throttling>, Arc<Live>),
 ) -> Box<dyn Fn() + Send + Sync> {
     Box::new(move || {
         metrics.connections(census.open());
         throttling.show(&live, &metrics);
+        metrics.turned_away(census.turned_away());
+        if let Some(standing) = certificates.as_ref().map(|certificates| certificates.standing()) {
+            metrics.certificates(standing.expires, standing.applied_total, standing.refused_total);
+        }
         upstream::count(&metrics, &fleet);
         if let Some(bundle) = reloading.supplied() {
             let asked = ASKED.into_iter().zip(bundle.asked);

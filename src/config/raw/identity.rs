@@ -6,6 +6,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::spiffe::Spiffe;
+
 /// Who may call.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -15,6 +17,9 @@ pub(in crate::config) struct Identity {
     pub(in crate::config) issuers: Vec<Issuer>,
     /// File with the API keys' hashes.
     pub(in crate::config) api_keys_file: Option<String>,
+    /// Workloads that show a certificate of their own.
+    #[serde(skip_serializing_if = "Spiffe::is_empty")]
+    pub(in crate::config) spiffe: Spiffe,
     /// Header that carries an API key. Default: `x-api-key`.
     pub(in crate::config) api_key_header: Option<String>,
     /// Header in which a caller says what the data is for. Default: `x-purpose`.

@@ -152,7 +152,7 @@ fn texts(desk: &Desk<'_>, page: &Page, policy: &Policy<'_>, before: usize) -> Ve
         "purpose" => names(Names::Purposes),
         "status" => plain_words(&["active", "maintenance", "suspended", "quarantined"]),
         "isolation" => plain_words(&["shared", "strict"]),
-        "auth" => plain_words(&["jwt", "api_key"]),
+        "auth" => plain_words(&["jwt", "api_key", "spiffe"]),
         _ => Vec::new(),
     };
     values.into_iter().map(|(value, says)| quoted(Icon::Value, &value, says)).collect()

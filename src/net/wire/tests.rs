@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::task::Wake;
+use std::task::Waker;
 
 use tokio::io::AsyncReadExt;
 

@@ -7,6 +7,7 @@ use http_body::Body;
 
 use crate::audit::Receipt;
 use crate::request::Moment;
+use crate::request::Peer;
 use crate::request::Worker;
 use crate::request::authorized::Authorized;
 use crate::request::authorized::Told;
@@ -47,7 +48,7 @@ impl<B: Body<Data = Bytes> + Unpin + 'static> Authorized<B> {
         // Nothing is learned of messages: nobody says what is a body's beginning and what its end.
         drop(sent.unwatch());
         let told = parties.as_ref().map(|parties| Told::of(parties, snapshot));
-        let judged = Judged { head: head.clone(), told };
+        let judged = Judged { head: head.clone(), peer: Peer::of(moment), told };
         let mut head = head;
         let Some(handshake) = head.handshake.take() else {
             return Err(permit.ending.refused(Refusal::NotAWebSocket));

@@ -120,6 +120,7 @@ pub(super) fn settings(config: &Config) -> palisade::request::Settings {
             body_bytes: config.limits.body_bytes,
             protected: Vec::new(),
         },
+        trusted_peers: Arc::default(),
         api_key_header: config.settings.api_key_header.clone(),
         purpose_header: config.settings.purpose_header.clone(),
         forward_credential: config.upstream.forward_credential,
@@ -152,7 +153,8 @@ fn requests(count: u64, (config, live): (Config, Arc<Live>), right: impl Fn(&[u8
         7,
     );
     let address = std::net::IpAddr::from([127, 0, 0, 1]);
-    let peer = Peer { ip: Some(address), text: Some(HeaderValue::from_static("127.0.0.1")) };
+    let peer =
+        Peer { ip: Some(address), text: Some(HeaderValue::from_static("127.0.0.1")), ..Peer::default() };
     let message = message()?;
     let mut waiting = Context::from_waker(Waker::noop());
     let mut body = Vec::with_capacity(2 * BODY.len());
