@@ -1,10 +1,5 @@
 //! The door: TLS with certificates that rotate, workloads that show their own, proxies that say for whom they connect.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test stops at the first surprise"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 mod common;
 #[path = "door/proxies.rs"]

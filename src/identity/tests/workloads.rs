@@ -119,7 +119,7 @@ fn dated(validity: &[u8], extensions: &[Vec<u8>]) -> Vec<u8> {
 }
 
 #[test]
-fn a_certificate_names_one_workload_or_none() {
+fn a_certificate_names_one_workload() {
     let good = |extensions: &[Vec<u8>]| Svid::of_certificate(&certificate(extensions));
     for (what, extensions) in [
         ("as SPIRE makes them", vec![usage(0xa8), constraints(&[]), names(&[(URI, ID)])]),
@@ -137,6 +137,11 @@ fn a_certificate_names_one_workload_or_none() {
         let svid = good(&extensions).unwrap_or_else(|why| panic!("{what}: {why:?}"));
         assert_eq!((svid.id.as_str(), svid.expires), (ID, 4_102_444_799), "{what}");
     }
+}
+
+#[test]
+fn a_certificate_names_one_workload_or_none() {
+    let good = |extensions: &[Vec<u8>]| Svid::of_certificate(&certificate(extensions));
     for (what, extensions, why) in [
         ("no extensions", vec![], NoSvid::Names),
         ("no URI", vec![usage(SIGNS), names(&[(DNS, "api.example")])], NoSvid::Names),
@@ -182,6 +187,15 @@ fn a_certificate_names_one_workload_or_none() {
         ("a usage without signing", vec![usage(0x28), names(&[(URI, ID)])], NoSvid::KeyUsage),
         ("may sign certificates", vec![usage(0x84), names(&[(URI, ID)])], NoSvid::KeyUsage),
         ("may sign lists", vec![usage(0x82), names(&[(URI, ID)])], NoSvid::KeyUsage),
+    ] {
+        assert_eq!(good(&extensions).unwrap_err(), why, "{what}");
+    }
+}
+
+#[test]
+fn a_certificate_that_says_something_twice_or_oddly_is_unreadable() {
+    let good = |extensions: &[Vec<u8>]| Svid::of_certificate(&certificate(extensions));
+    for (what, extensions, why) in [
         ("names twice", vec![usage(SIGNS), names(&[(URI, ID)]), names(&[(URI, ID)])], NoSvid::Unreadable),
         ("usage twice", vec![usage(SIGNS), usage(SIGNS), names(&[(URI, ID)])], NoSvid::Unreadable),
         ("an empty usage", vec![extension(15, &[0x03, 1, 0]), names(&[(URI, ID)])], NoSvid::Unreadable),
