@@ -7,6 +7,7 @@
 
 mod authorized;
 mod beside;
+mod counted;
 mod durable;
 mod ending;
 mod forwarded;
@@ -44,6 +45,8 @@ pub use authorized::Permit;
 pub use beside::About;
 pub use beside::Job;
 pub use beside::Shadow;
+pub use counted::Finished;
+pub use counted::HiddenCount;
 pub use durable::Durable;
 pub use ending::Ended;
 pub use ending::Ending;
@@ -91,9 +94,7 @@ use crate::audit::trace::Trace;
 use crate::identity::Remembered;
 use crate::identity::Svid;
 use crate::ids::DecisionId;
-use crate::model::RouteIx;
 use crate::policy::Memory;
-use crate::redact::ClassIx;
 use crate::redact::Encoding;
 use crate::request::plans::Plans;
 use crate::request::spoken::Compiled;
@@ -183,27 +184,6 @@ pub trait Counts {
     fn policy_error(&self, policy_id: &str);
 }
 
-/// What is counted of a request that ended.
-#[derive(Debug)]
-pub struct Finished<'a> {
-    /// The snapshot's generation, which gives the indexes their meaning.
-    pub generation: u64,
-    /// The route and its id, where one was found.
-    pub route: Option<(RouteIx, &'a str)>,
-    /// The status that the client was sent.
-    pub status: u16,
-    /// The code of the refusal that it ended in.
-    pub refusal: Option<&'static str>,
-    /// The whole time, microseconds.
-    pub total_us: u64,
-    /// From sending to the head of the app's answer, where there was one.
-    pub upstream_us: Option<u64>,
-    /// Values hidden, by class and mask.
-    pub hidden: &'a [HiddenCount<'a>],
-    /// Rows of the app's answer that were somebody else's.
-    pub foreign_rows: u64,
-}
-
 /// Which body of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Body {
@@ -220,19 +200,6 @@ impl Body {
             Self::Response => "response",
         }
     }
-}
-
-/// How often one data class was hidden.
-#[derive(Debug, Clone, Copy)]
-pub struct HiddenCount<'a> {
-    /// In which body.
-    pub body: Body,
-    /// The class and its name.
-    pub class: (ClassIx, &'a str),
-    /// The kind of mask.
-    pub mask: &'static str,
-    /// How many values.
-    pub count: u64,
 }
 
 /// Everything that one worker's requests share. Not shared between threads: no lock, no contended line.
