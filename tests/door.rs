@@ -48,12 +48,8 @@ impl World {
     fn start_with(tls: &str, listen: &str, more: &str, prepare: impl Fn(&Folder)) -> Self {
         let upstream = Upstream::json("{\"name\":\"n\"}");
         let folder = Folder::new(upstream.address);
-        let authority = Authority::new(folder.0.path(), "authority");
-        place(&folder, &authority.server("first"));
-        let tls = format!(
-            "tls: {{address: '127.0.0.1:0', certificate_file: server.pem, key_file: server.key, {tls}}}"
-        );
-        let config = folder.read("palisade.yaml").replace("listen: {", &format!("listen: {{{tls}, {listen}"));
+        let authority = tls::listen(&folder, tls);
+        let config = folder.read("palisade.yaml").replace("listen: {", &format!("listen: {{{listen}"));
         // One worker writes its records in the order of its requests.
         let config = config.replace("workers: 2", "workers: 1");
         folder.write("palisade.yaml", &(config + more));
@@ -81,12 +77,6 @@ impl World {
         let line = text.lines().find(|line| line.starts_with(name)).map(str::to_owned);
         line.unwrap_or_else(|| panic!("no {name}")).rsplit_once(' ').unwrap().1.to_owned()
     }
-}
-
-/// Puts a pair where the config says.
-fn place(folder: &Folder, pair: &Pair) {
-    fs::copy(&pair.key, folder.path("server.key")).unwrap();
-    fs::copy(&pair.certificate, folder.path("server.pem")).unwrap();
 }
 
 fn until(what: &str, mut is_so: impl FnMut() -> bool) {
@@ -203,7 +193,7 @@ fn certificates_rotate_under_load_without_a_dropped_connection() {
             .collect();
         for round in 0..3 {
             let before = shown(&world);
-            place(&world.folder, &world.authority.server(&format!("round{round}")));
+            tls::place(&world.folder, &world.authority.server(&format!("round{round}")));
             until("the new certificate is used", || shown(&world) != before);
         }
         stop.store(true, Ordering::Relaxed);
@@ -247,7 +237,7 @@ fn check_says_what_is_wrong_with_certificates_and_where() {
         let (status, said) = check();
         assert_eq!(status, 3, "{said}");
         assert!(said.contains(code) && said.contains(file), "{code} {file}: {said}");
-        place(&world.folder, &second);
+        tls::place(&world.folder, &second);
         assert_eq!(check().0, 0);
     };
     fs::copy(world.folder.path("authority.key"), world.folder.path("server.key")).unwrap();
@@ -478,11 +468,8 @@ fn a_client_that_reads_nothing_over_tls_is_let_go() {
     let large: &'static str = Box::leak(format!("\"{}\"", "x".repeat(8 << 20)).into_boxed_str());
     let upstream = Upstream::json(large);
     let folder = Folder::new(upstream.address);
-    let authority = Authority::new(folder.0.path(), "authority");
-    place(&folder, &authority.server("first"));
-    let listen =
-        "listen: {tls: {address: '127.0.0.1:0', certificate_file: server.pem, key_file: server.key}, ";
-    let config = folder.read("palisade.yaml").replace("listen: {", listen) + "timeouts: {body_idle: 1s}\n";
+    let authority = tls::listen(&folder, "");
+    let config = folder.read("palisade.yaml") + "timeouts: {body_idle: 1s}\n";
     folder.write("palisade.yaml", &config);
     let sidecar = Sidecar::start(&folder);
     let client = authority.client(None, &["http/1.1"]);
@@ -519,11 +506,7 @@ fn a_websocket_opens_over_tls() {
     });
     let folder = Folder::new(upstream.local_addr().unwrap());
     folder.write("routes.yaml", "routes:\n  - {method: GET, path: /open, websocket: true}\n");
-    let authority = Authority::new(folder.0.path(), "authority");
-    place(&folder, &authority.server("first"));
-    let listen =
-        "listen: {tls: {address: '127.0.0.1:0', certificate_file: server.pem, key_file: server.key}, ";
-    folder.write("palisade.yaml", &folder.read("palisade.yaml").replace("listen: {", listen));
+    let authority = tls::listen(&folder, "");
     let sidecar = Sidecar::start(&folder);
     let mut stream = tls::connect(sidecar.tls.unwrap(), &authority.client(None, &["http/1.1"])).unwrap();
     let asked = "Host: a\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAECAwQFBgcICQoLDA0ODw==\r\n\r\n";

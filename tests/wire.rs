@@ -15,6 +15,7 @@ use common::Sidecar;
 use common::Upstream;
 use common::json_answer;
 use common::key;
+use common::tls;
 
 fn start(upstream: &Upstream) -> (Folder, Sidecar) {
     let folder = Folder::new(upstream.address);
@@ -22,20 +23,26 @@ fn start(upstream: &Upstream) -> (Folder, Sidecar) {
     (folder, sidecar)
 }
 
-/// Sends each case on a connection of its own; each must be refused with the status and code, and the app sees nothing.
+/// Sends each case on a connection of its own, without TLS and with it; each must be refused with the status and code, and the app sees nothing.
 fn all_refused(cases: &[(&str, u16, &str)]) {
     let upstream = Upstream::json("{}");
-    let (folder, sidecar) = start(&upstream);
-    for (bytes, status, code) in cases {
+    let folder = Folder::new(upstream.address);
+    let client = tls::listen(&folder, "").client(None, &["http/1.1"]);
+    let sidecar = Sidecar::start(&folder);
+    let each = cases.iter().flat_map(|case| [(case, false), (case, true)]);
+    for ((bytes, status, code), is_tls) in each {
         let bytes = bytes.replace("KEY", key("ann").trim_end());
-        let answer = sidecar.raw(bytes.as_bytes());
+        let answer = match is_tls {
+            false => sidecar.raw(bytes.as_bytes()),
+            true => tls::raw(sidecar.tls.unwrap(), &client, bytes.as_bytes()),
+        };
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{bytes:?} got {answer:?}");
         assert!(answer.contains(&format!("\"code\":\"{code}\"")), "{bytes:?} got {answer:?}");
         assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{bytes:?} got {answer:?}");
     }
     assert_eq!(String::from_utf8_lossy(&upstream.bytes.lock().unwrap()), "");
-    let records = folder.records("decision", cases.len());
-    assert_eq!(records.len(), cases.len(), "one record for each");
+    let records = folder.records("decision", 2 * cases.len());
+    assert_eq!(records.len(), 2 * cases.len(), "one record for each");
     assert!(records.iter().all(|record| record["decision"] == "deny"));
 }
 

@@ -236,3 +236,53 @@ fn same_host(said: &str, headers: &HeaderMap, authority: Option<&str>) -> Option
     };
     (target::host(host).ok()? == said).then_some(())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn said(lines: &[(HeaderName, Vec<u8>)]) -> Option<Peer> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, HeaderValue::from_static("localhost"));
+        for (name, line) in lines {
+            headers.append(name.clone(), HeaderValue::from_bytes(line).ok()?);
+        }
+        let mut trusted = Peers::default();
+        trusted.add("10.0.0.0/8")?;
+        let peer = Peer { ip: Some([10, 0, 0, 1].into()), is_trusted: true, ..Peer::default() };
+        peer.speaks_for(&headers, None, &trusted)
+    }
+
+    proptest! {
+        /// Whatever a trusted proxy was made to add on the left, the nearest that is not trusted is the client.
+        #[test]
+        fn nothing_on_the_left_changes_the_client(left in "[0-9a-f.:, ]{0,30}", hops in 0..3_usize) {
+            let trusted: String = (0..hops).map(|hop| format!(", 10.0.0.{hop}")).collect();
+            let line = format!("{left}, 203.0.113.9{trusted}");
+            if let Some(client) = said(&[(FOR, line.into_bytes())]) {
+                prop_assert_eq!(client.ip, Some([203, 0, 113, 9].into()));
+                prop_assert_eq!(client.text.unwrap(), "203.0.113.9");
+            }
+        }
+
+        #[test]
+        fn any_lines_have_a_verdict(
+            lines in proptest::collection::vec((0..5_usize, "[ -~]{0,40}"), 0..4),
+            odd in proptest::collection::vec(any::<u8>(), 0..20),
+        ) {
+            let names = [FOR, PROTO, HOST, CERTIFICATE, header::FORWARDED];
+            let lines: Vec<_> = lines.into_iter().map(|(at, text)| (names[at].clone(), text.into_bytes())).collect();
+            drop(said(&lines));
+            for name in names {
+                drop(said(&[(name, odd.clone())]));
+            }
+        }
+
+        #[test]
+        fn any_text_of_its_alphabet_is_read_or_not(text in "[for=;,\" hostpby:127.0\\[\\]_]{0,60}") {
+            drop(said(&[(header::FORWARDED, text.into_bytes())]));
+        }
+    }
+}

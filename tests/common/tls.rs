@@ -125,6 +125,22 @@ impl Authority {
     }
 }
 
+/// Gives a folder's sidecar a listener with TLS beside the one without; and more keys under `listen.tls`.
+pub fn listen(folder: &super::Folder, more: &str) -> Authority {
+    let authority = Authority::new(folder.0.path(), "authority");
+    place(folder, &authority.server("first"));
+    let tls = "tls: {address: '127.0.0.1:0', certificate_file: server.pem, key_file: server.key";
+    let config = folder.read("palisade.yaml").replace("listen: {", &format!("listen: {{{tls}, {more}}}, "));
+    folder.write("palisade.yaml", &config);
+    authority
+}
+
+/// Puts a pair where the config says.
+pub fn place(folder: &super::Folder, pair: &Pair) {
+    fs::copy(&pair.key, folder.path("server.key")).unwrap();
+    fs::copy(&pair.certificate, folder.path("server.pem")).unwrap();
+}
+
 /// A connection with TLS, as bytes.
 pub type Tls = StreamOwned<ClientConnection, TcpStream>;
 
