@@ -221,6 +221,8 @@ pub struct Verified {
     pub principal: Arc<Principal>,
     /// From this second since 1970 on, the credential must be looked at again. `u64::MAX` where it never expires.
     pub expires: u64,
+    /// What it was issued for (`aud`), where it says that.
+    pub audiences: Option<Arc<[Box<str>]>>,
 }
 
 macro_rules! rejections {

@@ -170,7 +170,7 @@ impl ApiKeys {
         if now >= key.expires {
             return Err(Rejected::Expired);
         }
-        Ok(Verified { principal: Arc::clone(&key.principal), expires: key.expires })
+        Ok(Verified { principal: Arc::clone(&key.principal), expires: key.expires, audiences: None })
     }
 }
 

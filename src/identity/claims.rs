@@ -58,7 +58,7 @@ impl Proven {
     pub(super) fn check(&self, issuer: &Issuer, name: &Arc<str>, now: u64) -> Result<Verified, Rejected> {
         self.check_type(issuer)?;
         let expires = self.check_times(issuer.skew_seconds, now)?;
-        self.check_audience(&issuer.audiences)?;
+        let audiences = Some(self.audiences(&issuer.audiences)?);
         let id = self.claims.get("sub").and_then(Json::text).filter(|id| is_name(id));
         let values = |claim: &str, split| names(&self.claims, claim, split).map(sorted);
         let principal = Principal {
@@ -71,7 +71,7 @@ impl Proven {
             auth: Auth::Jwt { issuer: Arc::clone(name) },
             actor: actor(&self.claims, issuer, limits::DELEGATION_DEPTH_MAX)?,
         };
-        Ok(Verified { principal: Arc::new(principal), expires })
+        Ok(Verified { principal: Arc::new(principal), expires, audiences })
     }
 
     /// RFC 8725 section 3.11. Types are media types (RFC 7515 section 4.1.9): case and `application/` mean nothing.
@@ -112,20 +112,19 @@ impl Proven {
         }
     }
 
-    fn check_audience(&self, wanted: &[String]) -> Result<(), Rejected> {
-        let ours = |audience: &str| wanted.iter().any(|ours| ours == audience);
-        match self.claims.get("aud") {
-            Some(Json::Text(one)) if ours(one) => Ok(()),
-            Some(Json::Text(_)) => Err(Rejected::WrongAudience),
-            Some(Json::Array(several)) => {
-                let mut found = false;
-                for audience in several {
-                    found |= ours(audience.text().ok_or(Rejected::NoAudience)?);
-                }
-                if found { Ok(()) } else { Err(Rejected::WrongAudience) }
+    /// Whom the token is for; one of these must be wanted here.
+    fn audiences(&self, wanted: &[String]) -> Result<Arc<[Box<str>]>, Rejected> {
+        let named: Vec<&str> = match self.claims.get("aud") {
+            Some(Json::Text(one)) => vec![one],
+            Some(Json::Array(several)) if several.len() <= limits::CLAIM_VALUES_MAX => {
+                several.iter().map(Json::text).collect::<Option<_>>().ok_or(Rejected::NoAudience)?
             }
-            Some(_) | None => Err(Rejected::NoAudience),
+            Some(_) | None => return Err(Rejected::NoAudience),
+        };
+        if !named.iter().any(|audience| wanted.iter().any(|ours| ours == audience)) {
+            return Err(Rejected::WrongAudience);
         }
+        Ok(named.into_iter().map(Into::into).collect())
     }
 
     fn tenant(&self, issuer: &Issuer) -> Result<Option<TenantPath>, Rejected> {

@@ -1,5 +1,5 @@
 //! Reads the routes of an OpenAPI 3.0 or 3.1 document, with the extensions `x-palisade-action`, `x-palisade-data-key`,
-//! `x-palisade-groups`, `x-palisade-denied` and `x-palisade-validate` (on an operation, its path item, or the whole document),
+//! `x-palisade-groups`, `x-palisade-audience`, `x-palisade-denied` and `x-palisade-validate` (on an operation, its path item, or the whole document),
 //! `x-palisade-public`, `x-palisade-rows` and `x-palisade-websocket` (on an operation), `x-palisade-mode` and `x-palisade-opaque`
 //! (of all answers, or on a `requestBody`), `x-palisade-class` and `x-palisade-json` (on a schema).
 //!
@@ -18,6 +18,7 @@ use crate::model::routes::Draft;
 use crate::model::routes_file::METHODS;
 use crate::model::routes_file::action;
 use crate::model::routes_file::action_of;
+use crate::model::routes_file::audiences;
 use crate::model::routes_file::compiled;
 use crate::model::routes_file::denied;
 use crate::model::routes_file::groups;
@@ -34,6 +35,7 @@ use crate::redact::Shape;
 
 const ACTION: &str = "x-palisade-action";
 const DATA_KEY: &str = "x-palisade-data-key";
+const AUDIENCE: &str = "x-palisade-audience";
 const GROUPS: &str = "x-palisade-groups";
 const PUBLIC: &str = "x-palisade-public";
 const DENIED: &str = "x-palisade-denied";
@@ -44,8 +46,8 @@ const ROWS: &str = "x-palisade-rows";
 const OPAQUE: &str = "x-palisade-opaque";
 const WEBSOCKET: &str = "x-palisade-websocket";
 /// What may stand on an operation, or around it.
-const OF_ROUTES: [&str; 10] =
-    [ACTION, DATA_KEY, GROUPS, PUBLIC, DENIED, VALIDATE, MODE, ROWS, OPAQUE, WEBSOCKET];
+const OF_ROUTES: [&str; 11] =
+    [ACTION, DATA_KEY, AUDIENCE, GROUPS, PUBLIC, DENIED, VALIDATE, MODE, ROWS, OPAQUE, WEBSOCKET];
 
 /// One operation, with the places of its bodies in the graph.
 struct Operation<'n> {
@@ -262,10 +264,12 @@ fn draft<'n>(
     let response = let_pass(reader, response, extension(OPAQUE));
     let request = graph.shape(reader, classes, node, request, request_mode);
     let request = let_pass(reader, request, node.get("requestBody").and_then(|body| body.get(OPAQUE)));
+    let audience = if public { node.get(AUDIENCE) } else { extension(AUDIENCE) };
     Some(Draft {
         place: reader.place(node.get("operationId").map_or(node.at, |id| id.at)),
         id: id.map(str::to_owned),
         template_place: reader.place(path_key.at),
+        audiences: audience.map(|written| audiences(reader, written)).unwrap_or_default(),
         groups: extension(GROUPS).map(|written| groups(reader, written)).unwrap_or_default(),
         request,
         response,

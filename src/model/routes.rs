@@ -45,6 +45,8 @@ pub struct Route {
     pub public: bool,
     /// Where a request says which slice of data is meant.
     pub data_key: KeyTemplate,
+    /// A credential must have been issued for one of these (`aud`); empty: any that is good here.
+    pub audiences: Vec<Box<str>>,
     /// The groups of routes that it belongs to.
     pub groups: Vec<Box<str>>,
     /// Which classes stand where in its request bodies; `None` where none do.

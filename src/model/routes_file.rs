@@ -20,13 +20,14 @@ use crate::redact::Descriptors;
 use crate::redact::Mode;
 use crate::redact::ShapeBuilder;
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "method",
     "path",
     "id",
     "action",
     "public",
     "data_key",
+    "audience",
     "groups",
     "request",
     "response",
@@ -63,6 +64,7 @@ fn read_route(reader: &mut Reader, node: &Node, known: Known<'_>, mode: Mode) ->
     let action = written.and_then(|node| action(reader, node));
     let data_key = node.get("data_key").and_then(|node| Some((reader.text(node, "`data_key`")?, node.at)));
     let public = node.get("public").is_some_and(|node| reader.flag(node, "`public`"));
+    let audiences = node.get("audience").map(|node| audiences(reader, node)).unwrap_or_default();
     let groups = node.get("groups").map(|node| groups(reader, node)).unwrap_or_default();
     // What the file says of all answers is not said of those that anybody may have.
     let mode = if public { Mode::Open } else { mode };
@@ -100,6 +102,7 @@ fn read_route(reader: &mut Reader, node: &Node, known: Known<'_>, mode: Mode) ->
         action: action?,
         public,
         data_key: data_key.map(|(text, at)| (text.to_owned(), reader.place(at))),
+        audiences,
         groups,
         request,
         response,
@@ -183,6 +186,28 @@ pub(super) fn groups(reader: &mut Reader, node: &Node) -> Vec<Box<str>> {
         reader.error("too-many", node.at, message);
     }
     groups
+}
+
+/// What a credential must have been issued for: one of these.
+pub(super) fn audiences(reader: &mut Reader, node: &Node) -> Vec<Box<str>> {
+    let mut audiences: Vec<Box<str>> = Vec::new();
+    let texts = reader.texts(node, "an audience");
+    if texts.is_empty() {
+        reader.error("bad-name", node.at, "name at least one audience, or leave it out");
+    }
+    if texts.len() > limits::CLAIM_VALUES_MAX {
+        let message = format!("a route has at most {} audiences", limits::CLAIM_VALUES_MAX);
+        reader.error("too-many", node.at, message);
+    }
+    for (text, at) in texts {
+        if text.is_empty() || text.len() > limits::CLAIM_BYTES_MAX || text.chars().any(char::is_control) {
+            let message = format!("an audience has 1 to {} bytes", limits::CLAIM_BYTES_MAX);
+            reader.error("bad-name", at, message);
+        } else {
+            audiences.push(text.into());
+        }
+    }
+    audiences
 }
 
 /// What becomes of a request that sets what it may not.

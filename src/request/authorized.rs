@@ -270,8 +270,8 @@ fn place<'a, B>(
     };
     // Looked up again for a borrow of the snapshot alone.
     let Some(route) = model.routes.get(route) else { return Err((Refusal::NoRoute, None)) };
-    if head.handshake.is_some() && !route.websocket {
-        return Err((Refusal::NoWebSocket, Some(route)));
+    if let Some(refusal) = request.unfit(route) {
+        return Err((refusal, Some(route)));
     }
     let placed = data_key(request, snapshot, route, &params);
     placed.map(|(data_key, target)| (route, data_key, target)).map_err(|refusal| (refusal, Some(route)))

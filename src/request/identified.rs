@@ -10,6 +10,7 @@ use crate::identity::Auth;
 use crate::identity::Principal;
 use crate::identity::Verified;
 use crate::quota::Admitted;
+use crate::model::Route;
 use crate::request::Moment;
 use crate::request::Worker;
 use crate::request::known::Known;
@@ -37,6 +38,8 @@ pub struct Identified<B> {
     pub(super) expires: u64,
     /// The place that it takes of its tenant's limits.
     pub(super) admitted: Option<Box<Admitted>>,
+    /// What its credential was issued for, where it says that.
+    pub(super) audiences: Option<Arc<[Box<str>]>>,
     /// What it asks for, where its route is one of GraphQL.
     pub(super) spoken: Option<Box<Spoken>>,
 }
@@ -53,7 +56,7 @@ impl<B> Received<B> {
         moment: &Moment,
     ) -> Result<Identified<B>, Refused> {
         let Self { head, body } = self;
-        let Verified { principal, expires } = match who(&head, snapshot, worker, moment) {
+        let Verified { principal, expires, audiences } = match who(&head, snapshot, worker, moment) {
             Ok(verified) => verified,
             Err(refusal) => return Err(Refused::new(refusal, Known::head(head))),
         };
@@ -66,6 +69,7 @@ impl<B> Received<B> {
                 named,
                 tenancy,
                 expires,
+                audiences,
                 admitted: None,
                 spoken: None,
             }),
@@ -74,6 +78,17 @@ impl<B> Received<B> {
                 Err(Refused::new(refusal, known))
             }
         }
+    }
+}
+
+impl<B> Identified<B> {
+    /// Why a route is none for this request, whatever policy says.
+    pub(super) fn unfit(&self, route: &Route) -> Option<Refusal> {
+        if self.head.handshake.is_some() && !route.websocket {
+            return Some(Refusal::NoWebSocket);
+        }
+        let is_for = |wanted: &Box<str>| self.audiences.as_ref().is_some_and(|named| named.contains(wanted));
+        (!route.audiences.is_empty() && !route.audiences.iter().any(is_for)).then_some(Refusal::WrongAudience)
     }
 }
 

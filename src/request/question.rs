@@ -382,6 +382,7 @@ fn made(model: &Model, action: Action, names: &[String]) -> Result<Box<Route>, U
         template: "/".into(),
         action,
         data_key: KeyTemplate::default(),
+        audiences: Vec::new(),
         groups: Vec::new(),
         request: None,
         response: None,

@@ -31,6 +31,8 @@ pub enum Refusal {
     Unidentified,
     /// A credential that does not verify.
     BadCredential(Rejected),
+    /// The route is for credentials that were issued for something else.
+    WrongAudience,
     /// A header, host or path names a tenant in a spelling that no tenant has.
     BadTenantName,
     /// Credentials of this address failed too often; after so many seconds another is looked at.
@@ -131,6 +133,9 @@ impl Refusal {
                 row(429, "too_many_failures", "Too many credentials from this address failed.")
             }
             Self::Limited(limited) => of_limit(limited.limit),
+            Self::WrongAudience => {
+                row(403, "wrong_audience", "The credential was not issued for this part of the service.")
+            }
             Self::BadTenantName => row(400, "bad_tenant", "The tenant is not named in a valid form."),
             Self::Tenancy(Disagreement::NoTenant) => {
                 row(403, "no_tenant", "The caller belongs to no tenant.")
@@ -199,6 +204,7 @@ impl Refusal {
             | Self::Unidentified
             | Self::TooManyFailures(_)
             | Self::Limited(_)
+            | Self::WrongAudience
             | Self::BadTenantName
             | Self::Tenancy(Disagreement::NoTenant)
             | Self::NoRoute

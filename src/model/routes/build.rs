@@ -42,6 +42,7 @@ pub(in crate::model) struct Draft {
     pub(in crate::model) action: Action,
     pub(in crate::model) public: bool,
     pub(in crate::model) data_key: Option<(String, Place)>,
+    pub(in crate::model) audiences: Vec<Box<str>>,
     pub(in crate::model) groups: Vec<Box<str>>,
     pub(in crate::model) request: Option<Arc<Shape>>,
     pub(in crate::model) response: Option<Arc<Shape>>,
@@ -161,6 +162,11 @@ impl RoutesBuilder {
         all.dedup();
         let level =
             all.iter().filter_map(|class| classes.get(*class)).map(|class| class.level).max().unwrap_or(0);
+        if draft.public && !draft.audiences.is_empty() {
+            let message = "a public route has no audience: it asks for no credential";
+            self.problems.push(Problem::error("contradiction", draft.place, message));
+            return;
+        }
         if draft.public && (!all.is_empty() || draft.rows.is_some()) {
             let message =
                 "a public route cannot carry classified data: nobody is known to whom it could be shown";
@@ -175,6 +181,7 @@ impl RoutesBuilder {
             action: draft.action,
             public: draft.public,
             data_key,
+            audiences: draft.audiences,
             groups: draft.groups,
             request: draft.request,
             response: draft.response,

@@ -284,6 +284,38 @@ fn what_becomes_of_unknown_fields_is_said_of_messages_only() {
 }
 
 #[test]
+fn a_route_says_for_which_audiences_its_credentials_must_be() {
+    let classes = Classes::parse("c", "classes: {}\n").unwrap();
+    let read = |routes: &str, openapi: &str| {
+        let mut builder = RoutesBuilder::new();
+        builder.add_yaml("routes.yaml", routes, &classes);
+        if !openapi.is_empty() {
+            builder.add_openapi("openapi.yaml", openapi, &classes);
+        }
+        builder.finish()
+    };
+    let text = "routes: [{method: GET, path: /a, audience: a}, {method: PUT, path: /a, audience: [a, b]}, {method: POST, path: /a}]\n";
+    let of = |routes: Routes| -> Vec<Vec<Box<str>>> {
+        routes.iter().map(|(_, route)| route.audiences.clone()).collect()
+    };
+    assert_eq!(of(read(text, "").unwrap()), [vec!["a".into()], vec![], vec!["a".into(), "b".into()]]);
+    let openapi = "openapi: 3.1.0\nx-palisade-audience: all\npaths:\n  /b: {get: {}, put: {x-palisade-audience: [own]}, post: {x-palisade-public: true}}\n";
+    let mut found = of(read("routes: []\n", openapi).unwrap());
+    found.sort();
+    assert_eq!(found, [vec![], vec!["all".into()], vec!["own".into()]]);
+    for (audience, code) in [
+        ("audience: []", "bad-name"),
+        ("audience: ''", "bad-name"),
+        ("audience: 7", "wrong-type"),
+        ("audience: {a: b}", "wrong-type"),
+        ("audience: a, public: true", "contradiction"),
+    ] {
+        let problems = read(&format!("routes: [{{method: GET, path: /a, {audience}}}]\n"), "").unwrap_err();
+        assert!(problems.iter().any(|problem| problem.code == code), "{audience}: {problems:?}");
+    }
+}
+
+#[test]
 fn a_websocket_is_opened_by_get_on_a_route_that_is_none_of_graphql() {
     let text = "
 routes:
