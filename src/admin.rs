@@ -25,6 +25,7 @@ use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 
 use crate::door::Standing;
+use crate::identity::Signer;
 use crate::problem::Problem;
 use crate::reload::Fetched;
 use crate::reload::Reloader;
@@ -108,6 +109,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, admin: Arc<Admin>) {
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
+const JWKS: &str = "application/jwk-set+json";
 /// The text format of Prometheus.
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -137,11 +139,15 @@ impl Admin {
                 Some(learned) => answer(StatusCode::OK, JSON, format!("{learned}\n")),
                 None => answer(StatusCode::NOT_FOUND, TEXT, "nothing is learned here\n".into()),
             },
+            "/.well-known/jwks.json" => match self.live.current().signer().map(Signer::jwks) {
+                Some(jwks) => answer(StatusCode::OK, JWKS, jwks.to_string()),
+                None => answer(StatusCode::NOT_FOUND, TEXT, "nothing is signed here\n".into()),
+            },
             "/version" => answer(StatusCode::OK, JSON, version()),
             _ => answer(
                 StatusCode::NOT_FOUND,
                 TEXT,
-                "try /livez /readyz /readyz?verbose /startupz /metrics /policies /learned /version\n".into(),
+                "try /livez /readyz /readyz?verbose /startupz /metrics /policies /learned /.well-known/jwks.json /version\n".into(),
             ),
         }
     }

@@ -18,6 +18,7 @@ use crate::remote::Remote;
 use crate::request::Durable;
 use crate::snapshot::Settings;
 
+mod assertion;
 mod bundle;
 mod check;
 mod expand;
@@ -141,6 +142,8 @@ pub struct Files {
     pub fetched_keys: Vec<Arc<FetchedKeys>>,
     /// The API keys' hashes.
     pub api_keys: Option<PathBuf>,
+    /// The keys that assertions for the app are signed with.
+    pub assertion_keys: Option<PathBuf>,
     /// The secret of pseudonyms.
     pub pseudonym_key: Option<PathBuf>,
     /// Files with keys of tenants' own; a `*` in the name stands for any characters.
@@ -232,6 +235,14 @@ impl Config {
             raw::Raw::default()
         });
         check::check(&file, &root, &raw, problems)
+    }
+
+    /// Headers that only Palisade may set, beside those that it always takes off.
+    #[must_use]
+    pub fn protected_headers(&self) -> Vec<Box<str>> {
+        let asserted = self.settings.assertion.as_ref().map(|assertion| &assertion.header);
+        let all = self.upstream.protected_headers.iter().chain(asserted);
+        all.map(|name| name.as_str().into()).collect()
     }
 
     /// The JSON Schema of the file, as text.

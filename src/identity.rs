@@ -6,6 +6,7 @@
 //! Callers: `request::identified` verifies, `snapshot` builds the [`Keyring`].
 
 mod api_keys;
+mod assertion;
 mod claims;
 mod json;
 mod jwk;
@@ -33,6 +34,9 @@ use crate::limits;
 pub use api_keys::ApiKeyEntry;
 pub use api_keys::api_key_entries;
 pub use api_keys::same_api_keys;
+pub use assertion::Asserted;
+pub use assertion::AssertionSettings;
+pub use assertion::Signer;
 pub use jwk::Algorithm;
 pub use keyring::ClaimNames;
 pub use keyring::Issuer;

@@ -5,6 +5,7 @@
 //! `Identified::authorize` makes one.
 //! Never: names a socket, a file or a runtime. Bytes come from an [`Origin`] and from hyper's client body type.
 
+mod asserted;
 mod authorized;
 mod beside;
 mod counted;
@@ -96,6 +97,7 @@ use crate::identity::Svid;
 use crate::ids::DecisionId;
 use crate::policy::Memory;
 use crate::redact::Encoding;
+use crate::request::asserted::Assertions;
 use crate::request::plans::Plans;
 use crate::request::spoken::Compiled;
 use crate::snapshot::Live;
@@ -226,6 +228,7 @@ pub struct Worker<O> {
     remembered: RefCell<Remembered>,
     plans: RefCell<Plans>,
     compiled: RefCell<Compiled>,
+    assertions: RefCell<Assertions>,
     /// Makes ids unique: drawn once per worker, and a counter.
     seed: u64,
     count: Cell<u64>,
@@ -263,6 +266,7 @@ impl<O> Worker<O> {
             remembered: RefCell::default(),
             plans: RefCell::default(),
             compiled: RefCell::default(),
+            assertions: RefCell::default(),
             seed,
             count: Cell::new(0),
         }

@@ -8,8 +8,10 @@ use std::sync::Arc;
 
 use http::HeaderName;
 
+use crate::identity::AssertionSettings;
 use crate::identity::Issuer;
 use crate::identity::Keyring;
+use crate::identity::Signer;
 use crate::identity::Workloads;
 use crate::ids::Digest;
 use crate::model::Model;
@@ -109,7 +111,8 @@ impl Sources {
             | Role::Jwks(_)
             | Role::ApiKeys
             | Role::PseudonymKey
-            | Role::TenantKeys => None,
+            | Role::TenantKeys
+            | Role::AssertionKeys => None,
         });
         sources.collect()
     }
@@ -191,6 +194,8 @@ pub struct Settings {
     /// The names of the places where the app runs, the first of them for tenants that name none; `None`: it is not known which
     /// there are. Which one a request goes to decides nothing, so they are no part of the text below.
     pub upstreams: Option<Vec<Box<str>>>,
+    /// How the app is told who calls, signed; `None` where it is not.
+    pub assertion: Option<AssertionSettings>,
     /// All of it as text, for the digest.
     pub text: Arc<str>,
 }
@@ -209,6 +214,7 @@ pub struct Snapshot {
     of_tenants: Arc<[Problem]>,
     sources: Sources,
     mask_keys: Arc<MaskKeys>,
+    signer: Option<Arc<Signer>>,
     shards: Shards,
 }
 
@@ -283,6 +289,12 @@ impl Snapshot {
     #[must_use]
     pub fn shard(&self, tenant: TenantIx) -> Shard {
         self.shards.of(&self.model.tenants, tenant)
+    }
+
+    /// The keys that assertions for the app are signed with.
+    #[must_use]
+    pub fn signer(&self) -> Option<&Signer> {
+        self.signer.as_deref()
     }
 
     /// What an edit from `self` to `next` did to the policies.

@@ -15,7 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("redact", &["ids", "limits"]),
     ("model", &["ids", "limits", "problem", "redact"]),
     ("learn", &["ids", "limits", "redact", "model"]),
-    ("identity", &["ids", "limits", "problem"]),
+    ("identity", &["ids", "limits", "pem", "problem"]),
     ("policy", &["ids", "limits", "problem", "redact", "model", "identity"]),
     ("tenancy", &["ids", "limits", "problem", "model"]),
     ("quota", &["ids", "limits", "model"]),
@@ -98,7 +98,21 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("net", &["ids", "limits", "redact", "request", "file", "identity", "door"]),
-    ("admin", &["ids", "limits", "problem", "door", "policy", "config", "telemetry", "reload", "snapshot"]),
+    (
+        "admin",
+        &[
+            "ids",
+            "limits",
+            "problem",
+            "identity",
+            "door",
+            "policy",
+            "config",
+            "telemetry",
+            "reload",
+            "snapshot",
+        ],
+    ),
     (
         "cli",
         &[

@@ -124,7 +124,7 @@ fn word(role: &Role) -> Option<(Word, Option<String>)> {
         Role::Descriptors => Some((Word::Descriptors, None)),
         Role::GraphQl => Some((Word::GraphQl, None)),
         // Who may call, and what proves it, is each sidecar's own: a bundle must not be able to let its maker in.
-        Role::Jwks(_) | Role::ApiKeys | Role::PseudonymKey | Role::TenantKeys => None,
+        Role::Jwks(_) | Role::ApiKeys | Role::PseudonymKey | Role::TenantKeys | Role::AssertionKeys => None,
     }
 }
 

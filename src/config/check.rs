@@ -21,6 +21,7 @@ use super::Files;
 use super::Limits;
 use super::Log;
 use super::Reload;
+use super::assertion;
 use super::bundle;
 use super::issuers;
 use super::keys;
@@ -260,6 +261,7 @@ fn files(c: &mut Checker<'_>, raw: &raw::Raw) -> Files {
         jwks: keys::files(c, &raw.identity),
         fetched_keys,
         api_keys: one(&raw.identity.api_keys_file),
+        assertion_keys: assertion::file(c, &raw.identity),
         pseudonym_key: one(&raw.redaction.pseudonym_key_file),
         key_files: redaction::key_files(c, &raw.redaction),
         bundle,
@@ -290,6 +292,7 @@ fn settings(c: &mut Checker<'_>, raw: &raw::Raw, upstream: &upstream::Upstream, 
         places: issuers::places(c, &raw.tenancy),
         unknown_route: raw.model.unknown_route.unwrap_or_default(),
         upstreams: Some(upstream.all.iter().map(|way| way.name.clone()).collect()),
+        assertion: assertion::settings(c, &raw.identity),
         text: text.into(),
     }
 }

@@ -182,7 +182,7 @@ impl Workloads {
             auth: Auth::Spiffe { trust_domain: svid.id.trust_domain().into() },
             actor: None,
         };
-        Ok(Verified { principal: Arc::new(principal), expires: svid.expires })
+        Ok(Verified { principal: Arc::new(principal), expires: svid.expires, audiences: None })
     }
 
     /// A caller whose credential came over the connection of a workload: the workload acts for it, and whoever acted for it before
@@ -200,15 +200,15 @@ impl Workloads {
         if !is_name(svid.id.as_str()) {
             return Err(Rejected::BadActor);
         }
-        let Verified { principal, expires } = caller;
+        let Verified { principal, expires, audiences } = caller;
         let is_told = principal.actor.as_ref().is_some_and(|actor| *actor.id == *svid.id.as_str());
         let expires = expires.min(svid.expires);
         if is_told {
-            return Ok(Verified { principal, expires });
+            return Ok(Verified { principal, expires, audiences });
         }
         let mut principal = Principal::clone(&principal);
         let before = principal.actor.take().map(Box::new);
         principal.actor = Some(Actor { kind: Kind::Service, id: svid.id.as_str().into(), actor: before });
-        Ok(Verified { principal: Arc::new(principal), expires })
+        Ok(Verified { principal: Arc::new(principal), expires, audiences })
     }
 }

@@ -16,6 +16,16 @@ pub const API_KEYS_BYTES_MAX: usize = 16 << 20;
 pub const API_KEY_WARNING_SECONDS: u64 = 14 * 86_400;
 /// Latest time that a token may name, in seconds since 1970: the end of the year 9999. Milliseconds are past it.
 pub const TOKEN_TIME_SECONDS_MAX: u64 = 253_402_300_799;
+/// Most keys that assertions for the app are signed with: the newest, and those that it may still know.
+pub const ASSERTION_KEYS_MAX: usize = 8;
+/// Most assertions that one worker keeps to use again.
+pub const ASSERTIONS_KEPT_MAX: usize = 10_000;
+/// How long an assertion is good where nothing is said, in seconds.
+pub const ASSERTION_SECONDS: u64 = 60;
+/// Shortest that the config may make it, in seconds.
+pub const ASSERTION_SECONDS_MIN: u64 = 10;
+/// Longest that the config may make it, in seconds.
+pub const ASSERTION_SECONDS_MAX: u64 = 3_600;
 /// Most issuers whose keys are fetched: each has a thread of its own, so that none waits for another.
 pub const FETCHED_ISSUERS_MAX: usize = 64;
 /// Largest JWKS or discovery document that is fetched, in bytes.

@@ -43,7 +43,11 @@ impl Kind {
             Role::OpenApi => Self::OpenApi,
             Role::ApiKeys => Self::ApiKeys,
             Role::GraphQl => Self::Other,
-            Role::Descriptors | Role::Jwks(_) | Role::PseudonymKey | Role::TenantKeys => return None,
+            Role::Descriptors
+            | Role::Jwks(_)
+            | Role::PseudonymKey
+            | Role::TenantKeys
+            | Role::AssertionKeys => return None,
         })
     }
 

@@ -73,6 +73,7 @@ fn world(edits: &[(&str, &str)]) -> World {
         purpose_header: http::HeaderName::from_static("x-purpose"),
         places: Places::default(),
         unknown_route: UnknownRoute::Refuse,
+        assertion: None,
         upstreams: None,
         text: "".into(),
     };

@@ -139,6 +139,7 @@ fn named(files: &Files) -> impl Iterator<Item = (Role, &PathBuf)> {
         .chain(jwks)
         .chain(files.api_keys.as_ref().map(|path| (Role::ApiKeys, path)))
         .chain(files.pseudonym_key.as_ref().map(|path| (Role::PseudonymKey, path)))
+        .chain(files.assertion_keys.as_ref().map(|path| (Role::AssertionKeys, path)))
 }
 
 /// The absolute paths of every file that the config names by itself; the names of some may have `*` in them.
@@ -182,7 +183,11 @@ impl<'a> Reader<'a> {
         let mut reader = Self::of(files, is_policy, unsaved);
         for (role, path) in named(files) {
             reader.watch_parent(path);
+            let is_key = role == Role::AssertionKeys;
             reader.file(role, path);
+            if is_key {
+                reader.exposed(path);
+            }
         }
         reader.key_files(&files.key_files);
         reader.sources.extend(fresh.sources.iter().cloned());

@@ -310,6 +310,13 @@ fn identity_headers<O>(
     remove(headers, |name| {
         Some(name) == named || (!keeps && (*name == header::AUTHORIZATION || name == key))
     });
+    if let Some(parties) = parties
+        && let Some((name, line)) =
+            worker.assertions.borrow_mut().header(snapshot, parties, moment.now_ms / 1_000)
+    {
+        // What a client says under this name was taken off with the protected headers.
+        line.map(|line| headers.insert(name, line));
+    }
     if let Some(Parties { principal, caller, target, data_key }) = parties {
         set(headers, TENANT, tenants.get(*target).path.as_str());
         set(headers, CALLER_TENANT, tenants.get(*caller).path.as_str());

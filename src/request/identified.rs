@@ -9,8 +9,8 @@ use crate::identity;
 use crate::identity::Auth;
 use crate::identity::Principal;
 use crate::identity::Verified;
-use crate::quota::Admitted;
 use crate::model::Route;
+use crate::quota::Admitted;
 use crate::request::Moment;
 use crate::request::Worker;
 use crate::request::known::Known;
@@ -87,8 +87,9 @@ impl<B> Identified<B> {
         if self.head.handshake.is_some() && !route.websocket {
             return Some(Refusal::NoWebSocket);
         }
-        let is_for = |wanted: &Box<str>| self.audiences.as_ref().is_some_and(|named| named.contains(wanted));
-        (!route.audiences.is_empty() && !route.audiences.iter().any(is_for)).then_some(Refusal::WrongAudience)
+        let named = self.audiences.as_deref().unwrap_or_default();
+        (!route.audiences.is_empty() && !route.audiences.iter().any(|wanted| named.contains(wanted)))
+            .then_some(Refusal::WrongAudience)
     }
 }
 

@@ -183,6 +183,7 @@ impl Snapshot {
             of_tenants: Arc::clone(&self.of_tenants),
             sources: self.sources.clone(),
             mask_keys: Arc::clone(&self.mask_keys),
+            signer: self.signer.clone(),
             shards: self.shards.clone(),
         }
     }

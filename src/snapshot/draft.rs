@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::identity::Issuer;
 use crate::identity::Keyring;
+use crate::identity::Signer;
 use crate::model::Classes;
 use crate::model::Model;
 use crate::model::Routes;
@@ -130,6 +131,7 @@ impl Draft {
         }
         let mut found = Found { all: std::mem::take(&mut self.problems), of_tenants: Arc::new([]) };
         let keyring = self.keyring(before, &mut found.all);
+        let signer = self.signer(&mut found.all);
         let model = self.model(before, &mut found);
         let keys = self.mask_keys(before, model.as_ref(), &mut found.all);
         let Found { all: mut found, of_tenants } = found;
@@ -172,6 +174,7 @@ impl Draft {
             of_tenants,
             sources: self.sources,
             mask_keys: keys,
+            signer,
             shards,
         })
     }
@@ -222,6 +225,11 @@ impl Draft {
         let keyring = collect(Keyring::build(&issuers, api_keys), found)?;
         found.extend_from_slice(keyring.warnings());
         Some(Arc::new(keyring))
+    }
+
+    fn signer(&self, found: &mut Vec<Problem>) -> Option<Arc<Signer>> {
+        let source = self.files(&Role::AssertionKeys).next()?;
+        Signer::read(&source.file, &source.text).map_err(|problem| found.push(problem)).ok().map(Arc::new)
     }
 
     fn mask_keys(

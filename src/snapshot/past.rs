@@ -135,6 +135,7 @@ fn settings_of(says: &str) -> Result<Settings, Unlike> {
         places: Places::default(),
         unknown_route: unknown_route.unwrap_or_default(),
         upstreams: None,
+        assertion: None,
         text: says.into(),
     })
 }

@@ -38,6 +38,8 @@ pub enum Role {
     PseudonymKey,
     /// The keys of one tenant's masks.
     TenantKeys,
+    /// The keys that assertions for the app are signed with.
+    AssertionKeys,
 }
 
 impl Role {
@@ -56,6 +58,7 @@ impl Role {
             Self::ApiKeys => "api_keys",
             Self::PseudonymKey => "pseudonym_key",
             Self::TenantKeys => "tenant_keys",
+            Self::AssertionKeys => "assertion_keys",
         }
     }
 
@@ -73,7 +76,8 @@ impl Role {
             | Self::Jwks(_)
             | Self::ApiKeys
             | Self::PseudonymKey
-            | Self::TenantKeys => "",
+            | Self::TenantKeys
+            | Self::AssertionKeys => "",
         }
     }
 
@@ -81,7 +85,7 @@ impl Role {
     #[must_use]
     pub const fn is_secret(&self) -> bool {
         match self {
-            Self::PseudonymKey | Self::TenantKeys => true,
+            Self::PseudonymKey | Self::TenantKeys | Self::AssertionKeys => true,
             Self::Schema
             | Self::Policies { .. }
             | Self::Tenants

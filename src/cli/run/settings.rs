@@ -44,7 +44,7 @@ pub(super) fn request_settings(config: &Config) -> request::Settings {
             headers: config.limits.headers,
             target_bytes: config.limits.target_bytes,
             body_bytes: config.limits.body_bytes,
-            protected: config.upstream.protected_headers.iter().map(|name| name.as_str().into()).collect(),
+            protected: config.protected_headers(),
         },
         trusted_peers: Arc::clone(&config.listen.trusted_peers),
         api_key_header: config.settings.api_key_header.clone(),

@@ -22,8 +22,28 @@ pub(in crate::config) struct Identity {
     pub(in crate::config) spiffe: Spiffe,
     /// Header that carries an API key. Default: `x-api-key`.
     pub(in crate::config) api_key_header: Option<String>,
+    /// How the app is told who calls, in a token that is signed.
+    #[serde(skip_serializing)]
+    pub(in crate::config) assertion: Assertion,
     /// Header in which a caller says what the data is for. Default: `x-purpose`.
     pub(in crate::config) purpose_header: Option<String>,
+}
+
+/// How the app is told who calls, in a short-lived token that is signed. It changes no decision.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(inline)]
+pub(in crate::config) struct Assertion {
+    /// File with private keys (PKCS#8 in PEM; Ed25519 or ECDSA on P-256): the first signs, the others are only published.
+    pub(in crate::config) key_file: Option<String>,
+    /// The `iss` of the tokens. Required with a key.
+    pub(in crate::config) issuer: Option<String>,
+    /// Their `aud`. Required with a key.
+    pub(in crate::config) audience: Option<String>,
+    /// The header that carries one. Default: `x-palisade-assertion`.
+    pub(in crate::config) header: Option<String>,
+    /// How long one is good; `10s` to `1h`. Default: `60s`.
+    pub(in crate::config) lifetime: Option<String>,
 }
 
 /// A trusted issuer of bearer tokens.

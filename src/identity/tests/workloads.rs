@@ -285,7 +285,7 @@ fn the_first_rule_that_fits_says_whom_a_workload_speaks_for() {
         ("spiffe://example.org/jobs/a", "globex", "many"),
         ("spiffe://example.org/jobs/a/b/c", "globex", "many"),
     ] {
-        let Verified { principal, expires } = all.verify(&svid(id), NOW).unwrap().unwrap();
+        let Verified { principal, expires, .. } = all.verify(&svid(id), NOW).unwrap().unwrap();
         assert_eq!((principal.kind, &*principal.id, expires), (Kind::Service, id, NOW + 10));
         assert_eq!(principal.tenant.as_ref().map(TenantPath::as_str), Some(tenant), "{id}");
         assert_eq!(&*principal.roles[0], role, "{id}");

@@ -53,6 +53,18 @@ pub(in crate::model) struct Draft {
     pub(in crate::model) websocket: bool,
 }
 
+impl Draft {
+    /// What it says that cannot both be.
+    fn contradiction(&self) -> Option<&'static str> {
+        // What asks for a WebSocket is a `GET`; of messages of GraphQL nobody says which document they answer.
+        if self.websocket && (self.method != Method::GET || self.graphql.is_some()) {
+            return Some("a WebSocket is opened by `GET`, on a route that is none of GraphQL");
+        }
+        (self.public && !self.audiences.is_empty())
+            .then_some("a public route has no audience: it asks for no credential")
+    }
+}
+
 /// Collects routes, and what is wrong with them, from any number of files.
 #[derive(Default)]
 pub struct RoutesBuilder {
@@ -135,9 +147,7 @@ impl RoutesBuilder {
             self.problems.push(Problem::error("bad-name", draft.place, message));
             return;
         }
-        // What asks for a WebSocket is a `GET`; of messages of GraphQL nobody says which document they answer.
-        if draft.websocket && (draft.method != Method::GET || draft.graphql.is_some()) {
-            let message = "a WebSocket is opened by `GET`, on a route that is none of GraphQL";
+        if let Some(message) = draft.contradiction() {
             self.problems.push(Problem::error("contradiction", draft.place, message));
             return;
         }
@@ -162,11 +172,6 @@ impl RoutesBuilder {
         all.dedup();
         let level =
             all.iter().filter_map(|class| classes.get(*class)).map(|class| class.level).max().unwrap_or(0);
-        if draft.public && !draft.audiences.is_empty() {
-            let message = "a public route has no audience: it asks for no credential";
-            self.problems.push(Problem::error("contradiction", draft.place, message));
-            return;
-        }
         if draft.public && (!all.is_empty() || draft.rows.is_some()) {
             let message =
                 "a public route cannot carry classified data: nobody is known to whom it could be shown";

@@ -41,7 +41,8 @@ pub(super) fn text(role: &Role, bytes: Vec<u8>) -> Option<String> {
         | Role::Jwks(_)
         | Role::ApiKeys
         | Role::PseudonymKey
-        | Role::TenantKeys => String::from_utf8(bytes).ok(),
+        | Role::TenantKeys
+        | Role::AssertionKeys => String::from_utf8(bytes).ok(),
     }
 }
 

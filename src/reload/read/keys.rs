@@ -62,7 +62,7 @@ impl Reader<'_> {
     }
 
     /// Says so where everybody on the machine may read a secret. A group may: so do pods share their volumes.
-    fn exposed(&mut self, path: &Path) {
+    pub(super) fn exposed(&mut self, path: &Path) {
         if fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0) {
             let message = "everybody on this machine may read the secrets in this file";
             let problem = Problem::warning("exposed-secret", Place::file(path.to_string_lossy()), message);
