@@ -155,6 +155,8 @@ pub struct Moment {
     pub peer_line: Option<HeaderValue>,
     /// Did the client speak TLS?
     pub is_tls: bool,
+    /// The host that it named in the handshake, where that binds its requests.
+    pub server_name: Option<Arc<str>>,
     /// The workload that the connection is of.
     pub workload: Option<Arc<Svid>>,
     /// The trace that it is part of.
@@ -303,6 +305,7 @@ impl<O> Worker<O> {
             peer: peer.ip,
             peer_line: peer.text.clone(),
             is_tls: peer.is_tls,
+            server_name: peer.server_name.clone(),
             workload: peer.workload.clone(),
             trace,
             traceparent,
@@ -356,7 +359,7 @@ async fn life<O: Origin>(
     flaw: Option<Flaw>,
 ) -> Result<Ends<O>, Refused> {
     throttle::has_room(worker, &request)?;
-    let received = Received::new(*request, flaw, &worker.settings.bounds)?;
+    let received = Received::new(*request, flaw, &worker.settings.bounds)?.directed(moment)?;
     let authorized = match received.gate(snapshot, worker, moment)? {
         Gate::Open(authorized) => authorized,
         Gate::Guarded(received) => {

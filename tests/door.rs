@@ -136,6 +136,35 @@ fn http2_is_agreed_on_in_the_handshake() {
     assert!(tls::connect(world.address(), &unknown).is_err(), "a protocol that is not spoken");
 }
 
+/// A client that names `localhost` in its handshake.
+fn naming(world: &World) -> Arc<ClientConfig> {
+    let mut client = ClientConfig::clone(&world.client());
+    client.enable_sni = true;
+    Arc::new(client)
+}
+
+#[test]
+fn a_request_is_for_the_host_that_its_connection_was_made_to() {
+    let world = World::start("", "");
+    let named = naming(&world);
+    let mut client = Client::over(tls::connect(world.address(), &named).unwrap());
+    for (host, status) in
+        [("localhost", 200), ("LOCALHOST:8443", 200), ("localhost.", 200), ("other", 421), ("localhost", 200)]
+    {
+        let answer = client.ask(&format!("{}Host: {host}\r\n", get("/plain")), b"");
+        assert_eq!(answer.status, status, "{host}");
+    }
+    assert_eq!(world.ask(None, &format!("{}Host: other\r\n", get("/plain"))).status, 200, "none was named");
+    assert_eq!(world.upstream.heads().len(), 5);
+    let refused = world.folder.records("decision", 6).into_iter().find(|record| record["decision"] == "deny");
+    assert!(refused.unwrap().to_string().contains("misdirected"));
+    // A proxy that encrypts again names its own way to us.
+    let world = World::start_with("", "trusted_peers: ['127.0.0.1'], ", "", |_| {});
+    let named = naming(&world);
+    let mut client = Client::over(tls::connect(world.address(), &named).unwrap());
+    assert_eq!(client.ask(&format!("{}Host: other\r\n", get("/plain")), b"").status, 200);
+}
+
 #[test]
 fn an_old_version_is_refused_where_only_the_new_one_is_spoken() {
     let old: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS12];

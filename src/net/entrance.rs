@@ -173,6 +173,9 @@ fn known(stream: TlsStream<TcpStream>, mut peer: Peer) -> Entered {
     let certificate = session.peer_certificates().and_then(<[_]>::first);
     let is_certified = certificate.is_some();
     peer.is_tls = true;
+    if !peer.is_trusted {
+        peer.server_name = session.server_name().map(|name| name.trim_end_matches('.').into());
+    }
     peer.workload = certificate.and_then(|certificate| match Svid::of_certificate(certificate) {
         Ok(svid) => Some(Arc::new(svid)),
         Err(why) => {

@@ -21,6 +21,8 @@ pub struct Peer {
     pub is_trusted: bool,
     /// Does it speak TLS?
     pub is_tls: bool,
+    /// The host that it named in the handshake of TLS, where it must be that of its requests: a trusted peer names its own way to us.
+    pub server_name: Option<Arc<str>>,
     /// The workload whose certificate it showed.
     pub workload: Option<Arc<Svid>>,
 }
@@ -33,6 +35,7 @@ impl Peer {
             text: moment.peer_line.clone(),
             is_trusted: false,
             is_tls: moment.is_tls,
+            server_name: moment.server_name.clone(),
             workload: moment.workload.clone(),
         }
     }

@@ -9,6 +9,7 @@ use http::uri::PathAndQuery;
 use http::{Method, Version};
 
 use crate::request::Bounds;
+use crate::request::Moment;
 use crate::request::guard::Flaw;
 use crate::request::handshake::Handshake;
 use crate::request::known::Known;
@@ -74,6 +75,21 @@ impl<B> Received<B> {
         match Head::new(parts, bounds) {
             Ok(head) => Ok(Self { head, body }),
             Err(refusal) => Err(Refused::new(refusal, Known::unread(method, &uri))),
+        }
+    }
+}
+
+impl<B> Received<B> {
+    /// A request for the host that its connection was made to, where the connection says so.
+    ///
+    /// # Errors
+    /// It names another one: who chose the way by the first name chose it for that one.
+    pub fn directed(self, moment: &Moment) -> Result<Self, Refused> {
+        match &moment.server_name {
+            Some(name) if **name != *self.head.host.name => {
+                Err(Refused::new(Refusal::Misdirected, Known::head(self.head)))
+            }
+            Some(_) | None => Ok(self),
         }
     }
 }

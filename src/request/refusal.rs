@@ -21,6 +21,8 @@ pub enum Refusal {
     Flawed(guard::Flaw),
     /// The path, the query or the host has no one normal form.
     Unclear(Unclear),
+    /// The host is not the one that the connection was made to.
+    Misdirected,
     /// `Connection` names a header that only Palisade may set.
     ProtectedHeader,
     /// `Expect` asks for something else than `100-continue`.
@@ -119,6 +121,7 @@ impl Refusal {
             Self::Unclear(Unclear::Host) => {
                 row(400, "bad_host", "The request does not name exactly one host.")
             }
+            Self::Misdirected => row(421, "misdirected", "The connection was made to another host."),
             Self::ProtectedHeader => {
                 row(400, "protected_header", "The Connection header names a protected header.")
             }
@@ -198,6 +201,7 @@ impl Refusal {
             }
             Self::Flawed(_)
             | Self::Unclear(_)
+            | Self::Misdirected
             | Self::ProtectedHeader
             | Self::ExpectationFailed
             | Self::AmbiguousCredential

@@ -120,6 +120,8 @@ impl Authority {
                     .unwrap()
             }
         };
+        // Names no host in the handshake: literal bytes may then name any.
+        config.enable_sni = false;
         config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
         Arc::new(config)
     }
