@@ -53,6 +53,7 @@ pub use shadow::StopAfter;
 pub use timeouts::Timeouts;
 pub use upstream::Address;
 pub use upstream::Eject;
+pub use upstream::Protocol;
 pub use upstream::Tls;
 pub use upstream::Upstream;
 pub use upstream::Way;
@@ -241,7 +242,8 @@ impl Config {
     #[must_use]
     pub fn protected_headers(&self) -> Vec<Box<str>> {
         let asserted = self.settings.assertion.as_ref().map(|assertion| &assertion.header);
-        let all = self.upstream.protected_headers.iter().chain(asserted);
+        let all =
+            self.upstream.protected_headers.iter().chain(&self.upstream.deadline_header).chain(asserted);
         all.map(|name| name.as_str().into()).collect()
     }
 

@@ -40,6 +40,7 @@ pub use upstream::Eject;
 pub use upstream::EndpointState;
 pub use upstream::Fleet;
 pub use upstream::Pool;
+pub use upstream::Protocol;
 pub use upstream::Resolve;
 pub use upstream::Socket;
 pub use upstream::TlsSettings;

@@ -134,6 +134,10 @@ pub struct Settings {
     pub encode: Arc<[Encoding]>,
     /// Are decisions kept for the next request that asks the same?
     pub decision_cache: bool,
+    /// The whole of a request may take so long; zero: no bound.
+    pub total: std::time::Duration,
+    /// The header in which the app is told how many milliseconds are left.
+    pub deadline_header: Option<HeaderName>,
     /// Which requests wait until their record is on the device.
     pub durable: Durable,
 }

@@ -13,11 +13,15 @@ use super::Listen;
 use super::check::Checker;
 use super::raw::upstream as raw;
 
+pub use raw::Protocol;
+
 /// Where the app runs.
 #[derive(Debug, Clone)]
 pub struct Upstream {
     /// Does the app get the caller's own credential too?
     pub forward_credential: bool,
+    /// Header in which the app is told how long is left.
+    pub deadline_header: Option<HeaderName>,
     /// Further headers that only Palisade may set, lower case.
     pub protected_headers: Vec<HeaderName>,
     /// Each place where it runs; the first is that of every tenant that names none.
@@ -51,6 +55,8 @@ pub struct Way {
     pub resolve: Duration,
     /// When an endpoint is left alone.
     pub eject: Eject,
+    /// What is spoken.
+    pub protocol: Protocol,
     /// TLS, if there is any.
     pub tls: Option<Tls>,
 }
@@ -104,8 +110,12 @@ pub(super) fn upstreams(c: &mut Checker<'_>, raw: &super::raw::Raw, listen: &Lis
             let hint = "choose another name";
             c.error("bad-value", &path, "`default` is the name of `upstream` itself", hint);
         }
-        if written.forward_credential.is_some() || !written.protected_headers.is_empty() {
-            let message = "`forward_credential` and `protected_headers` are the same for all";
+        if written.forward_credential.is_some()
+            || written.deadline_header.is_some()
+            || !written.protected_headers.is_empty()
+        {
+            let message =
+                "`forward_credential`, `deadline_header` and `protected_headers` are the same for all";
             c.error("bad-value", &path, message, "write them under `upstream`");
         }
         let named = way(c, &path, name, written, all.first(), listen);
@@ -121,6 +131,7 @@ pub(super) fn upstreams(c: &mut Checker<'_>, raw: &super::raw::Raw, listen: &Lis
         .collect();
     Upstream {
         forward_credential: raw.upstream.forward_credential.unwrap_or(false),
+        deadline_header: c.header("upstream.deadline_header", raw.upstream.deadline_header.as_ref()),
         protected_headers: protected,
         all,
     }
@@ -155,6 +166,11 @@ fn way(
         let message = "a Unix socket has no name that a certificate could be verified by";
         c.error("missing-key", path, message, "say `tls.server_name`");
     }
+    let protocol = raw.protocol.unwrap_or_else(|| above.map_or(Protocol::Http1, |above| above.protocol));
+    if (protocol == Protocol::H2c && tls.is_some()) || (protocol == Protocol::Auto && tls.is_none()) {
+        let message = "`h2c` is HTTP/2 without TLS, and `auto` is what is chosen with it";
+        c.error("bad-value", &under("protocol"), message, "`auto` with `tls`, `h2c` without");
+    }
     let connect = time(|way| way.connect_timeout, 1);
     let response = time(|way| way.response_timeout, 30);
     Way {
@@ -182,6 +198,7 @@ fn way(
             .retry_idempotent
             .unwrap_or_else(|| above.is_some_and(|above| above.retry_idempotent)),
         resolve: c.duration(&under("resolve"), raw.resolve.as_ref(), time(|way| way.resolve, 10)),
+        protocol,
         eject: eject(c, &under("eject"), &raw.eject, above.map(|above| above.eject)),
         tls,
     }

@@ -26,6 +26,12 @@ pub const RETRIES_KEPT_MAX: u32 = 100;
 pub const RETRIES: u32 = 1;
 /// Most requests that one endpoint has to answer for one worker (default).
 pub const UPSTREAM_REQUESTS_MAX: usize = 4_096;
+/// Most requests at once on one connection of HTTP/2 to the app.
+pub const UPSTREAM_STREAMS_MAX: usize = 100;
+/// Bytes of one answer over HTTP/2 that wait for a client that does not read.
+pub const UPSTREAM_WINDOW_BYTES: u32 = 64 << 10;
+/// How often the app is asked whether it is there while a connection of HTTP/2 carries something, and how long it may take to say so.
+pub const UPSTREAM_PING_EVERY: std::time::Duration = std::time::Duration::from_secs(10);
 /// Largest file of certificates or of a key that the app is reached by, in bytes: the whole of the usual authorities is a quarter of it.
 pub const CERTIFICATES_BYTES_MAX: usize = 1 << 20;
 /// Bytes of a connection to the app that are held in each direction; the head of an answer must fit.

@@ -14,6 +14,7 @@ mod sips;
 mod socket;
 mod stream;
 mod tls;
+mod trunk;
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -50,6 +51,17 @@ pub use health::Eject;
 pub use socket::Socket;
 pub use tls::TlsSettings;
 
+/// What is spoken to the app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2 without TLS, by prior knowledge.
+    H2c,
+    /// What the app chooses while TLS is set up: HTTP/2 or HTTP/1.1.
+    Auto,
+}
+
 /// One place where the app runs, and how patient to be with it.
 #[derive(Debug, Clone)]
 pub struct UpstreamSettings {
@@ -83,6 +95,8 @@ pub struct UpstreamSettings {
     pub retries: u32,
     /// Also one that the app may have seen, if it has no body and its method says that twice is as once.
     pub retry_idempotent: bool,
+    /// What is spoken.
+    pub protocol: Protocol,
     /// TLS, if there is any.
     pub tls: Option<TlsSettings>,
 }
@@ -137,7 +151,9 @@ impl Pool {
         let longest = |place: &Place| {
             let settings = &place.known.settings;
             let UpstreamSettings { connect_timeout, response_timeout, body_idle, retries, .. } = *settings;
-            let again = connect_timeout.saturating_mul(retries);
+            // Elsewhere it waits for a connection once more.
+            let elsewhere = place.endpoints.len() > 1 || settings.retry_idempotent;
+            let again = if elsewhere { connect_timeout.saturating_mul(retries) } else { Duration::ZERO };
             connect_timeout.max(response_timeout).saturating_add(again).max(body_idle)
         };
         let longest = self.all.iter().map(longest).max().unwrap_or_default();
@@ -184,7 +200,7 @@ impl Pool {
                 }
             }
             // These say nothing of the app.
-            Failure::Overloaded | Failure::Request | Failure::Open => {}
+            Failure::Overloaded | Failure::Request | Failure::Open | Failure::Deadline => {}
         }
     }
 }
@@ -259,14 +275,20 @@ impl Origin for Pool {
         place.budget.sent();
         let (mut request, mut turn) = (request, place.turn(None)?);
         let mut left = place.known.settings.retries;
+        // One for the head and the body together, over whatever is sent again.
+        let mut deadline = request.body().left().map(|left| Vigil::new(&self.clock, left));
+        if let Some(deadline) = &mut deadline {
+            deadline.begins();
+        }
         loop {
             let (endpoint, progress) = (turn.shared(), request.body().progress());
             let spare = if left > 0 { place.spare(&request) } else { None };
             let sending = Endpoint::send(turn, request);
             let Missed { failure, unsent, unheard } =
-                match self.within_its_time(place, progress, sending).await {
-                    Ok(response) => {
+                match self.within_its_time(place, progress, deadline.as_mut(), sending).await {
+                    Ok(mut response) => {
                         endpoint.spot.health.answered();
+                        response.body_mut().ends_by(deadline);
                         return Ok(response);
                     }
                     Err(missed) => missed,
@@ -292,7 +314,7 @@ impl Origin for Pool {
         let turn = place.turn(None)?;
         let endpoint = turn.shared();
         let progress = request.body().progress();
-        let result = self.within_its_time(place, progress, socket::switch(turn, request)).await;
+        let result = self.within_its_time(place, progress, None, socket::switch(turn, request)).await;
         match &result {
             Ok(_) => endpoint.spot.health.answered(),
             Err(failure) => self.failed(place, &endpoint, *failure),
@@ -307,6 +329,7 @@ impl Pool {
         &self,
         place: &Place,
         progress: Read,
+        mut deadline: Option<&mut Vigil>,
         sending: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
         let mut before = progress.bytes();
@@ -321,7 +344,14 @@ impl Pool {
             if std::mem::replace(&mut before, read) != read {
                 vigil.moved();
             }
-            if vigil.waits(cx) { Poll::Ready(Err(Failure::Timeout.into())) } else { Poll::Pending }
+            let is_over = deadline.as_mut().is_some_and(|deadline| deadline.waits(cx));
+            if vigil.waits(cx) {
+                Poll::Ready(Err(Failure::Timeout.into()))
+            } else if is_over {
+                Poll::Ready(Err(Failure::Deadline.into()))
+            } else {
+                Poll::Pending
+            }
         })
         .await
     }

@@ -91,6 +91,11 @@ impl Vigil {
         false
     }
 
+    /// Its time runs from now on, and not from when somebody first waits.
+    pub(super) fn begins(&mut self) {
+        self.waits(&Context::from_waker(Waker::noop()));
+    }
+
     /// Something moved: the next wait begins anew.
     pub(super) fn moved(&mut self) {
         let Some(at) = self.place.take() else { return };

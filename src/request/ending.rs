@@ -77,6 +77,8 @@ pub struct Ending {
     pub(super) expires: u64,
     /// Where the app runs that the request may be forwarded to.
     pub(super) shard: Shard,
+    /// Milliseconds that the call may still take; `u32::MAX`: nobody says.
+    pub(super) left_ms: u32,
     started_us: u64,
     status: Option<u16>,
     refusal: Option<&'static str>,
@@ -122,6 +124,7 @@ impl Ending {
             route,
             expires: u64::MAX,
             shard: Shard::default(),
+            left_ms: u32::MAX,
             started_us: moment.started_us,
             status: None,
             refusal: None,

@@ -4,11 +4,13 @@
 //! was judged: the method, the path and the headers of the head in its normal form, ours set last.
 //! Never: sends a byte before the record is written, or copies a framing header.
 
+mod deadline;
 mod outbound;
 mod socket;
 mod whole;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -35,6 +37,7 @@ use crate::request::inbound::Whole;
 use crate::request::known::Refused;
 use crate::request::received::Head;
 use crate::request::refusal::Refusal;
+use crate::request::released::grpc;
 use crate::request::target::Unclear;
 use crate::snapshot::Snapshot;
 
@@ -79,6 +82,8 @@ pub enum Failure {
     Invalid,
     /// Nothing arrived in time.
     Timeout,
+    /// The caller's own time is over, which says nothing of the app.
+    Deadline,
     /// It fails, and is left alone for a while.
     Open,
     /// Too many connections are in use.
@@ -141,6 +146,7 @@ impl<B: Body<Data = Bytes> + Unpin + 'static> Authorized<B> {
         sent.head(request::Body::Request, &head.headers);
         let mut head = head;
         identity_headers(&mut head, parties.as_ref(), worker, snapshot, moment);
+        permit.ending.left_ms = left_ms(&mut head, worker, moment);
         let plan = &permit.plans.response;
         let accepts = (!plan.hides_nothing())
             .then(|| Box::new(Accepts::of(&head.headers, plan, &worker.settings.encode)));
@@ -161,6 +167,23 @@ impl<B: Body<Data = Bytes> + Unpin + 'static> Authorized<B> {
     }
 }
 
+/// How long a call of gRPC may still take by its caller's word, which the app is told too; `u32::MAX`: nobody says.
+fn left_ms<O>(head: &mut Head, worker: &Worker<O>, moment: &Moment) -> u32 {
+    let settings = &worker.settings;
+    let is_call = grpc::is_call(&head.headers);
+    if !is_call && settings.deadline_header.is_none() {
+        return u32::MAX;
+    }
+    let spent = Duration::from_micros(worker.since(moment));
+    let total = Some(settings.total).filter(|total| !total.is_zero());
+    let of_call = if is_call { deadline::of_call(&mut head.headers, spent, total) } else { None };
+    if let Some(name) = &settings.deadline_header {
+        let left = of_call.or(total.map(|total| total.saturating_sub(spent)));
+        deadline::tell(&mut head.headers, name, left);
+    }
+    of_call.map_or(u32::MAX, |left| u32::try_from(left.as_millis()).unwrap_or(u32::MAX))
+}
+
 fn failed(failure: Failure, sent: &Sent) -> Refusal {
     // A broken request body makes the upstream call fail: the cause is what the client is told.
     match (sent.flaw(), failure) {
@@ -170,7 +193,7 @@ fn failed(failure: Failure, sent: &Sent) -> Refusal {
         (None, Failure::Unreachable) => Refusal::Unreachable,
         (None, Failure::Untrusted) => Refusal::UpstreamUntrusted,
         (None, Failure::Invalid) => Refusal::BadUpstream,
-        (None, Failure::Timeout) => Refusal::UpstreamTimeout,
+        (None, Failure::Timeout | Failure::Deadline) => Refusal::UpstreamTimeout,
         (None, Failure::Open) => Refusal::CircuitOpen,
         (None, Failure::Overloaded) => Refusal::Overloaded,
     }
@@ -272,6 +295,7 @@ fn outbound<B: Body<Data = Bytes> + Unpin, O>(
         given: 0,
         length,
         shard: permit.ending.shard,
+        left_ms: permit.ending.left_ms,
     };
     let mut request = Box::new(http::Request::new(body));
     let head = *head;

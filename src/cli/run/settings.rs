@@ -52,6 +52,8 @@ pub(super) fn request_settings(config: &Config) -> request::Settings {
         forward_credential: config.upstream.forward_credential,
         encode: Arc::clone(&config.encode),
         decision_cache: config.decision_cache,
+        total: config.timeouts.total,
+        deadline_header: config.upstream.deadline_header.clone(),
         durable: config.decision_log.durable.clone(),
     }
 }

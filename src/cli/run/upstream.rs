@@ -10,6 +10,7 @@ use crate::net;
 use crate::net::Address;
 use crate::net::Eject;
 use crate::net::Fleet;
+use crate::net::Protocol;
 use crate::net::TlsSettings;
 use crate::net::UpstreamSettings;
 use crate::telemetry::Metrics;
@@ -71,6 +72,11 @@ fn settings(config: &Config, way: &config::Way) -> UpstreamSettings {
         requests_max: way.requests_max,
         retries: way.retries,
         retry_idempotent: way.retry_idempotent,
+        protocol: match way.protocol {
+            config::Protocol::Http1 => Protocol::Http1,
+            config::Protocol::H2c => Protocol::H2c,
+            config::Protocol::Auto => Protocol::Auto,
+        },
         tls,
     }
 }

@@ -17,6 +17,8 @@ pub(in crate::config) struct Upstream {
     pub(in crate::config) endpoints: Vec<String>,
     /// Does the app get the caller's own credential too? Default: `false`: it gets what Palisade found out.
     pub(in crate::config) forward_credential: Option<bool>,
+    /// Header in which the app is told how many milliseconds are left of `timeouts.total`. Default: none.
+    pub(in crate::config) deadline_header: Option<String>,
     /// Further headers that only Palisade may set: they are taken off every request.
     pub(in crate::config) protected_headers: Vec<String>,
     /// Longest wait for a connection, TLS included. Default: `1s`.
@@ -44,6 +46,8 @@ pub(in crate::config) struct Upstream {
     pub(in crate::config) resolve: Option<String>,
     /// When an endpoint that fails is left alone for a while.
     pub(in crate::config) eject: Eject,
+    /// What is spoken to the app. Default: `http1`.
+    pub(in crate::config) protocol: Option<Protocol>,
     /// TLS to the app. Without it: none.
     pub(in crate::config) tls: Option<Tls>,
 }
@@ -80,4 +84,18 @@ pub(in crate::config) struct Tls {
     pub(in crate::config) client_certificate_file: Option<String>,
     /// File with that certificate's key (PEM).
     pub(in crate::config) client_key_file: Option<String>,
+}
+
+/// What is spoken to the app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Protocol {
+    /// HTTP/1.1.
+    #[default]
+    Http1,
+    /// HTTP/2 without TLS, by prior knowledge.
+    H2c,
+    /// HTTP/2 or HTTP/1.1, as the app chooses while TLS is set up.
+    Auto,
 }

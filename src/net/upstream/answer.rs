@@ -17,28 +17,40 @@ use crate::request::Broken;
 
 use super::endpoint::Turn;
 use super::link::Link;
+use super::trunk::Lane;
+
+/// What an answer comes on.
+#[derive(Debug)]
+pub(super) enum Held {
+    /// A connection of its own.
+    Link(Link),
+    /// A place on one that it shares. Its stream is reset when its body is dropped before its end.
+    Lane(Lane),
+}
 
 /// A connection in use. Given back only when its answer was read to the end; closed otherwise.
 #[derive(Debug)]
 pub(super) struct Lease {
-    link: Option<Link>,
+    held: Option<Held>,
     turn: Turn,
 }
 
 impl Lease {
-    pub(super) fn new(link: Link, turn: Turn) -> Self {
-        Self { link: Some(link), turn }
+    pub(super) fn new(held: Held, turn: Turn) -> Self {
+        Self { held: Some(held), turn }
     }
 
     fn give_back(&mut self) {
-        if let Some(link) = self.link.take() {
-            self.turn.endpoint().give_back(link);
+        match self.held.take() {
+            Some(Held::Link(link)) => self.turn.endpoint().give_back(link),
+            Some(Held::Lane(_)) | None => {}
         }
     }
 
     fn cut(&mut self) {
-        if let Some(link) = self.link.take() {
-            link.cut();
+        match self.held.take() {
+            Some(Held::Link(link)) => link.cut(),
+            Some(Held::Lane(_)) | None => {}
         }
     }
 }
@@ -55,19 +67,26 @@ pub struct Answer {
     body: Incoming,
     lease: Lease,
     vigil: Vigil,
+    /// The whole call must be over by then, where its caller says so.
+    deadline: Option<Box<Vigil>>,
 }
 
 impl Answer {
     pub(super) fn begun(body: Incoming, lease: Lease, vigil: Vigil) -> Self {
-        let mut answer = Self { body, lease, vigil };
+        let mut answer = Self { body, lease, vigil, deadline: None };
         if answer.body.is_end_stream() {
             answer.lease.give_back();
         }
         answer
     }
 
+    pub(super) fn ends_by(&mut self, deadline: Option<Vigil>) {
+        self.deadline = deadline.map(Box::new);
+    }
+
     fn waits(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        if !self.vigil.waits(cx) {
+        let is_over = self.deadline.as_mut().is_some_and(|deadline| deadline.waits(cx));
+        if !self.vigil.waits(cx) && !is_over {
             return Poll::Pending;
         }
         self.lease.cut();

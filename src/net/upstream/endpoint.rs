@@ -19,11 +19,14 @@ use crate::net::vigil::Vigil;
 use crate::net::vigil::Vigils;
 use crate::request::Failure;
 
+use super::Protocol;
 use super::answer::Answer;
+use super::answer::Held;
 use super::answer::Lease;
 use super::fleet::Address;
 use super::fleet::Known;
 use super::fleet::Spot;
+use super::link;
 use super::link::Link;
 use super::link::Made;
 use super::link::Missed;
@@ -32,6 +35,9 @@ use super::sips::Sips;
 use super::stream::Plain;
 use super::stream::Stream;
 use super::tls::Trust;
+use super::trunk;
+use super::trunk::Trunk;
+use super::trunk::Trunks;
 
 /// One endpoint.
 #[derive(Debug)]
@@ -43,6 +49,10 @@ pub(super) struct Endpoint {
     keep_ticks: u32,
     /// Last in, first out: the connection used last is the one most surely open. With each, the tick since when.
     idle: RefCell<Vec<(Link, u32)>>,
+    /// Those of HTTP/2.
+    trunks: Rc<Trunks>,
+    /// Has the app chosen HTTP/1.1, where it could choose? Then nobody waits for another one's connection.
+    is_http1: Cell<bool>,
     /// Connections to the place that it belongs to.
     open: Rc<Cell<usize>>,
     /// Requests that it has to answer.
@@ -116,6 +126,8 @@ impl Endpoint {
             clock: Rc::clone(clock),
             keep_ticks: u32::try_from(keep).unwrap_or(u32::MAX),
             idle: RefCell::default(),
+            trunks: Rc::default(),
+            is_http1: Cell::new(known.settings.protocol == Protocol::Http1),
             open: Rc::clone(open),
             busy: Cell::new(0),
             next: Cell::new(0),
@@ -133,12 +145,13 @@ impl Endpoint {
         let body_idle = vigil::ticks(self.known.settings.body_idle).saturating_add(1);
         let addresses = self.spot.addresses.load();
         let trust = self.known.trust.as_ref().map_or(0, Trust::age);
+        let stands = |made: &Made| made.trust == trust && made.to.is_none_or(|to| addresses.contains(&to));
+        self.trunks.sweep(now, self.keep_ticks, stands);
         self.idle.borrow_mut().retain(|(link, since)| {
-            let stands = link.made.trust == trust && link.made.to.is_none_or(|to| addresses.contains(&to));
             // Not ready: the app has answered, and the rest of the request's body is still on its way.
             let patience = if !link.is_ready() {
                 body_idle
-            } else if stands {
+            } else if stands(&link.made) {
                 self.keep_ticks
             } else {
                 0
@@ -154,6 +167,7 @@ impl Endpoint {
     /// Closes what is idle: nobody has looked at the time for a while, so how long it was idle is not known. A connection
     /// on which the rest of a request's body is still on its way is not idle.
     pub(super) fn forget_idle(&self) {
+        self.trunks.forget_idle();
         self.idle.borrow_mut().retain(|(link, _)| {
             let idle = link.is_ready();
             if idle {
@@ -190,7 +204,7 @@ impl Endpoint {
     }
 
     /// A new connection, verified where it has TLS. Nothing of a request has been sent on it.
-    pub(super) async fn dial(&self) -> Result<(Stream, Open, Made), Failure> {
+    pub(super) async fn dial(&self, protocol: Protocol) -> Result<(Stream, Open, Made), Failure> {
         if self.open.get() >= self.known.settings.connections_max {
             return Err(Failure::Overloaded);
         }
@@ -199,21 +213,26 @@ impl Endpoint {
             let (stream, to) = self.reach().await.map_err(|_| Failure::Unreachable)?;
             let trust = self.known.trust.as_ref();
             let made = Made { to, trust: trust.map_or(0, Trust::age) };
-            Ok((self.verified(stream, trust).await?, open, made))
+            Ok((self.verified(stream, trust, protocol).await?, open, made))
         };
         tokio::time::timeout(self.known.settings.connect_timeout, connecting)
             .await
             .unwrap_or(Err(Failure::Unreachable))
     }
 
-    async fn verified(&self, stream: Plain, trust: Option<&Trust>) -> Result<Stream, Failure> {
+    async fn verified(
+        &self,
+        stream: Plain,
+        trust: Option<&Trust>,
+        protocol: Protocol,
+    ) -> Result<Stream, Failure> {
         let Some(trust) = trust else { return Ok(Stream::Plain(stream)) };
         let host = match &self.spot.address {
             Address::Host(host, _) => Some(&**host),
             Address::Unix(_) => None,
         };
         let name = trust.name(host).ok_or(Failure::Untrusted)?;
-        trust.connect(stream, name).await.map_err(|error| {
+        trust.connect(stream, name, protocol).await.map_err(|error| {
             let why = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
             match why {
                 Some(why) => {
@@ -257,8 +276,52 @@ impl Endpoint {
     }
 
     pub(super) async fn connect(&self) -> Result<Link, Failure> {
-        let (stream, open, made) = self.dial().await?;
+        let (stream, open, made) = self.dial(Protocol::Http1).await?;
         Link::begin(Sips::new(stream, &self.clock), open, made).await
+    }
+
+    /// A place for a request where the app may speak HTTP/2, and whether its connection is new.
+    async fn lane(&self) -> Result<(Held, bool), Failure> {
+        let maker = match self.trunks.place().await? {
+            trunk::Place::Lane(lane) => return Ok((Held::Lane(lane), false)),
+            trunk::Place::Make(maker) => maker,
+        };
+        match self.negotiate().await {
+            Ok(Either::Trunk(trunk)) => Ok((Held::Lane(maker.made(trunk)), true)),
+            Ok(Either::Link(link)) => {
+                self.is_http1.set(true);
+                Ok((Held::Link(link), true))
+            }
+            Err(failure) => Err(maker.failed(failure)),
+        }
+    }
+
+    /// A connection of the protocol that the app chooses, where it can.
+    async fn negotiate(&self) -> Result<Either, Failure> {
+        let protocol = self.known.settings.protocol;
+        let (stream, open, made) = self.dial(protocol).await?;
+        let is_http2 = match protocol {
+            Protocol::Http1 => false,
+            Protocol::H2c => true,
+            Protocol::Auto => stream.agreed() == Some(b"h2"),
+        };
+        let stream = Sips::new(stream, &self.clock);
+        if is_http2 {
+            link::begin_many(stream, open, made).await.map(Either::Trunk)
+        } else {
+            Link::begin(stream, open, made).await.map(Either::Link)
+        }
+    }
+
+    /// What a request is sent on, and whether that is new.
+    async fn held(&self, fresh: bool) -> Result<(Held, bool), Failure> {
+        if !fresh && let Some(link) = self.reuse() {
+            return Ok((Held::Link(link), false));
+        }
+        if self.is_http1.get() {
+            return Ok((Held::Link(self.connect().await?), true));
+        }
+        self.lane().await
     }
 
     /// Sends a request, and gives the head of its answer.
@@ -267,26 +330,27 @@ impl Endpoint {
         let mut request = request;
         let mut fresh = false;
         loop {
-            let mut link = match endpoint.reuse() {
-                Some(link) if !fresh => link,
-                Some(_) | None => {
-                    fresh = true;
-                    match endpoint.connect().await {
-                        Ok(link) => link,
-                        Err(failure) => return Err(Missed::before(failure, request)),
+            let mut held = match endpoint.held(fresh).await {
+                Ok((held, is_new)) => {
+                    fresh = is_new;
+                    held
+                }
+                Err(failure) => return Err(Missed::before(failure, request)),
+            };
+            let sent = match &mut held {
+                Held::Link(link) => {
+                    if link.ready().await {
+                        link.send(request).await
+                    } else {
+                        Err(Missed::before(Failure::Unreachable, request))
                     }
                 }
+                Held::Lane(lane) => lane.send(request).await,
             };
-            if !link.ready().await {
-                if fresh {
-                    return Err(Missed::before(Failure::Unreachable, request));
-                }
-                continue;
-            }
-            match link.send(request).await {
+            match sent {
                 Ok(response) => {
                     let vigil = Vigil::new(&endpoint.clock, endpoint.known.settings.body_idle);
-                    let lease = Lease::new(link, turn);
+                    let lease = Lease::new(held, turn);
                     return Ok(response.map(|body| Answer::begun(body, lease, vigil)));
                 }
                 // The request came back: the app closed its idle connection, and has not seen it.
@@ -295,6 +359,12 @@ impl Endpoint {
             }
         }
     }
+}
+
+/// A connection of either protocol.
+enum Either {
+    Link(Link),
+    Trunk(Trunk),
 }
 
 async fn within<T>(time: Duration, connecting: impl Future<Output = io::Result<T>>) -> io::Result<T> {

@@ -1,15 +1,21 @@
 //! A connection to the app as hyper's client has it.
 //!
 //! Only this file names hyper's client, and it takes nothing but an [`Outbound`], which only a permit can make.
-//! Never: carries a second request before the answer to the first has been read whole.
+//! Never: carries a second request of HTTP/1.1 before the answer to the first has been read whole.
 
 use std::cell::Cell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
+use http::HeaderValue;
+use http::header;
+use http::uri::Authority;
+use http::uri::Scheme;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
+use hyper::client::conn::http2;
 use hyper_util::rt::TokioIo;
+use hyper_util::rt::TokioTimer;
 use tokio::task::AbortHandle;
 
 use crate::limits;
@@ -19,6 +25,7 @@ use crate::request::Outbound;
 use super::endpoint::Open;
 use super::sips::Sips;
 use super::stream::Stream;
+use super::trunk::Trunk;
 
 /// A permitted request.
 pub(super) type Request = http::Request<Outbound<Incoming>>;
@@ -109,6 +116,105 @@ impl Link {
     pub(super) fn cut(&self) {
         self.task.abort();
     }
+}
+
+/// Where requests go in that share a connection.
+pub(super) type Many = http2::SendRequest<Outbound<Incoming>>;
+
+/// Spawns what a connection needs on the worker's own thread.
+#[derive(Debug, Clone, Copy)]
+struct Here;
+
+impl<F: Future + 'static> hyper::rt::Executor<F> for Here
+where
+    F::Output: 'static,
+{
+    fn execute(&self, future: F) {
+        drop(tokio::task::spawn_local(future));
+    }
+}
+
+/// Begins to speak HTTP/2 on a connection.
+pub(super) async fn begin_many(stream: Sips<Stream>, open: Open, made: Made) -> Result<Trunk, Failure> {
+    let heard = stream.heard();
+    let scheme = if stream.is_tls() { Scheme::HTTPS } else { Scheme::HTTP };
+    let window = limits::UPSTREAM_WINDOW_BYTES;
+    let streams = u32::try_from(limits::UPSTREAM_STREAMS_MAX).unwrap_or(u32::MAX);
+    let mut builder = http2::Builder::new(Here);
+    builder
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(window)
+        // So that clients which do not read hold up nobody else's answers.
+        .initial_connection_window_size(window.saturating_mul(streams))
+        .max_header_list_size(u32::try_from(limits::UPSTREAM_BUFFER_BYTES).unwrap_or(u32::MAX))
+        .max_send_buf_size(limits::UPSTREAM_BUFFER_BYTES)
+        // Whoever went without a word is found out, or every request on the connection would wait for its own time.
+        .keep_alive_interval(limits::UPSTREAM_PING_EVERY)
+        .keep_alive_timeout(limits::UPSTREAM_PING_EVERY);
+    let handshake = builder.handshake(TokioIo::new(stream)).await;
+    let (sender, connection) = handshake.map_err(|_| Failure::Unreachable)?;
+    let task = tokio::task::spawn_local(async move {
+        drop(connection.await);
+        drop(open);
+    });
+    Ok(Trunk::new((sender, task.abort_handle()), made, heard, scheme))
+}
+
+/// Sends a request on a connection that it shares with others.
+pub(super) async fn send_many(
+    trunk: &Trunk,
+    mut request: Box<Request>,
+) -> Result<http::Response<Incoming>, Missed> {
+    let mut sender = trunk.sender.clone();
+    if sender.ready().await.is_err() {
+        return Err(Missed::before(Failure::Unreachable, request));
+    }
+    if as_http2(&mut request, &trunk.scheme).is_none() {
+        return Err(Failure::Request.into());
+    }
+    let heard = trunk.heard.get();
+    match sender.try_send_request(*request).await {
+        Ok(mut response) => {
+            *response.version_mut() = http::Version::HTTP_11;
+            Ok(response)
+        }
+        Err(mut error) => {
+            let unsent = error.take_message().map(|mut request| {
+                as_http1(&mut request);
+                Box::new(request)
+            });
+            let failure = if unsent.is_some() { Failure::Unreachable } else { failure(error.error()) };
+            let unheard = trunk.heard.get() == heard && failure == Failure::Unreachable;
+            Err(Missed { failure, unsent, unheard })
+        }
+    }
+}
+
+/// The same request as HTTP/2 says it: the host is part of the target (RFC 9113 section 8.3.1).
+fn as_http2(request: &mut Request, scheme: &Scheme) -> Option<()> {
+    let host = request.headers_mut().remove(header::HOST)?;
+    let mut parts = std::mem::take(request.uri_mut()).into_parts();
+    parts.scheme = Some(scheme.clone());
+    parts.authority = Some(Authority::try_from(host.as_bytes()).ok()?);
+    *request.uri_mut() = http::Uri::from_parts(parts).ok()?;
+    *request.version_mut() = http::Version::HTTP_2;
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    if kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc")) {
+        // Servers of gRPC ask for it: their status stands in trailers.
+        request.headers_mut().insert(header::TE, HeaderValue::from_static("trailers"));
+    }
+    Some(())
+}
+
+/// The same request as HTTP/1.1 says it.
+fn as_http1(request: &mut Request) {
+    let mut parts = std::mem::take(request.uri_mut()).into_parts();
+    let host = parts.authority.take().and_then(|host| HeaderValue::from_str(host.as_str()).ok());
+    parts.scheme = None;
+    *request.uri_mut() = http::Uri::from_parts(parts).unwrap_or_default();
+    *request.version_mut() = http::Version::HTTP_11;
+    request.headers_mut().remove(header::TE);
+    request.headers_mut().extend(host.map(|host| (header::HOST, host)));
 }
 
 /// Sends a request on a connection of its own, and gives the head of its answer; with what becomes of the connection if that is a

@@ -19,6 +19,8 @@ use tokio::io::Take;
 use crate::limits;
 use crate::net::vigil::Vigils;
 
+use super::stream::Stream;
+
 /// A stream, and how much of it is read at once. What a client does not take is not read, so that it is fast if much is.
 #[derive(Debug)]
 pub(super) struct Sips<S> {
@@ -44,6 +46,12 @@ impl<S: AsyncRead> Sips<S> {
             read: 0,
             heard: Rc::default(),
         }
+    }
+}
+
+impl Sips<Stream> {
+    pub(super) fn is_tls(&self) -> bool {
+        matches!(self.stream.get_ref(), Stream::Tls(_))
     }
 }
 

@@ -15,6 +15,7 @@ use tokio::io::ReadBuf;
 
 use crate::request::Failure;
 
+use super::Protocol;
 use super::endpoint::Open;
 use super::endpoint::Turn;
 use super::link;
@@ -33,7 +34,7 @@ pub(super) async fn switch(
     turn: Turn,
     request: Box<Request>,
 ) -> Result<(http::response::Parts, Option<Socket>), Failure> {
-    let (stream, open, _) = turn.endpoint().dial().await?;
+    let (stream, open, _) = turn.endpoint().dial(Protocol::Http1).await?;
     let mut response = link::switch(stream, *request).await?;
     let mut socket = None;
     if response.status() == http::StatusCode::SWITCHING_PROTOCOLS {

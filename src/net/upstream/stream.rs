@@ -28,6 +28,16 @@ pub(super) enum Stream {
     Tls(Box<TlsStream<Plain>>),
 }
 
+impl Stream {
+    /// The protocol that the app chose while it proved who it is.
+    pub(super) fn agreed(&self) -> Option<&[u8]> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(stream) => stream.get_ref().1.alpn_protocol(),
+        }
+    }
+}
+
 impl AsyncRead for Plain {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {

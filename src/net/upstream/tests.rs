@@ -26,6 +26,7 @@ pub(super) fn settings(endpoints: Vec<Address>) -> UpstreamSettings {
         requests_max: 8,
         retries: 1,
         retry_idempotent: false,
+        protocol: Protocol::Http1,
         tls: None,
     }
 }
@@ -105,7 +106,7 @@ async fn addresses_take_turns_and_one_that_does_not_answer_costs_no_request() {
     let endpoint = &pool.all[0].endpoints[0];
     let mut found = Vec::new();
     for _ in 0..6 {
-        let (_stream, _open, made) = endpoint.dial().await.unwrap();
+        let (_stream, _open, made) = endpoint.dial(Protocol::Http1).await.unwrap();
         found.push(made.to.unwrap());
     }
     assert_eq!(found, [first, second, first, first, second, first]);
@@ -121,9 +122,9 @@ async fn over_its_connections_nothing_is_dialled() {
     let endpoint = &pool.all[0].endpoints[0];
     let mut held = Vec::new();
     for _ in 0..8 {
-        held.push(endpoint.dial().await.unwrap());
+        held.push(endpoint.dial(Protocol::Http1).await.unwrap());
     }
-    assert_eq!(endpoint.dial().await.unwrap_err(), Failure::Overloaded);
+    assert_eq!(endpoint.dial(Protocol::Http1).await.unwrap_err(), Failure::Overloaded);
     held.pop();
-    assert!(endpoint.dial().await.is_ok());
+    assert!(endpoint.dial(Protocol::Http1).await.is_ok());
 }

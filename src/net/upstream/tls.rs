@@ -22,6 +22,7 @@ use tokio_rustls::TlsConnector;
 use crate::file;
 use crate::limits;
 
+use super::Protocol;
 use super::stream::Plain;
 use super::stream::Stream;
 
@@ -40,7 +41,8 @@ pub struct TlsSettings {
 #[derive(Debug)]
 pub(super) struct Trust {
     settings: TlsSettings,
-    config: ArcSwap<ClientConfig>,
+    /// For HTTP/1.1 alone, and for either.
+    config: ArcSwap<[Arc<ClientConfig>; 2]>,
     /// Goes up whenever it is another one: what was believed before is looked at again.
     age: AtomicU32,
     /// The files as they were when they were looked at last, good or not.
@@ -54,7 +56,7 @@ impl Trust {
     /// What is wrong with them.
     pub(super) fn read(settings: TlsSettings) -> Result<Self, String> {
         let files = files(&settings)?;
-        let config = ArcSwap::from(config(&settings, &files)?);
+        let config = ArcSwap::from_pointee(config(&settings, &files)?);
         Ok(Self { settings, config, age: AtomicU32::new(0), read: Mutex::new(files) })
     }
 
@@ -72,7 +74,7 @@ impl Trust {
         }
         let config = config(&self.settings, &files);
         *read = files;
-        self.config.store(config?);
+        self.config.store(Arc::new(config?));
         self.age.fetch_add(1, Ordering::Relaxed);
         Ok(true)
     }
@@ -84,8 +86,18 @@ impl Trust {
     }
 
     /// Makes a connection one with TLS. Nothing is sent on it but the handshake.
-    pub(super) async fn connect(&self, stream: Plain, name: ServerName<'static>) -> std::io::Result<Stream> {
-        let connector = TlsConnector::from(self.config.load_full());
+    pub(super) async fn connect(
+        &self,
+        stream: Plain,
+        name: ServerName<'static>,
+        protocol: Protocol,
+    ) -> std::io::Result<Stream> {
+        let [http1, either] = &**self.config.load();
+        let config = match protocol {
+            Protocol::Http1 | Protocol::H2c => http1,
+            Protocol::Auto => either,
+        };
+        let connector = TlsConnector::from(Arc::clone(config));
         Ok(Stream::Tls(Box::new(connector.connect(name, stream).await?)))
     }
 }
@@ -100,7 +112,7 @@ fn files(settings: &TlsSettings) -> Result<Vec<Vec<u8>>, String> {
     read.collect()
 }
 
-fn config(settings: &TlsSettings, files: &[Vec<u8>]) -> Result<Arc<ClientConfig>, String> {
+fn config(settings: &TlsSettings, files: &[Vec<u8>]) -> Result<[Arc<ClientConfig>; 2], String> {
     let authorities = files.first().map(Vec::as_slice).unwrap_or_default();
     let mut roots = RootCertStore::empty();
     let (added, _) = roots.add_parsable_certificates(CertificateDer::pem_slice_iter(authorities).flatten());
@@ -126,6 +138,10 @@ fn config(settings: &TlsSettings, files: &[Vec<u8>]) -> Result<Arc<ClientConfig>
     };
     // Taking a session up again would believe a certificate that nobody has looked at since.
     config.resumption = Resumption::disabled();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    let of = |protocols: &[&[u8]]| {
+        let mut config = config.clone();
+        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+        Arc::new(config)
+    };
+    Ok([of(&[b"http/1.1"]), of(&[b"h2", b"http/1.1"])])
 }

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::task::Context;
 use std::task::Poll;
 use std::task::ready;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -158,6 +159,8 @@ pub struct Outbound<B> {
     pub(super) given: u64,
     pub(super) length: Option<u64>,
     pub(super) shard: Shard,
+    /// Milliseconds that the whole call may still take; `u32::MAX`: nobody says.
+    pub(super) left_ms: u32,
 }
 
 impl<B> Outbound<B> {
@@ -165,6 +168,12 @@ impl<B> Outbound<B> {
     #[must_use]
     pub const fn shard(&self) -> Shard {
         self.shard
+    }
+
+    /// How long the whole call may still take, from when it was made, where its caller says so.
+    #[must_use]
+    pub fn left(&self) -> Option<Duration> {
+        (self.left_ms != u32::MAX).then(|| Duration::from_millis(self.left_ms.into()))
     }
 
     /// The same once more, by the same permit, where it is a body without a byte.
@@ -181,6 +190,7 @@ impl<B> Outbound<B> {
             given: 0,
             length: None,
             shard: self.shard,
+            left_ms: self.left_ms,
         })
     }
 }

@@ -35,14 +35,17 @@ pub(super) fn refused<U>(response: &mut http::Response<Answer<U>>, row: &Row) {
 /// A refusal in trailers, which end a stream whose head has left.
 pub(super) fn told(row: &Row) -> HeaderMap {
     let mut trailers = HeaderMap::new();
-    trailers.insert(STATUS, HeaderValue::from_static(code(row.status)));
+    trailers.insert(STATUS, HeaderValue::from_static(code(row)));
     trailers.insert(MESSAGE, HeaderValue::from_static(row.code));
     trailers
 }
 
-/// The status of gRPC for one of HTTP.
-const fn code(status: u16) -> &'static str {
-    match status {
+/// The status of gRPC for a refusal. Where the app was not reached, its callers may try again elsewhere.
+fn code(row: &Row) -> &'static str {
+    if matches!(row.code, "unreachable" | "upstream_untrusted") {
+        return "14";
+    }
+    match row.status {
         401 => "16",
         403 => "7",
         404 | 405 => "12",

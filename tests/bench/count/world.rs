@@ -124,6 +124,8 @@ pub(super) fn settings(config: &Config) -> palisade::request::Settings {
         api_key_header: config.settings.api_key_header.clone(),
         purpose_header: config.settings.purpose_header.clone(),
         forward_credential: config.upstream.forward_credential,
+        total: config.timeouts.total,
+        deadline_header: config.upstream.deadline_header.clone(),
         encode: Arc::clone(&config.encode),
         decision_cache: config.decision_cache,
     }
