@@ -32,6 +32,7 @@
 //! | [`telemetry`] | log lines and metrics |
 //! | [`disk`] | the thread that writes the decision log |
 //! | [`ship`] | the threads that send the decision log on |
+//! | [`settling`] | the thread that settles tenants' limits with other replicas |
 //! | [`shadow`] | the thread that looks at decisions with policies that decide nothing |
 //! | [`learning`] | the thread that learns from bodies that pass |
 //! | [`reload`] | the thread that watches the files and publishes the next snapshot |
@@ -94,6 +95,7 @@ pub mod config;
 pub mod disk;
 pub mod learning;
 pub mod reload;
+pub mod settling;
 pub mod shadow;
 pub mod ship;
 pub mod telemetry;

@@ -23,6 +23,7 @@ pub use guesses::Guesses;
 pub use meter::Meter;
 pub use meters::Meters;
 pub use meters::Near;
+pub use meters::Untold;
 
 /// What is limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

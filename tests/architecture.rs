@@ -51,12 +51,13 @@ const LAYERS: &[(&str, &[&str])] = &[
         "config",
         &[
             "ids", "limits", "problem", "redact", "model", "identity", "policy", "tenancy", "snapshot",
-            "request", "remote", "disk", "ship", "audit", "evidence", "door",
+            "request", "remote", "disk", "ship", "audit", "evidence", "door", "settling",
         ],
     ),
     ("background", &["limits"]),
     ("telemetry", &["ids", "limits", "model", "learn", "audit", "request", "snapshot"]),
     ("disk", &["ids", "limits", "audit", "file", "telemetry"]),
+    ("settling", &["limits", "model", "quota", "snapshot", "file", "telemetry", "background"]),
     ("ship", &["ids", "limits", "audit", "file", "remote", "evidence", "background", "telemetry", "disk"]),
     (
         "shadow",
@@ -126,6 +127,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "policy",
             "tenancy",
             "quota",
+            "settling",
             "audit",
             "snapshot",
             "request",

@@ -1,7 +1,7 @@
 //! `palisade run`: loads the config and the first snapshot, and serves until it is told to stop.
 //!
 //! Threads: one per worker, one for the journal, one that looks at decisions with policies in shadow, one that learns from bodies
-//! where that is asked for, one for reloading with helpers while it loads, one that asks for bundles where there is a source of them, one for each place that the decision log is sent to, and this one for signals and the admin
+//! where that is asked for, one for reloading with helpers while it loads, one that settles limits where replicas share them, one that asks for bundles where there is a source of them, one for each place that the decision log is sent to, and this one for signals and the admin
 //! listener.
 //! Never: serves with anything that `check` would refuse, or without a decision log.
 
@@ -149,6 +149,7 @@ fn serve(config: &Config, live: &Arc<Live>, reading: &Reading) -> Result<(), Str
         certificates: door::certificates(config)?,
         metrics,
     };
+    process.throttling.share(live, &process.metrics)?;
     let workers = config
         .workers
         .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
@@ -172,6 +173,7 @@ fn serve(config: &Config, live: &Arc<Live>, reading: &Reading) -> Result<(), Str
             tracing::error!("a worker died");
         }
     }
+    process.throttling.close();
     process.shadow.close();
     if let Some(learning) = &process.learning {
         learning.close();
@@ -277,6 +279,7 @@ async fn until_told(
     let (counted, told) = (Arc::clone(&process.fleet), Arc::clone(&process.fleet));
     let (throttling, live) = (Arc::clone(&process.throttling), Arc::clone(&process.live));
     let (certificates, standing) = (process.certificates.clone(), process.certificates.clone());
+    let shared = Arc::clone(&throttling);
     let admin = Arc::new(Admin {
         reloader: reloader.clone(),
         live: Arc::clone(&process.live),
@@ -284,7 +287,7 @@ async fn until_told(
         log_sheds: disk.sheds(),
         log_writing: Box::new(move || disk.is_writing()),
         draining: Arc::clone(&process.draining),
-        upstream: Box::new(move || upstream::lines(&told)),
+        upstream: Box::new(move || [upstream::lines(&told), shared.lines()].concat()),
         learned: Box::new(move || Some(learning.as_ref()?.told())),
         certificates: Box::new(move || Some(standing.as_ref()?.standing())),
         refresh: refresh::refresh(metrics, census, counted, certificates, reloading, (throttling, live)),

@@ -2,8 +2,11 @@
 //!
 //! Never: says what a tenant may do; that belongs to the snapshot.
 
+use std::time::Duration;
+
 use crate::limits;
 use crate::model::Rate;
+use crate::settling;
 
 use super::check::Checker;
 use super::raw;
@@ -19,6 +22,8 @@ pub struct Callers {
     pub tells: bool,
     /// Tenants whose use is a metric.
     pub tenants_shown: usize,
+    /// What replicas count together through; `None`: each counts for itself.
+    pub shared: Option<settling::Settings>,
 }
 
 pub(super) fn callers(c: &mut Checker<'_>, raw: &raw::Limits) -> Callers {
@@ -38,5 +43,35 @@ pub(super) fn callers(c: &mut Checker<'_>, raw: &raw::Limits) -> Callers {
         unidentified: rate,
         tells: raw.rate_limit_fields.unwrap_or(true),
         tenants_shown: raw.tenants_shown.map_or(limits::QUOTA_TENANTS_SHOWN, narrow),
+        shared: raw.shared.as_ref().and_then(|shared| redis(c, &shared.redis)),
     }
+}
+
+fn redis(c: &mut Checker<'_>, raw: &raw::quota::Redis) -> Option<settling::Settings> {
+    let (path, hint) =
+        ("limits.shared.redis.address", "`redis://host:6379` or `redis+unix:///run/redis.sock`");
+    let address = c.required(path, raw.address.as_ref(), hint)?.to_owned();
+    // A password stands in a file of its own.
+    let is_plain = ["redis://", "redis+unix:///"].iter().any(|start| address.starts_with(start));
+    if !is_plain || address.contains(['@', '?', '#']) {
+        c.bad_value(path, "the address of a Redis, without user and password", hint);
+        return None;
+    }
+    let every = c.duration("limits.shared.redis.every", raw.every.as_ref(), Duration::from_millis(50));
+    let timeout = c.duration("limits.shared.redis.timeout", raw.timeout.as_ref(), Duration::from_millis(500));
+    for (key, value) in [("every", every), ("timeout", timeout)] {
+        if !(Duration::from_millis(1)..=Duration::from_secs(60)).contains(&value) {
+            c.bad_value(&format!("limits.shared.redis.{key}"), "a time from `1ms` to `1m`", "`50ms`");
+        }
+    }
+    let prefix = raw.prefix.clone().unwrap_or_else(|| "palisade:".to_owned());
+    let password_file = raw.password_file.as_ref().map(|file| c.path(file));
+    Some(settling::Settings {
+        address,
+        username: raw.username.clone(),
+        password_file,
+        prefix,
+        every,
+        timeout,
+    })
 }

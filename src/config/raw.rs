@@ -116,6 +116,8 @@ pub(super) struct Limits {
     pub(super) requests_in_flight: Option<u64>,
     /// How often credentials of one address may fail before only known ones are looked at. Default: as often as they like.
     pub(super) unidentified: Option<quota::Unidentified>,
+    /// What replicas count tenants' limits together through. Default: nothing, and each counts for itself.
+    pub(super) shared: Option<quota::Shared>,
     /// Are callers told what is left of their tenant's limits (`RateLimit`, `RateLimit-Policy`)? Default: `true`.
     pub(super) rate_limit_fields: Option<bool>,
     /// Tenants whose use of their limits is a metric, those nearest to a limit first. Default: `50`.

@@ -24,3 +24,12 @@ pub const UNIDENTIFIED_PLACES: usize = 1 << 16;
 pub const REQUESTS_IN_FLIGHT_MAX: usize = 10_000;
 /// Longest that callers of a tenant in maintenance are told to wait, in seconds: a week.
 pub const RETRY_AFTER_SECONDS_MAX: u32 = 7 * 86_400;
+/// Most tenants that are settled with the other replicas at once: their keys are read and set in one script, and others wait.
+pub const SETTLED_TENANTS_MAX: usize = 256;
+/// Longest that a rate may be ahead of a whole burst, in microseconds, for what replicas let through before they knew of each
+/// other: it is paid back, but nobody is shut out for longer.
+pub const SETTLED_AHEAD_MICROS_MAX: u64 = 10_000_000;
+/// How long a store that failed is left alone, in milliseconds. Each replica counts for itself meanwhile.
+pub const SETTLING_PAUSE_MS: u64 = 1_000;
+/// Longest password of such a store, in bytes.
+pub const SETTLING_PASSWORD_BYTES_MAX: usize = 4 << 10;

@@ -28,6 +28,8 @@ pub struct Meter {
     running: AtomicU32,
     /// The day, from 1970 on, above the [`BYTES_BITS`] of its bytes.
     day_bytes: AtomicU64,
+    /// What the other replicas have not been told: requests that came, and bytes.
+    untold: [AtomicU64; 2],
     /// Since when each limit is nearly reached; 0 where it is not.
     near_since: [AtomicU64; 3],
 }
@@ -46,6 +48,7 @@ impl Meter {
             emission_ns: AtomicU64::new(0),
             running: AtomicU32::new(0),
             day_bytes: AtomicU64::new(0),
+            untold: Default::default(),
             near_since: Default::default(),
         }
     }
@@ -82,7 +85,11 @@ impl Meter {
         loop {
             let room = gcra::take(rate, known, now_ns)?;
             match self.arrival_ns.compare_exchange_weak(known, room.arrival_ns, Relaxed, Relaxed) {
-                Ok(_) => return Ok(room),
+                Ok(_) => {
+                    let [requests, _] = &self.untold;
+                    requests.fetch_add(1, Relaxed);
+                    return Ok(room);
+                }
                 Err(now) => known = now,
             }
         }
@@ -92,6 +99,9 @@ impl Meter {
     pub fn give_back(&self, rate: Rate) {
         // What was taken is in the number still, so that this cannot go below zero.
         self.arrival_ns.fetch_sub(rate.emission_ns(), Relaxed);
+        let [requests, _] = &self.untold;
+        // Told already, where the others heard of it in between: then they hear of one too many.
+        requests.try_update(Relaxed, Relaxed, |known| known.checked_sub(1)).unwrap_or_default();
     }
 
     /// One more request runs; says how many do, with it.
@@ -107,6 +117,8 @@ impl Meter {
     /// So many bytes passed.
     pub fn spend(&self, bytes: u64, times: Times) {
         let bytes = bytes.min(limits::QUOTA_BYTES_MAX);
+        let [_, untold] = &self.untold;
+        untold.fetch_add(bytes, Relaxed);
         let mut known = self.day_bytes.load(Relaxed);
         loop {
             // A clock that goes back a day makes no new one.
@@ -128,6 +140,30 @@ impl Meter {
     pub fn spent(&self, times: Times) -> u64 {
         let known = self.day_bytes.load(Relaxed);
         if times.day() > known >> BYTES_BITS { 0 } else { known & limits::QUOTA_BYTES_MAX }
+    }
+
+    /// What came since this was last asked: requests, and bytes. It is for the others to know.
+    #[must_use]
+    pub fn untold(&self) -> [u64; 2] {
+        self.untold.each_ref().map(|count| count.swap(0, Relaxed))
+    }
+
+    /// They could not be told of so much.
+    pub fn still_untold(&self, counts: [u64; 2]) {
+        for (count, more) in self.untold.iter().zip(counts) {
+            count.fetch_add(more, Relaxed);
+        }
+    }
+
+    /// All replicas together are so far ahead of a rate. What this one knows is never taken back.
+    pub fn learn_requests(&self, ahead_ns: u64, now_ns: u64) {
+        self.arrival_ns.fetch_max(now_ns.saturating_add(ahead_ns), Relaxed);
+    }
+
+    /// All replicas together have spent so many bytes of a day.
+    pub fn learn_bytes(&self, day: u64, bytes: u64) {
+        // The day stands above its bytes, so that a later one is more than any of an earlier one.
+        self.day_bytes.fetch_max(day << BYTES_BITS | bytes.min(limits::QUOTA_BYTES_MAX), Relaxed);
     }
 
     /// How much of a limit is used, in percent; nothing where the quota has none.
@@ -204,6 +240,33 @@ mod tests {
         assert_eq!(meter.spent(at(noon + DAY_MS)), limits::QUOTA_BYTES_MAX);
         assert_eq!(at(noon).until_tomorrow_s(), 43_200);
         assert_eq!(at(20_000 * DAY_MS - 1).until_tomorrow_s(), 1);
+    }
+
+    #[test]
+    fn what_others_are_told_is_what_came_and_what_they_say_is_never_less_than_what_is_known_here() {
+        let (meter, rate) = (meter(), Rate::parse("10/s", None).unwrap());
+        for _ in 0..3 {
+            meter.take(rate, 1_000).unwrap();
+        }
+        meter.give_back(rate);
+        meter.spend(700, at(20_000 * DAY_MS));
+        assert_eq!((meter.untold(), meter.untold()), ([2, 700], [0, 0]));
+        meter.still_untold([2, 700]);
+        assert_eq!(meter.untold(), [2, 700]);
+        // Told already, it cannot be taken back of what was told.
+        meter.give_back(rate);
+        assert_eq!(meter.untold(), [0, 0]);
+        let left = |now_ns| meter.take(rate, now_ns).map(|room| room.remaining);
+        meter.learn_requests(500_000_000, 1_000);
+        assert_eq!(left(1_000), Ok(4));
+        meter.learn_requests(100_000_000, 1_000);
+        assert_eq!(left(1_000), Ok(3));
+        for (day, bytes, known) in
+            [(20_000, 900, 900), (20_000, 800, 900), (19_999, 5_000, 900), (20_001, 1, 1)]
+        {
+            meter.learn_bytes(day, bytes);
+            assert_eq!(meter.spent(at(20_000 * DAY_MS)), known, "{day}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::sync::PoisonError;
 
 use crate::ids::TenantPath;
 use crate::limits;
+use crate::model::Rate;
 use crate::model::Tenants;
 use crate::quota::Limit;
 use crate::quota::Meter;
@@ -22,6 +23,24 @@ pub struct Near {
     pub tenant: TenantPath,
     /// Which.
     pub limit: Limit,
+}
+
+/// What the other replicas do not know of a tenant.
+#[derive(Debug, Clone)]
+pub struct Untold {
+    /// What counts it.
+    pub meter: Arc<Meter>,
+    /// Requests that came, with the rate that they are held to.
+    pub requests: Option<(Rate, u64)>,
+    /// Bytes that passed.
+    pub bytes: u64,
+}
+
+impl Untold {
+    /// They could not be told.
+    pub fn put_back(&self) {
+        self.meter.still_untold([self.requests.map_or(0, |(_, count)| count), self.bytes]);
+    }
 }
 
 /// The meters of a process.
@@ -43,6 +62,31 @@ impl Meters {
     /// Forgets tenants that are gone; to be called when a snapshot went live. What runs still ends on its own meter.
     pub fn keep(&self, tenants: &Tenants) {
         held(&self.by_path).retain(|path, _| tenants.find(path.as_str()).is_some());
+    }
+
+    /// What the other replicas have not been told, of tenants that are limited by these.
+    #[must_use]
+    pub fn untold(&self, tenants: &Tenants) -> Vec<Untold> {
+        let quotas = tenants.quotas();
+        let mut all = Vec::new();
+        for (path, meter) in held(&self.by_path).iter() {
+            let [requests, bytes] = meter.untold();
+            if requests == 0 && bytes == 0 {
+                continue;
+            }
+            let own = tenants.find(path.as_str()).and_then(|tenant| {
+                let nearest = quotas.chain(quotas.nearest(tenant)?).next()?;
+                (nearest.tenant == tenant).then_some(nearest.quota)
+            });
+            // Who has no such limit now is told to nobody.
+            let quota = own.unwrap_or_default();
+            let requests = quota.requests.map(|rate| (rate, requests)).filter(|(_, count)| *count > 0);
+            let bytes = if quota.bytes.is_some() { bytes } else { 0 };
+            if requests.is_some() || bytes > 0 {
+                all.push(Untold { meter: Arc::clone(meter), requests, bytes });
+            }
+        }
+        all
     }
 
     /// A tenant came near a limit.

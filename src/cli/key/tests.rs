@@ -56,7 +56,7 @@ fn a_key_is_added_to_a_file_of_any_layout_that_is_lines_and_the_rest_stays() {
         }
         let key = read(&after).into_iter().find(|key| &*key.id == "new").unwrap();
         assert_eq!(&*key.principal.id, "x: #\"y\\\u{1f600}");
-        assert_eq!(key.principal.roles, ["a b".into(), "c".into()]);
+        assert_eq!(key.principal.roles, ["a b", "c"].map(Box::<str>::from));
         assert_eq!(key.expires, 1_814_313_600);
         let old = if before == HEAD { "keys: []\n" } else { &*before };
         assert!(is_meant(&read(old), old, &after, "new"), "{after}");

@@ -3,6 +3,9 @@
 //! Never: refuses anybody.
 
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 
 use crate::config::Callers;
 use crate::net::MachineClock;
@@ -13,6 +16,7 @@ use crate::quota::Meters;
 use crate::quota::Times;
 use crate::request::Clock;
 use crate::request::Throttle;
+use crate::settling::Settling;
 use crate::snapshot::Live;
 use crate::telemetry::Metrics;
 
@@ -21,12 +25,39 @@ pub(super) struct Throttling {
     callers: Callers,
     meters: Arc<Meters>,
     guesses: Option<Arc<Guesses>>,
+    settling: Mutex<Option<Settling>>,
 }
 
 impl Throttling {
     pub(super) fn new(callers: &Callers) -> Self {
         let guesses = callers.unidentified.map(|rate| Arc::new(Guesses::new(rate)));
-        Self { callers: callers.clone(), meters: Arc::default(), guesses }
+        Self { callers: callers.clone(), meters: Arc::default(), guesses, settling: Mutex::default() }
+    }
+
+    /// Begins to count together with other replicas, where that is asked for.
+    pub(super) fn share(&self, live: &Arc<Live>, metrics: &Metrics) -> Result<(), String> {
+        let Some(settings) = self.callers.shared.clone() else { return Ok(()) };
+        let clock = MachineClock::default();
+        let times = Box::new(move || times(&clock));
+        let (live, meters) = (Arc::clone(live), Arc::clone(&self.meters));
+        *self.settling() = Some(Settling::start(settings, live, meters, metrics.clone(), times)?);
+        Ok(())
+    }
+
+    fn settling(&self) -> MutexGuard<'_, Option<Settling>> {
+        self.settling.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How that goes, as lines for people.
+    pub(super) fn lines(&self) -> Vec<(bool, String)> {
+        self.settling().iter().map(Settling::line).collect()
+    }
+
+    /// The other replicas are told what came last.
+    pub(super) fn close(&self) {
+        if let Some(mut settling) = self.settling().take() {
+            settling.close();
+        }
     }
 
     /// One worker's part.
@@ -57,9 +88,7 @@ impl Throttling {
 
     /// Shows how much is used, of the tenants that are nearest to a limit.
     pub(super) fn show(&self, live: &Live, metrics: &Metrics) {
-        let clock = MachineClock::default();
-        let now_ns = clock.nanos();
-        let times = Times { now_ns, wall_ms: clock.wall_ms(now_ns) };
+        let times = times(&MachineClock::default());
         let snapshot = live.current();
         let used = self.meters.used(&snapshot.model().tenants, times, self.callers.tenants_shown);
         metrics.limits_used(used.iter().flat_map(|(tenant, shares)| {
@@ -67,4 +96,9 @@ impl Throttling {
             each.filter_map(|(limit, share)| Some((tenant.as_str(), limit.as_str(), (*share)?)))
         }));
     }
+}
+
+fn times(clock: &MachineClock) -> Times {
+    let now_ns = clock.nanos();
+    Times { now_ns, wall_ms: clock.wall_ms(now_ns) }
 }

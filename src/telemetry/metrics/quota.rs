@@ -4,6 +4,7 @@
 
 use prometheus::GaugeVec;
 use prometheus::IntCounterVec;
+use prometheus::IntGauge;
 use prometheus::Opts;
 
 use super::Maker;
@@ -15,6 +16,8 @@ use super::child;
 pub(super) struct OfQuota {
     used: GaugeVec,
     near: IntCounterVec,
+    shared: IntGauge,
+    settled: IntCounterVec,
 }
 
 impl OfQuota {
@@ -23,7 +26,16 @@ impl OfQuota {
         let used = GaugeVec::new(used, &["tenant", "limit"])?;
         make.0.register(Box::new(used.clone()))?;
         let near = "Times that a tenant had used four fifths of a limit.";
-        Ok(Self { used, near: make.counters("tenant_limit_warnings_total", near, &["limit"])? })
+        Ok(Self {
+            used,
+            near: make.counters("tenant_limit_warnings_total", near, &["limit"])?,
+            shared: make.gauge("limits_shared", "Do the replicas count together?")?,
+            settled: make.counters(
+                "limits_settled_total",
+                "Times that they told each other.",
+                &["result"],
+            )?,
+        })
     }
 }
 
@@ -36,6 +48,18 @@ impl Metrics {
             if let Ok(gauge) = self.quota.used.get_metric_with_label_values(&[tenant, limit]) {
                 gauge.set(f64::from(percent) / 100.0);
             }
+        }
+    }
+
+    /// Do the replicas count together now?
+    pub fn limits_shared(&self, well: bool) {
+        self.quota.shared.set(well.into());
+    }
+
+    /// This replica told the others what came, or could not.
+    pub fn limits_settled(&self, well: bool) {
+        if let Some(counter) = child(&self.quota.settled, &[if well { "ok" } else { "failed" }]) {
+            counter.inc();
         }
     }
 
