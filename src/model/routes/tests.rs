@@ -298,11 +298,14 @@ fn a_route_says_for_which_audiences_its_credentials_must_be() {
     let of = |routes: Routes| -> Vec<Vec<Box<str>>> {
         routes.iter().map(|(_, route)| route.audiences.clone()).collect()
     };
-    assert_eq!(of(read(text, "").unwrap()), [vec!["a".into()], vec![], vec!["a".into(), "b".into()]]);
+    assert_eq!(
+        of(read(text, "").unwrap()),
+        [vec![Box::<str>::from("a")], vec![], vec!["a".into(), "b".into()]]
+    );
     let openapi = "openapi: 3.1.0\nx-palisade-audience: all\npaths:\n  /b: {get: {}, put: {x-palisade-audience: [own]}, post: {x-palisade-public: true}}\n";
     let mut found = of(read("routes: []\n", openapi).unwrap());
     found.sort();
-    assert_eq!(found, [vec![], vec!["all".into()], vec!["own".into()]]);
+    assert_eq!(found, [vec![], vec![Box::<str>::from("all")], vec!["own".into()]]);
     for (audience, code) in [
         ("audience: []", "bad-name"),
         ("audience: ''", "bad-name"),
