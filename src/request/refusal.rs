@@ -183,9 +183,7 @@ impl Refusal {
             Self::Unredactable => row(502, "unredactable", "The answer could not be redacted."),
             Self::ForeignRows => row(502, "foreign_rows", "The answer holds data of somebody else."),
             Self::NoWebSocket => row(403, "no_websocket", "This route takes no WebSockets."),
-            Self::NotAWebSocket => {
-                row(502, "not_a_websocket", "The service behind did not open the WebSocket.")
-            }
+            Self::NotAWebSocket => row(502, "not_a_websocket", "The service behind opened no WebSocket."),
             Self::Overloaded => row(503, "overloaded", "Too many requests are in progress."),
         }
     }
