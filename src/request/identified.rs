@@ -116,7 +116,7 @@ fn who<O>(
                 return Err(Refusal::TooManyFailures(wait_s));
             }
             let verified = remembered.verify(keyring, credential, now);
-            attempt.ended(verified.is_ok());
+            attempt.ended(&verified);
             verified
         }
     };

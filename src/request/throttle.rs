@@ -15,6 +15,8 @@ use http::HeaderValue;
 use quick_cache::unsync::Cache;
 
 use crate::identity::Credential;
+use crate::identity::Rejected;
+use crate::identity::Verified;
 use crate::ids::Digest;
 use crate::limits;
 use crate::model::Found;
@@ -111,9 +113,12 @@ impl Attempt<'_> {
         (!is_known).then_some(wait_s)
     }
 
-    pub(super) fn ended(self, is_proven: bool) {
-        if !is_proven {
-            self.guesses.failed(self.address, self.now_ns);
+    pub(super) fn ended(self, verified: &Result<Verified, Rejected>) {
+        if let Err(why) = verified {
+            // Where keys are away the caller did nothing wrong.
+            if *why != Rejected::NoKeys {
+                self.guesses.failed(self.address, self.now_ns);
+            }
         } else if let Some(key) = self.api_key {
             let mut proven = self.throttle.proven.borrow_mut();
             // Made once it is needed: it takes a megabyte.
