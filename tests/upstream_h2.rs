@@ -116,7 +116,7 @@ impl App {
         let header =
             |name: &str| request.headers().get(name).map_or("-", |value| value.to_str().unwrap()).to_owned();
         let told =
-            ["te", "host", "grpc-timeout", "x-left", "x-palisade-tenant"].map(|name| header(name)).join(" ");
+            ["te", "host", "grpc-timeout", "x-left", "x-palisade-tenant"].map(header).join(" ");
         self.seen.lock().unwrap().push(format!("{} {} {told}", request.method(), request.uri()));
         let grpc = http::Response::builder().header("content-type", "application/grpc");
         match request.uri().path() {

@@ -128,10 +128,7 @@ impl Refusal {
             Self::ExpectationFailed => row(417, "expectation_failed", "This expectation is not supported."),
             Self::AmbiguousCredential => row(400, "ambiguous_credential", "Send exactly one credential."),
             Self::Unidentified => row(401, "unidentified", "A credential is required."),
-            Self::BadCredential(Rejected::NoKeys) => {
-                row(503, "keys_unavailable", "The keys that would prove the credential are not there.")
-            }
-            Self::BadCredential(_) => row(401, "bad_credential", "The credential is not valid."),
+            Self::BadCredential(why) => unproven(why),
             Self::TooManyFailures(_) => {
                 row(429, "too_many_failures", "Too many credentials from this address failed.")
             }
@@ -339,6 +336,13 @@ const fn of_limit(limit: Limit) -> Row {
         Limit::Concurrent => row(429, "too_many_concurrent", "The tenant has too many requests in progress."),
         Limit::Bytes => row(429, "quota_spent", "The tenant's bytes of this day are spent."),
     }
+}
+
+const fn unproven(why: &Rejected) -> Row {
+    if matches!(why, Rejected::NoKeys) {
+        return row(503, "keys_unavailable", "The keys that would prove the credential are not there.");
+    }
+    row(401, "bad_credential", "The credential is not valid.")
 }
 
 const fn flawed(flaw: guard::Flaw) -> Row {

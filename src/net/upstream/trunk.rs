@@ -181,10 +181,9 @@ impl Trunks {
         self.now.set(now);
         self.all.borrow_mut().retain(|trunk| {
             let is_idle = trunk.lanes.get() == 0;
-            let stays = !trunk.sender.is_closed()
-                && !trunk.is_over.get()
-                && stands(&trunk.made)
-                && !(is_idle && now.saturating_sub(trunk.idle_since.get()) >= keep_ticks);
+            let is_over = trunk.sender.is_closed() || trunk.is_over.get() || !stands(&trunk.made);
+            let is_unused = is_idle && now.saturating_sub(trunk.idle_since.get()) >= keep_ticks;
+            let stays = !is_over && !is_unused;
             if !stays && is_idle {
                 trunk.task.abort();
             }
