@@ -47,7 +47,7 @@ fn draw(seed: &mut u64) -> usize {
 
 /// What befalls a connection with this number.
 fn fault(number: usize, seed: u64) -> Option<Fault> {
-    let mut seed = (seed + 1) * 0x9e37_79b9 ^ (u64::try_from(number).unwrap() + 1) * 0x85eb_ca6b;
+    let mut seed = ((seed + 1) * 0x9e37_79b9) ^ ((u64::try_from(number).unwrap() + 1) * 0x85eb_ca6b);
     for _ in 0..4 {
         draw(&mut seed);
     }
@@ -58,7 +58,7 @@ fn fault(number: usize, seed: u64) -> Option<Fault> {
         4 => What::Trickle(Duration::from_micros(300)),
         _ => return None,
     };
-    let way = if draw(&mut seed) % 2 == 0 { Way::Request } else { Way::Answer };
+    let way = if draw(&mut seed).is_multiple_of(2) { Way::Request } else { Way::Answer };
     Some(Fault { way, after: draw(&mut seed) % 1_500, what })
 }
 
@@ -128,6 +128,9 @@ fn breaks_first(app: &Upstream, times: usize, after: usize) -> Faults {
     })
 }
 
+/// More of the configuration, a request and its body, how often and after how many bytes the answer breaks off, the status, and what the app saw.
+type Case = (&'static str, &'static str, &'static [u8], usize, usize, u16, usize);
+
 #[test]
 fn what_the_app_may_have_seen_is_sent_again_only_where_that_is_asked_for_and_harmless() {
     let app = Upstream::json("{\"a\":1}");
@@ -137,7 +140,7 @@ fn what_the_app_may_have_seen_is_sent_again_only_where_that_is_asked_for_and_har
         let head = format!("{head} HTTP/1.1\r\ncontent-type: application/json\r\n{}", key("ann"));
         Client::connect(sidecar.data).ask(&head, body).status
     };
-    let cases: [(&str, &str, &[u8], usize, usize, u16, usize); 8] = [
+    let cases: [Case; 8] = [
         // Not asked for.
         ("", "GET /plain", b"", 1, 0, 502, 1),
         (", retry_idempotent: true", "GET /plain", b"", 1, 0, 200, 2),

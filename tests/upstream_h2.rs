@@ -115,8 +115,7 @@ impl App {
     async fn answer(&self, request: http::Request<Incoming>) -> http::Response<Pieces> {
         let header =
             |name: &str| request.headers().get(name).map_or("-", |value| value.to_str().unwrap()).to_owned();
-        let told =
-            ["te", "host", "grpc-timeout", "x-left", "x-palisade-tenant"].map(header).join(" ");
+        let told = ["te", "host", "grpc-timeout", "x-left", "x-palisade-tenant"].map(header).join(" ");
         self.seen.lock().unwrap().push(format!("{} {} {told}", request.method(), request.uri()));
         let grpc = http::Response::builder().header("content-type", "application/grpc");
         match request.uri().path() {
