@@ -250,7 +250,7 @@ fn keys_and_names_are_offered_in_yaml() {
     assert_eq!(route, "tests:\n- request: {route: getPatient}");
     assert_eq!(offered("tenants.yaml", "tenants:\n  acme:\n    sta^"), ["status"]);
     assert_eq!(offered("tenants.yaml", "tenants:\n  acme: {status: q^}"), ["quarantined"]);
-    assert_eq!(offered("tenants.yaml", "tenants:\n  acme:\n    status: active\n    ^\n").len(), 8);
+    assert_eq!(offered("tenants.yaml", "tenants:\n  acme:\n    status: active\n    ^\n").len(), 10);
     assert_eq!(offered("tenants.yaml", "tenants:\n  ^\n"), Vec::<String>::new());
     assert_eq!(offered("classes.yaml", "classes:\n  pii: {ma^}"), ["mask"]);
     let masks = offered("classes.yaml", "classes:\n  pii: {mask: ^}");
