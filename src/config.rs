@@ -53,6 +53,7 @@ pub use shadow::StopAfter;
 pub use timeouts::Timeouts;
 pub use upstream::Address;
 pub use upstream::Eject;
+pub use upstream::Health;
 pub use upstream::Protocol;
 pub use upstream::Tls;
 pub use upstream::Upstream;

@@ -36,6 +36,7 @@ pub use listener::listen;
 pub use listener::listen_unix;
 pub use upstream::Address;
 pub use upstream::Answer;
+pub use upstream::Check;
 pub use upstream::Eject;
 pub use upstream::EndpointState;
 pub use upstream::Fleet;

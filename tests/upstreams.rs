@@ -307,3 +307,58 @@ fn where_nobody_listens_requests_are_refused_and_no_endpoint_is_given_up_for_goo
     });
     until("it is found", || (get(&sidecar, "ann").status == 200).then_some(()));
 }
+
+#[test]
+fn an_endpoint_that_says_it_is_not_well_gets_no_requests_until_it_is() {
+    let is_well = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let says = Arc::clone(&is_well);
+    let app = Upstream::start(move |head, _| {
+        let well =
+            says.load(std::sync::atomic::Ordering::SeqCst) || !head.starts_with("GET /healthz?deep=1 ");
+        let status = if well { "200 OK" } else { "503 Service Unavailable" };
+        Some(
+            format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{{}}")
+                .into_bytes(),
+        )
+    });
+    let other = Upstream::json("{}");
+    let folder = folder(
+        &format!(
+            "endpoints: ['{}', '{}'], health: {{path: '/healthz?deep=1', every: 50ms, healthy_after: 2, unhealthy_after: 2}}",
+            app.address, other.address
+        ),
+        "",
+    );
+    let sidecar = Sidecar::start(&folder);
+    let asked = |app: &Upstream| app.heads().iter().filter(|head| head.starts_with("GET /plain ")).count();
+    let up = format!("palisade_upstream_endpoint_up{{endpoint=\"{}\",upstream=\"default\"}}", app.address);
+    until("both are used", || {
+        assert_eq!(get(&sidecar, "ann").status, 200);
+        (asked(&app) > 3 && asked(&other) > 3).then_some(())
+    });
+    is_well.store(false, std::sync::atomic::Ordering::SeqCst);
+    until("it is seen", || (metric(&sidecar, &up).as_deref() == Some("0")).then_some(()));
+    let before = asked(&app);
+    for _ in 0..20 {
+        assert_eq!(get(&sidecar, "ann").status, 200);
+    }
+    assert_eq!(asked(&app), before);
+    assert!(sidecar.admin("/readyz?verbose").text().contains(": is not well, and gets no requests\n"));
+    is_well.store(true, std::sync::atomic::Ordering::SeqCst);
+    until("it is used again", || {
+        assert_eq!(get(&sidecar, "ann").status, 200);
+        (asked(&app) > before).then_some(())
+    });
+    // The question is of nobody.
+    let question = app.heads().into_iter().find(|head| head.starts_with("GET /healthz")).unwrap();
+    let lines: Vec<&str> = question.lines().skip(1).filter(|line| !line.is_empty()).collect();
+    assert_eq!(lines.len(), 3, "{question}");
+    let unwell = up
+        .replace("endpoint_up{", "health_checks_total{")
+        .replace(",upstream", ",result=\"unwell\",upstream");
+    assert!(
+        metric(&sidecar, &unwell).is_some_and(|count| count != "0"),
+        "{}",
+        sidecar.admin("/metrics").text()
+    );
+}

@@ -55,6 +55,8 @@ pub struct Way {
     pub resolve: Duration,
     /// When an endpoint is left alone.
     pub eject: Eject,
+    /// How each endpoint is asked whether it is well.
+    pub health: Option<Health>,
     /// What is spoken.
     pub protocol: Protocol,
     /// TLS, if there is any.
@@ -83,6 +85,21 @@ pub struct Eject {
     pub panic_percent: u32,
     /// Are requests refused where none is left?
     pub refuse: bool,
+}
+
+/// How an endpoint is asked whether it is well.
+#[derive(Debug, Clone)]
+pub struct Health {
+    /// The path that is asked for.
+    pub path: http::uri::PathAndQuery,
+    /// How often.
+    pub every: Duration,
+    /// Longest that an answer takes.
+    pub timeout: Duration,
+    /// So many good answers in a row, and it is used again.
+    pub healthy_after: u32,
+    /// So many in a row that are none, and it is used no more.
+    pub unhealthy_after: u32,
 }
 
 /// TLS to the app.
@@ -160,6 +177,10 @@ fn way(
         Some(tls) => Some(self::tls(c, &under("tls"), tls)),
         None => above.and_then(|above| above.tls.clone()),
     };
+    let health = match &raw.health {
+        Some(health) => self::health(c, &under("health"), health),
+        None => above.and_then(|above| above.health.clone()),
+    };
     let endpoints = endpoints(c, path, raw, listen);
     let is_unix = |address: &Address| matches!(address, Address::Unix(_));
     if endpoints.iter().any(is_unix) && tls.as_ref().is_some_and(|tls| tls.server_name.is_none()) {
@@ -198,6 +219,7 @@ fn way(
             .retry_idempotent
             .unwrap_or_else(|| above.is_some_and(|above| above.retry_idempotent)),
         resolve: c.duration(&under("resolve"), raw.resolve.as_ref(), time(|way| way.resolve, 10)),
+        health,
         protocol,
         eject: eject(c, &under("eject"), &raw.eject, above.map(|above| above.eject)),
         tls,
@@ -226,6 +248,21 @@ fn eject(c: &mut Checker<'_>, path: &str, raw: &raw::Eject, above: Option<Eject>
         panic_percent: number(raw.panic_percent, above.panic_percent),
         refuse: raw.refuse.unwrap_or(above.refuse),
     }
+}
+
+fn health(c: &mut Checker<'_>, path: &str, raw: &raw::Health) -> Option<Health> {
+    let under = |key: &str| format!("{path}.{key}");
+    let number = |n: Option<u64>, default| n.and_then(|n| u32::try_from(n).ok()).unwrap_or(default);
+    let every = c.duration(&under("every"), raw.every.as_ref(), Duration::from_secs(10));
+    let timeout = c.duration(&under("timeout"), raw.timeout.as_ref(), Duration::from_secs(2));
+    let hint = "name the path that tells whether the app is well: `/healthz`";
+    let written = c.required(&under("path"), raw.path.as_ref(), hint)?;
+    let Some(path) = written.parse().ok().filter(|_| written.starts_with('/')) else {
+        c.bad_value(&under("path"), "a path", hint);
+        return None;
+    };
+    let (healthy_after, unhealthy_after) = (number(raw.healthy_after, 2), number(raw.unhealthy_after, 3));
+    Some(Health { path, every, timeout, healthy_after, unhealthy_after })
 }
 
 fn endpoints(c: &mut Checker<'_>, path: &str, raw: &raw::Upstream, listen: &Listen) -> Vec<Address> {

@@ -10,6 +10,7 @@ mod endpoint;
 mod fleet;
 mod health;
 mod link;
+mod probe;
 mod sips;
 mod socket;
 mod stream;
@@ -48,6 +49,7 @@ pub use fleet::Fleet;
 pub use fleet::Resolve;
 pub use fleet::ask_system;
 pub use health::Eject;
+pub use probe::Check;
 pub use socket::Socket;
 pub use tls::TlsSettings;
 
@@ -95,6 +97,8 @@ pub struct UpstreamSettings {
     pub retries: u32,
     /// Also one that the app may have seen, if it has no body and its method says that twice is as once.
     pub retry_idempotent: bool,
+    /// How each endpoint is asked whether it is well, if it is.
+    pub check: Option<Check>,
     /// What is spoken.
     pub protocol: Protocol,
     /// TLS, if there is any.

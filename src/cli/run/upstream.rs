@@ -8,6 +8,7 @@ use crate::config;
 use crate::config::Config;
 use crate::net;
 use crate::net::Address;
+use crate::net::Check;
 use crate::net::Eject;
 use crate::net::Fleet;
 use crate::net::Protocol;
@@ -30,14 +31,18 @@ pub(super) fn shown(config: &Config) -> String {
 /// How each endpoint fares, as metrics.
 pub(super) fn count(metrics: &Metrics, fleet: &Fleet) {
     for state in fleet.states() {
-        metrics.endpoint([&state.upstream, &state.endpoint], state.is_up, state.ejections);
+        metrics.endpoint([&state.upstream, &state.endpoint], state.is_up, state.ejections, state.answers);
     }
 }
 
 /// The same as lines, each with whether it is well.
 pub(super) fn lines(fleet: &Fleet) -> Vec<(bool, String)> {
     let line = |state: net::EndpointState| {
-        let said = if state.is_up { "" } else { ": fails, and is left alone for a while" };
+        let said = match (state.is_up, state.is_down) {
+            (true, _) => "",
+            (false, true) => ": is not well, and gets no requests",
+            (false, false) => ": fails, and is left alone for a while",
+        };
         (state.is_up, format!("upstream {} {}{said}", state.upstream, state.endpoint))
     };
     fleet.states().into_iter().map(line).collect()
@@ -72,6 +77,13 @@ fn settings(config: &Config, way: &config::Way) -> UpstreamSettings {
         requests_max: way.requests_max,
         retries: way.retries,
         retry_idempotent: way.retry_idempotent,
+        check: way.health.clone().map(|health| Check {
+            path: health.path,
+            every: health.every,
+            timeout: health.timeout,
+            healthy_after: health.healthy_after,
+            unhealthy_after: health.unhealthy_after,
+        }),
         protocol: match way.protocol {
             config::Protocol::Http1 => Protocol::Http1,
             config::Protocol::H2c => Protocol::H2c,

@@ -46,6 +46,8 @@ pub(in crate::config) struct Upstream {
     pub(in crate::config) resolve: Option<String>,
     /// When an endpoint that fails is left alone for a while.
     pub(in crate::config) eject: Eject,
+    /// How each endpoint is asked whether it is well. Without it: not at all.
+    pub(in crate::config) health: Option<Health>,
     /// What is spoken to the app. Default: `http1`.
     pub(in crate::config) protocol: Option<Protocol>,
     /// TLS to the app. Without it: none.
@@ -69,6 +71,25 @@ pub(in crate::config) struct Eject {
     pub(in crate::config) panic_percent: Option<u64>,
     /// Are requests refused where none is left, in place of using all? One at a time tries whether it answers again. Default: `false`.
     pub(in crate::config) refuse: Option<bool>,
+}
+
+/// How each endpoint is asked whether it is well.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(inline)]
+pub(in crate::config) struct Health {
+    /// The path that it answers by a status of 2xx while it is well. Required.
+    pub(in crate::config) path: Option<String>,
+    /// How often it is asked. Default: `10s`.
+    pub(in crate::config) every: Option<String>,
+    /// Longest that an answer takes, with its connection. Default: `2s`.
+    pub(in crate::config) timeout: Option<String>,
+    /// So many good answers in a row, and it is used again. Default: `2`.
+    #[schemars(range(min = 1, max = 1000))]
+    pub(in crate::config) healthy_after: Option<u64>,
+    /// So many in a row that are none, and it is used no more. Default: `3`.
+    #[schemars(range(min = 1, max = 1000))]
+    pub(in crate::config) unhealthy_after: Option<u64>,
 }
 
 /// TLS to the app. Its certificate and the name in it are always verified.

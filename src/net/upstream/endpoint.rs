@@ -300,11 +300,7 @@ impl Endpoint {
     async fn negotiate(&self) -> Result<Either, Failure> {
         let protocol = self.known.settings.protocol;
         let (stream, open, made) = self.dial(protocol).await?;
-        let is_http2 = match protocol {
-            Protocol::Http1 => false,
-            Protocol::H2c => true,
-            Protocol::Auto => stream.agreed() == Some(b"h2"),
-        };
+        let is_http2 = link::is_http2(protocol, &stream);
         let stream = Sips::new(stream, &self.clock);
         if is_http2 {
             link::begin_many(stream, open, made).await.map(Either::Trunk)

@@ -22,6 +22,7 @@ use crate::net::TICK;
 
 use super::UpstreamSettings;
 use super::health::Health;
+use super::probe;
 use super::tls::Trust;
 
 /// Where an app listens.
@@ -95,6 +96,10 @@ pub struct EndpointState {
     pub endpoint: String,
     /// Is it in use?
     pub is_up: bool,
+    /// Did it say that it is not well, or nothing, when it was asked?
+    pub is_down: bool,
+    /// How often it was asked: with a good answer, and without.
+    pub answers: [u64; 2],
     /// How often it was left alone for a while.
     pub ejections: u64,
 }
@@ -114,6 +119,14 @@ impl Spot {
         match &self.address {
             Address::Host(host, port) => host.parse::<IpAddr>().is_err().then_some((host, *port)),
             Address::Unix(_) => None,
+        }
+    }
+
+    /// What it is called where nobody asked for it by a name.
+    pub(super) fn host(&self) -> String {
+        match &self.address {
+            Address::Host(..) => self.address.to_string(),
+            Address::Unix(_) => "localhost".to_owned(),
         }
     }
 
@@ -138,6 +151,7 @@ impl Fleet {
             let spots = settings.endpoints.iter().map(|address| Arc::new(Spot::new(address))).collect();
             all.push(Arc::new(Known { settings, spots, trust }));
         }
+        probe::start(&all).map_err(|error| format!("cannot ask whether the app is well: {error}"))?;
         let (ends, end) = mpsc::sync_channel(0);
         let fleet = Arc::new(Self { all, resolve, since: Instant::now(), _ends: ends });
         if fleet.all.iter().any(|known| known.changes()) {
@@ -164,6 +178,8 @@ impl Fleet {
                 upstream: name.clone(),
                 endpoint: spot.address.to_string(),
                 is_up: spot.health.is_up(),
+                is_down: spot.health.is_down(),
+                answers: spot.health.answers(),
                 ejections: spot.health.ejections(),
             };
             known.spots.iter().map(state).collect::<Vec<_>>()

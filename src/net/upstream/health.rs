@@ -4,6 +4,7 @@
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU8;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::AtomicU64;
@@ -27,6 +28,10 @@ pub(super) struct Health {
     /// In a row, until now.
     failures: AtomicU32,
     state: AtomicU8,
+    /// It said itself that it is not well, or nothing.
+    is_down: AtomicBool,
+    /// How often it was asked: with a good answer, and without.
+    asked: [AtomicU64; 2],
     ejections: AtomicU64,
     since: Mutex<Since>,
 }
@@ -59,7 +64,28 @@ impl Health {
 
     /// Is it in use?
     pub(super) fn is_up(&self) -> bool {
-        self.state() == UP
+        self.state() == UP && !self.is_down()
+    }
+
+    /// Did it say, when it was asked, that it is not well, or nothing?
+    pub(super) fn is_down(&self) -> bool {
+        self.is_down.load(Ordering::Relaxed)
+    }
+
+    /// It was asked whether it is well.
+    pub(super) fn asked(&self, is_well: bool) {
+        let [well, unwell] = &self.asked;
+        if is_well { well } else { unwell }.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often it was asked: with a good answer, and without.
+    pub(super) fn answers(&self) -> [u64; 2] {
+        self.asked.each_ref().map(|count| count.load(Ordering::Relaxed))
+    }
+
+    /// By what it said, it is to be used or not.
+    pub(super) fn found(&self, is_down: bool) {
+        self.is_down.store(is_down, Ordering::Relaxed);
     }
 
     /// May one request try whether it answers again?

@@ -1,6 +1,7 @@
 //! A connection to the app as hyper's client has it.
 //!
-//! Only this file names hyper's client, and it takes nothing but an [`Outbound`], which only a permit can make.
+//! Only this file names hyper's client, and it takes nothing but an [`Outbound`], which only a permit can make; but for the question
+//! whether the app is well, which is of nobody and the same each time.
 //! Never: carries a second request of HTTP/1.1 before the answer to the first has been read whole.
 
 use std::cell::Cell;
@@ -10,6 +11,7 @@ use std::rc::Rc;
 use http::HeaderValue;
 use http::header;
 use http::uri::Authority;
+use http::uri::PathAndQuery;
 use http::uri::Scheme;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
@@ -22,6 +24,7 @@ use crate::limits;
 use crate::request::Failure;
 use crate::request::Outbound;
 
+use super::Protocol;
 use super::endpoint::Open;
 use super::sips::Sips;
 use super::stream::Stream;
@@ -229,6 +232,49 @@ pub(super) async fn switch(stream: Stream, request: Request) -> Result<http::Res
         carried.goes_on();
     }
     Ok(response)
+}
+
+/// Asks whether the app is well: for a path that the configuration names, and nothing else. Gives the status.
+pub(super) async fn ask(
+    stream: Stream,
+    protocol: Protocol,
+    host: &str,
+    path: PathAndQuery,
+) -> Option<http::StatusCode> {
+    let is_http2 = is_http2(protocol, &stream);
+    let is_tls = matches!(stream, Stream::Tls(_));
+    let mut request = http::Request::new(http_body_util::Empty::<bytes::Bytes>::new());
+    request.headers_mut().insert(header::USER_AGENT, HeaderValue::from_static("palisade"));
+    let mut target = http::uri::Parts::default();
+    target.path_and_query = Some(path);
+    if is_http2 {
+        target.scheme = Some(if is_tls { Scheme::HTTPS } else { Scheme::HTTP });
+        target.authority = Some(Authority::try_from(host).ok()?);
+        *request.version_mut() = http::Version::HTTP_2;
+    } else {
+        request.headers_mut().insert(header::HOST, HeaderValue::from_str(host).ok()?);
+        request.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    *request.uri_mut() = http::Uri::from_parts(target).ok()?;
+    if is_http2 {
+        let (mut sender, connection) = http2::handshake(Here, TokioIo::new(stream)).await.ok()?;
+        let task = tokio::task::spawn_local(async move { drop(connection.await) });
+        let _carried = Carried(Some(task.abort_handle()));
+        return Some(sender.send_request(request).await.ok()?.status());
+    }
+    let (mut sender, connection) = builder().handshake(TokioIo::new(stream)).await.ok()?;
+    let task = tokio::task::spawn_local(async move { drop(connection.await) });
+    let _carried = Carried(Some(task.abort_handle()));
+    Some(sender.send_request(request).await.ok()?.status())
+}
+
+/// Is HTTP/2 spoken on it?
+pub(super) fn is_http2(protocol: Protocol, stream: &Stream) -> bool {
+    match protocol {
+        Protocol::Http1 => false,
+        Protocol::H2c => true,
+        Protocol::Auto => stream.agreed() == Some(b"h2"),
+    }
 }
 
 /// Ends the task that carries a connection, unless that is to give the connection away.

@@ -26,6 +26,7 @@ pub(super) fn settings(endpoints: Vec<Address>) -> UpstreamSettings {
         requests_max: 8,
         retries: 1,
         retry_idempotent: false,
+        check: None,
         protocol: Protocol::Http1,
         tls: None,
     }

@@ -13,6 +13,7 @@ use super::Metrics;
 pub(super) struct OfEndpoints {
     up: IntGaugeVec,
     ejections: IntCounterVec,
+    asked: IntCounterVec,
 }
 
 impl OfEndpoints {
@@ -25,13 +26,27 @@ impl OfEndpoints {
                 "Times that an endpoint failed and was left alone.",
                 &labels,
             )?,
+            asked: make.counters(
+                "upstream_health_checks_total",
+                "Times that an endpoint was asked whether it is well.",
+                &["upstream", "endpoint", "result"],
+            )?,
         })
     }
 }
 
 impl Metrics {
-    /// How an endpoint fares: the name of its place and its address, whether it is in use, how often it was left alone.
-    pub fn endpoint(&self, labels: [&str; 2], is_up: bool, ejections: u64) {
+    /// How an endpoint fares: the name of its place and its address, whether it is in use, how often it was left alone, how often it was
+    /// asked with a good answer and without.
+    pub fn endpoint(&self, labels: [&str; 2], is_up: bool, ejections: u64, asked: [u64; 2]) {
+        let [upstream, endpoint] = labels;
+        for (result, total) in ["well", "unwell"].into_iter().zip(asked) {
+            if let Ok(counter) =
+                self.endpoints.asked.get_metric_with_label_values(&[upstream, endpoint, result])
+            {
+                counter.inc_by(total.saturating_sub(counter.get()));
+            }
+        }
         if let Ok(gauge) = self.endpoints.up.get_metric_with_label_values(&labels) {
             gauge.set(is_up.into());
         }
