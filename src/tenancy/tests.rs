@@ -65,7 +65,7 @@ fn every_pair_of_sources_and_tenants_ends_as_the_rule_says() {
             }
         }
     }
-    assert_eq!(cells, 5 * 5 * 6 * 6 * 2);
+    assert_eq!(cells, 6 * 6 * 6 * 6 * 2);
 }
 
 #[test]

@@ -199,9 +199,14 @@ fn what_is_kept_is_proven_again_and_read_where_the_source_is_away() {
     drop(supply);
     let kept = stand.path("kept/bundle.tar.gz");
     let good = fs::read(&kept).unwrap();
+    let unpacked = |bytes: &[u8]| std::io::read_to_string(flate2::read::GzDecoder::new(bytes)).ok();
     for at in (0..good.len()).step_by(97) {
         let mut bad = good.clone();
         bad[at] ^= 0x10;
+        // The last bits of a stream may stand for nothing: it is the same bundle then.
+        if unpacked(&bad) == unpacked(&good) {
+            continue;
+        }
         fs::write(&kept, bad).unwrap();
         assert_eq!(stand.take(&stand.supply()), Err("bundle-unreachable"), "byte {at}");
     }
