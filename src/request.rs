@@ -159,6 +159,8 @@ pub struct Moment {
     pub peer_line: Option<HeaderValue>,
     /// Did the client speak TLS?
     pub is_tls: bool,
+    /// Is it the client of a proxy, and `workload` that proxy?
+    pub is_behind: bool,
     /// The host that it named in the handshake, where that binds its requests.
     pub server_name: Option<Arc<str>>,
     /// The workload that the connection is of.
@@ -309,6 +311,7 @@ impl<O> Worker<O> {
             peer: peer.ip,
             peer_line: peer.text.clone(),
             is_tls: peer.is_tls,
+            is_behind: peer.is_behind,
             server_name: peer.server_name.clone(),
             workload: peer.workload.clone(),
             trace,

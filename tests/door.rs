@@ -332,6 +332,20 @@ fn a_workload_with_a_certificate_calls_for_itself() {
 }
 
 #[test]
+fn the_certificate_of_a_trusted_proxy_is_no_credential_of_the_client_that_it_names() {
+    let world = with_workloads("required", "trusted_peers: ['127.0.0.1/32'], ", "");
+    let proxy = world.authority.workload("proxy", "spiffe://prod.example/ns/billing/sa/ingress");
+    assert_eq!(world.ask(Some(&proxy), "GET /plain HTTP/1.1\r\n").status, 200);
+    let behind = "GET /plain HTTP/1.1\r\nx-forwarded-for: 203.0.113.9\r\n";
+    assert_eq!(world.ask(Some(&proxy), behind).code(), "unidentified");
+    let answer = world.ask(Some(&proxy), &format!("{behind}{}", key("ann")));
+    assert_eq!(answer.status, 200);
+    let record = world.folder.records("decision", 3).pop().unwrap();
+    assert_eq!(record["principal"]["id"], "ann");
+    assert!(record["principal"].to_string().contains("sa/ingress"), "{record}");
+}
+
+#[test]
 fn a_certificate_that_does_not_verify_is_refused_by_tls() {
     let world = with_workloads("required", "", "");
     let other = Authority::new(world.folder.0.path(), "other");

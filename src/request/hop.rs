@@ -72,6 +72,8 @@ impl Peer {
             }
         }
         if !said.hops.is_empty() {
+            // Its own certificate proves nothing of somebody else.
+            client.is_behind = true;
             client.text = client.ip.and_then(|ip| HeaderValue::from_str(&ip.to_string()).ok());
         }
         client.is_tls = said.is_tls.unwrap_or(self.is_tls);
@@ -80,6 +82,7 @@ impl Peer {
                 Shown::Workload(id) => Some(Arc::new(Svid { id, expires: u64::MAX })),
                 Shown::Nobody => None,
             };
+            client.is_behind = false;
         }
         Some(client)
     }
@@ -253,6 +256,33 @@ mod tests {
         trusted.add("10.0.0.0/8")?;
         let peer = Peer { ip: Some([10, 0, 0, 1].into()), is_trusted: true, ..Peer::default() };
         peer.speaks_for(&headers, None, &trusted)
+    }
+
+    #[test]
+    fn the_certificate_of_a_proxy_proves_nothing_of_a_client_that_it_names() {
+        let mut trusted = Peers::default();
+        trusted.add("10.0.0.0/8").unwrap();
+        let id = identity::SpiffeId::parse(b"spiffe://prod.example/ingress").unwrap();
+        let workload = Some(Arc::new(Svid { id, expires: u64::MAX }));
+        let proxy = Peer { is_trusted: true, workload, ..Peer::default() };
+        let behind = |lines: &[(HeaderName, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, line) in lines {
+                headers.append(name.clone(), HeaderValue::from_static(line));
+            }
+            let client = proxy.speaks_for(&headers, None, &trusted).unwrap();
+            (client.is_behind, client.workload.map(|svid| svid.id.to_string()))
+        };
+        let own = || Some("spiffe://prod.example/ingress".to_owned());
+        let other = Some("spiffe://prod.example/a".to_owned());
+        assert_eq!(behind(&[]), (false, own()));
+        assert_eq!(behind(&[(FOR, "203.0.113.9")]), (true, own()));
+        assert_eq!(behind(&[(header::FORWARDED, "for=unknown")]), (true, own()));
+        assert_eq!(
+            behind(&[(FOR, "203.0.113.9"), (CERTIFICATE, "URI=spiffe://prod.example/a")]),
+            (false, other)
+        );
+        assert_eq!(behind(&[(FOR, "203.0.113.9"), (CERTIFICATE, "Hash=00")]), (false, None));
     }
 
     proptest! {

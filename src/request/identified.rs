@@ -104,7 +104,8 @@ fn who<O>(
     let (now, workloads) = (moment.now_ms / 1_000, &snapshot.settings().workloads);
     let Some(credential) = credential else {
         // Whoever shows only a certificate calls for itself.
-        let found = moment.workload.as_deref().and_then(|svid| workloads.verify(svid, now));
+        let own = moment.workload.as_deref().filter(|_| !moment.is_behind);
+        let found = own.and_then(|svid| workloads.verify(svid, now));
         return found.ok_or(Refusal::Unidentified)?.map_err(Refusal::BadCredential);
     };
     let mut remembered = worker.remembered.borrow_mut();

@@ -23,6 +23,8 @@ pub struct Peer {
     pub is_tls: bool,
     /// The host that it named in the handshake of TLS, where it must be that of its requests: a trusted peer names its own way to us.
     pub server_name: Option<Arc<str>>,
+    /// Is it the client of a proxy, and `workload` that proxy?
+    pub is_behind: bool,
     /// The workload whose certificate it showed.
     pub workload: Option<Arc<Svid>>,
 }
@@ -35,6 +37,7 @@ impl Peer {
             text: moment.peer_line.clone(),
             is_trusted: false,
             is_tls: moment.is_tls,
+            is_behind: moment.is_behind,
             server_name: moment.server_name.clone(),
             workload: moment.workload.clone(),
         }

@@ -200,6 +200,7 @@ fn one(dice: &mut Dice, time_ms: u64, out: &mut Vec<u8>) -> Done<u64> {
         answer: if allowed { Answer::Allow } else { Answer::Deny { code: "forbidden", detail: None } },
         request_id: Some(request_id.as_bytes()),
         purpose: None,
+        limited_by: None,
         trace: &Trace::continue_from(None, dice.bytes(), true),
         tenant: Some(&tenant),
         data_key: Some(&data_key),
