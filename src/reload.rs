@@ -91,7 +91,7 @@ pub enum Change {
     Refused {
         /// The digest that stays live.
         live: Digest,
-        /// What is wrong, at most [`limits::PROBLEMS_KEPT_MAX`].
+        /// What is wrong, at most [`crate::limits::PROBLEMS_KEPT_MAX`].
         problems: Vec<Problem>,
     },
     /// A broken edit was taken back: the files are again what is live.
